@@ -1,0 +1,74 @@
+"""Files that are whole or absent: written under a temporary name beside them, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgeval.errors import EdgevalError
+
+_SPARE_BYTES = 16 * 1024 * 1024
+
+
+@contextlib.contextmanager
+def replacing(target: Path, expected_bytes: int = 0) -> Iterator[Path]:
+    """Yield a temporary path; on success it becomes the target, otherwise it is removed.
+
+    Args:
+        target: The file to make; its folder is created.
+        expected_bytes: Size of the file, to find a full disk before the first byte.
+
+    Raises:
+        EdgevalError: If the folder cannot be written or its disk has too little room.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(target.parent).free
+    except OSError as error:
+        raise EdgevalError(
+            f"cannot create {target.parent} ({error.strerror}); choose another folder"
+        ) from error
+    if expected_bytes and expected_bytes + _SPARE_BYTES > free:
+        raise EdgevalError(
+            f"{target} needs {expected_bytes / 1e6:,.0f} MB and its disk has {free / 1e6:,.0f} MB "
+            "free; free some space or choose another folder"
+        )
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        _flush(temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise EdgevalError(
+            f"cannot write {target} ({error.strerror or error}); "
+            "nothing was changed, so free some space or choose another folder and run again"
+        ) from error
+    finally:
+        # On Windows a file that an abandoned thread still writes cannot be removed.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise before any work is done if the target exists.
+
+    Raises:
+        EdgevalError: If it does.
+    """
+    if target.exists():
+        raise EdgevalError(f"{target} exists already; remove it or choose another name")
+
+
+def _flush(path: Path) -> None:
+    """Push the file's bytes to the disk, so that the rename never outlives them."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())

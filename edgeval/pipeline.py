@@ -1,0 +1,234 @@
+"""run(): model → ladder → scores → drift → verdict → report."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal, cast
+
+import platformdirs
+
+from edgeval import __version__, cards, device, hub, llama, report
+from edgeval.checkpoint import Checkpoint, sha256_of
+from edgeval.convert import CONVERTER_VERSION, OutputType, convert
+from edgeval.drift import drift
+from edgeval.errors import EdgevalError
+from edgeval.evaluate import Options, Setup, evaluate_file, prepare
+from edgeval.files import refuse_existing
+from edgeval.progress import NoProgress, Progress
+from edgeval.quantize import quantize_to
+from edgeval.records import UNQUANTIZED, Drift, ModelRun, ModelSource, Report, Verdict
+from edgeval.tasks import ItemScore
+from edgeval.verdict import verdict
+
+DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
+RESULTS_FOLDER = Path("edgeval-results")
+
+_BASE_TYPE = "F16"
+_TASK = "hellaswag"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model found: a checkpoint directory or a GGUF, and how it is cited."""
+
+    path: Path
+    kind: Literal["checkpoint", "gguf"]
+    info: ModelSource
+    card: cards.Card | None = None
+
+
+def cache_folder() -> Path:
+    """Return where GGUFs are kept: ``EDGEVAL_CACHE``, or the platform's cache folder."""
+    configured = os.environ.get("EDGEVAL_CACHE")
+    return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgeval"))
+
+
+def run(
+    model: str = "demo",
+    types: Sequence[str] = DEFAULT_LADDER,
+    options: Options | None = None,
+    *,
+    out: Path | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> tuple[Report, Path]:
+    """Evaluate a model's ladder and write the report.
+
+    Args:
+        model: Card name, hub repository, checkpoint directory or GGUF file.
+        types: File types of the ladder, the reference first.
+        options: What is evaluated and how.
+        out: Folder of the report; must not hold one. By default a new one in ``edgeval-results``.
+        command: The command line, for the record.
+        progress: Where to show progress.
+
+    Returns:
+        The record, and the folder it was written to.
+
+    Raises:
+        EdgevalError: If anything cannot be used; nothing half-written is left.
+    """
+    started = time.perf_counter()
+    created_at = datetime.now(timezone.utc)
+    bars = progress or NoProgress()
+    options = options or Options()
+    names = _ladder_types(types)
+    folder = out or RESULTS_FOLDER / f"{_file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
+    refuse_existing(folder / "report.json")
+    card = cards.find(model)
+    setup = prepare(_with_card_data(options, card))
+    source = find_source(model, offline=options.offline, progress=bars)
+    paths = [ladder_file(source, name, setup.threads, bars) for name in names]
+    results = [evaluate_file(path, setup, progress=bars) for path in paths]
+    record = Report(
+        edgeval_version=__version__,
+        created_at=created_at,
+        command=command,
+        model=source.info,
+        data=setup.data,
+        protocol=setup.protocol_info(),
+        engine=setup.engine(),
+        device=device.describe(),
+        runs=[result for result, _ in results],
+        drift=_drifts(results, setup),
+        verdicts=_verdicts(source, results[0][0], setup, created_at),
+        elapsed_s=time.perf_counter() - started,
+        peak_rss_bytes=device.peak_rss_bytes(),
+    )
+    report.save(record, folder)
+    return record, folder
+
+
+def find_source(model: str, *, offline: bool = False, progress: Progress | None = None) -> Source:
+    """Find a model by card name, path or hub repository, downloading it if need be.
+
+    Raises:
+        EdgevalError: If there is no such model.
+    """
+    card = cards.find(model)
+    if card is not None and card.checkpoint is not None:
+        folder = cards.cards_folder() / card.checkpoint
+        info = ModelSource(
+            name=card.name, title=card.title, fingerprint=Checkpoint(folder).fingerprint
+        )
+        return Source(folder, "checkpoint", info, card)
+    path = Path(model)
+    if card is None and path.exists():
+        return _local_source(path)
+    if card is not None and card.repo is not None:
+        return _hub_source(card.repo, card.revision, card, offline, progress)
+    looks_like_path = path.suffix == ".gguf" or model.startswith((".", "/", "~")) or "\\" in model
+    if looks_like_path:
+        raise EdgevalError(f"nothing at {model}; check the path")
+    if hub.is_repo_id(model):
+        return _hub_source(model, "main", None, offline, progress)
+    raise cards.unknown_model(model)
+
+
+def _local_source(path: Path) -> Source:
+    name = path.resolve().name
+    if path.is_dir():
+        fingerprint = Checkpoint(path).fingerprint
+        return Source(
+            path, "checkpoint", ModelSource(name=name, title=name, fingerprint=fingerprint)
+        )
+    info = ModelSource(name=path.stem, title=name, fingerprint=sha256_of(path))
+    return Source(path, "gguf", info)
+
+
+def _hub_source(
+    repo: str,
+    revision: str,
+    card: cards.Card | None,
+    offline: bool,
+    progress: Progress | None,
+) -> Source:
+    found = hub.fetch_checkpoint(repo, revision, offline=offline, progress=progress or NoProgress())
+    info = ModelSource(
+        name=card.name if card else repo,
+        title=card.title if card else repo,
+        repo=repo,
+        revision=found.commit,
+        fingerprint=Checkpoint(found.path).fingerprint,
+    )
+    return Source(found.path, "checkpoint", info, card)
+
+
+def ladder_file(source: Source, name: str, threads: int, progress: Progress) -> Path:
+    """Return the GGUF of one type, from the cache or made now.
+
+    The cache folder is keyed by everything that decides the file: the source's hash, the converter
+    and llama.cpp. Files appear in it only when they are whole.
+
+    Raises:
+        EdgevalError: If the source is a GGUF that is quantized already.
+    """
+    if source.kind == "gguf":
+        with llama.Model(source.path) as model:
+            found = model.file_type
+        if found == name:
+            return source.path
+        if found not in UNQUANTIZED:
+            raise EdgevalError(
+                f"{source.path} is {found} already, and a ladder starts from F16, BF16 or F32; "
+                f"evaluate it as it is with edgeval eval, or ask for --quant {found} alone"
+            )
+    key = f"{source.info.fingerprint} converter {CONVERTER_VERSION} {llama.engine_version()}"
+    folder = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    target = folder / f"{_file_stem(source.info.name)}-{name}.gguf"
+    if target.is_file():
+        return target
+    if source.kind == "gguf":
+        quantize_to(source.path, target, name, threads=threads, progress=progress)
+    elif name in UNQUANTIZED:
+        convert(source.path, target, cast("OutputType", name.lower()), progress=progress)
+    else:
+        base = ladder_file(source, _BASE_TYPE, threads, progress)
+        quantize_to(base, target, name, threads=threads, progress=progress)
+    return target
+
+
+def _ladder_types(types: Sequence[str]) -> list[str]:
+    names = [llama.file_type(name) for name in types]
+    if not names:
+        raise EdgevalError("the ladder is empty; name at least one type with --quant")
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
+    return names
+
+
+def _with_card_data(options: Options, card: cards.Card | None) -> Options:
+    if options.data is None and card is not None and card.data is not None:
+        return replace(options, data=cards.cards_folder() / card.data)
+    return options
+
+
+def _drifts(results: Sequence[tuple[ModelRun, list[ItemScore]]], setup: Setup) -> list[Drift]:
+    reference, reference_scores = results[0]
+    metric = setup.protocol.metric
+    return [
+        drift(run.type, scores, reference.type, reference_scores, metric)
+        for run, scores in results[1:]
+    ]
+
+
+def _verdicts(
+    source: Source, reference: ModelRun, setup: Setup, computed_at: datetime
+) -> list[Verdict]:
+    claims = source.card.claims_on(_TASK) if source.card else []
+    protocol = setup.protocol_info()
+    return [verdict(claim, reference, setup.data, protocol, computed_at) for claim in claims]
+
+
+def _file_stem(name: str) -> str:
+    """Return a name without the characters that file systems refuse."""
+    base = name[:-5] if name.endswith(".gguf") else name
+    return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")

@@ -1,0 +1,289 @@
+"""Schemas of everything that leaves the process: the saved record is the product.
+
+Probabilities and accuracies are fractions in [0, 1], differences in accuracy points (hundredths).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION: Final = 1
+
+UNQUANTIZED = ("F32", "F16", "BF16")
+"""llama.cpp's file types that keep the checkpoint's weights, or nearly."""
+
+ProtocolMatch = Literal["exact", "proxy", "mismatch"]
+VerdictStatus = Literal["reproduced", "partial", "not_reproduced", "inconclusive"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+
+class Interval(_Record):
+    """A confidence interval; the field that holds it says of what."""
+
+    low: float
+    high: float
+    level: float
+
+
+class Metric(_Record):
+    """One accuracy of one model.
+
+    Attributes:
+        correct: Number of items whose pick is the gold choice.
+        total: Number of items scored.
+        value: ``correct / total``.
+        interval: For new items of the same kind (Wilson).
+        split_interval: For the whole split this slice was drawn from (Wilson with the
+            finite-population correction); zero wide when every item was scored.
+    """
+
+    correct: int
+    total: int
+    value: float
+    interval: Interval
+    split_interval: Interval
+
+
+class Device(_Record):
+    """The machine, without a name of host or user."""
+
+    system: str
+    machine: str
+    cpu: str
+    physical_cores: int
+    logical_cores: int
+    memory_bytes: int
+    python: str
+
+
+class Engine(_Record):
+    """What computed the numbers.
+
+    Attributes:
+        version: Version of the binding, which pins llama.cpp's.
+        features: llama.cpp's line of backends and CPU features.
+        backend: Where the layers were computed.
+        threads: CPU threads.
+        cache_type: Type of the KV cache.
+        flash_attention: Whether flash attention was on.
+    """
+
+    version: str
+    features: str
+    backend: str
+    threads: int
+    cache_type: str
+    flash_attention: bool
+
+
+class ModelSource(_Record):
+    """Where the ladder came from.
+
+    Attributes:
+        name: Card name, repo id, or the name of the directory or file.
+        title: What reports call it.
+        repo: Repository on the hub, if it came from there.
+        revision: Commit on the hub, if it came from there.
+        fingerprint: SHA-256 over the checkpoint's files, or of the GGUF.
+    """
+
+    name: str
+    title: str
+    repo: str | None = None
+    revision: str | None = None
+    fingerprint: str
+
+
+class DataSource(_Record):
+    """The data set and the slice of it that was evaluated.
+
+    Attributes:
+        name: Name of the data set, or of the file.
+        fingerprint: SHA-256 over all records in their order.
+        n_total: Number of items in the data set.
+        n_items: Number of items evaluated.
+        order: How the slice was drawn: ``random`` (seeded, stratified by group) or ``file``.
+        seed: Seed of the random order.
+        groups: Number of evaluated items of each group.
+    """
+
+    name: str
+    fingerprint: str
+    n_total: int
+    n_items: int
+    order: Literal["random", "file"]
+    seed: int
+    groups: dict[str, int]
+
+
+class ProtocolInfo(_Record):
+    """The protocol's name, version and primary metric."""
+
+    name: str
+    version: int
+    metric: str
+
+
+class ModelRun(_Record):
+    """One GGUF's scores, in sum.
+
+    Attributes:
+        type: llama.cpp's name of the file type.
+        file: File name.
+        sha256: Hash of the file.
+        file_bytes: Size of the file.
+        bits_per_weight: Tensor bits over parameters.
+        n_params: Number of parameters.
+        metrics: Accuracies by metric name.
+        tokens_decoded: Tokens the engine decoded.
+        logit_rows: Rows of logits it computed.
+        batch_tokens: Tokens that a batch was filled up to.
+        n_batch: Most tokens in one batch.
+        n_ubatch: Most tokens computed at once.
+        elapsed_s: Seconds of scoring, without loading.
+        load_s: Seconds of loading.
+        tokens_per_s: ``tokens_decoded / elapsed_s``.
+    """
+
+    type: str
+    file: str
+    sha256: str
+    file_bytes: int
+    bits_per_weight: float
+    n_params: int
+    metrics: dict[str, Metric]
+    tokens_decoded: int
+    logit_rows: int
+    batch_tokens: int
+    n_batch: int
+    n_ubatch: int
+    elapsed_s: float
+    load_s: float
+    tokens_per_s: float
+
+
+class Flip(_Record):
+    """One item whose correctness differs from the reference."""
+
+    item: str
+    group: str
+    gold: int
+    reference_pick: int
+    pick: int
+
+
+class Drift(_Record):
+    """A paired comparison with the reference on the same items, by the primary metric.
+
+    Attributes:
+        type: The compared model's file type.
+        reference: The reference's file type.
+        n_items: Number of pairs.
+        difference_points: Accuracy minus the reference's, in points.
+        interval_points: Paired interval of the difference, in points (Bonett-Price).
+        mcnemar_p: Exact two-sided McNemar p-value.
+        right_to_wrong: Number of items only the reference has right.
+        wrong_to_right: Number of items only the compared model has right.
+        pick_agreement: Fraction of items with the same pick.
+        mean_abs_logprob_change: Mean of |Δ logprob| over all choices, in nats.
+        p99_abs_logprob_change: Its 99th percentile, in nats.
+        flips: The items that flipped.
+    """
+
+    type: str
+    reference: str
+    n_items: int
+    difference_points: float
+    interval_points: Interval
+    mcnemar_p: float
+    right_to_wrong: int
+    wrong_to_right: int
+    pick_agreement: float
+    mean_abs_logprob_change: float
+    p99_abs_logprob_change: float
+    flips: list[Flip]
+
+
+class ClaimCitation(_Record):
+    """Where a published number stands. The field names are those of published verdicts."""
+
+    paper_arxiv_id: str | None
+    section: str
+    row: str
+    column: str
+    reported_value: float
+    reported_metric: str
+    quoted_text: str | None
+    pdf_page: int | None
+    notes: str
+
+
+class Verdict(_Record):
+    """What the measurement says about one claim.
+
+    Attributes:
+        id: Identifier made from the record and the claim, the same for the same inputs.
+        kind: ``POST``: the claim was checked after its publication.
+        status: ``reproduced`` (exact match, the split's interval lies within the tolerance),
+            ``partial`` (agrees so far, but the match is a proxy), ``not_reproduced`` (the interval
+            excludes claim ± tolerance) or ``inconclusive``.
+        score: The measured primary metric in [0, 1].
+        confidence: Probability, under the split interval's model, that the split's value lies
+            within the tolerance.
+        protocol_match: ``exact``, ``proxy`` or ``mismatch``; the citation's notes say why.
+        agent_version: What computed the verdict.
+        computed_at: When, in UTC.
+        is_current: Whether it is the latest verdict of its record.
+        claim_citation: The claim.
+    """
+
+    id: str
+    kind: Literal["POST"] = "POST"
+    status: VerdictStatus
+    score: float
+    confidence: float
+    agent_version: str
+    computed_at: datetime
+    is_current: bool = True
+    claim_citation: ClaimCitation
+    protocol_match: ProtocolMatch
+
+
+class Evaluation(_Record):
+    """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    edgeval_version: str
+    created_at: datetime
+    data: DataSource
+    protocol: ProtocolInfo
+    engine: Engine
+    device: Device
+    runs: list[ModelRun]
+
+
+class Report(_Record):
+    """One run: everything needed to judge its numbers. ``report.json`` holds exactly this."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    edgeval_version: str
+    created_at: datetime
+    command: str
+    model: ModelSource
+    data: DataSource
+    protocol: ProtocolInfo
+    engine: Engine
+    device: Device
+    runs: list[ModelRun]
+    drift: list[Drift]
+    verdicts: list[Verdict]
+    elapsed_s: float
+    peak_rss_bytes: int

@@ -1,0 +1,97 @@
+"""The saved record and its views: Markdown, HTML and the verdict. Nothing here runs a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edgeval.errors import EdgevalError
+from edgeval.files import write_text
+from edgeval.records import SCHEMA_VERSION, Report
+from edgeval.report.pages import html_page, markdown_page
+
+RECORD_NAME = "report.json"
+MARKDOWN_NAME = "report.md"
+HTML_NAME = "report.html"
+VERDICT_NAME = "verdict.json"
+
+__all__ = ["HTML_NAME", "MARKDOWN_NAME", "RECORD_NAME", "VERDICT_NAME", "load", "render", "save"]
+
+
+def save(report: Report, directory: Path) -> None:
+    """Write the record as ``report.json``, then its views.
+
+    The record comes first, so that it is kept whatever happens to the views.
+
+    Raises:
+        EdgevalError: If a file cannot be written; each is whole or as it was before.
+    """
+    write_text(directory / RECORD_NAME, report.model_dump_json(indent=2) + "\n")
+    render(report, directory)
+
+
+def load(directory: Path) -> Report:
+    """Read the record of a folder.
+
+    Raises:
+        EdgevalError: If there is none, or if it is damaged or of a newer edgeval.
+    """
+    path = directory / RECORD_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise EdgevalError(
+            f"{directory} holds no {RECORD_NAME}; name the folder that edgeval run wrote"
+        ) from error
+    except OSError as error:
+        raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise EdgevalError(
+            f"{path} is not JSON ({error}); restore it, or run the evaluation again"
+        ) from error
+    _refuse_newer(path, content)
+    try:
+        return Report.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole file"
+        raise EdgevalError(
+            f"{path} is not a report: {field}: {first['msg']}; "
+            "restore it, or run the evaluation again"
+        ) from error
+
+
+def render(report: Report, directory: Path) -> None:
+    """Write ``report.md``, ``report.html`` and ``verdict.json`` from a record.
+
+    ``verdict.json`` is the first verdict, which is the reference run's; without one it is removed.
+
+    Raises:
+        EdgevalError: If a file cannot be written. All are composed before the first is written.
+    """
+    markdown, html = markdown_page(report), html_page(report)
+    write_text(directory / MARKDOWN_NAME, markdown)
+    write_text(directory / HTML_NAME, html)
+    verdict_path = directory / VERDICT_NAME
+    if report.verdicts:
+        write_text(verdict_path, report.verdicts[0].model_dump_json(indent=2) + "\n")
+        return
+    try:
+        verdict_path.unlink(missing_ok=True)
+    except OSError as error:
+        raise EdgevalError(
+            f"cannot remove {verdict_path} ({error.strerror}), which this report has no verdict "
+            "for; remove it yourself"
+        ) from error
+
+
+def _refuse_newer(path: Path, content: object) -> None:
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise EdgevalError(
+            f"{path} was written by a newer edgeval (schema {version}, this one reads "
+            f"{SCHEMA_VERSION}); upgrade edgeval with pip install --upgrade edgeval"
+        )

@@ -1,0 +1,222 @@
+"""The tables behind the ladder: flips, all metrics, the files, and how it was measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from edgeval.records import Drift, Flip, Report
+from edgeval.report import formatting as fmt
+from edgeval.report.comparison import compared_runs
+from edgeval.report.view import items_in_short, slice_sentence
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; the first column names the row.
+
+    Attributes:
+        header: Name of each column.
+        rows: The cells of each row.
+        words: Columns that hold words; the others hold numbers.
+        hashes: Columns that hold hashes.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    words: tuple[int, ...] = (0,)
+    hashes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class FlipTable:
+    """The flipped items of one type, as far as they are shown."""
+
+    summary: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of how it was measured."""
+
+    label: str
+    text: str
+    url: str | None = None
+    is_hash: bool = False
+
+
+def paper_url(arxiv_id: str) -> str:
+    """Return the address of a paper."""
+    return f"https://arxiv.org/abs/{quote(arxiv_id)}"
+
+
+def drift_table(report: Report) -> Table:
+    """Return the flips of each group and the changes of the log-probabilities, a row a type."""
+    groups = report.data.groups
+    header = [
+        "type",
+        *(f"{name} ({count:,} items)" for name, count in groups.items()),
+        "mean |Δ logprob|",
+        "99th percentile",
+    ]
+    rows = []
+    for found in _drifts(report):
+        counts = Counter((flip.group, _is_lost(flip)) for flip in found.flips)
+        rows.append(
+            [
+                found.type,
+                *(f"{counts[g, True]:,} lost / {counts[g, False]:,} gained" for g in groups),
+                f"{found.mean_abs_logprob_change:.3f}",
+                f"{found.p99_abs_logprob_change:.3f}",
+            ]
+        )
+    return Table(header, rows)
+
+
+def flip_tables(report: Report, shown: int) -> list[FlipTable]:
+    """Return the first flipped items of each type that has any.
+
+    Args:
+        report: The record, which holds all of them.
+        shown: How many of each type.
+    """
+    return [_flip_table(found, shown) for found in _drifts(report) if found.flips]
+
+
+def metrics_table(report: Report) -> Table:
+    """Return every metric in percent, a row a type."""
+    names = list(dict.fromkeys(name for run in report.runs for name in run.metrics))
+    rows = [
+        [
+            run.type,
+            *(
+                fmt.accuracy(run.metrics[name].value) if name in run.metrics else "\N{EN DASH}"
+                for name in names
+            ),
+        ]
+        for run in report.runs
+    ]
+    return Table(["type", *names], rows)
+
+
+def files_table(report: Report) -> Table:
+    """Return how each file was run, a row a type."""
+    header = [
+        "type",
+        "file",
+        "bytes",
+        "tokens decoded",
+        "logit rows",
+        "batch / ubatch",
+        "loading",
+        "scoring",
+        "SHA-256",
+    ]
+    rows = [
+        [
+            run.type,
+            run.file,
+            f"{run.file_bytes:,}",
+            f"{run.tokens_decoded:,}",
+            f"{run.logit_rows:,}",
+            f"{run.batch_tokens:,} / {run.n_ubatch:,}",
+            fmt.duration(run.load_s),
+            fmt.duration(run.elapsed_s),
+            run.sha256,
+        ]
+        for run in report.runs
+    ]
+    return Table(header, rows, words=(0, 1, 8), hashes=(8,))
+
+
+def facts(report: Report) -> list[Fact]:
+    """Return how it was measured, one line a subject."""
+    model, data, engine, device = report.model, report.data, report.engine, report.device
+    groups = ", ".join(f"{name} {count:,}" for name, count in data.groups.items())
+    flash = "on" if engine.flash_attention else "off"
+    plural = "" if device.physical_cores == 1 else "s"
+    cores = f"{device.physical_cores} core{plural} ({device.logical_cores} logical)"
+    return [
+        _model_fact(report),
+        Fact("Model SHA-256", model.fingerprint, is_hash=True),
+        Fact("Parameters", f"{report.runs[0].n_params:,}"),
+        Fact("Items", f"{slice_sentence(report)}; by group: {groups}"),
+        Fact("Data SHA-256", data.fingerprint, is_hash=True),
+        Fact(
+            "Protocol",
+            f"{report.protocol.name}, version {report.protocol.version}; "
+            f"primary metric {report.protocol.metric}",
+        ),
+        Fact("Engine", f"llama.cpp through llama-cpp-python {engine.version}"),
+        Fact(
+            "Backend",
+            f"{engine.backend}, {engine.threads} threads; KV cache {engine.cache_type}, "
+            f"flash attention {flash}",
+        ),
+        Fact("Features", engine.features),
+        Fact("Device", f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"),
+        Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
+        Fact("Elapsed", fmt.duration(report.elapsed_s)),
+        Fact("Peak memory", f"{fmt.size(report.peak_rss_bytes)} resident"),
+        Fact("Made", f"{fmt.moment(report.created_at)} by edgeval {report.edgeval_version}"),
+    ]
+
+
+def claim_facts(report: Report, index: int) -> list[Fact]:
+    """Return what one verdict's claim is, one line a subject."""
+    verdict = report.verdicts[index]
+    claim = verdict.claim_citation
+    page = f", page {claim.pdf_page}" if claim.pdf_page is not None else ""
+    source = f"{claim.section}{page}: row {claim.row}, column {claim.column}"
+    found = [
+        Fact("Published", f"{fmt.plain(claim.reported_value, 2)} ({claim.reported_metric})"),
+        Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {items_in_short(report)}"),
+        Fact("Source", source),
+    ]
+    if claim.paper_arxiv_id:
+        url = paper_url(claim.paper_arxiv_id)
+        found.append(Fact("Paper", f"arXiv:{claim.paper_arxiv_id}", url))
+    if claim.quoted_text:
+        found.append(Fact("Quoted", f"“{claim.quoted_text}”"))
+    found.append(Fact("Protocol match", verdict.protocol_match))
+    if notes := claim.notes.strip("; "):
+        found.append(Fact("Notes", notes))
+    return [*found, Fact("Verdict", f"{verdict.id}, {fmt.moment(verdict.computed_at)}")]
+
+
+def _model_fact(report: Report) -> Fact:
+    model = report.model
+    if model.repo is None:
+        return Fact("Model", model.name)
+    revision = model.revision or "main"
+    url = f"https://huggingface.co/{quote(model.repo)}/tree/{quote(revision)}"
+    return Fact("Model", f"{model.repo} at {revision}", url)
+
+
+def _drifts(report: Report) -> list[Drift]:
+    return [found for _, found in compared_runs(report) if found is not None]
+
+
+def _is_lost(flip: Flip) -> bool:
+    return flip.reference_pick == flip.gold
+
+
+def _flip_table(found: Drift, most: int) -> FlipTable:
+    shown = found.flips[:most]
+    total = f"{len(found.flips):,} flipped item{'s' if len(found.flips) > 1 else ''}"
+    part = "" if len(shown) == len(found.flips) else f", the first {len(shown)}"
+    header = ["item", "group", "gold", f"{found.reference} picks", f"{found.type} picks", "change"]
+    rows = [
+        [
+            flip.item,
+            flip.group,
+            str(flip.gold),
+            str(flip.reference_pick),
+            str(flip.pick),
+            "lost" if _is_lost(flip) else "gained",
+        ]
+        for flip in shown
+    ]
+    return FlipTable(f"{found.type}: {total}{part}", Table(header, rows, words=(0, 1, 5)))

@@ -1,0 +1,97 @@
+"""The Markdown and HTML pages, from templates."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from edgeval.records import Report
+from edgeval.report import details, explanations, figure, formatting, view
+from edgeval.report.comparison import READINGS, is_slice, primary
+
+# HTML folds them away; Markdown cannot.
+_HTML_FLIPS, _MARKDOWN_FLIPS = 20, 5
+
+# What starts a construct of GitHub-flavoured Markdown inside a line. An underscore within a word
+# and a bracket without a target are text already.
+_MARKDOWN_SYNTAX = re.compile(r"[\\`*<>|~$]|(?<!\w)_|_(?!\w)|(?<=\])[(:\[]|&(?=#?\w+;)|!(?=\[)")
+
+
+def markdown_page(report: Report) -> str:
+    """Return the report as GitHub-flavoured Markdown without HTML."""
+    return _template("report.md.j2").render(_content(report, _MARKDOWN_FLIPS))
+
+
+def html_page(report: Report) -> str:
+    """Return the report as one HTML file that loads nothing."""
+    return _template("report.html.j2").render(_content(report, _HTML_FLIPS))
+
+
+@functools.cache
+def _template(name: str) -> jinja2.Template:
+    is_html = name.endswith(".html.j2")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgeval.report"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=is_html,
+        finalize=None if is_html else _escape_markdown,
+    )
+    environment.filters["fenced"] = _fenced
+    return environment.get_template(name)
+
+
+def _content(report: Report, flips_shown: int) -> dict[str, Any]:
+    rows = view.ladder_rows(report)
+    claims = [
+        {
+            "status": verdict.status,
+            "label": view.STATUS_LABELS[verdict.status],
+            "sentence": view.verdict_sentence(report, verdict),
+            "facts": details.claim_facts(report, index),
+        }
+        for index, verdict in enumerate(report.verdicts)
+    ]
+    shown_readings = dict.fromkeys(row.reading for row in rows)
+    return {
+        "report": report,
+        "made": formatting.moment(report.created_at),
+        "level": formatting.level(primary(report, report.runs[0]).interval),
+        "is_slice": is_slice(report),
+        "short_items": view.items_in_short(report),
+        "items": view.slice_sentence(report),
+        "conclusion": view.conclusion(report),
+        "rows": rows,
+        "readings": {name: READINGS[name] for name in shown_readings},
+        "has_drift": any(row.reading not in ("reference", "not compared") for row in rows),
+        "claims": claims,
+        "figures": [
+            drawn for drawn in (figure.drift_figure(report), figure.claim_figure(report)) if drawn
+        ],
+        "drift_table": details.drift_table(report),
+        "flip_tables": details.flip_tables(report, flips_shown),
+        "metrics_table": details.metrics_table(report),
+        "files_table": details.files_table(report),
+        "facts": details.facts(report),
+        "explanations": explanations.explanations(report),
+    }
+
+
+def _escape_markdown(value: object) -> str:
+    """Return text on one line that Markdown shows as it is."""
+    if isinstance(value, Markup):
+        return value
+    return _MARKDOWN_SYNTAX.sub(r"\\\g<0>", " ".join(str(value).split()))
+
+
+def _fenced(text: str) -> Markup:
+    """Return a code block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return Markup(f"{fence}\n{text}\n{fence}")

@@ -1,0 +1,35 @@
+"""Slices of a data set: which items, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+Order = Literal["random", "file"]
+
+
+def order_items(groups: Sequence[str], order: Order, seed: int) -> list[int]:
+    """Return all item indices in the order in which they are to be evaluated.
+
+    Args:
+        groups: The group of each item.
+        order: ``file`` keeps the order; ``random`` shuffles within each group and interleaves the
+            groups in proportion, so that every prefix is a stratified random sample and a longer
+            slice contains the shorter one.
+        seed: Seed of the random order.
+
+    Returns:
+        A permutation of ``range(len(groups))``.
+    """
+    if order == "file":
+        return list(range(len(groups)))
+    rng = np.random.default_rng(seed)
+    keyed: list[tuple[float, float, int]] = []
+    for group in sorted(set(groups)):
+        members = [index for index, of in enumerate(groups) if of == group]
+        for rank, member in enumerate(rng.permutation(len(members))):
+            # The second key decides ties: without it, groups of one would never be shuffled.
+            keyed.append(((rank + 0.5) / len(members), rng.random(), members[member]))
+    return [index for _, _, index in sorted(keyed)]

@@ -1,0 +1,126 @@
+"""Results on stdout, as tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from edgeval.cards import Card
+from edgeval.records import DataSource, Evaluation, Report
+from edgeval.report import view
+
+_PLAIN_WIDTH = 160
+"""Columns when stdout is no terminal, so that a table in a file is not cut at 80."""
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+def print_report(report: Report) -> None:
+    """Print the ladder, what it means and the verdicts."""
+    console = _console()
+    console.print(_ladder_table(report))
+    console.print(view.conclusion(report), soft_wrap=True, markup=False)
+    for sentence in view.verdict_sentences(report):
+        console.print(sentence, soft_wrap=True, markup=False)
+
+
+def print_files(folder: Path) -> None:
+    """Print where the report was written."""
+    names = ("report.html", "report.md", "report.json", "verdict.json")
+    present = [name for name in names if (folder / name).is_file()]
+    _console().print(f"{folder}: {', '.join(present)}", soft_wrap=True, markup=False)
+
+
+def print_evaluation(result: Evaluation) -> None:
+    """Print one line a GGUF."""
+    metric = result.protocol.metric
+    names = [metric, *(name for name in result.runs[0].metrics if name != metric)]
+    table = _table(f"{_items(result.data)}, protocol {result.protocol.name}")
+    table.add_column("file")
+    table.add_column("type")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_column(f"{metric} 95 %", justify="right")
+    table.add_column("tokens/s", justify="right")
+    for run in result.runs:
+        interval = run.metrics[metric].interval
+        table.add_row(
+            run.file,
+            run.type,
+            *(f"{100 * run.metrics[name].value:.2f}" for name in names),
+            f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
+            f"{run.tokens_per_s:,.0f}",
+        )
+    _console().print(table)
+
+
+def print_cards(cards: Sequence[Card]) -> None:
+    """Print the cards, one line each with its published numbers, and where these stand."""
+    tasks = list(dict.fromkeys(claim.task for card in cards for claim in card.claims))
+    table = _table("published numbers, in percent")
+    for title in ("name", *tasks, "checkpoint"):
+        table.add_column(title, justify="right" if title in tasks else "left", overflow="fold")
+    for card in cards:
+        values = {claim.task: f"{claim.value:.2f}" for claim in card.claims}
+        cells = (values.get(task, "") for task in tasks)
+        table.add_row(card.name, *cells, card.repo or "ships with edgeval")
+    console = _console()
+    console.print(table)
+    for source, names in _sources(cards).items():
+        console.print(f"{source}: {', '.join(names)}", soft_wrap=True, markup=False)
+
+
+def _sources(cards: Sequence[Card]) -> dict[str, list[str]]:
+    """Return for each source of claims the cards that cite it."""
+    found: dict[str, list[str]] = {}
+    for card in cards:
+        for claim in card.claims:
+            paper = claim.citation.paper_arxiv_id
+            source = f"arXiv {paper}, " if paper else ""
+            names = found.setdefault(source + claim.citation.section, [])
+            if card.name not in names:
+                names.append(card.name)
+    return found
+
+
+def cards_json(cards: Sequence[Card]) -> str:
+    """Return the cards as a JSON list."""
+    return json.dumps([card.model_dump(mode="json") for card in cards], indent=2)
+
+
+def _ladder_table(report: Report) -> Table:
+    metric = report.protocol.metric
+    table = _table(f"{report.model.title}: {view.slice_sentence(report)}")
+    table.add_column("type")
+    titles = ("size", "bits/weight", metric, "95 % interval", "difference", "flips", "tokens/s")
+    for title in titles:
+        table.add_column(title, justify="right")
+    for row in view.ladder_rows(report):
+        table.add_row(
+            row.type,
+            row.size,
+            row.bits_per_weight,
+            row.accuracy,
+            row.interval,
+            row.difference,
+            row.flips,
+            row.tokens_per_s,
+        )
+    return table
+
+
+def _items(data: DataSource) -> str:
+    if data.n_items == data.n_total:
+        return f"all {data.n_items:,} items of {data.name}"
+    return f"a slice: {data.n_items:,} of {data.n_total:,} items of {data.name}"
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", header_style="bold")

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny import make_checkpoint, make_items, write_items
+
+from edgeval.convert import convert
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests away from the user's caches, and from the network."""
+    saved = dict(os.environ)
+    os.environ["EDGEVAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["HF_HOME"] = str(tmp_path_factory.mktemp("hub"))
+    yield
+    os.environ.clear()
+    os.environ.update(saved)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside a checkout; tests that need it are skipped without it."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"no {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_f32(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert(tiny_checkpoint, tmp_path_factory.mktemp("gguf") / "tiny-F32.gguf", "f32")
+
+
+@pytest.fixture(scope="session")
+def tiny_f16(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert(tiny_checkpoint, tmp_path_factory.mktemp("gguf") / "tiny-F16.gguf", "f16")
+
+
+@pytest.fixture(scope="session")
+def tiny_items(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_items(tmp_path_factory.mktemp("data") / "items.jsonl", make_items(40))

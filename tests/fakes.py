@@ -1,0 +1,78 @@
+"""Stand-ins for a model, and short ways to make items and scores, for tests of the logic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from edgeval.plan import Int32
+from edgeval.tasks import Item, ItemScore
+
+BOS_TEXT = "<s>"
+
+
+class FakeTokenizer:
+    """One token a character, except for the given pieces, which are one token wherever they occur.
+
+    ``special`` pieces count only where special tokens are parsed. Token ids are remembered, so that
+    a test can read back the text of each token.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterable[str] = (),
+        *,
+        special: Iterable[str] = (),
+        has_bos: bool = True,
+        n_context_train: int = 1000,
+    ) -> None:
+        self._pieces = tuple(pieces)
+        self._special = tuple(special)
+        self._texts: list[str] = [BOS_TEXT]
+        self.bos: int | None = 0 if has_bos else None
+        self.n_context_train = n_context_train
+
+    def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:
+        pieces = self._pieces + (self._special if parse_special else ())
+        ids = []
+        while text:
+            piece = next((piece for piece in pieces if text.startswith(piece)), text[0])
+            if piece not in self._texts[1:]:
+                self._texts.append(piece)
+            ids.append(self._texts.index(piece, 1))
+            text = text[len(piece) :]
+        return np.array(ids, dtype=np.int32)
+
+    def texts(self, tokens: Int32) -> list[str]:
+        """Return the text of each token."""
+        return [self._texts[token] for token in tokens]
+
+
+def make_item(
+    context: str = "context",
+    choices: Sequence[str] = ("a", "b", "c", "d"),
+    *,
+    gold: int = 0,
+    name: str = "7",
+    group: str = "all",
+) -> Item:
+    return Item(name, group, context, tuple(choices), gold)
+
+
+def make_score(
+    logprobs: Sequence[float], item: Item | None = None, token_means: Sequence[float] | None = None
+) -> ItemScore:
+    """Return a score in which every choice has one token, unless the means say otherwise."""
+    return ItemScore(
+        item=item or make_item(choices=["x"] * len(logprobs)),
+        logprobs=tuple(logprobs),
+        n_tokens=(1,) * len(logprobs),
+        token_means=tuple(logprobs if token_means is None else token_means),
+    )
+
+
+def score_picking(pick: int, *, gold: int, name: str = "7") -> ItemScore:
+    """Return a score of four equally long choices that picks one of them under every metric."""
+    logprobs = [-1.0 if choice == pick else -2.0 for choice in range(4)]
+    return make_score(logprobs, make_item(gold=gold, name=name))

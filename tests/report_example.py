@@ -1,0 +1,220 @@
+"""A realistic report whose numbers add up, for tests of the views."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+
+from edgeval.drift import bonett_price, mcnemar
+from edgeval.metrics import metric
+from edgeval.records import (
+    ClaimCitation,
+    DataSource,
+    Device,
+    Drift,
+    Engine,
+    Flip,
+    Metric,
+    ModelRun,
+    ModelSource,
+    ProtocolInfo,
+    ProtocolMatch,
+    Report,
+    Verdict,
+    VerdictStatus,
+)
+from edgeval.verdict import confidence
+
+N_SPLIT = 10_042
+N_PARAMS = 1_100_048_384
+MADE_AT = datetime(2026, 5, 14, 23, 56, 41, 156000, tzinfo=timezone.utc)
+HOSTILE = '<script>alert(1)</script> | `x` [a](https://example.org) _b_ & "c"'
+
+# A claim for each status; partial and inconclusive need a slice of about 1,000 items.
+PUBLISHED: dict[VerdictStatus, float] = {
+    "reproduced": 59.2,
+    "partial": 59.2,
+    "not_reproduced": 66.1,
+    "inconclusive": 62.5,
+}
+
+# Type, bits per weight, items lost and gained against F16 on the whole split, tokens a second.
+LADDER = (
+    ("F16", 16.00, 0, 0, 82.4),
+    ("Q8_0", 8.50, 18, 17, 85.1),
+    ("Q6_K", 6.56, 41, 38, 101.7),
+    ("Q5_K_M", 5.68, 84, 71, 112.0),
+    ("Q4_K_M", 4.85, 171, 122, 136.3),
+    ("Q4_0", 4.63, 244, 170, 125.2),
+    ("Q3_K_M", 3.95, 402, 240, 108.9),
+    ("Q2_K", 3.13, 1034, 412, 94.0),
+)
+
+
+def example_report(
+    *,
+    n_items: int = N_SPLIT,
+    status: VerdictStatus | None = "reproduced",
+    alone: bool = False,
+    title: str = "TinyLlama 1.1B, 3T tokens",
+    group: str = "wikihow",
+    flips: dict[str, tuple[int, int]] | None = None,
+) -> Report:
+    """Return a report.
+
+    Args:
+        n_items: Number of items evaluated; fewer than the split make it a slice.
+        status: Status of its verdict; None leaves out the claim.
+        alone: Whether only the reference was evaluated.
+        title: Title of the model.
+        group: Name of the second group.
+        flips: Items lost and gained of a type, instead of the example's.
+    """
+    share = n_items / N_SPLIT
+    reference_correct = round(5942 * share)
+    ladder = LADDER[:1] if alone else LADDER
+    counts = {
+        name: (flips or {}).get(name, (round(lost * share), round(gained * share)))
+        for name, _, lost, gained, _ in ladder
+    }
+    groups = {"activitynet": round(3243 * share)}
+    groups[group] = n_items - groups["activitynet"]
+    runs = [
+        _run(name, bits, reference_correct - lost + gained, n_items, speed)
+        for (name, bits, _, _, speed), (lost, gained) in zip(ladder, counts.values(), strict=True)
+    ]
+    return Report(
+        edgeval_version="0.1.0",
+        created_at=MADE_AT,
+        command=f"edgeval run tinyllama-3t --items {n_items}",
+        model=ModelSource(
+            name="tinyllama-3t",
+            title=title,
+            repo="TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T",
+            revision="59f6f375b26bde864a6ca194a9a3044570490064",
+            fingerprint=_sha256("checkpoint"),
+        ),
+        data=DataSource(
+            name="Rowan/hellaswag validation",
+            fingerprint=_sha256("data"),
+            n_total=N_SPLIT,
+            n_items=n_items,
+            order="random",
+            seed=0,
+            groups=groups,
+        ),
+        protocol=ProtocolInfo(name="lm-eval", version=1, metric="acc_norm"),
+        engine=Engine(
+            version="0.3.36",
+            features="CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | AVX512 = 1 | OPENMP = 1",
+            backend="cpu",
+            threads=2,
+            cache_type="f16",
+            flash_attention=False,
+        ),
+        device=Device(
+            system="Linux 6.8.0",
+            machine="x86_64",
+            cpu="Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz",
+            physical_cores=1,
+            logical_cores=2,
+            memory_bytes=8 * 1024**3,
+            python="3.11.9",
+        ),
+        runs=runs,
+        drift=[
+            _drift(name, lost, gained, n_items, list(groups))
+            for name, (lost, gained) in list(counts.items())[1:]
+        ],
+        verdicts=[] if status is None else [_verdict(status, runs[0].metrics["acc_norm"])],
+        elapsed_s=31.4 + sum(run.load_s + run.elapsed_s for run in runs),
+        peak_rss_bytes=2_871_394_304,
+    )
+
+
+def _run(name: str, bits: float, correct: int, n_items: int, tokens_per_s: float) -> ModelRun:
+    tokens_decoded = 175 * n_items
+    elapsed_s = tokens_decoded / tokens_per_s
+    return ModelRun(
+        type=name,
+        file=f"tinyllama-3t-{name}.gguf",
+        sha256=_sha256(name),
+        file_bytes=round(N_PARAMS * bits / 8) + 1_840_000,
+        bits_per_weight=bits,
+        n_params=N_PARAMS,
+        metrics={
+            "acc": _metric(correct - n_items * 13 // 100, n_items),
+            "acc_norm": _metric(correct, n_items),
+            "acc_bytes": _metric(correct - n_items // 500, n_items),
+            "acc_token": _metric(correct - n_items // 90, n_items),
+        },
+        tokens_decoded=tokens_decoded,
+        logit_rows=128 * n_items,
+        batch_tokens=256,
+        n_batch=2048,
+        n_ubatch=512,
+        elapsed_s=elapsed_s,
+        load_s=1.42,
+        tokens_per_s=tokens_decoded / elapsed_s,
+    )
+
+
+def _drift(name: str, lost: int, gained: int, n_items: int, groups: list[str]) -> Drift:
+    n_flips = lost + gained
+    flips = [
+        Flip(
+            item=f"val-{index * n_items // n_flips:05d}",
+            group=groups[index % 3 != 0],
+            gold=index % 4,
+            reference_pick=index % 4 if index < lost else (index + 1) % 4,
+            pick=(index + 2) % 4 if index < lost else index % 4,
+        )
+        for index in range(n_flips)
+    ]
+    return Drift(
+        type=name,
+        reference="F16",
+        n_items=n_items,
+        difference_points=100 * (gained - lost) / n_items,
+        interval_points=bonett_price(gained, lost, n_items),
+        mcnemar_p=mcnemar(gained, lost),
+        right_to_wrong=lost,
+        wrong_to_right=gained,
+        pick_agreement=(n_items - round(1.5 * n_flips)) / n_items,
+        mean_abs_logprob_change=0.02 + 3 * n_flips / n_items,
+        p99_abs_logprob_change=0.1 + 14 * n_flips / n_items,
+        flips=flips,
+    )
+
+
+def _verdict(status: VerdictStatus, measured: Metric) -> Verdict:
+    protocol_match: ProtocolMatch = "exact" if measured.total == N_SPLIT else "proxy"
+    published = PUBLISHED[status]
+    return Verdict(
+        id="4538fa12-ff82-48ef-8b80-7770c856abef",
+        status=status,
+        score=measured.value,
+        confidence=confidence(published, measured, N_SPLIT),
+        agent_version="edgeval-0.1.0",
+        computed_at=MADE_AT,
+        claim_citation=ClaimCitation(
+            paper_arxiv_id="2401.02385",
+            section="Table 2",
+            row="TinyLlama 1.1B (3T)",
+            column="HellaSwag 0-shot",
+            reported_value=published,
+            reported_metric="acc_norm",
+            quoted_text=f"TinyLlama {published:.2f}",
+            pdf_page=4,
+            notes=f"The 3T-token checkpoint; protocol_match is {protocol_match}",
+        ),
+        protocol_match=protocol_match,
+    )
+
+
+def _metric(correct: int, n_items: int) -> Metric:
+    return metric(correct, n_items, N_SPLIT)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

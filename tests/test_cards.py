@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeval import cards as module
+from edgeval.cards import Card, Citation, Claim, cards, cards_folder, find, unknown_model
+from edgeval.errors import EdgevalError
+from edgeval.records import DataSource
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+CLAIMS = Path(__file__).parents[2] / "shared" / "claims.toml"
+TINYLLAMA = ["103b", "503b", "1t", "1.5t", "2t", "2.5t", "3t"]
+TASKS = ["hellaswag", "openbookqa", "winogrande", "arc_challenge", "arc_easy", "boolq", "piqa"]
+
+MINIMAL = """
+name = "mine"
+title = "Mine"
+repo = "me/mine"
+"""
+CLAIM = """
+[[claims]]
+task = "hellaswag"
+value = 50.0
+metric = "acc_norm"
+protocol = "lm-eval"
+data = "Rowan/hellaswag validation"
+n_items = 10042
+citation = { section = "1", row = "2", column = "3" }
+"""
+
+WriteCard = Callable[..., Path]
+
+
+@pytest.fixture
+def write_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WriteCard]:
+    """Return a function that writes a card; only such cards exist during the test."""
+
+    def write(content: str | bytes, name: str = "mine.toml") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    monkeypatch.setattr(module, "cards_folder", lambda: tmp_path)
+    cards.cache_clear()
+    yield write
+    cards.cache_clear()
+
+
+def published() -> list[dict[str, Any]]:
+    content = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))
+    return [dict(checkpoint, columns=content["columns"]) for checkpoint in content["checkpoint"]]
+
+
+needs_claims = pytest.mark.skipif(not CLAIMS.is_file(), reason=f"no {CLAIMS}")
+
+
+def test_every_shipped_card_loads_under_the_name_of_its_file() -> None:
+    assert set(cards()) == {path.stem for path in cards_folder().glob("*.toml")}
+    assert {"demo", *(f"tinyllama-{tokens}" for tokens in TINYLLAMA)} <= set(cards())
+
+
+def test_the_claim_of_the_paper() -> None:
+    (claim,) = cards()["tinyllama-3t"].claims_on("hellaswag")
+    assert claim.value == 59.20
+    assert (claim.metric, claim.protocol) == ("acc_norm", "lm-eval")
+    assert (claim.data, claim.n_items) == ("Rowan/hellaswag validation", 10042)
+    assert claim.citation.model_dump() == {
+        "paper_arxiv_id": "2401.02385",
+        "section": "Table 2",
+        "row": "TinyLlama 1.1B (3T)",
+        "column": "HellaSwag 0-shot",
+        "quoted_text": "TinyLlama 59.20",
+        "pdf_page": 4,
+    }
+
+
+@needs_claims
+def test_there_is_a_card_for_every_published_checkpoint() -> None:
+    repos = {card.repo for card in cards().values() if card.repo is not None}
+    assert repos == {checkpoint["repo"] for checkpoint in published()}
+
+
+@needs_claims
+@pytest.mark.parametrize("tokens", TINYLLAMA)
+def test_a_card_says_what_was_published(tokens: str) -> None:
+    card = cards()[f"tinyllama-{tokens}"]
+    (checkpoint,) = (one for one in published() if one["repo"] == card.repo)
+    values = dict(zip(checkpoint["columns"], checkpoint["values"], strict=True))
+    del values["average"]  # of the tasks, which is no measurement of its own
+    assert {claim.task: claim.value for claim in card.claims} == values
+    assert checkpoint["tokens"].replace("1007B", "1T").lower() == tokens
+    for claim in card.claims:
+        assert claim.metric == ("acc" if claim.task in ("boolq", "winogrande") else "acc_norm")
+        assert claim.protocol == "lm-eval"
+
+
+@needs_claims
+def test_the_paper_is_cited_as_published() -> None:
+    (paper,) = (one["paper"] for one in published() if "paper" in one)
+    (claim,) = cards()["tinyllama-3t"].claims_on("hellaswag")
+    found = claim.citation.model_dump()
+    assert found.pop("paper_arxiv_id") == paper.pop("arxiv_id")
+    assert claim.value == paper.pop("value")
+    assert found == paper
+
+
+@pytest.mark.parametrize("tokens", TINYLLAMA)
+def test_each_benchmark_has_its_number_of_items(tokens: str) -> None:
+    found = [(claim.task, claim.n_items) for claim in cards()[f"tinyllama-{tokens}"].claims]
+    sizes = [10042, 500, 1267, 1172, 2376, 3270, 1838]
+    assert found == list(zip(TASKS, sizes, strict=True))
+
+
+def test_claims_on_another_benchmark_are_left_out() -> None:
+    card = cards()["tinyllama-3t"]
+    assert [claim.value for claim in card.claims_on("piqa")] == [73.29]
+    assert card.claims_on("mmlu") == []
+
+
+def test_a_minimal_card(write_card: WriteCard) -> None:
+    write_card(MINIMAL + CLAIM)
+    card = find("mine")
+    assert isinstance(card, Card)
+    assert (card.title, card.repo, card.revision) == ("Mine", "me/mine", "main")
+    assert [claim.value for claim in card.claims] == [50.0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(MINIMAL + 'titel = "x"\n', "titel: Extra inputs", id="unknown key"),
+        pytest.param(
+            MINIMAL + CLAIM.replace("metric =", "metrik ="), "claims.0.metric", id="missing key"
+        ),
+        pytest.param(
+            MINIMAL + CLAIM + "shots = 0\n", "claims.0.shots: Extra inputs", id="unknown claim key"
+        ),
+        pytest.param(
+            MINIMAL + CLAIM.replace('column = "3"', 'column = "3", page = 4'),
+            "claims.0.citation.page: Extra inputs",
+            id="unknown citation key",
+        ),
+        pytest.param(
+            MINIMAL + CLAIM.replace("50.0", "100.5"), "claims.0.value.*100", id="over 100 points"
+        ),
+        pytest.param(
+            MINIMAL + CLAIM.replace("10042", "0"), "claims.0.n_items.*greater than 0", id="no items"
+        ),
+        pytest.param(
+            MINIMAL + 'checkpoint = "mine"\n', "either repo or checkpoint", id="two sources"
+        ),
+        pytest.param('name = "mine"\ntitle = "M"\n', "either repo or checkpoint", id="no source"),
+        pytest.param("name = mine\n", "is not TOML", id="not TOML"),
+        pytest.param(b'name = "\xff"\n', "is not TOML", id="not UTF-8"),
+        pytest.param(
+            MINIMAL.replace('"mine"', '"other"'), "name is 'other'; name it like", id="other name"
+        ),
+    ],
+)
+def test_a_malformed_card_names_its_file_and_place(
+    write_card: WriteCard, content: str | bytes, words: str
+) -> None:
+    path = write_card(content)
+    with pytest.raises(EdgevalError, match=words) as caught:
+        cards()
+    assert str(path) in str(caught.value)
+
+
+def test_a_name_that_is_no_card_finds_none() -> None:
+    assert find("tinyllama") is None
+
+
+def test_an_unknown_model_suggests_a_near_miss_and_names_the_ways() -> None:
+    message = str(unknown_model("tinylama-3t"))
+    assert "no model 'tinylama-3t' (did you mean 'tinyllama-3t'?)" in message
+    for way in ("edgeval models", "OWNER/NAME", "checkpoint directory", ".gguf"):
+        assert way in message
+    assert "did you mean" not in str(unknown_model("zzz"))
+
+
+@pytest.mark.parametrize(
+    ("known_fingerprint", "name", "fingerprint", "expected"),
+    [
+        (None, "split", "1", True),
+        (None, "other", "1", False),
+        ("1", "other", "1", True),
+        ("1", "split", "2", False),
+    ],
+)
+def test_a_claim_knows_its_data_by_fingerprint_or_else_by_name(
+    known_fingerprint: str | None, name: str, fingerprint: str, expected: bool
+) -> None:
+    claim = Claim(
+        task="hellaswag",
+        value=1,
+        metric="acc",
+        protocol="lm-eval",
+        data="split",
+        data_fingerprint=known_fingerprint,
+        n_items=1,
+        citation=Citation(section="", row="", column=""),
+    )
+    data = DataSource(
+        name=name,
+        fingerprint=fingerprint,
+        n_total=1,
+        n_items=1,
+        order="file",
+        seed=0,
+        groups={"all": 1},
+    )
+    assert claim.is_of(data) is expected

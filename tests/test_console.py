@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import io
+import itertools
+import re
+
+import pytest
+from rich.console import Console
+
+from edgeval.console import TerminalProgress, stderr_console
+
+
+def terminal() -> tuple[io.StringIO, Console]:
+    """Return a terminal on which a second passes whenever the time is asked for."""
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        force_terminal=True,
+        width=150,
+        color_system=None,
+        get_time=itertools.count(1.0).__next__,
+        _environ={},
+    )
+    return file, console
+
+
+def plain(file: io.StringIO) -> str:
+    """Return the output without cursor movements."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+
+
+def test_where_no_one_looks_there_are_lines_but_no_bars() -> None:
+    file = io.StringIO()
+    with TerminalProgress(stderr_console(file)) as progress:
+        progress.log("converted")
+        with progress.task("score F16", 4, "items") as task:
+            task.advance(3, "acc_norm 33.3")
+            task.resize(3)
+        progress.log("scored")
+    assert file.getvalue() == "converted\nscored\n"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param("wrote " + "/".join(["a long folder name"] * 20), id="longer than 80 columns"),
+        pytest.param("wrote [old]/model.gguf", id="square brackets"),
+        pytest.param("wrote a[/b]/model.gguf", id="a closing tag"),
+        pytest.param("wrote C:x:model.gguf", id="an emoji's name"),
+    ],
+)
+def test_a_line_is_shown_as_it_is(message: str) -> None:
+    file = io.StringIO()
+    with TerminalProgress(stderr_console(file)) as progress:
+        progress.log(message)
+    assert file.getvalue() == f"{message}\n"
+
+
+def test_a_terminal_shows_a_bar_with_count_rate_and_note() -> None:
+    file, console = terminal()
+    with TerminalProgress(console) as progress, progress.task("score F16", 8, "items") as task:
+        task.advance(1, "acc_norm 0.0")
+        task.advance(1, "acc_norm 50.0")
+        task.advance(2)
+    last = plain(file).rstrip().splitlines()[-1]
+    assert "score F16" in last
+    assert "4/8" in last
+    assert re.search(r"[\d,.]+ items/s", last)
+    assert last.endswith("acc_norm 50.0"), "a note stays until the next one"
+
+
+def test_bytes_are_shown_in_megabytes() -> None:
+    file, console = terminal()
+    with TerminalProgress(console) as progress, progress.task("fetch", None, "bytes") as task:
+        task.advance(1_000_000)
+        task.resize(2_200_000_000)
+        task.advance(200_000_000)
+        task.advance(299_000_000)
+    last = plain(file).rstrip().splitlines()[-1]
+    assert "500.0/2,200.0 MB" in last
+    assert re.search(r"[\d,.]+ MB/s", last)
+
+
+def test_square_brackets_beside_the_bar_are_shown() -> None:
+    file, console = terminal()
+    with TerminalProgress(console) as progress, progress.task("[a] b", 2, "items") as task:
+        task.advance(1, "c [d]")
+    last = plain(file).rstrip().splitlines()[-1]
+    assert "[a] b" in last
+    assert last.endswith("c [d]")
+
+
+def test_an_unknown_total_is_a_question_mark() -> None:
+    file, console = terminal()
+    with TerminalProgress(console) as progress, progress.task("fetch", None, "bytes") as task:
+        task.advance(1_500_000)
+    assert "1.5/? MB" in plain(file)
+
+
+def test_lines_stay_above_the_bars() -> None:
+    file, console = terminal()
+    with TerminalProgress(console) as progress, progress.task("score F16", 2, "items") as task:
+        task.advance(1)
+        progress.log("a line that stays")
+        task.advance(1)
+    shown = plain(file)
+    assert shown.index("a line that stays") < shown.rindex("score F16")
+    assert "2/2" in shown
+
+
+def test_an_error_inside_ends_the_bars_and_goes_on() -> None:
+    file, console = terminal()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        TerminalProgress(console) as progress,
+        progress.task("score F16", 2, "items"),
+    ):
+        raise KeyboardInterrupt
+    assert file.getvalue().rstrip().endswith("\x1b[?25h"), "the cursor is shown again"
+
+
+def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    with TerminalProgress(stderr_console()) as progress:
+        progress.log("a line")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "a line\n")

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from fakes import make_item, make_score, score_picking
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from edgeval.drift import bonett_price, drift, mcnemar
+from edgeval.metrics import metrics_of
+from edgeval.records import Drift
+from edgeval.tasks import ItemScore
+
+GOLD = 2
+
+
+def run(picks: Sequence[int]) -> list[ItemScore]:
+    return [score_picking(pick, gold=GOLD, name=str(at)) for at, pick in enumerate(picks)]
+
+
+def compare(picks: Sequence[int], reference: Sequence[int]) -> Drift:
+    return drift("Q4_0", run(picks), "F16", run(reference), "acc_norm")
+
+
+@pytest.mark.parametrize("gained", range(13))
+@pytest.mark.parametrize("lost", range(13))
+def test_mcnemar_is_the_exact_binomial_test(gained: int, lost: int) -> None:
+    expected = binomtest(gained, gained + lost, 0.5).pvalue if gained + lost else 1.0
+    assert mcnemar(gained, lost) == pytest.approx(expected, rel=1e-12)
+
+
+def test_mcnemar_by_hand() -> None:
+    # Of 6 flips 1 or fewer one way: 2 * (1 + 6) / 2^6.
+    assert mcnemar(1, 5) == mcnemar(5, 1) == pytest.approx(14 / 64)
+    # 3 of 6: twice the lower tail, 2 * 42 / 64, is more than certainty.
+    assert mcnemar(3, 3) == 1
+
+
+def test_mcnemar_of_many_flips_stays_finite() -> None:
+    assert mcnemar(4000, 4001) == pytest.approx(1, abs=0.02)
+    assert 0 <= mcnemar(0, 10042) < 1e-300
+
+
+def test_bonett_price_by_hand() -> None:
+    # (4 + 1) / 100 - (9 + 1) / 100 = -0.05;
+    # 1.959964 * sqrt((0.05 + 0.10 - 0.05^2) / 100) = 1.959964 * 0.0384057 = 0.0752738.
+    found = bonett_price(gained=4, lost=9, total=98)
+    assert found.low == pytest.approx(-12.52738, abs=1e-5)
+    assert found.high == pytest.approx(2.52738, abs=1e-5)
+    assert found.level == 0.95
+
+
+def test_bonett_price_has_a_width_without_flips() -> None:
+    # 0 +- 1.959964 * sqrt(0.02 / 100).
+    found = bonett_price(gained=0, lost=0, total=98)
+    assert found.high == -found.low == pytest.approx(100 * 1.959964 * math.sqrt(0.0002), abs=1e-4)
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 300))
+def test_bonett_price_mirrors_and_stays_within_100_points(
+    gained: int, lost: int, same: int
+) -> None:
+    total = gained + lost + same
+    found, mirrored = bonett_price(gained, lost, total), bonett_price(lost, gained, total)
+    assert (found.low, found.high) == pytest.approx((-mirrored.high, -mirrored.low))
+    assert -100 <= found.low < found.high <= 100
+
+
+def test_flips_by_hand() -> None:
+    #           right→wrong  wrong→right  wrong→wrong  right→right  wrong→wrong  right→wrong
+    reference = [2, 0, 1, 2, 3, 2]
+    quantized = [0, 2, 3, 2, 3, 1]
+    found = compare(quantized, reference)
+    assert (found.type, found.reference, found.n_items) == ("Q4_0", "F16", 6)
+    assert (found.right_to_wrong, found.wrong_to_right) == (2, 1)
+    assert found.difference_points == pytest.approx(100 * (1 - 2) / 6)
+    assert found.pick_agreement == 2 / 6
+    assert found.mcnemar_p == 1
+    assert found.interval_points == bonett_price(gained=1, lost=2, total=6)
+    assert [(flip.item, flip.gold, flip.reference_pick, flip.pick) for flip in found.flips] == [
+        ("0", 2, 2, 0),
+        ("1", 2, 0, 2),
+        ("5", 2, 2, 1),
+    ]
+
+
+def test_a_flip_names_its_group() -> None:
+    item = make_item(choices=["a", "b"], gold=0, group="wikihow")
+    found = drift("Q2_K", [make_score([-2, -1], item)], "F16", [make_score([-1, -2], item)], "acc")
+    assert [flip.group for flip in found.flips] == ["wikihow"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30))
+def test_the_difference_is_that_of_the_accuracies(pairs: list[tuple[int, int]]) -> None:
+    quantized, reference = run([ours for ours, _ in pairs]), run([theirs for _, theirs in pairs])
+    found = drift("Q4_0", quantized, "F16", reference, "acc")
+    accuracy, of_reference = (
+        metrics_of(scores, len(scores))["acc"].value for scores in (quantized, reference)
+    )
+    assert found.difference_points == pytest.approx(100 * (accuracy - of_reference))
+    assert found.right_to_wrong + found.wrong_to_right == len(found.flips)
+
+
+def test_only_the_picks_of_the_named_metric_count() -> None:
+    # By sum the pick stays 0; by character (-2 against -1, then -2 against -2.5) it moves.
+    item = make_item(choices=["a", "bbbb"], gold=0)
+    reference, quantized = [make_score([-2, -4], item)], [make_score([-2, -10], item)]
+    assert drift("Q4_0", quantized, "F16", reference, "acc").wrong_to_right == 0
+    assert drift("Q4_0", quantized, "F16", reference, "acc_norm").wrong_to_right == 1
+
+
+def test_logprob_changes_by_hand() -> None:
+    # Changes 0.1, 0.3, 0.0, 0.2: the 99th percentile is 0.97 of the way from 0.2 to 0.3.
+    items = [make_item(choices=["a", "b"], name="1"), make_item(choices=["a", "b"], name="2")]
+    reference = [make_score([-1.0, -2.0], items[0]), make_score([-3.0, -4.0], items[1])]
+    quantized = [make_score([-1.1, -1.7], items[0]), make_score([-3.0, -4.2], items[1])]
+    found = drift("Q4_0", quantized, "F16", reference, "acc")
+    assert found.mean_abs_logprob_change == pytest.approx(0.15)
+    assert found.p99_abs_logprob_change == pytest.approx(0.297)
+
+
+def test_items_may_have_different_numbers_of_choices() -> None:
+    items = [make_item(choices=["a", "b"], name="1"), make_item(choices=["a", "b", "c"], name="2")]
+    scores = [make_score([-1, -2], items[0]), make_score([-1, -2, -3], items[1])]
+    found = drift("Q4_0", scores, "F16", scores, "acc")
+    assert found.mean_abs_logprob_change == 0
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30))
+def test_a_run_does_not_drift_from_itself(picks: list[int]) -> None:
+    found = compare(picks, picks)
+    assert found.difference_points == 0
+    assert found.mcnemar_p == 1
+    assert found.flips == []
+    assert found.pick_agreement == 1
+    assert found.mean_abs_logprob_change == found.p99_abs_logprob_change == 0
+    assert found.interval_points.low < 0 < found.interval_points.high
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param(run([0, 1]), id="fewer"),
+        pytest.param(run([0, 1, 2, 3]), id="more"),
+        pytest.param(run([0, 1, 2])[::-1], id="another order"),
+        pytest.param(
+            [*run([0, 1]), score_picking(2, gold=GOLD + 1, name="2")], id="another gold choice"
+        ),
+    ],
+)
+def test_other_items_are_refused(others: list[ItemScore]) -> None:
+    with pytest.raises(ValueError, match="same items in the same order"):
+        drift("Q4_0", run([0, 1, 2]), "F16", others, "acc")

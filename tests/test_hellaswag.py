@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeval.errors import DataError
+from edgeval.tasks.hellaswag import DataSet, Record, TextRecord, load, preprocess
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+RAW = SHARED / "hellaswag_raw_500.jsonl"
+FIFTH = SHARED / "hellaswag_val_fifth.jsonl"
+FIFTH_TEXT = FIFTH.with_suffix(".txt")
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no {SHARED}")
+
+ROW: dict[str, Any] = {
+    "ind": 24,
+    "activity_label": "Roof shingle removal",
+    "ctx_a": "A man is sitting on a roof.",
+    "ctx_b": "he",
+    "ctx": "A man is sitting on a roof. he",
+    "endings": ["wraps skis.", "rips tiles off.", "holds a cube.", "pulls up roofing."],
+    "source_id": "activitynet~v_-JhWjGDPHMY",
+    "split": "val",
+    "split_type": "indomain",
+    "label": "3",
+}
+WIKIHOW: dict[str, Any] = {
+    "ind": 7,
+    "activity_label": "Family Life",
+    "ctx_a": "[header] How to fly [title] Jump. [step] Keep calm.",
+    "ctx_b": "",
+    "ctx": "[header] How to fly [title] Jump. [step] Keep calm.",
+    "endings": [
+        "Fall. [substeps] Stand up.",
+        "Land. [title] Rest. [step] Sleep.",
+        "[substeps] Ask the NBA.",
+        "Flap  twice. [step]",
+    ],
+    "source_id": "wikihow~54775",
+    "label": "1",
+}
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a function that writes a data file and returns its path."""
+
+    def write_file(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write_file
+
+
+def jsonl(*rows: Any) -> str:
+    return "".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows)
+
+
+def without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in ROW.items() if name != key}
+
+
+def record(row: dict[str, Any] | None = None, **changes: Any) -> Record:
+    return Record.model_validate((row or ROW) | changes)
+
+
+def cleaned(text: str) -> str:
+    """lm-evaluation-harness's preprocess, without regular expressions."""
+    rest, kept = ". ".join(text.strip().split(" [title]")), ""
+    while (begin := rest.find("[")) >= 0 and (end := rest.find("]", begin)) >= 0:
+        kept, rest = kept + rest[:begin], rest[end + 1 :]
+    return " ".join((kept + rest).split("  "))
+
+
+# preprocess: the order of the steps
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        (" both ends \n", "both ends"),
+        # The strip comes first: what the deleted brackets leave at the ends stays.
+        ("[step] Go.", " Go."),
+        ("Go. [step]", "Go. "),
+        # A title becomes a full stop before brackets are deleted, and brings a second space.
+        ("How to fly [title] Jump.", "How to fly. Jump."),
+        # Only after a space, which the strip has taken from the beginning.
+        (" [title] Jump.", " Jump."),
+        ("fly[title] Jump.", "fly Jump."),
+        # Brackets are deleted before double spaces: the two that surrounded one become one.
+        ("Wait. [step] Go.", "Wait. Go."),
+        # Pairs of spaces become one each, once: three leave two, four leave two.
+        ("a   b", "a  b"),
+        ("a    b", "a  b"),
+        ("a [step] [substeps] b", "a  b"),
+        # Each bracket ends at the nearest one, and an open one stays.
+        ("[a] b [c] d", " b d"),
+        ("[[a]] b", "] b"),
+        ("a [b", "a [b"),
+        ("a ] b [c]", "a ] b "),
+        # A bracket does not reach over a line end.
+        ("a [b\nc] d", "a [b\nc] d"),
+    ],
+)
+def test_preprocess_by_hand(text: str, expected: str) -> None:
+    assert preprocess(text) == expected
+
+
+@given(st.lists(st.sampled_from(["[", "]", " ", "  ", "a", ".", "[title]", "[step]"])))
+def test_preprocess_agrees_with_another_way_to_write_it(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert preprocess(text) == cleaned(text)
+
+
+# Renderings
+
+
+def test_lm_eval_rendering_of_an_activitynet_item() -> None:
+    assert record().lm_eval() == (
+        "Roof shingle removal: A man is sitting on a roof. He",
+        ("wraps skis.", "rips tiles off.", "holds a cube.", "pulls up roofing."),
+    )
+
+
+def test_lm_eval_rendering_of_a_wikihow_item() -> None:
+    assert record(WIKIHOW).lm_eval() == (
+        "Family Life: How to fly. Jump. Keep calm.",
+        ("Fall. Stand up.", "Land.. Rest. Sleep.", " Ask the NBA.", "Flap twice. "),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ctx_b", "expected"),
+    [
+        ("the NBA player", "A. The nba player"),
+        ("élan", "A. Élan"),
+        ("[step] he", "A. he"),
+        ("", "A."),
+    ],
+)
+def test_lm_eval_capitalizes_ctx_b_and_lowers_its_rest(ctx_b: str, expected: str) -> None:
+    assert record(ctx_a="A.", ctx_b=ctx_b).lm_eval()[0] == f"Roof shingle removal: {expected}"
+
+
+def test_text_rendering_keeps_the_case_of_the_context() -> None:
+    assert record().text() == (
+        "Roof shingle removal: A man is sitting on a roof. he",
+        ("wraps skis.", "rips tiles off.", "holds a cube.", "pulls up roofing."),
+    )
+
+
+def test_text_rendering_cleans_the_markers_of_wikihow() -> None:
+    assert record(WIKIHOW).text() == (
+        "Family Life: How to fly. Jump. Keep calm.",
+        ("Fall. Stand up.", "Land.. Rest. Sleep.", "Ask the NBA.", "Flap twice."),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        # These are in the file that llama.cpp names (hellaswag_val_full.txt).
+        ("A site like [www.kiddio.org] helps.", "A site like [www.kiddio.org] helps."),
+        ("[title] Polish. [step] No [not recommended].", "Polish. No [not recommended]."),
+        ("[title] [title] In order to go. [step] Go.", "In order to go. Go."),
+    ],
+)
+def test_text_rendering_of_endings_as_in_the_file_of_llama_cpp(ending: str, expected: str) -> None:
+    assert record(endings=[ending, "a", "b", "c"]).text()[1][0] == expected
+
+
+@needs_shared
+def test_text_rendering_of_real_raw_items_is_the_line_of_the_text_file() -> None:
+    lines = {
+        (line.context, choice): line
+        for line in load(FIFTH_TEXT).items("text")
+        for choice in line.choices
+    }
+    found = [
+        (item, lines[item.context, choice])
+        for item in load(RAW).items("text")
+        for choice in item.choices[:1]
+        if (item.context, choice) in lines
+    ]
+    assert len(found) == 101
+    for ours, theirs in found:
+        assert (ours.choices, ours.gold) == (theirs.choices, theirs.gold)
+
+
+@needs_shared
+def test_lm_eval_rendering_of_real_raw_items() -> None:
+    rows = [json.loads(line) for line in RAW.read_text(encoding="utf-8").splitlines()]
+    items = load(RAW).items("lm-eval")
+    assert len(items) == len(rows) == 500
+    for item, row in zip(items, rows, strict=True):
+        context = f"{row['activity_label']}: {row['ctx_a']} {row['ctx_b'].capitalize()}"
+        assert item.context == cleaned(context)
+        assert item.choices == tuple(cleaned(ending) for ending in row["endings"])
+        assert item.gold == int(row["label"])
+        assert item.group == row["source_id"].split("~")[0]
+        assert item.id == str(row["ind"])
+
+
+@needs_shared
+def test_the_first_real_raw_item_in_full() -> None:
+    item = load(RAW).items("lm-eval")[0]
+    assert item.context == (
+        "Family Life: How to recover from an emotional affair. Forgive yourself. While forgiving "
+        "others can be challenging, it's often even harder to forgive yourself. Remember that if "
+        "you had known the path of your actions and their consequences, you probably would not "
+        "have done what you did."
+    )
+    assert item.choices[1] == (
+        "Forgiveness in someone else can only serve to make it harder. Cheating can be very "
+        "emotional, and can even be worse."
+    )
+
+
+@needs_shared
+def test_the_text_rendering_of_a_record_is_the_line_of_the_text_file() -> None:
+    rendered, lines = load(FIFTH).items("text"), load(FIFTH_TEXT).items("text")
+    assert len(rendered) == len(lines) == 2009
+    for ours, theirs in zip(rendered, lines, strict=True):
+        assert ours.context == theirs.context
+        assert ours.choices == theirs.choices
+        assert ours.gold == theirs.gold
+
+
+# Formats
+
+
+def test_the_same_items_in_every_format_are_the_same_data(write: Write, tmp_path: Path) -> None:
+    table = pyarrow.Table.from_pylist([ROW, WIKIHOW])
+    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    found = [
+        load(write("items.jsonl", jsonl(ROW, WIKIHOW))),
+        load(write("items.json", json.dumps([ROW, WIKIHOW]))),
+        load(tmp_path / "items.parquet"),
+        load(write("windows.JSONL", jsonl(ROW, "", WIKIHOW).replace("\n", "\r\n"))),
+    ]
+    for data_set in found:
+        assert list(data_set.records) == [record(), record(WIKIHOW)]
+        assert data_set.fingerprint == found[0].fingerprint
+        assert not data_set.from_hub
+    assert found[0].name == "items.jsonl"
+    assert [item.id for item in found[0].items("lm-eval")] == ["24", "7"]
+    assert [item.group for item in found[0].items("lm-eval")] == ["activitynet", "wikihow"]
+
+
+@pytest.mark.parametrize("label", [3, "3", " 3 "])
+def test_a_label_may_be_a_number_or_its_digit(label: object) -> None:
+    assert record(label=label).label == 3
+
+
+def test_an_item_without_source_is_in_the_group_of_all() -> None:
+    assert record(without("source_id")).group == "all"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_text_file_by_hand(write: Write, line_end: str) -> None:
+    lines = ["Roof: He sits. he", "2", "a", "b", "c", " d", "X: y", "0", "e", "f", "g", "h", ""]
+    data_set = load(write("items.txt", line_end.join(lines)))
+    assert list(data_set.records) == [
+        TextRecord("0", "Roof: He sits. he", ("a", "b", "c", " d"), 2),
+        TextRecord("1", "X: y", ("e", "f", "g", "h"), 0),
+    ]
+    assert [(i.context, i.gold, i.group) for i in data_set.items("text")] == [
+        ("Roof: He sits. he", 2, "all"),
+        ("X: y", 0, "all"),
+    ]
+
+
+def test_the_text_format_refuses_the_lm_eval_rendering(write: Write) -> None:
+    data_set = load(write("items.txt", "X: y\n0\ne\nf\ng\nh\n"))
+    with pytest.raises(DataError, match="where ctx_b begins") as caught:
+        data_set.items("lm-eval")
+    assert "--protocol llama.cpp" in str(caught.value)
+
+
+# Fingerprints
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"label": "2"},
+        {"endings": ["wraps skis.", "rips tiles off.", "holds a cube.", "pulls up roofing"]},
+        {"endings": ["rips tiles off.", "wraps skis.", "holds a cube.", "pulls up roofing."]},
+        {"ctx": "A man is sitting on a roof. He"},
+        {"ctx_a": "A man sits on a roof."},
+        {"ctx_b": "she"},
+        {"activity_label": "Roof shingles"},
+        {"ind": 25},
+        {"source_id": "wikihow~1"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_whatever_counts_changes_the_fingerprint(changes: dict[str, Any]) -> None:
+    one = DataSet("items", [record(), record(WIKIHOW)])
+    other = DataSet("items", [record(**changes), record(WIKIHOW)])
+    assert one.fingerprint != other.fingerprint
+
+
+def test_the_order_of_the_items_changes_the_fingerprint() -> None:
+    one = DataSet("items", [record(), record(WIKIHOW)])
+    other = DataSet("items", [record(WIKIHOW), record()])
+    assert one.fingerprint != other.fingerprint
+
+
+def test_what_does_not_count_keeps_the_fingerprint() -> None:
+    one, other = DataSet("one", [record()]), DataSet("other", [record(split_type="zeroshot")])
+    assert one.fingerprint == other.fingerprint
+    assert len(one.fingerprint) == 64
+
+
+# Errors name the file, the line and the field
+
+BROKEN = [
+    pytest.param('{"ind": 1', "not valid JSON", id="wrong JSON"),
+    pytest.param(ROW | {"label": "4"}, r"label is '?4'?.*less than 4", id="label 4"),
+    pytest.param(ROW | {"label": "-1"}, "label is '-1'", id="label -1"),
+    pytest.param(ROW | {"label": ""}, "label is ''", id="no label, as in the test split"),
+    pytest.param(ROW | {"label": "two"}, "label is 'two'", id="label in words"),
+    pytest.param(without("ctx_b"), "ctx_b is .*required", id="missing field"),
+    pytest.param(ROW | {"ctx": None}, "ctx is None", id="null"),
+    pytest.param(ROW | {"endings": ["a", "", "c", "d"]}, "endings.1 is ''", id="empty ending"),
+    pytest.param(ROW | {"endings": ["a", "b", " ", "d"]}, "endings.2 is ' '", id="blank ending"),
+    pytest.param(ROW | {"endings": ["a", "b", "c"]}, "endings.3.*required", id="three endings"),
+    pytest.param(ROW | {"endings": list("abcde")}, "endings is .*at most 4", id="five endings"),
+    pytest.param([1, 2], r"the item is \[1, 2\]", id="no object"),
+]
+
+
+@pytest.mark.parametrize(("row", "words"), BROKEN)
+def test_an_error_in_a_jsonl_file_names_its_line(write: Write, row: Any, words: str) -> None:
+    # Blank lines count, as they do in an editor.
+    path = write("items.jsonl", jsonl(ROW, "", row, ROW))
+    with pytest.raises(DataError, match=rf"items\.jsonl line 3\b.*{words}") as caught:
+        load(path)
+    assert str(caught.value).startswith(str(path))
+    assert str(caught.value).endswith("; correct it")
+
+
+@pytest.mark.parametrize(("row", "words"), BROKEN[1:])
+def test_an_error_in_a_json_file_names_its_item(write: Write, row: Any, words: str) -> None:
+    path = write("items.json", json.dumps([ROW, row]))
+    with pytest.raises(DataError, match=rf"items\.json item 2: {words}"):
+        load(path)
+
+
+def test_an_error_in_a_parquet_file_names_its_item(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    rows = [ROW, ROW | {"label": ""}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    with pytest.raises(DataError, match=r"items\.parquet item 2: label is ''"):
+        load(path)
+
+
+TEXT_ITEM = "X: y\n0\ne\nf\ng\nh\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("items.json", json.dumps(ROW), "not a JSON list of items"),
+        ("items.json", "[", r"items\.json is not valid JSON"),
+        ("items.json", "[]", "holds no items"),
+        ("items.jsonl", "", "holds no items"),
+        ("items.jsonl", "\n\n", "holds no items"),
+        ("items.txt", "", "holds no items"),
+        ("items.txt", TEXT_ITEM + "X: y\n", "has 7 lines, not a multiple of 6"),
+        ("items.txt", TEXT_ITEM * 2 + "X: y\n1\na\nb\nc", "has 17 lines, not a multiple of 6"),
+        ("items.txt", TEXT_ITEM + TEXT_ITEM.replace("0", "4"), "line 8: the label is '4', not 0"),
+        ("items.txt", TEXT_ITEM.replace("0", ""), "line 2: the label is ''"),
+        ("items.txt", TEXT_ITEM + TEXT_ITEM.replace("g", " "), "line 11: .*empty ending"),
+        ("items.csv", "a,b", r"items\.csv is none of \.jsonl, \.json, \.parquet, \.txt"),
+        ("items", "a,b", r"items is none of \.jsonl"),
+        ("items.jsonl", '{"ind": "é"}\n'.encode("latin-1"), "not UTF-8"),
+        ("items.json", '["é"]'.encode("latin-1"), "not UTF-8"),
+        ("items.txt", TEXT_ITEM.replace("e", "é").encode("latin-1"), "not UTF-8"),
+        ("items.parquet", b"", "not a Parquet file"),
+        ("items.parquet", jsonl(ROW), "not a Parquet file"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_used_is_named_with_the_reason(
+    write: Write, name: str, content: str | bytes, words: str
+) -> None:
+    path = write(name, content)
+    with pytest.raises(DataError, match=words) as caught:
+        load(path)
+    assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "."])
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="no data file at") as caught:
+        load(tmp_path / name)
+    assert str(tmp_path) in str(caught.value)
+
+
+# The hub
+
+OFFLINE = """
+import sys
+from edgeval.errors import DataError
+from edgeval.tasks.hellaswag import load
+try:
+    load(offline=sys.argv[1] == "offline")
+except DataError as error:
+    print(error)
+"""
+
+
+def test_without_network_and_cache_the_message_names_both_ways(tmp_path: Path) -> None:
+    # A process of its own, because datasets reads the environment when it is imported.
+    environment = os.environ | {"HF_HOME": str(tmp_path)}
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_DATASETS_CACHE", "HF_HUB_CACHE"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, "offline"],
+        env=environment,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "Rowan/hellaswag is neither cached here nor to be had from the hub" in done.stdout
+    assert "go online once" in done.stdout
+    assert "--data FILE" in done.stdout
+    assert len(done.stdout.splitlines()) == 1

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sentencepiece
+
+from edgeval import llama
+from edgeval.errors import EngineError
+
+
+def test_model_knows_itself(tiny_f16: Path) -> None:
+    with llama.Model(tiny_f16) as model:
+        assert model.file_type == "F16"
+        assert (model.n_vocab, model.n_context_train, model.bos) == (512, 128, 1)
+        # 2 * (2 * 256 * 256 + 2 * 64 * 256 + 3 * 512 * 256 + 2 * 256) + 2 * 512 * 256 + 256
+        assert model.n_params == 1_377_536
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the cook heats a pan",
+        "  two  spaces and a tail ",
+        "naïve café — 日本語 🙂",
+        "tab\tnewline\nend",
+        "x" * 300,
+        "",
+    ],
+)
+def test_tokens_are_sentencepieces_own(text: str, tiny_f16: Path, tiny_checkpoint: Path) -> None:
+    processor = sentencepiece.SentencePieceProcessor(
+        model_file=str(tiny_checkpoint / "tokenizer.model")
+    )
+    with llama.Model(tiny_f16) as model:
+        assert model.tokenize(text).tolist() == processor.encode(text)
+
+
+def test_control_tokens_are_parsed_only_when_asked(tiny_f16: Path) -> None:
+    with llama.Model(tiny_f16) as model:
+        assert 2 in model.tokenize("a</s>", parse_special=True)
+        assert 2 not in model.tokenize("a</s>")
+
+
+def test_file_types_are_found_by_any_case() -> None:
+    assert llama.file_type("q4_k_m") == "Q4_K_M"
+    assert llama.file_types()["F32"] == 0
+
+
+def test_unknown_file_type_suggests() -> None:
+    with pytest.raises(EngineError, match=r"unknown quantization type 'Q4_K_N'.*'Q4_K_[MS]'"):
+        llama.file_type("Q4_K_N")
+
+
+def test_cpu_is_always_there() -> None:
+    assert llama.available_backends()[-1] == "cpu"
+    assert llama.choose_backend("cpu") == "cpu"
+    assert llama.choose_backend("auto") == llama.available_backends()[0]
+
+
+@pytest.mark.parametrize("backend", ["cuda", "metal"])
+def test_absent_backend_is_refused_with_the_rebuild_command(backend: str) -> None:
+    if backend in llama.available_backends():
+        pytest.skip(f"this llama.cpp has {backend}")
+    with pytest.raises(EngineError, match=rf"built without {backend}.*GGML_{backend.upper()}=on"):
+        llama.choose_backend(backend)
+
+
+def test_unknown_backend_suggests() -> None:
+    with pytest.raises(EngineError, match=r"unknown backend 'cudda'.*'cuda'"):
+        llama.choose_backend("cudda")
+
+
+def test_missing_model(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no GGUF file at"):
+        llama.Model(tmp_path / "absent.gguf")
+
+
+@pytest.mark.parametrize("kept", [0, 3, 100, 5_000, 60_000, -1])
+def test_truncated_model_is_refused(kept: int, tiny_f16: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(tiny_f16.read_bytes()[:kept])
+    with pytest.raises(EngineError, match=r"cannot load .*damaged.gguf"):
+        llama.Model(damaged)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(np.random.default_rng(0).bytes(10_000))
+    with pytest.raises(EngineError, match="cannot load"):
+        llama.Model(other)

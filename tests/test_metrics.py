@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import itertools
+import math
+from statistics import NormalDist, pvariance
+
+import numpy as np
+import pytest
+from fakes import make_item, make_score, score_picking
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeval.metrics import (
+    METRICS,
+    effective_size,
+    metric,
+    metrics_of,
+    picks,
+    wilson,
+    wilson_centre,
+)
+
+
+def test_the_four_metrics_can_pick_four_choices() -> None:
+    score = make_score(
+        # sum     / characters       / bytes            mean a token
+        # -4      / 2  = -2          / 2  = -2          -2      <- acc
+        # -9      / 10 = -0.9        / 10 = -0.9        -1.5    <- acc_norm
+        # -10.8   / 9  = -1.2        / 27 = -0.4        -1.8    <- acc_bytes
+        # -20     / 4  = -5          / 4  = -5          -0.5    <- acc_token
+        logprobs=[-4.0, -9.0, -10.8, -20.0],
+        item=make_item(choices=["ab", "abcdefghij", "日" * 9, "abcd"]),
+        token_means=[-2.0, -1.5, -1.8, -0.5],
+    )
+    assert picks(score) == {"acc": 0, "acc_norm": 1, "acc_bytes": 2, "acc_token": 3}
+
+
+def test_characters_are_code_points_and_the_space_before_a_choice_does_not_count() -> None:
+    score = make_score([-1.0, -1.0, -1.0], make_item(choices=["é", "e\u0301", " 🦙 "]))
+    assert score.n_chars == (1, 2, 3)
+    assert score.n_bytes == (2, 3, 6)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_ties_go_to_the_first_choice(name: str) -> None:
+    score = make_score([-3.0, -2.0, -2.0, -2.0])
+    assert picks(score)[name] == 1
+
+
+def test_values_that_differ_in_the_last_bit_are_not_ties() -> None:
+    assert picks(make_score([-2.0, -math.nextafter(2.0, 0.0)]))["acc"] == 1
+
+
+def test_metrics_of_counts_the_gold_picks_of_each_metric() -> None:
+    # Picks by sum: 0, 1, 1. By character: 1, 1, 1. Gold: 0, 1, 0.
+    by_sum_only = make_item(choices=["a", "bbbb"], gold=0)
+    scores = [
+        make_score([-2.0, -4.0], by_sum_only),
+        make_score([-5.0, -4.0], make_item(choices=["a", "bbbb"], gold=1)),
+        make_score([-5.0, -4.0], by_sum_only),
+    ]
+    found = metrics_of(scores, population=3)
+    assert list(found) == ["acc", "acc_norm", "acc_bytes", "acc_token"]
+    assert {name: one.correct for name, one in found.items()} == {
+        "acc": 2,
+        "acc_norm": 1,
+        "acc_bytes": 1,
+        "acc_token": 2,
+    }
+    assert found["acc"].value == 2 / 3
+    assert found["acc"].total == 3
+
+
+def test_metrics_of_corrects_for_the_population() -> None:
+    scores = [score_picking(0, gold=index % 2) for index in range(10)]
+    assert metrics_of(scores, 40)["acc"] == metric(5, 10, 40)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_agrees_with_newcombe(correct: int, total: int, low: float, high: float) -> None:
+    # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3, to the printed digits.
+    found = wilson(correct / total, total)
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+    assert found.level == 0.95
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(1, 1e6),
+    st.sampled_from([0.8, 0.9, 0.95, 0.99]),
+)
+def test_wilson_bounds_are_the_proportions_at_z_standard_errors(
+    proportion: float, size: float, level: float
+) -> None:
+    # The bounds p solve (proportion - p)^2 = z^2 p (1 - p) / size.
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    a, b, c = 1 + z2 / size, -(2 * proportion + z2 / size), proportion**2
+    root = math.sqrt(max(0.0, b * b - 4 * a * c))
+    found = wilson(proportion, size, level)
+    assert found.low == pytest.approx((-b - root) / (2 * a), abs=1e-7)
+    assert found.high == pytest.approx((-b + root) / (2 * a), abs=1e-7)
+    assert wilson_centre(proportion, size, level) == pytest.approx(-b / (2 * a))
+    assert 0 <= found.low <= found.high <= 1
+    assert found.low - 1e-12 <= proportion <= found.high + 1e-12
+
+
+def test_wilson_of_a_larger_sample_is_narrower() -> None:
+    widths = [wilson(0.592, size).high - wilson(0.592, size).low for size in (100, 1000, 10042)]
+    # About 2 * 1.96 * sqrt(0.592 * 0.408 / size).
+    np.testing.assert_allclose(widths, [0.189, 0.0608, 0.01922], rtol=0.003)
+
+
+@pytest.mark.parametrize(("n", "population"), [(1, 6), (2, 6), (3, 6), (5, 6), (4, 9)])
+def test_effective_size_gives_the_variance_over_all_samples(n: int, population: int) -> None:
+    items = [1, 1, 0, 0, 0, 1, 0, 1, 0][:population]
+    means = [sum(chosen) / n for chosen in itertools.combinations(items, n)]
+    p = sum(items) / population
+    assert p * (1 - p) / effective_size(n, population) == pytest.approx(pvariance(means))
+
+
+def test_effective_size_by_hand() -> None:
+    assert effective_size(100, 1001) == 100 * 1000 / 901
+    assert effective_size(1, 10042) == 1
+    assert effective_size(10042, 10042) == math.inf
+
+
+def test_the_whole_split_has_no_sampling_error() -> None:
+    found = metric(5945, 10042, 10042)
+    assert found.value == 5945 / 10042
+    assert found.split_interval.low == found.value == found.split_interval.high
+    assert found.interval == wilson(5945 / 10042, 10042)
+    # New items are still uncertain: about 1.96 * sqrt(0.592 * 0.408 / 10042) = 0.0096.
+    assert found.interval.high - found.interval.low == pytest.approx(0.0192, abs=1e-4)
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.data())
+def test_the_interval_for_the_split_lies_within_that_for_new_items(
+    total: int, more: int, data: st.DataObject
+) -> None:
+    correct = data.draw(st.integers(0, total))
+    found = metric(correct, total, total + more)
+    width = found.interval.high - found.interval.low
+    assert found.split_interval.high - found.split_interval.low <= width + 1e-12
+    assert found.split_interval.low - 1e-12 <= found.value <= found.split_interval.high + 1e-12

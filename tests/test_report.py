@@ -1,0 +1,691 @@
+"""The saved record and its views."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from report_example import HOSTILE, PUBLISHED, example_report
+
+from edgeval import report
+from edgeval.drift import bonett_price
+from edgeval.errors import EdgevalError
+from edgeval.records import Drift, Interval, Report, VerdictStatus
+from edgeval.report import comparison, figure, formatting, pages, view
+from edgeval.verdict import status as verdict_status
+
+VERDICT_KEYS = [
+    "id",
+    "kind",
+    "status",
+    "score",
+    "confidence",
+    "agent_version",
+    "computed_at",
+    "is_current",
+    "claim_citation",
+    "protocol_match",
+]
+CITATION_KEYS = [
+    "paper_arxiv_id",
+    "section",
+    "row",
+    "column",
+    "reported_value",
+    "reported_metric",
+    "quoted_text",
+    "pdf_page",
+    "notes",
+]
+VERDICT_EXAMPLE = Path(__file__).parents[2] / "shared" / "verdict_example.json"
+VOID_TAGS = {"meta", "br", "link", "img", "hr", "input"}
+
+VARIANTS: dict[str, Report] = {
+    "full": example_report(),
+    "slice": example_report(n_items=60, status="partial"),
+    "no claim": example_report(status=None),
+    "alone": example_report(alone=True),
+    "alone, no claim": example_report(alone=True, status=None, n_items=60),
+    "hostile": example_report(title=HOSTILE, group=HOSTILE, n_items=1000, status="partial"),
+    **{status: example_report(n_items=1000, status=status) for status in PUBLISHED},
+}
+every_variant = pytest.mark.parametrize("record", VARIANTS.values(), ids=VARIANTS.keys())
+slices = pytest.mark.parametrize(
+    "record", [record for record in VARIANTS.values() if comparison.is_slice(record)]
+)
+
+
+class Page(HTMLParser):
+    """Checks that tags are balanced, and collects text, attributes and ids."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID_TAGS:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, name: str) -> list[str]:
+        return [value for _, found, value in self.attributes if found == name]
+
+
+def cells(line: str) -> list[str]:
+    """Split a row of a Markdown table as GitHub does: an escaped bar is text."""
+    parts = re.split(r"(?<!\\)\|", line.strip())
+    assert parts[0] == parts[-1] == ""
+    return [re.sub(r"\\(.)", r"\1", part.strip()) for part in parts[1:-1]]
+
+
+def tables(markdown: str) -> list[list[dict[str, str]]]:
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", markdown, flags=re.MULTILINE):
+        header, rule, *rows = block.splitlines()
+        assert all(re.fullmatch(r"---:?", cell) for cell in cells(rule))
+        assert len(cells(rule)) == len(cells(header))
+        found.append([dict(zip(cells(header), cells(row), strict=True)) for row in rows])
+    return found
+
+
+def with_minus(text: str) -> str:
+    """Return text with its hyphens turned into minus signs, which an editor shows alike."""
+    return text.replace("-", formatting.MINUS)
+
+
+def number(text: str) -> float:
+    return float(text.replace("\N{MINUS SIGN}", "-").replace(",", ""))
+
+
+def ends(text: str) -> list[float]:
+    return [number(part) for part in text.strip("[]").split(", ")]
+
+
+def drift_of(lost: int, gained: int, n_items: int) -> Drift:
+    record = example_report(n_items=n_items, status=None, flips={"Q8_0": (lost, gained)})
+    return record.drift[0]
+
+
+def with_interval(low: float, high: float) -> Drift:
+    interval = Interval(low=low, high=high, level=0.95)
+    return drift_of(1, 1, 100).model_copy(update={"interval_points": interval})
+
+
+# The record
+
+
+@every_variant
+def test_a_saved_report_loads_equal(record: Report, tmp_path: Path) -> None:
+    report.save(record, tmp_path / "new" / "folder")
+    assert report.load(tmp_path / "new" / "folder") == record
+    text = (tmp_path / "new" / "folder" / "report.json").read_text(encoding="utf-8")
+    assert text == record.model_dump_json(indent=2) + "\n"
+
+
+@every_variant
+def test_rendering_a_loaded_report_gives_the_same_bytes(record: Report, tmp_path: Path) -> None:
+    report.save(record, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"report.json", "report.md", "report.html"} | (
+        {"verdict.json"} if record.verdicts else set()
+    )
+    first = {name: (tmp_path / name).read_bytes() for name in names}
+    report.render(report.load(tmp_path), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+
+
+def test_a_missing_report_says_which_folder(tmp_path: Path) -> None:
+    for folder in (tmp_path / "absent", tmp_path):
+        with pytest.raises(EdgevalError, match=r"holds no report\.json; name the folder") as error:
+            report.load(folder)
+        assert str(folder) in str(error.value)
+
+
+def test_a_report_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(EdgevalError, match=r"cannot read .*report\.json \("):
+        report.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe", b"[" * 100_000],
+    ids=["empty", "cut", "not UTF-8", "deep"],
+)
+def test_a_report_that_is_not_json_says_so(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_bytes(content)
+    with pytest.raises(EdgevalError, match="is not JSON"):
+        report.load(tmp_path)
+
+
+def test_a_report_of_another_shape_names_the_first_field(tmp_path: Path) -> None:
+    content = json.loads(example_report().model_dump_json())
+    content["runs"][1]["metrics"]["acc_norm"]["correct"] = "many"
+    (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(EdgevalError, match=r"not a report: runs\.1\.metrics\.acc_norm\.correct: "):
+        report.load(tmp_path)
+    (tmp_path / "report.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(EdgevalError, match="not a report: the whole file"):
+        report.load(tmp_path)
+
+
+def test_a_report_of_a_newer_schema_says_to_upgrade(tmp_path: Path) -> None:
+    content = json.loads(example_report().model_dump_json()) | {"schema_version": 2, "new": 1}
+    (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(EdgevalError, match=r"schema 2, this one reads 1\); upgrade edgeval"):
+        report.load(tmp_path)
+
+
+def test_nothing_is_written_when_composing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report.save(example_report(), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(record: Report) -> str:
+        raise EdgevalError("no page")
+
+    monkeypatch.setattr(report, "html_page", fail)
+    with pytest.raises(EdgevalError, match="no page"):
+        report.render(VARIANTS["slice"], tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    with pytest.raises(EdgevalError, match="no page"):
+        report.save(VARIANTS["slice"], tmp_path / "new")
+    assert report.load(tmp_path / "new") == VARIANTS["slice"]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["report.json"]
+
+
+def test_a_report_without_runs_or_without_its_metric_is_refused(tmp_path: Path) -> None:
+    record = example_report()
+    with pytest.raises(EdgevalError, match="holds no run"):
+        report.render(record.model_copy(update={"runs": []}), tmp_path)
+    protocol = record.protocol.model_copy(update={"metric": "acc_chars"})
+    with pytest.raises(EdgevalError, match=r"tinyllama-3t-F16\.gguf has no acc_chars"):
+        report.render(record.model_copy(update={"protocol": protocol}), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_views_import_no_model_or_array_library() -> None:
+    code = (
+        "import sys, edgeval.report.view, edgeval.report; "
+        "print([n for n in ('llama_cpp', 'numpy', 'datasets', 'scipy', 'pyarrow', 'rich') "
+        "if n in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+# The verdict
+
+
+def test_verdict_json_has_exactly_the_published_fields(tmp_path: Path) -> None:
+    record = VARIANTS["slice"]
+    report.save(record, tmp_path)
+    verdict = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
+    assert list(verdict) == VERDICT_KEYS
+    assert list(verdict["claim_citation"]) == CITATION_KEYS
+    assert verdict == json.loads(record.verdicts[0].model_dump_json())
+    assert (verdict["status"], verdict["score"], verdict["protocol_match"]) == (
+        "partial",
+        0.6,
+        "proxy",
+    )
+
+
+@pytest.mark.skipif(not VERDICT_EXAMPLE.exists(), reason="no shared/verdict_example.json here")
+def test_the_published_fields_are_those_of_the_example() -> None:
+    example = json.loads(VERDICT_EXAMPLE.read_text(encoding="utf-8"))
+    assert set(example) == set(VERDICT_KEYS)
+    assert set(example["claim_citation"]) == set(CITATION_KEYS)
+
+
+def test_a_stale_verdict_is_removed(tmp_path: Path) -> None:
+    report.save(example_report(), tmp_path)
+    assert (tmp_path / "verdict.json").exists()
+    report.save(example_report(status=None), tmp_path)
+    assert not (tmp_path / "verdict.json").exists()
+
+
+@pytest.mark.parametrize("status", get_args(VerdictStatus))
+def test_each_status_is_said_first(status: VerdictStatus) -> None:
+    record = example_report(n_items=1000, status=status)
+    if status != "reproduced":
+        measured = record.runs[0].metrics["acc_norm"]
+        assert verdict_status(PUBLISHED[status], measured, "proxy") == status
+    (sentence,) = view.verdict_sentences(record)
+    assert sentence.startswith(view.STATUS_LABELS[status] + ". On a slice of 1,000 of 10,042")
+    assert f"F16 scores 59.20, and the published number is {PUBLISHED[status]:.2f}" in sentence
+    page = Page(pages.html_page(record))
+    assert f"verdict {status}" in page.values("class")
+    assert f"**{view.STATUS_LABELS[status]}.** On a slice" in pages.markdown_page(record)
+
+
+def test_the_difference_to_the_claim_is_signed() -> None:
+    assert "59.20 (\N{MINUS SIGN}0.03 points)" in view.verdict_sentences(example_report())[0]
+    assert "59.20 (+0.80 points)" in view.verdict_sentences(VARIANTS["slice"])[0]
+
+
+# The ladder
+
+
+@every_variant
+def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> None:
+    rows = tables(pages.markdown_page(record))[0]
+    metric = record.protocol.metric
+    assert [row["type"] for row in rows] == [run.type for run in record.runs]
+    for row, run in zip(rows, record.runs, strict=True):
+        measured = run.metrics[metric]
+        value, unit = row["size"].split()
+        scale = {"GiB": 1024**3, "MiB": 1024**2}[unit]
+        assert number(value) * scale == pytest.approx(run.file_bytes, abs=0.5 * scale)
+        assert number(row["bits/weight"]) == pytest.approx(run.bits_per_weight, abs=0.00501)
+        assert number(row[metric]) == pytest.approx(100 * measured.value, abs=0.00501)
+        assert ends(row["95% new items"]) == pytest.approx(
+            [100 * measured.interval.low, 100 * measured.interval.high], abs=0.0501
+        )
+        split = row["95% this split"]
+        if comparison.is_slice(record):
+            limits = [100 * measured.split_interval.low, 100 * measured.split_interval.high]
+            assert ends(split) == pytest.approx(limits, abs=0.0501)
+        else:
+            assert split == "exact"
+        assert number(row["tokens/s"]) == pytest.approx(run.tokens_per_s, abs=0.501)
+    for row, found in zip(rows[1:], record.drift, strict=True):
+        points, interval = row["difference"].split(maxsplit=1)
+        assert number(points) == pytest.approx(found.difference_points, abs=0.00501)
+        low_high = [found.interval_points.low, found.interval_points.high]
+        assert ends(interval) == pytest.approx(low_high, abs=0.0501)
+        assert row["flips"] == f"{found.right_to_wrong:,} lost / {found.wrong_to_right:,} gained"
+        if row["McNemar p"] == "<0.001":
+            assert found.mcnemar_p < 0.001
+        else:
+            assert number(row["McNemar p"]) == pytest.approx(found.mcnemar_p, abs=0.000501)
+        assert number(row["agreement %"]) == pytest.approx(100 * found.pick_agreement, abs=0.00501)
+        assert row["reading"] == comparison.reading(found)
+
+
+def test_the_other_tables_hold_the_records_numbers() -> None:
+    record = VARIANTS["slice"]
+    _, drift, *flips, metrics, files = tables(pages.markdown_page(record))
+    for row, found in zip(drift, record.drift, strict=True):
+        sums = re.findall(r"(\d+) lost / (\d+) gained", " ".join(row.values()))
+        assert sum(int(lost) for lost, _ in sums) == found.right_to_wrong
+        assert sum(int(gained) for _, gained in sums) == found.wrong_to_right
+    flipped = [found for found in record.drift if found.flips]
+    for table, found in zip(flips, flipped, strict=True):
+        assert [row["item"] for row in table] == [flip.item for flip in found.flips[:5]]
+        for row, flip in zip(table, found.flips, strict=False):
+            picks = [row["gold"], row["F16 picks"], row[f"{found.type} picks"]]
+            assert picks == [str(flip.gold), str(flip.reference_pick), str(flip.pick)]
+            assert row["change"] == ("lost" if flip.reference_pick == flip.gold else "gained")
+    for row, run in zip(metrics, record.runs, strict=True):
+        assert row == {"type": run.type} | {
+            name: f"{100 * found.value:.2f}" for name, found in run.metrics.items()
+        }
+    for row, run in zip(files, record.runs, strict=True):
+        assert (row["file"], row["SHA-256"]) == (run.file, run.sha256)
+        assert number(row["bytes"]) == run.file_bytes
+        assert number(row["tokens decoded"]) == run.tokens_decoded
+
+
+@every_variant
+def test_both_pages_show_the_same_rows(record: Report) -> None:
+    page = Page(pages.html_page(record))
+    for row in view.ladder_rows(record):
+        shown = {row.type, row.size, row.accuracy, row.interval, row.tokens_per_s}
+        shown |= {row.difference_points, row.difference_interval} if len(record.runs) > 1 else set()
+        for text in shown:
+            assert text in page.text
+
+
+def test_the_reference_is_named_and_a_lone_run_is_not_compared() -> None:
+    first, second, *_ = view.ladder_rows(example_report())
+    assert (first.difference, first.reading, first.flips) == (
+        "reference",
+        "reference",
+        "\N{EN DASH}",
+    )
+    assert second.difference == with_minus("-0.01 [-0.1, +0.1]")
+    (lone,) = view.ladder_rows(VARIANTS["alone"])
+    assert (lone.difference, lone.reading) == ("not compared", "not compared")
+    assert "difference" not in tables(pages.markdown_page(VARIANTS["alone"]))[0][0]
+
+
+def test_no_flips_and_p_of_one() -> None:
+    record = example_report(flips={"Q8_0": (0, 0)})
+    row = view.ladder_rows(record)[1]
+    assert row.flips == "0 lost / 0 gained"
+    assert row.mcnemar_p == "1.000"
+    assert row.agreement == "100.00"
+    assert row.difference == with_minus("0.00 [-0.03, +0.03]")
+    assert "Q8_0: 0 flipped" not in pages.markdown_page(record)
+
+
+# Sentences
+
+
+@slices
+def test_a_slice_is_labelled_wherever_its_numbers_stand(record: Report) -> None:
+    label = f"slice of {record.data.n_items:,} of 10,042 items"
+    assert view.slice_sentence(record).startswith(f"a slice: {record.data.n_items:,} of 10,042")
+    assert label in view.conclusion(record)
+    assert all(label in sentence for sentence in view.verdict_sentences(record))
+    html = pages.html_page(record)
+    for caption in re.findall(r"<(caption|figcaption)[ >](.*?)</\1>", html, flags=re.DOTALL):
+        assert label in caption[1] or re.search(r">Files<|flipped item", caption[1])
+    assert f"Evaluated on a slice: {record.data.n_items:,} of 10,042" in Page(html).text
+    for section in pages.markdown_page(record).split("\n## ")[1:3]:
+        if "No published number" not in section:
+            assert label in section
+
+
+def test_the_whole_split_is_labelled_too() -> None:
+    record = example_report()
+    assert view.slice_sentence(record) == "all 10,042 items of Rowan/hellaswag validation"
+    assert "slice" not in pages.markdown_page(record)
+
+
+def test_a_slice_in_file_order_is_not_called_random() -> None:
+    record = VARIANTS["slice"]
+    data = record.data.model_copy(update={"order": "file"})
+    sentence = view.slice_sentence(record.model_copy(update={"data": data}))
+    assert "the first in the file's order" in sentence
+    assert "not a random sample" in sentence
+    assert "seed" not in sentence
+
+
+def test_the_conclusion_names_the_smallest_equivalent_type_and_what_drifted() -> None:
+    assert view.conclusion(example_report()) == with_minus(
+        "On all 10,042 items, Q4_K_M (638 MiB instead of 2.05 GiB) is the smallest type that is "
+        "equivalent to F16 within 1 point: -0.49 points [-0.8, -0.2], a small but measurable "
+        "drift. Q4_0 (-0.74 points), Q3_K_M (-1.61 points) and Q2_K (-6.19 points) drifted: "
+        "their intervals exclude zero."
+    )
+
+
+def test_the_conclusion_of_a_slice_says_what_is_undecided() -> None:
+    sentence = view.conclusion(VARIANTS["partial"])
+    assert sentence.startswith("On a slice of 1,000 of 10,042 items, Q5_K_M (747 MiB")
+    assert with_minus("Q3_K_M (-1.60 points) and Q2_K (-6.20 points) drifted") in sentence
+    assert "; Q4_K_M and Q4_0 are undecided (up to about 3,700 more items would tell)." in sentence
+    none = view.conclusion(VARIANTS["slice"])
+    assert "no type is shown to be equivalent to F16 within 1 point." in none
+
+
+def test_an_undecided_type_may_need_more_than_the_split_has() -> None:
+    lost, gained = 1500, 1425
+    record = example_report(flips={"Q2_K": (lost, gained)})
+    assert comparison.reading(record.drift[-1]) == "undecided"
+    assert "Q2_K is undecided (up to about" in view.conclusion(record)
+    assert "more than the split has left" in view.conclusion(record)
+
+
+def test_a_lone_run_concludes_with_its_accuracy() -> None:
+    assert view.conclusion(VARIANTS["alone"]).startswith(
+        "On all 10,042 items, F16 answers 59.17% correctly (95% interval for new items [58.2, 60.1]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-1.0, 1.0, "equivalent"),
+        (-1.0, 0.0, "equivalent"),
+        (-1.0001, 0.5, "undecided"),
+        (-0.9, -0.1, "small drift"),
+        (0.2, 1.0, "small drift"),
+        (-1.2, -0.001, "drifted"),
+        (0.5, 1.5, "drifted"),
+        (-3.0, 0.0, "undecided"),
+    ],
+)
+def test_a_reading_includes_the_margin_and_excludes_zero(
+    low: float, high: float, expected: str
+) -> None:
+    assert comparison.reading(with_interval(low, high)) == expected
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(3, 3), (0, 0), (9, 6), (4, 11), (40, 41)])
+def test_the_items_to_decide_are_an_upper_bound(lost: int, gained: int) -> None:
+    found = drift_of(lost, gained, 200)
+    assert comparison.reading(found) == "undecided"
+    grown = 1 + comparison.items_to_decide(found) / found.n_items
+    # One item more makes up for rounding the flips.
+    interval = bonett_price(round(gained * grown), round(lost * grown), math.ceil(200 * grown) + 1)
+    room = 0.02
+    decided = (
+        interval.low > -room
+        or interval.high < room
+        or (interval.low > -1 - room and interval.high < 1 + room)
+    )
+    assert decided
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (formatting.signed(-0.001, 2), "0.00"),
+        (formatting.signed(-0.0, 2), "0.00"),
+        (formatting.signed(0.004, 2), "0.00"),
+        (formatting.signed(-0.4, 2), "-0.40"),
+        (formatting.signed(12.345, 1), "+12.3"),
+        (formatting.plain(-0.04, 1), "0.0"),
+        (formatting.plain(1234.5, 1), "1,234.5"),
+        (formatting.accuracy_interval(Interval(low=-1e-18, high=1, level=0.95)), "[0.0, 100.0]"),
+        (formatting.bound(-1.0), "-1.0"),
+        (formatting.bound(-1.04), "-1.04"),
+        (formatting.bound(-0.96), "-0.96"),
+        (formatting.bound(0.04), "+0.04"),
+        (formatting.bound(-0.0004), "-0.0004"),
+        (formatting.bound(0.0), "0.0"),
+        (formatting.bound(-1e-17), "0.0000"),
+        (formatting.bound(2.04), "+2.0"),
+        (formatting.p_value(1.0), "1.000"),
+        (formatting.p_value(0.0009), "<0.001"),
+        (formatting.p_value(0.001), "0.001"),
+        (formatting.probability(0.0), "0%"),
+        (formatting.probability(1.0), "100%"),
+        (formatting.probability(0.999), "above 99%"),
+        (formatting.probability(0.001), "below 1%"),
+        (formatting.probability(0.213), "21%"),
+        (formatting.size(2_201_936_768), "2.05 GiB"),
+        (formatting.size(1024**3), "1.00 GiB"),
+        (formatting.size(1024**3 - 1), "1.00 GiB"),
+        (formatting.size(16_043_213), "15.3 MiB"),
+        (formatting.size(666_900_000), "636 MiB"),
+        (formatting.size(2048), "2.0 KiB"),
+        (formatting.rate(82.44), "82.4"),
+        (formatting.rate(60_000.2), "60,000"),
+        (formatting.duration(0.84), "0.8 s"),
+        (formatting.duration(59.96), "1 min 00 s"),
+        (formatting.duration(3599.6), "1 h 00 min"),
+        (formatting.duration(46_840), "13 h 00 min"),
+        (formatting.about(7), "7"),
+        (formatting.about(2_339), "2,300"),
+        (formatting.listed(["A"]), "A"),
+        (formatting.listed(["A", "B", "C"]), "A, B and C"),
+    ],
+)
+def test_numbers_as_text(text: str, expected: str) -> None:
+    assert text == with_minus(expected)
+
+
+@every_variant
+def test_a_negative_zero_is_never_shown(record: Report) -> None:
+    assert not re.search(r"[-+\N{MINUS SIGN}]0(\.0+)?(?![.\d])", Page(pages.html_page(record)).text)
+
+
+# The pages
+
+
+@every_variant
+def test_html_is_well_formed_and_loads_nothing(record: Report) -> None:
+    html = pages.html_page(record)
+    page = Page(html)
+    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(page.tags)
+    assert not [value for name in ("src", "srcset", "poster") for value in page.values(name)]
+    assert "@import" not in html
+    assert "url(" not in html
+    for tag, name, value in page.attributes:
+        assert not name.startswith("on")
+        if "//" in value and name == "href":
+            assert tag == "a"
+            assert value.startswith(
+                ("https://arxiv.org/", "https://huggingface.co/", "https://doi")
+            )
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    for reference in " ".join(page.values("aria-labelledby")).split():
+        assert reference in ids
+
+
+@every_variant
+def test_html_is_accessible(record: Report) -> None:
+    html = pages.html_page(record)
+    for svg in re.findall(r'<svg class="plot".*?</svg>', html, flags=re.DOTALL):
+        assert 'role="img"' in svg
+        assert "<title" in svg
+        assert "<desc" in svg
+    for table in re.findall(r"<table.*?</table>", html, flags=re.DOTALL):
+        assert "<caption" in table
+        assert re.findall(r"<th(?![^>]*scope=)[^e>]*>", table) == []
+
+
+def test_hostile_names_are_text_in_html() -> None:
+    html = pages.html_page(VARIANTS["hostile"])
+    assert "<script" not in html
+    assert HOSTILE in Page(html).text
+
+
+def test_hostile_names_are_text_in_markdown() -> None:
+    markdown = pages.markdown_page(VARIANTS["hostile"])
+    title = markdown.splitlines()[0]
+    assert title == (
+        r"# \<script\>alert(1)\</script\> \| \`x\` [a]\(https://example.org) \_b\_ & "
+        '"c"'
+    )
+    outside_code = re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"(?<!\\)<", outside_code)
+    drift = tables(markdown)[1]
+    assert f"{HOSTILE} (677 items)" in drift[0]
+
+
+def test_markdown_escapes_only_what_is_syntax() -> None:
+    assert pages._escape_markdown("Q4_K_M [-1.1, +0.3] a&b") == "Q4_K_M [-1.1, +0.3] a&b"
+    assert pages._escape_markdown("&lt; _x_ ![i](j)\n# k") == r"\&lt; \_x\_ \![i]\(j) # k"
+
+
+def test_a_command_cannot_leave_its_code_block() -> None:
+    record = example_report().model_copy(update={"command": "edgeval run '```' <b>"})
+    assert "\n````\nedgeval run '```' <b>\n````\n" in pages.markdown_page(record)
+
+
+def test_pages_list_the_first_flips_and_say_how_many_there_are() -> None:
+    page = Page(pages.html_page(example_report()))
+    assert "Q2_K: 1,446 flipped items, the first 20" in page.text
+    assert "### Q2_K: 1,446 flipped items, the first 5" in pages.markdown_page(example_report())
+
+
+def test_a_local_model_and_a_bare_claim_leave_out_what_they_lack() -> None:
+    record = example_report()
+    model = record.model.model_copy(update={"repo": None, "revision": None})
+    bare = {"paper_arxiv_id": None, "quoted_text": None, "pdf_page": None, "notes": ""}
+    claim = record.verdicts[0].claim_citation.model_copy(update=bare)
+    verdict = record.verdicts[0].model_copy(update={"claim_citation": claim})
+    record = record.model_copy(update={"model": model, "verdicts": [verdict]})
+    html, markdown = pages.html_page(record), pages.markdown_page(record)
+    assert "huggingface.co" not in html
+    assert "arxiv.org" not in html
+    assert "- **Model:** tinyllama-3t\n" in markdown
+    assert "- **Source:** Table 2: row TinyLlama 1.1B (3T), column HellaSwag 0-shot\n" in markdown
+    assert not re.search(r"\*\*(Paper|Quoted|Notes):|None", markdown)
+
+
+def test_a_run_without_a_comparison_is_shown_as_not_compared() -> None:
+    record = example_report()
+    record = record.model_copy(update={"drift": record.drift[:-1]})
+    row = view.ladder_rows(record)[-1]
+    assert (row.type, row.difference, row.mcnemar_p) == ("Q2_K", "not compared", "\N{EN DASH}")
+    assert "Q2_K" not in view.conclusion(record)
+    drawn = figure.drift_figure(record)
+    assert drawn is not None
+    assert "Q2_K" not in [mark.point.label for mark in drawn.marks]
+    Page(pages.html_page(record))
+
+
+# The figures
+
+
+def test_the_drift_figure_is_to_scale() -> None:
+    record = example_report()
+    drawn = figure.drift_figure(record)
+    assert drawn is not None
+    points_a_pixel = 2.0 / (drawn.band_bottom - drawn.band_top)
+    for mark, found in zip(drawn.marks[1:], record.drift, strict=True):
+        shown = (drawn.line_y - mark.y) * points_a_pixel
+        assert shown == pytest.approx(found.difference_points, abs=0.01)
+        half = (mark.bottom - mark.top) * points_a_pixel / 2
+        width = found.interval_points.high - found.interval_points.low
+        assert half == pytest.approx(width / 2, abs=0.01)
+    assert drawn.marks[0].y == drawn.line_y
+    by_bits = sorted(drawn.marks, key=lambda mark: mark.point.bits)
+    assert by_bits == sorted(drawn.marks, key=lambda mark: mark.x)
+    texts = dict(drawn.x_ticks[i][::-1] for i in range(len(drawn.x_ticks)))
+    assert texts["8"] - texts["4"] == pytest.approx(texts["16"] - texts["8"], abs=0.11)
+
+
+def test_the_claim_figure_holds_the_claim_and_needs_its_metric() -> None:
+    record = example_report()
+    drawn = figure.claim_figure(record)
+    assert drawn is not None
+    assert drawn.line_labels == ["published", "59.20"]
+    assert all(mark.point.ends is None for mark in drawn.marks)
+    sliced = figure.claim_figure(VARIANTS["slice"])
+    assert sliced is not None
+    assert all(mark.point.ends is not None for mark in sliced.marks)
+    assert figure.claim_figure(VARIANTS["no claim"]) is None
+    mismatch = record.verdicts[0].model_copy(update={"protocol_match": "mismatch"})
+    assert figure.claim_figure(record.model_copy(update={"verdicts": [mismatch]})) is None
+    assert figure.drift_figure(VARIANTS["alone"]) is None
+
+
+@pytest.mark.parametrize("n_types", [2, 8, 11, 20, 33])
+@pytest.mark.parametrize("spread", [0.0, 0.001, 1.0])
+def test_labels_never_overlap(n_types: int, spread: float) -> None:
+    points = [
+        figure.Point(f"T{index}", 4.0 + spread * index / n_types, 0.0, None, "equivalent", "")
+        for index in range(n_types)
+    ]
+    places, n_rows = figure._label_places(points)
+    for row in range(n_rows):
+        centres = sorted(x for x, of in places if of == row)
+        gaps = [b - a for a, b in itertools.pairwise(centres)]
+        assert min(gaps, default=100) >= figure._LABEL_WIDTH - 0.2

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeval import __version__
+from edgeval.cards import Citation, Claim
+from edgeval.metrics import metric
+from edgeval.records import DataSource, Metric, ModelRun, ProtocolInfo, VerdictStatus
+from edgeval.verdict import confidence, match, status, verdict
+
+SPLIT = "Rowan/hellaswag validation"
+N_SPLIT = 10042
+EXAMPLE = Path(__file__).parents[2] / "shared" / "verdict_example.json"
+KEYS = ["id", "kind", "status", "score", "confidence", "agent_version", "computed_at"]
+KEYS += ["is_current", "claim_citation", "protocol_match"]
+CITATION_KEYS = ["paper_arxiv_id", "section", "row", "column", "reported_value"]
+CITATION_KEYS += ["reported_metric", "quoted_text", "pdf_page", "notes"]
+WHEN = datetime(2026, 5, 14, 12, 0, tzinfo=timezone.utc)
+
+CLAIM = Claim(
+    task="hellaswag",
+    value=59.20,
+    metric="acc_norm",
+    protocol="lm-eval",
+    data=SPLIT,
+    n_items=N_SPLIT,
+    notes="also in EVAL.md",
+    citation=Citation(
+        paper_arxiv_id="2401.02385",
+        section="Table 2",
+        row="TinyLlama 1.1B (3T)",
+        column="HellaSwag 0-shot",
+        quoted_text="TinyLlama 59.20",
+        pdf_page=4,
+    ),
+)
+
+
+def make_run(
+    correct: int = 5945,
+    total: int = N_SPLIT,
+    population: int = N_SPLIT,
+    *,
+    type_: str = "F16",
+    sha256: str = "f" * 64,
+    metric_name: str = "acc_norm",
+) -> ModelRun:
+    return ModelRun(
+        type=type_,
+        file=f"model-{type_}.gguf",
+        sha256=sha256,
+        file_bytes=1,
+        bits_per_weight=16.0,
+        n_params=1,
+        metrics={metric_name: metric(correct, total, population)},
+        tokens_decoded=1,
+        logit_rows=1,
+        batch_tokens=256,
+        n_batch=512,
+        n_ubatch=512,
+        elapsed_s=1.0,
+        load_s=1.0,
+        tokens_per_s=1.0,
+    )
+
+
+def make_data(n_items: int = N_SPLIT, n_total: int = N_SPLIT, **changes: Any) -> DataSource:
+    fields: dict[str, Any] = {
+        "name": SPLIT,
+        "fingerprint": "a" * 64,
+        "n_total": n_total,
+        "n_items": n_items,
+        "order": "random",
+        "seed": 0,
+        "groups": {"activitynet": n_items},
+    }
+    return DataSource(**(fields | changes))
+
+
+def make_protocol(name: str = "lm-eval", version: int = 1) -> ProtocolInfo:
+    return ProtocolInfo(name=name, version=version, metric="acc_norm")
+
+
+def judge(
+    run: ModelRun | None = None,
+    data: DataSource | None = None,
+    protocol: ProtocolInfo | None = None,
+    claim: Claim = CLAIM,
+) -> Any:
+    return verdict(claim, run or make_run(), data or make_data(), protocol or make_protocol(), WHEN)
+
+
+# Statuses, each from a measurement
+
+
+@pytest.mark.parametrize(
+    ("correct", "expected"),
+    [
+        (5945, "reproduced"),  # 59.20
+        (5845, "reproduced"),  # 58.206
+        (6045, "reproduced"),  # 60.197
+        (5844, "not_reproduced"),  # 58.196
+        (6046, "not_reproduced"),  # 60.207
+    ],
+)
+def test_the_whole_split_in_full_precision_decides(correct: int, expected: VerdictStatus) -> None:
+    found = judge(make_run(correct))
+    assert (found.status, found.protocol_match) == (expected, "exact")
+    assert found.score == correct / N_SPLIT
+    assert found.confidence == (expected == "reproduced")
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "expected"),
+    [
+        # About +- 9.5 points: 50.1 to 68.2 holds 59.2.
+        (60, 100, "partial"),
+        # 30.9 to 50.
+        (40, 100, "not_reproduced"),
+        # 59.5 to 77.3: the claim is out, its tolerance is not.
+        (69, 100, "inconclusive"),
+        # +- 0.4 points: within the tolerance, though 59.2 itself is out.
+        (5369, 9000, "partial"),
+    ],
+)
+def test_a_slice_agrees_so_far_or_not(correct: int, total: int, expected: VerdictStatus) -> None:
+    found = judge(make_run(correct, total), make_data(total))
+    assert (found.status, found.protocol_match) == (expected, "proxy")
+    assert found.score == correct / total
+
+
+def test_quantized_weights_agree_at_most_partially() -> None:
+    assert judge(make_run(5945, type_="Q8_0")).status == "partial"
+    assert judge(make_run(5000, type_="Q2_K")).status == "not_reproduced"
+
+
+def test_another_metric_is_inconclusive_whatever_was_measured() -> None:
+    run = make_run(5945, metric_name="acc_token")
+    protocol = ProtocolInfo(name="llama.cpp", version=1, metric="acc_token")
+    found = judge(run, protocol=protocol)
+    assert (found.status, found.protocol_match) == ("inconclusive", "mismatch")
+    assert found.score == 5945 / N_SPLIT
+
+
+def test_a_small_file_measured_whole_is_still_a_slice_of_the_claims_items() -> None:
+    # 280 of 500 is 56 +- 4 points about the 10,042 items: no contradiction of 59.2.
+    found = judge(
+        make_run(280, 500, 500), make_data(500, 500, name="items.jsonl", fingerprint="b" * 64)
+    )
+    assert found.protocol_match == "proxy"
+    assert found.status == "partial"
+
+
+# The tolerance
+
+
+@pytest.mark.parametrize("direction", [-1, 1])
+@pytest.mark.parametrize("claim_hundredths", range(207, 9800, 301))
+def test_exactly_one_point_away_is_within_the_tolerance(
+    claim_hundredths: int, direction: int
+) -> None:
+    measured = metric(claim_hundredths + 100 * direction, 10_000, 10_000)
+    assert status(claim_hundredths / 100, measured, "exact") == "reproduced"
+    assert confidence(claim_hundredths / 100, measured, 10_000) == 1
+
+
+@pytest.mark.parametrize("direction", [-1, 1])
+@pytest.mark.parametrize("claim_hundredths", range(207, 9800, 301))
+def test_a_hundredth_more_than_one_point_away_is_not(claim_hundredths: int, direction: int) -> None:
+    measured = metric(claim_hundredths + 101 * direction, 10_000, 10_000)
+    assert status(claim_hundredths / 100, measured, "exact") == "not_reproduced"
+    assert confidence(claim_hundredths / 100, measured, 10_000) == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "exact", "proxy"),
+    [
+        (58.5, 59.9, "reproduced", "partial"),
+        (58.0, 59.5, "inconclusive", "partial"),  # holds the claim, leaves the tolerance
+        (59.5, 60.1, "reproduced", "partial"),  # within the tolerance, without the claim
+        (59.5, 60.5, "inconclusive", "inconclusive"),
+        (60.3, 61.0, "not_reproduced", "not_reproduced"),
+        (57.0, 58.1, "not_reproduced", "not_reproduced"),
+    ],
+)
+def test_status_by_interval(
+    low: float, high: float, exact: VerdictStatus, proxy: VerdictStatus
+) -> None:
+    measured = metric(1, 2, 3)
+    interval = measured.interval.model_copy(update={"low": low / 100, "high": high / 100})
+    measured = measured.model_copy(update={"split_interval": interval})
+    assert status(59.2, measured, "exact") == exact
+    assert status(59.2, measured, "proxy") == proxy
+    assert status(59.2, measured, "mismatch") == "inconclusive"
+
+
+# Confidence
+
+
+def test_confidence_by_hand() -> None:
+    # 595 of 1,000 drawn from 10,042. Size: 1000 * 10041 / 9042 = 1110.484.
+    # Centre: (0.595 + 3.841459 / 2220.968) / (1 + 3.841459 / 1110.484) = 0.5946725.
+    # Deviation: sqrt(0.5946725 * 0.4053275 / 1110.484) = 0.01473279.
+    # z of 0.582 and 0.602: -0.8601578, 0.4973604; their probabilities: 0.1948505, 0.6905326.
+    assert confidence(59.2, metric(595, 1000, N_SPLIT), N_SPLIT) == pytest.approx(
+        0.6905326 - 0.1948505, abs=2e-6
+    )
+
+
+def test_confidence_of_a_fair_coin_by_the_error_function() -> None:
+    # One half is its own Wilson centre; 100 with all the rest unseen: z = 0.01 / 0.05 * correction.
+    size = 100 * 999 / 900
+    z = 0.01 / math.sqrt(0.25 / size)
+    assert confidence(50.0, metric(50, 100, 1000), 1000) == pytest.approx(
+        math.erf(z / math.sqrt(2))
+    )
+
+
+def test_confidence_grows_with_the_slice() -> None:
+    sizes = (100, 1000, 5000, 10000)
+    found = [confidence(59.2, metric(n * 592 // 1000, n, N_SPLIT), N_SPLIT) for n in sizes]
+    assert found == sorted(found)
+    assert found[0] < 0.2
+    assert found[-1] > 0.999
+
+
+@pytest.mark.parametrize("correct", [0, 10])
+def test_confidence_of_extreme_proportions_is_a_probability(correct: int) -> None:
+    assert 0 <= confidence(59.2, metric(correct, 10, N_SPLIT), N_SPLIT) < 0.01
+
+
+# The match and its differences
+
+
+def differences(
+    run: ModelRun | None = None,
+    data: DataSource | None = None,
+    protocol: ProtocolInfo | None = None,
+    claim: Claim = CLAIM,
+) -> tuple[str, tuple[str, ...]]:
+    found = match(claim, run or make_run(), data or make_data(), protocol or make_protocol())
+    return found.kind, found.differences
+
+
+@pytest.mark.parametrize("type_", ["F32", "F16", "BF16"])
+def test_the_same_protocol_on_the_whole_split_is_exact(type_: str) -> None:
+    assert differences(make_run(type_=type_)) == ("exact", ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"run": make_run(type_="Q4_K_M")}, "weights quantized to Q4_K_M"),
+        (
+            {"protocol": make_protocol("lm-eval-bos")},
+            "protocol lm-eval-bos (BOS policy) where the claim is lm-eval",
+        ),
+        ({"data": make_data(1000)}, "a slice: 1,000 of 10,042 items"),
+        (
+            {"data": make_data(name="mine.jsonl")},
+            "items of mine.jsonl, not known to be the claim's Rowan/hellaswag validation",
+        ),
+    ],
+)
+def test_each_difference_makes_a_proxy_and_is_named(changed: dict[str, Any], words: str) -> None:
+    assert differences(**changed) == ("proxy", (words,))
+    assert words in judge(**changed).claim_citation.notes
+
+
+def test_all_differences_are_named() -> None:
+    kind, words = differences(
+        make_run(60, 100, type_="Q4_0"),
+        make_data(100, 2009, name="fifth.jsonl"),
+        make_protocol("lm-eval-bos"),
+    )
+    assert kind == "proxy"
+    assert [word.split()[0] for word in words] == ["protocol", "weights", "items", "a"]
+    assert words[-1] == "a slice: 100 of 10,042 items"
+
+
+def test_known_data_are_told_by_their_fingerprint_not_their_name() -> None:
+    claim = CLAIM.model_copy(update={"data_fingerprint": "c" * 64})
+    renamed = make_data(name="copy.jsonl", fingerprint="c" * 64)
+    assert differences(data=renamed, claim=claim) == ("exact", ())
+    kind, words = differences(claim=claim)
+    assert kind == "proxy"
+    assert "not known to be the claim's" in words[0]
+
+
+@pytest.mark.parametrize(
+    ("run", "protocol"),
+    [
+        (make_run(), make_protocol("llama.cpp")),
+        (make_run(metric_name="acc"), make_protocol("lm-eval")),
+    ],
+)
+def test_another_rendering_or_metric_is_a_mismatch(run: ModelRun, protocol: ProtocolInfo) -> None:
+    kind, words = differences(run, protocol=protocol)
+    assert kind == "mismatch"
+    assert words == (f"protocol {protocol.name} where the claim is acc_norm of lm-eval",)
+
+
+# The record
+
+
+def test_the_json_has_the_fields_of_published_verdicts() -> None:
+    found = json.loads(judge().model_dump_json())
+    assert list(found) == KEYS
+    assert list(found["claim_citation"]) == CITATION_KEYS
+    assert found["kind"] == "POST"
+    assert found["is_current"] is True
+    assert found["agent_version"] == f"edgeval-{__version__}"
+    assert found["computed_at"] == "2026-05-14T12:00:00Z"
+    assert found["claim_citation"] == {
+        "paper_arxiv_id": "2401.02385",
+        "section": "Table 2",
+        "row": "TinyLlama 1.1B (3T)",
+        "column": "HellaSwag 0-shot",
+        "reported_value": 59.2,
+        "reported_metric": "acc_norm",
+        "quoted_text": "TinyLlama 59.20",
+        "pdf_page": 4,
+        "notes": "also in EVAL.md; protocol_match is exact",
+    }
+
+
+@pytest.mark.skipif(not EXAMPLE.is_file(), reason=f"no {EXAMPLE}")
+def test_the_published_verdict_has_the_same_fields() -> None:
+    example = json.loads(EXAMPLE.read_text())
+    assert list(example) == KEYS
+    assert list(example["claim_citation"]) == CITATION_KEYS
+
+
+def test_notes_of_a_claim_without_notes_begin_with_the_match() -> None:
+    claim = CLAIM.model_copy(update={"notes": ""})
+    assert judge(claim=claim).claim_citation.notes == "protocol_match is exact"
+
+
+def test_the_score_is_of_the_claims_metric() -> None:
+    metrics: dict[str, Metric] = {
+        "acc": metric(4500, N_SPLIT, N_SPLIT),
+        "acc_norm": metric(5945, N_SPLIT, N_SPLIT),
+    }
+    run = make_run().model_copy(update={"metrics": metrics})
+    claim = CLAIM.model_copy(update={"metric": "acc", "value": 44.8})
+    assert judge(run, claim=claim).score == 4500 / N_SPLIT
+
+
+def test_the_same_inputs_give_the_same_id() -> None:
+    assert judge().id == judge().id
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"run": make_run(sha256="e" * 64)}, id="model"),
+        pytest.param({"data": make_data(999, fingerprint="b" * 64)}, id="data"),
+        pytest.param({"data": make_data(998)}, id="number of items"),
+        pytest.param({"data": make_data(999, seed=1)}, id="seed"),
+        pytest.param({"data": make_data(999, order="file")}, id="order"),
+        pytest.param({"protocol": make_protocol("lm-eval-bos")}, id="protocol"),
+        pytest.param({"protocol": make_protocol(version=2)}, id="version of the protocol"),
+        pytest.param({"claim": CLAIM.model_copy(update={"value": 59.3})}, id="claim"),
+    ],
+)
+def test_any_other_input_gives_another_id(changed: dict[str, Any]) -> None:
+    slice_: dict[str, Any] = {"data": make_data(999)}
+    assert judge(**slice_).id != judge(**(slice_ | changed)).id
