@@ -18,7 +18,7 @@ from edgeval import __version__, cards, device, hub, llama, report
 from edgeval.checkpoint import Checkpoint, sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.drift import drift
-from edgeval.errors import EdgevalError
+from edgeval.errors import EdgevalError, HubError
 from edgeval.evaluate import Options, Setup, evaluate_file, prepare
 from edgeval.files import refuse_existing
 from edgeval.progress import NoProgress, Progress
@@ -82,9 +82,9 @@ def run(
     names = _ladder_types(types)
     folder = out or RESULTS_FOLDER / f"{_file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
     refuse_existing(folder / "report.json")
-    card = cards.find(model)
-    setup = prepare(_with_card_data(options, card))
-    source = find_source(model, offline=options.offline, progress=bars)
+    place = locate(model)
+    setup = prepare(_with_card_data(options, place.card))
+    source = find_source(place, offline=options.offline, progress=bars)
     paths = [ladder_file(source, name, setup.threads, bars) for name in names]
     results = [evaluate_file(path, setup, progress=bars) for path in paths]
     record = Report(
@@ -106,59 +106,65 @@ def run(
     return record, folder
 
 
-def find_source(model: str, *, offline: bool = False, progress: Progress | None = None) -> Source:
-    """Find a model by card name, path or hub repository, downloading it if need be.
+@dataclass(frozen=True)
+class Place:
+    """Where a model is, before anything is read or downloaded: a path or a hub repository."""
+
+    card: cards.Card | None = None
+    path: Path | None = None
+    repo: str | None = None
+    revision: str = "main"
+
+
+def locate(model: str) -> Place:
+    """Find a model by card name, path or hub repository, without the network.
 
     Raises:
-        EdgevalError: If there is no such model.
+        EdgevalError: If there is no such card or path, or the directory is no checkpoint.
     """
     card = cards.find(model)
     if card is not None and card.checkpoint is not None:
-        folder = cards.cards_folder() / card.checkpoint
-        info = ModelSource(
-            name=card.name, title=card.title, fingerprint=Checkpoint(folder).fingerprint
-        )
-        return Source(folder, "checkpoint", info, card)
+        return Place(card, path=cards.cards_folder() / card.checkpoint)
+    if card is not None:
+        return Place(card, repo=card.repo, revision=card.revision)
     path = Path(model)
-    if card is None and path.exists():
-        return _local_source(path)
-    if card is not None and card.repo is not None:
-        return _hub_source(card.repo, card.revision, card, offline, progress)
-    looks_like_path = path.suffix == ".gguf" or model.startswith((".", "/", "~")) or "\\" in model
-    if looks_like_path:
+    if path.is_dir():
+        return Place(path=Checkpoint(path).directory)
+    if path.is_file():
+        return Place(path=path)
+    if path.suffix == ".gguf" or path.is_absolute() or model.startswith((".", "~")):
         raise EdgevalError(f"nothing at {model}; check the path")
     if hub.is_repo_id(model):
-        return _hub_source(model, "main", None, offline, progress)
+        return Place(repo=model)
     raise cards.unknown_model(model)
 
 
-def _local_source(path: Path) -> Source:
-    name = path.resolve().name
-    if path.is_dir():
-        fingerprint = Checkpoint(path).fingerprint
-        return Source(
-            path, "checkpoint", ModelSource(name=name, title=name, fingerprint=fingerprint)
-        )
-    info = ModelSource(name=path.stem, title=name, fingerprint=sha256_of(path))
-    return Source(path, "gguf", info)
+def find_source(place: Place, *, offline: bool = False, progress: Progress | None = None) -> Source:
+    """Return a located model as a local checkpoint or GGUF, downloaded if need be.
 
-
-def _hub_source(
-    repo: str,
-    revision: str,
-    card: cards.Card | None,
-    offline: bool,
-    progress: Progress | None,
-) -> Source:
-    found = hub.fetch_checkpoint(repo, revision, offline=offline, progress=progress or NoProgress())
+    Raises:
+        EdgevalError: If it cannot be read or downloaded.
+    """
+    card, commit = place.card, None
+    if place.path is not None:
+        path, name = place.path, place.path.resolve().stem
+    else:
+        repo = str(place.repo)
+        try:
+            found = hub.fetch_checkpoint(repo, place.revision, offline=offline, progress=progress)
+        except HubError as error:
+            if card is not None:
+                raise
+            raise HubError(f"no local path {repo}, and as a hub repository: {error}") from error
+        path, name, commit = found.path, repo, found.commit
     info = ModelSource(
-        name=card.name if card else repo,
-        title=card.title if card else repo,
-        repo=repo,
-        revision=found.commit,
-        fingerprint=Checkpoint(found.path).fingerprint,
+        name=card.name if card else name,
+        title=card.title if card else name,
+        repo=place.repo,
+        revision=commit,
+        fingerprint=Checkpoint(path).fingerprint if path.is_dir() else sha256_of(path),
     )
-    return Source(found.path, "checkpoint", info, card)
+    return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
 
 
 def ladder_file(source: Source, name: str, threads: int, progress: Progress) -> Path:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeval.errors import DataError
+from edgeval.tasks import hellaswag
 from edgeval.tasks.hellaswag import DataSet, Record, TextRecord, load, preprocess
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -257,7 +258,6 @@ def test_the_same_items_in_every_format_are_the_same_data(write: Write, tmp_path
     for data_set in found:
         assert list(data_set.records) == [record(), record(WIKIHOW)]
         assert data_set.fingerprint == found[0].fingerprint
-        assert not data_set.from_hub
     assert found[0].name == "items.jsonl"
     assert [item.id for item in found[0].items("lm-eval")] == ["24", "7"]
     assert [item.group for item in found[0].items("lm-eval")] == ["activitynet", "wikihow"]
@@ -445,3 +445,24 @@ def test_without_network_and_cache_the_message_names_both_ways(tmp_path: Path) -
     assert "go online once" in done.stdout
     assert "--data FILE" in done.stdout
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_rows_of_the_hub_become_the_records_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+    from tiny import make_items, write_items
+
+    rows = make_items(12)
+    asked: list[tuple[str, str]] = []
+
+    def load_dataset(name: str, split: str) -> datasets.Dataset:
+        asked.append((name, split))
+        return datasets.Dataset.from_list(rows)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(hellaswag.hub, "is_reachable", lambda: True)
+    found = hellaswag.load()
+    assert asked == [("Rowan/hellaswag", "validation")]
+    assert found.name == "Rowan/hellaswag validation"
+    assert found.fingerprint == hellaswag.load(write_items(tmp_path / "a.jsonl", rows)).fingerprint

@@ -288,9 +288,13 @@ def test_known_data_are_told_by_their_fingerprint_not_their_name() -> None:
     claim = CLAIM.model_copy(update={"data_fingerprint": "c" * 64})
     renamed = make_data(name="copy.jsonl", fingerprint="c" * 64)
     assert differences(data=renamed, claim=claim) == ("exact", ())
-    kind, words = differences(claim=claim)
-    assert kind == "proxy"
-    assert "not known to be the claim's" in words[0]
+
+
+def test_other_data_than_the_known_ones_are_a_mismatch_that_decides_nothing() -> None:
+    claim = CLAIM.model_copy(update={"data_fingerprint": "c" * 64})
+    found = judge(make_run(2400), make_data(name="other.jsonl"), claim=claim)
+    assert (found.protocol_match, found.status) == ("mismatch", "inconclusive")
+    assert "other.jsonl holds other items" in found.claim_citation.notes
 
 
 @pytest.mark.parametrize(

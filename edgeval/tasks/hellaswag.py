@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from edgeval import hub
 from edgeval.errors import DataError
 from edgeval.tasks.item import Item
 
@@ -104,12 +105,10 @@ class DataSet:
     Attributes:
         name: The hub's name and split, or the file's name.
         records: All records, in order.
-        from_hub: Whether they are the hub's split.
     """
 
     name: str
     records: Sequence[Record | TextRecord]
-    from_hub: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -268,11 +267,13 @@ def _record(row: Any, where: str) -> Record:
 
 def _from_hub(offline: bool) -> DataSet:
     name = f"{HUB_NAME} {HUB_SPLIT}"
-    if offline:
+    # The hub's client would retry for half a minute; both libraries read this when imported.
+    if offline or not hub.is_reachable():
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     import datasets
 
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
     try:
         rows = datasets.load_dataset(HUB_NAME, split=HUB_SPLIT)
     except (OSError, ValueError, RuntimeError) as error:
@@ -281,7 +282,7 @@ def _from_hub(offline: bool) -> DataSet:
             f"({type(error).__name__}); go online once and run again, or give a local copy with "
             "--data FILE (.jsonl, .json or .parquet in the hub's schema, or llama.cpp's .txt)"
         ) from error
-    return DataSet(name, list(_hub_records(rows, name)), from_hub=True)
+    return DataSet(name, list(_hub_records(rows, name)))
 
 
 def _hub_records(rows: Sequence[Any], name: str) -> Iterator[Record]:

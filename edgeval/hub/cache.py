@@ -1,0 +1,135 @@
+"""The hub's cache folder, in the layout that all its clients share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeval.errors import HubError
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+TOKENIZERS = ("tokenizer.model", "tokenizer.json")
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHARD = re.compile(r"[\w.-]+\.safetensors", re.ASCII)
+
+
+@dataclass(frozen=True)
+class HubCheckpoint:
+    """A checkpoint in the local cache.
+
+    Attributes:
+        path: The snapshot folder, complete.
+        repo: ``owner/name``.
+        revision: The branch, tag or commit that was asked for.
+        commit: The commit it stands for, 40 hexadecimal digits.
+    """
+
+    path: Path
+    repo: str
+    revision: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as the hub lists it; ``hash`` is a git blob's SHA-1, or the SHA-256 of an LFS file."""
+
+    name: str
+    size_bytes: int
+    hash: str
+
+    def is_at(self, path: Path) -> bool:
+        """Say whether ``path`` is this file; a name is only given after verification."""
+        return path.is_file() and path.stat().st_size == self.size_bytes
+
+    def matches(self, path: Path) -> bool:
+        """Say whether the content of ``path`` has the listed hash."""
+        git_header = b"blob %d\0" % self.size_bytes
+        is_lfs = len(self.hash) == 64
+        digest = hashlib.sha256() if is_lfs else hashlib.sha1(git_header, usedforsecurity=False)
+        with path.open("rb") as content:
+            while chunk := content.read(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest() == self.hash
+
+
+class Cache:
+    """One model's folder in the hub's cache, in the layout that all its clients share."""
+
+    def __init__(self, repo: str) -> None:
+        from huggingface_hub import constants
+
+        folder = f"models--{repo.replace('/', '--')}"
+        self.repo = repo
+        self.root = Path(constants.HF_HUB_CACHE).expanduser().resolve()
+        self.locks = self.root / ".locks" / folder
+        self.blobs = self.root / folder / "blobs"
+        self.refs = self.root / folder / "refs"
+        self.snapshots = self.root / folder / "snapshots"
+
+    def commit_of(self, revision: str) -> str:
+        """Return what a branch or tag stood for when it was last fetched, else the revision."""
+        ref = self.refs / revision
+        return ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
+
+    def find(self, revision: str) -> HubCheckpoint | None:
+        """Return the snapshot last fetched for a revision, if it is complete."""
+        commit = self.commit_of(revision)
+        path = self.snapshots / commit
+        is_usable = COMMIT.fullmatch(commit) and is_complete(path)
+        return HubCheckpoint(path, self.repo, revision, commit) if is_usable else None
+
+    def partial(self, file: RemoteFile) -> Path:
+        """Return where a file grows; older clients resume from the same name."""
+        return self.blobs / f"{file.hash}.incomplete"
+
+    def link(self, file: RemoteFile, commit: str) -> None:
+        """Give a blob its name in a snapshot; moved there where symbolic links are not allowed."""
+        blob, pointer = self.blobs / file.hash, self.snapshots / commit / file.name
+        if file.is_at(pointer):
+            return
+        pointer.parent.mkdir(parents=True, exist_ok=True)
+        pointer.unlink(missing_ok=True)
+        try:
+            pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+        except FileExistsError:  # Another process was faster.
+            return
+        except OSError:
+            blob.replace(pointer)
+
+    def set_ref(self, revision: str, commit: str) -> None:
+        """Remember what a branch or tag stands for."""
+        if self.commit_of(revision) != commit:  # A cache that has it all may be read-only.
+            (self.refs / revision).parent.mkdir(parents=True, exist_ok=True)
+            (self.refs / revision).write_text(commit, encoding="utf-8")
+
+
+def is_complete(snapshot: Path) -> bool:
+    """Say whether a snapshot has all that a conversion needs, judged without the hub's listing."""
+
+    def has(name: str) -> bool:
+        return (snapshot / name).is_file()
+
+    try:
+        weights = [WEIGHTS] if has(WEIGHTS) else shard_names(snapshot / INDEX)
+    except (OSError, HubError):
+        return False
+    return has(CONFIG) and any(map(has, TOKENIZERS)) and all(map(has, weights))
+
+
+def shard_names(index: Path) -> list[str]:
+    """Return the files that an index names; a name that leaves the folder is refused."""
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        if names and all(_SHARD.fullmatch(name) for name in names):
+            return names
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # Damaged in whatever way: the same sentence as for a name that is no shard's.
+    raise HubError(f"{INDEX} of the repository names no usable shards: choose another revision.")

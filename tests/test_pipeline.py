@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeval import pipeline
+from edgeval.errors import EdgevalError
+from edgeval.evaluate import Options
+from edgeval.progress import NoProgress
+
+
+def test_a_card_goes_before_a_path_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    place = pipeline.locate("demo")
+    assert place.card is not None
+    assert place.path is not None
+    assert (place.path / "config.json").is_file()
+
+
+def test_a_card_of_the_hub_names_its_repository_and_revision() -> None:
+    place = pipeline.locate("tinyllama-3t")
+    assert place.repo == "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T"
+    assert (place.path, place.revision) == (None, "main")
+
+
+def test_a_path_goes_before_a_repository(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_checkpoint.parent.parent)
+    place = pipeline.locate(f"{tiny_checkpoint.parent.name}/tiny")
+    assert place.repo is None
+    assert place.path == Path(f"{tiny_checkpoint.parent.name}/tiny")
+    assert pipeline.locate("owner/name").repo == "owner/name"
+
+
+def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) -> None:
+    record, _ = pipeline.run("demo", ("F16", "Q8_0", "Q2_K"), out=tmp_path)
+    (verdict,) = record.verdicts
+    assert (verdict.status, verdict.protocol_match) == ("reproduced", "exact")
+    assert verdict.confidence == 1
+    q8_0, q2_k = record.drift
+    assert abs(q8_0.difference_points) <= 1
+    assert q2_k.difference_points <= -3
+    assert q2_k.mcnemar_p < 0.001
+    sizes = [run.bits_per_weight for run in record.runs]
+    assert sizes == sorted(sizes, reverse=True)
+    for run, drift in zip(record.runs[1:], record.drift, strict=True):
+        lost_or_gained = drift.wrong_to_right - drift.right_to_wrong
+        correct = run.metrics["acc_norm"].correct - record.runs[0].metrics["acc_norm"].correct
+        assert correct == lost_or_gained
+        assert len(drift.flips) == drift.wrong_to_right + drift.right_to_wrong
+
+
+def test_a_slice_of_the_demo_is_a_proxy(tmp_path: Path) -> None:
+    record, _ = pipeline.run("demo", ["F16"], Options(limit=100), out=tmp_path)
+    (verdict,) = record.verdicts
+    assert verdict.protocol_match == "proxy"
+    assert verdict.status != "reproduced"
+    assert "a slice: 100 of 1,000 items" in verdict.claim_citation.notes
+    assert 0 < verdict.confidence < 1
+
+
+def test_a_quantized_gguf_is_no_start_of_a_ladder(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    from edgeval.quantize import quantize
+
+    (quantized,) = quantize(tiny_f16, ["Q4_0"], tmp_path)
+    options = Options(data=tiny_items, limit=4)
+    with pytest.raises(EdgevalError, match=r"is Q4_0 already.*edgeval eval"):
+        pipeline.run(str(quantized), ["F16"], options, out=tmp_path / "out")
+    record, _ = pipeline.run(str(quantized), ["Q4_0"], options, out=tmp_path / "out")
+    assert [run.type for run in record.runs] == ["Q4_0"]
+
+
+def test_another_checkpoint_never_gets_the_same_gguf(tmp_path: Path) -> None:
+    from tiny import make_checkpoint
+
+    paths = []
+    for seed in (1, 2):
+        folder = make_checkpoint(tmp_path / str(seed) / "same-name", seed=seed)
+        source = pipeline.find_source(pipeline.locate(str(folder)))
+        paths.append(pipeline.ladder_file(source, "Q8_0", 1, NoProgress()))
+    assert paths[0].name == paths[1].name
+    assert paths[0] != paths[1]
+    assert paths[0].read_bytes() != paths[1].read_bytes()
