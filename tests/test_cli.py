@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,6 +171,33 @@ def test_bad_input_is_one_sentence(arguments: list[str], words: list[str], tmp_p
 def test_directory_without_config(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert_one_sentence(edgeval("run", tmp_path / "empty"), ["has no config.json"])
+
+
+def test_damaged_or_foreign_checkpoint(
+    tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(tiny_checkpoint, tmp_path / "copy"))
+    cache, out = tmp_path / "cache", tmp_path / "out"
+    run = ["run", copy, "--data", tiny_items, "--out", out]
+    weights = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(weights[:-100_000])
+    result = edgeval(*run, EDGEVAL_CACHE=str(cache))
+    assert_one_sentence(result, ["model.safetensors is damaged or incomplete", "download it again"])
+    config = (copy / "config.json").read_text(encoding="utf-8")
+    (copy / "config.json").write_text(config.replace("LlamaFor", "BloomFor"), encoding="utf-8")
+    result = edgeval(*run, EDGEVAL_CACHE=str(cache))
+    assert_one_sentence(result, ["BloomForCausalLM", "convert_hf_to_gguf.py"])
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert not out.exists()
+
+
+def test_absent_backend(tiny_f16: Path, tiny_items: Path) -> None:
+    from edgeval import llama
+
+    if "cuda" in llama.available_backends():
+        pytest.skip("this llama.cpp has CUDA")
+    result = edgeval("eval", tiny_f16, "--data", tiny_items, "--backend", "cuda")
+    assert_one_sentence(result, ["built without cuda", "-DGGML_CUDA=on"])
 
 
 def test_missing_path_that_could_be_a_repository(tiny_items: Path) -> None:
