@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -906,15 +907,16 @@ def _with_adjective(thing: str, adjective: str) -> str:
     return f"{article} {adjective} {thing.split(' ', 1)[1]}"
 
 
-class _Teller:
+class _Teller(ABC):
     """Words one activity's steps; the registers differ in how a step becomes a sentence."""
 
     def __init__(self, world: World, rng: random.Random, activity: Activity) -> None:
         self.world, self.rng, self.activity = world, rng, activity
         self.family = activity.family
 
+    @abstractmethod
     def phrase(self, template: str, values: dict[str, str]) -> str:
-        raise NotImplementedError
+        """Word one step."""
 
     def drawn(self, step: tuple[str, ...]) -> tuple[str, dict[str, str]]:
         """A wording and the values of a step as this activity does it, or nearly so."""

@@ -139,7 +139,7 @@ def test_tied_output_is_not_written(copy: Path, tmp_path: Path) -> None:
     assert "output.weight" not in _tensors(convert(copy, tmp_path / "out.gguf"))
 
 
-def _refused(source: Path, target: Path, message: str, dtype: Any = "f16") -> None:
+def assert_refused(source: Path, target: Path, message: str, dtype: Any = "f16") -> None:
     with pytest.raises(EdgevalError, match=message):
         convert(source, target, dtype)
     assert not target.exists()
@@ -148,7 +148,7 @@ def _refused(source: Path, target: Path, message: str, dtype: Any = "f16") -> No
 
 def test_other_architectures_are_refused_by_name(copy: Path, tmp_path: Path) -> None:
     _set_config(copy, architectures=["MambaForCausalLM"])
-    _refused(copy, tmp_path / "out.gguf", r"MambaForCausalLM.*convert_hf_to_gguf\.py")
+    assert_refused(copy, tmp_path / "out.gguf", r"MambaForCausalLM.*convert_hf_to_gguf\.py")
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_config_that_does_not_fit_is_refused(
     changes: dict[str, Any], message: str, copy: Path, tmp_path: Path
 ) -> None:
     _set_config(copy, **changes)
-    _refused(copy, tmp_path / "out.gguf", message)
+    assert_refused(copy, tmp_path / "out.gguf", message)
 
 
 def test_unknown_tensor_is_refused(copy: Path, tmp_path: Path) -> None:
     weights = load_file(copy / "model.safetensors")
     save_file(weights | {"model.extra.weight": np.zeros(3, np.float32)}, copy / "model.safetensors")
-    _refused(copy, tmp_path / "out.gguf", r"model\.extra\.weight")
+    assert_refused(copy, tmp_path / "out.gguf", r"model\.extra\.weight")
 
 
 def test_overflow_of_f16_is_named(copy: Path, tmp_path: Path) -> None:
@@ -180,15 +180,15 @@ def test_overflow_of_f16_is_named(copy: Path, tmp_path: Path) -> None:
     weights["lm_head.weight"] = weights["lm_head.weight"].copy()
     weights["lm_head.weight"][3, 5] = 1e6
     save_file(weights, copy / "model.safetensors")
-    _refused(copy, tmp_path / "out.gguf", r"lm_head\.weight.*range of f16.*bf16")
+    assert_refused(copy, tmp_path / "out.gguf", r"lm_head\.weight.*range of f16.*bf16")
     assert convert(copy, tmp_path / "bf16.gguf", "bf16").is_file()
 
 
 def test_missing_or_damaged_tokenizer(copy: Path, tmp_path: Path) -> None:
     (copy / "tokenizer.model").write_bytes(b"no model")
-    _refused(copy, tmp_path / "out.gguf", "not a SentencePiece model")
+    assert_refused(copy, tmp_path / "out.gguf", "not a SentencePiece model")
     (copy / "tokenizer.model").unlink()
-    _refused(copy, tmp_path / "out.gguf", r"no tokenizer\.model")
+    assert_refused(copy, tmp_path / "out.gguf", r"no tokenizer\.model")
 
 
 def test_added_tokens_are_overlaid(copy: Path, tmp_path: Path) -> None:

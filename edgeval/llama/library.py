@@ -1,0 +1,77 @@
+"""The only module that imports llama_cpp: the binding, its log and its version."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+
+# OpenMP reads this when it is loaded. Threads that spin at its barriers starve one another as soon
+# as another program wants a core: with one of two cores busy, sleeping is 1.3 to 1.7 times as fast,
+# and on a quiet machine the two are equal.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import llama_cpp
+
+__all__ = ["Log", "engine", "engine_version", "listening", "llama_cpp", "system_info"]
+
+# ggml.h's enum ggml_log_level, which the binding does not export.
+_LOG_LEVEL_ERROR = 4
+
+
+class Log:
+    """llama.cpp's log: kept for error messages, never shown by itself."""
+
+    def __init__(self) -> None:
+        self.errors: deque[str] = deque(maxlen=20)
+        self.listener: Callable[[str], None] | None = None
+        self._callback = llama_cpp.llama_log_callback(self._receive)
+        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _receive(self, level: int, text: bytes, _user_data: object) -> None:
+        line = text.decode("utf-8", "replace").strip()
+        if level == _LOG_LEVEL_ERROR and line:
+            self.errors.append(line)
+        if self.listener is not None:
+            self.listener(line)
+
+    def reason(self) -> str:
+        """Return and forget the first error; the later ones only say that loading failed."""
+        line = self.errors[0] if self.errors else "it gave no reason"
+        self.errors.clear()
+        # llama.cpp starts its messages with the name of the C function.
+        return line.split(": ", 1)[-1].rstrip(".")
+
+
+@functools.cache
+def engine() -> Log:
+    """Start llama.cpp once and return its log."""
+    log = Log()
+    llama_cpp.llama_backend_init()
+    return log
+
+
+@contextlib.contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[Log]:
+    """Hand each line of the log to a listener while the context lasts."""
+    log = engine()
+    log.errors.clear()
+    log.listener = listener
+    try:
+        yield log
+    finally:
+        log.listener = None
+
+
+def engine_version() -> str:
+    """Return the version of the binding, which pins llama.cpp's own."""
+    return f"llama-cpp-python {llama_cpp.__version__}"
+
+
+def system_info() -> str:
+    """Return llama.cpp's line of compiled-in backends and CPU features."""
+    engine()
+    return str(llama_cpp.llama_print_system_info().decode()).strip(" |")
