@@ -312,7 +312,8 @@ def _permuted(n_rows: int, heads: int) -> npt.NDArray[np.intp]:
 
     Hugging Face keeps the two halves of a head's rotary pairs apart, llama.cpp interleaves them.
     """
-    return np.arange(n_rows).reshape(heads, 2, -1).swapaxes(1, 2).reshape(-1)
+    halves = np.arange(n_rows, dtype=np.intp).reshape(heads, 2, -1)
+    return np.ravel(halves.swapaxes(1, 2))
 
 
 def _cast(values: npt.NDArray[np.float32], output: _Output) -> npt.NDArray[Any]:

@@ -98,11 +98,11 @@ class Model:
         """
         data = text.encode("utf-8")
         # A byte is at most one token; some vocabularies add one for a space in front.
-        tokens = np.empty(len(data) + 8, dtype=np.int32)
+        tokens: Int32 = np.empty(len(data) + 8, dtype=np.int32)
         pointer = tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         n = llama_cpp.llama_tokenize(
             self._vocab, data, len(data), pointer, len(tokens), False, parse_special
         )
         if n < 0:
             raise EngineError(f"llama.cpp cannot tokenize {text[:60]!r} with {self.path.name}")
-        return tokens[:n].copy()
+        return np.array(tokens[:n], dtype=np.int32)
