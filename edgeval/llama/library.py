@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 # OpenMP reads this when it is loaded. Threads that spin at its barriers starve one another as soon
-# as another program wants a core: with one of two cores busy, sleeping is 1.3 to 1.7 times as fast,
-# and on a quiet machine the two are equal.
+# as another program wants a core: with one of two busy, sleeping was 1.2 to 1.7 times as fast.
+# On a quiet machine it cost the demo up to a tenth.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import llama_cpp
