@@ -147,7 +147,9 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     """
     card, commit = place.card, None
     if place.path is not None:
-        path, name = place.path, place.path.resolve().stem
+        path = place.path
+        # Only a file's name ends in a suffix: a directory may be called model-1.5t.
+        name = path.resolve().name if path.is_dir() else path.stem
     else:
         repo = str(place.repo)
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def test_a_card_of_the_hub_names_its_repository_and_revision() -> None:
     place = pipeline.locate("tinyllama-3t")
     assert place.repo == "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T"
     assert (place.path, place.revision) == (None, "main")
+
+
+def test_a_directory_keeps_its_whole_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model-1.5t"
+    shutil.copytree(tiny_checkpoint, folder)
+    assert pipeline.find_source(pipeline.locate(str(folder))).info.name == "model-1.5t"
 
 
 def test_a_path_goes_before_a_repository(
