@@ -16,7 +16,6 @@ from edgeval.errors import EdgevalError, InterruptedRunError
 
 if TYPE_CHECKING:
     from edgeval.console import TerminalProgress
-    from edgeval.evaluate import Options
 
 
 class _Commands(TyperGroup):
@@ -67,8 +66,23 @@ ProtocolName = Annotated[
     str | None,
     typer.Option(
         "--protocol",
-        help="lm-eval, lm-eval-bos or llama.cpp.",
+        help="lm-eval, lm-eval-bos or llama.cpp; see edgeval protocols.",
         show_default="lm-eval; llama.cpp for .txt",
+        rich_help_panel=_WHAT,
+    ),
+]
+Shots = Annotated[
+    int,
+    typer.Option(
+        "--shots", min=0, help="Show N solved items before each item.", rich_help_panel=_WHAT
+    ),
+]
+ShotsData = Annotated[
+    Path | None,
+    typer.Option(
+        "--shots-data",
+        help="Local items to draw the shots from.",
+        show_default="Rowan/hellaswag's train split",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -100,6 +114,20 @@ Threads = Annotated[
         show_default="physical cores",
         rich_help_panel=_HOW,
     ),
+]
+BatchTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        min=1,
+        help="Tokens a batch; smaller ones take less memory and decode more tokens in all.",
+        show_default="1024; 256 for F32",
+        rich_help_panel=_HOW,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Load a model that does not fit.", rich_help_panel=_HOW),
 ]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never touch the network.", rich_help_panel=_HOW)
@@ -138,11 +166,15 @@ def run(
     ] = _LADDER,
     data: Data = None,
     protocol: ProtocolName = None,
+    shots: Shots = 0,
+    shots_data: ShotsData = None,
     limit: Limit = None,
     order: OrderOption = _Order.random,
     seed: Seed = 0,
     backend: Backend = "auto",
     threads: Threads = None,
+    batch: BatchTokens = None,
+    force: Force = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -153,8 +185,22 @@ def run(
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict."""
     from edgeval import pipeline, terminal
+    from edgeval.evaluate import Options
 
-    options = _options(data, protocol, limit, order, seed, backend, threads, offline)
+    options = Options(
+        data=data,
+        protocol=protocol,
+        shots=shots,
+        shots_data=shots_data,
+        limit=limit,
+        order=order.value,
+        seed=seed,
+        backend=backend,
+        threads=threads,
+        batch_tokens=batch,
+        force=force,
+        offline=offline,
+    )
     with _progress() as progress:
         record, folder = pipeline.run(
             model,
@@ -216,11 +262,15 @@ def evaluate(
     ggufs: Annotated[list[Path], typer.Argument(metavar="GGUF...", help="Files to evaluate.")],
     data: Data = None,
     protocol: ProtocolName = None,
+    shots: Shots = 0,
+    shots_data: ShotsData = None,
     limit: Limit = None,
     order: OrderOption = _Order.random,
     seed: Seed = 0,
     backend: Backend = "auto",
     threads: Threads = None,
+    batch: BatchTokens = None,
+    force: Force = False,
     offline: Offline = False,
     samples: Annotated[
         Path | None,
@@ -230,9 +280,23 @@ def evaluate(
 ) -> None:
     """Evaluate GGUF files as they are."""
     from edgeval import terminal
+    from edgeval.evaluate import Options
     from edgeval.evaluate import evaluate as evaluate_files
 
-    options = _options(data, protocol, limit, order, seed, backend, threads, offline)
+    options = Options(
+        data=data,
+        protocol=protocol,
+        shots=shots,
+        shots_data=shots_data,
+        limit=limit,
+        order=order.value,
+        seed=seed,
+        backend=backend,
+        threads=threads,
+        batch_tokens=batch,
+        force=force,
+        offline=offline,
+    )
     with _progress() as progress:
         result = evaluate_files(ggufs, options, samples=samples, progress=progress)
     if as_json:
@@ -254,6 +318,19 @@ def models(as_json: Json = False) -> None:
 
 
 @app.command()
+def protocols(as_json: Json = False) -> None:
+    """List the protocols and the tools whose numbers they give."""
+    from edgeval import terminal
+    from edgeval.protocol import PROTOCOLS
+
+    found = list(PROTOCOLS.values())
+    if as_json:
+        typer.echo(terminal.protocols_json(found))
+    else:
+        terminal.print_protocols(found)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds report.json.")],
     as_json: Json = False,
@@ -269,30 +346,6 @@ def report(
     else:
         terminal.print_report(record)
         terminal.print_files(folder)
-
-
-def _options(
-    data: Path | None,
-    protocol: str | None,
-    limit: int | None,
-    order: _Order,
-    seed: int,
-    backend: str,
-    threads: int | None,
-    offline: bool,
-) -> Options:
-    from edgeval.evaluate import Options
-
-    return Options(
-        data=data,
-        protocol=protocol,
-        limit=limit,
-        order=order.value,
-        seed=seed,
-        backend=backend,
-        threads=threads,
-        offline=offline,
-    )
 
 
 def _progress() -> TerminalProgress:

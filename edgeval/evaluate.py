@@ -11,14 +11,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edgeval import __version__, device, llama, metrics, sampling
+from edgeval import __version__, device, fewshot, llama, memory, metrics, sampling
 from edgeval.checkpoint import sha256_of
 from edgeval.errors import EdgevalError
 from edgeval.files import write_text
+from edgeval.plan import plan
 from edgeval.progress import NoProgress, Progress
 from edgeval.protocol import DEFAULT, Protocol, get
-from edgeval.records import DataSource, Engine, Evaluation, ModelRun, ProtocolInfo
-from edgeval.score import Work, score_items, settings_for
+from edgeval.records import DataSource, Engine, Evaluation, ModelRun, ProtocolInfo, ShotPool
+from edgeval.score import Work, batch_tokens_for, score_items, settings_for
 from edgeval.tasks import Item, ItemScore, hellaswag
 
 
@@ -32,8 +33,12 @@ class Options:
         limit: Evaluate at most so many items; None for all.
         order: ``random`` or ``file``; see ``sampling.order_items``.
         seed: Seed of the random order.
+        shots: Solved items to show before each item.
+        shots_data: A local file to draw them from; None for the hub's train split.
         backend: ``auto``, ``cpu``, ``cuda`` or ``metal``.
         threads: CPU threads; None for one a physical core.
+        batch_tokens: Tokens that a batch is filled up to; None for what suits each type.
+        force: Whether a model is loaded that does not fit the memory free now.
         offline: Never touch the network.
     """
 
@@ -42,8 +47,12 @@ class Options:
     limit: int | None = None
     order: sampling.Order = "random"
     seed: int = 0
+    shots: int = 0
+    shots_data: Path | None = None
     backend: str = "auto"
     threads: int | None = None
+    batch_tokens: int | None = None
+    force: bool = False
     offline: bool = False
 
 
@@ -56,6 +65,9 @@ class Setup:
     data: DataSource
     backend: llama.Backend
     threads: int
+    batch_tokens: int | None
+    force: bool
+    shots: int = 0
 
     def engine(self) -> Engine:
         """Return what will compute the numbers."""
@@ -64,14 +76,14 @@ class Setup:
             features=llama.system_info(),
             backend=self.backend,
             threads=self.threads,
-            cache_type=llama.CACHE_TYPE,
-            flash_attention=False,
         )
 
     def protocol_info(self) -> ProtocolInfo:
         """Return the protocol as a record."""
         protocol = self.protocol
-        return ProtocolInfo(name=protocol.name, version=protocol.version, metric=protocol.metric)
+        return ProtocolInfo(
+            name=protocol.name, version=protocol.version, metric=protocol.metric, shots=self.shots
+        )
 
 
 def prepare(options: Options) -> Setup:
@@ -85,13 +97,24 @@ def prepare(options: Options) -> Setup:
         raise EdgevalError(f"--limit {options.limit} leaves no items; use 1 or more")
     if options.threads is not None and options.threads < 1:
         raise EdgevalError(f"--threads {options.threads} cannot compute; use 1 or more")
+    if options.batch_tokens is not None and options.batch_tokens < 1:
+        raise EdgevalError(f"--batch {options.batch_tokens} holds no token; use 1 or more")
     is_text = options.data is not None and options.data.suffix.lower() == ".txt"
     protocol = get(options.protocol or ("llama.cpp" if is_text else DEFAULT))
+    _check_shots(options, protocol)
     data_set = hellaswag.load(options.data, offline=options.offline)
     everything = data_set.items(protocol.rendering)
     groups = [item.group for item in everything]
     chosen = sampling.order_items(groups, options.order, options.seed)[: options.limit]
     items = [everything[index] for index in chosen]
+    pool = None
+    if options.shots:
+        solved = hellaswag.load(options.shots_data, offline=options.offline, split="train")
+        pool = ShotPool(
+            name=solved.name, fingerprint=solved.fingerprint, n_items=len(solved.records)
+        )
+        shown = fewshot.draw(everything, solved.items(protocol.rendering), options.shots)
+        items = [fewshot.prompt(everything[index], shown[index]) for index in chosen]
     data = DataSource(
         name=data_set.name,
         fingerprint=data_set.fingerprint,
@@ -100,8 +123,37 @@ def prepare(options: Options) -> Setup:
         order=options.order,
         seed=options.seed,
         groups=dict(sorted(Counter(item.group for item in items).items())),
+        shot_pool=pool,
     )
-    return Setup(protocol, items, data, backend, options.threads or device.physical_cores())
+    threads = options.threads or device.physical_cores()
+    return Setup(
+        protocol,
+        items,
+        data,
+        backend,
+        threads,
+        options.batch_tokens,
+        options.force,
+        options.shots,
+    )
+
+
+def _check_shots(options: Options, protocol: Protocol) -> None:
+    shots = options.shots
+    if shots < 0:
+        raise EdgevalError(f"--shots {shots} cannot be shown; use 0 or more")
+    if options.shots_data is not None and not shots:
+        raise EdgevalError("--shots-data is read only for shots; say how many with --shots N")
+    if shots and not protocol.few_shot:
+        raise EdgevalError(
+            f"protocol {protocol.name} has no shots, as {protocol.tool} has none; leave out "
+            "--shots, or use --protocol lm-eval or lm-eval-bos"
+        )
+    if shots and options.data is not None and options.shots_data is None:
+        raise EdgevalError(
+            f"the items are not the hub's, so --shots {shots} needs solved items to draw from; "
+            "name a file with --shots-data FILE (.jsonl, .json or .parquet in the hub's schema)"
+        )
 
 
 def evaluate(
@@ -148,22 +200,36 @@ def evaluate(
 def evaluate_file(
     path: Path, setup: Setup, *, progress: Progress | None = None
 ) -> tuple[ModelRun, list[ItemScore]]:
-    """Load one GGUF and score every item of the setup."""
+    """Load one GGUF and score every item of the setup.
+
+    Returns:
+        What was measured, and the scores in the order of the items.
+
+    Raises:
+        EdgevalError: If the file cannot be evaluated, or does not fit in memory.
+    """
+    with llama.Vocabulary(path) as vocabulary:
+        choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
+        batch_tokens = setup.batch_tokens or batch_tokens_for(vocabulary.file_type)
+        planned = plan([request for each in choices for request in each], batch_tokens)
+        settings = settings_for(planned, vocabulary.file_type, setup.threads)
+        # Where a GPU computes, the weights go to its own memory.
+        if setup.backend != "cuda" and not setup.force:
+            memory.require(memory.estimate(vocabulary, settings), path.name)
     started = time.perf_counter()
     with llama.Model(path, setup.backend) as model:
         load_s = time.perf_counter() - started
-        requests = [setup.protocol.requests(item, model) for item in setup.items]
-        settings = settings_for(requests, setup.threads)
         work = Work()
-        scores: list[ItemScore] = []
+        scores: dict[int, ItemScore] = {}
         correct = 0
         metric = setup.protocol.metric
         bars = progress or NoProgress()
-        with bars.task(f"score {model.file_type}", len(requests), "items") as task:
-            for score in score_items(model, setup.items, requests, settings, work):
-                scores.append(score)
+        with bars.task(f"score {model.file_type}", len(choices), "items") as task:
+            for index, score in score_items(model, setup.items, choices, planned, settings, work):
+                scores[index] = score
                 correct += metrics.picks(score)[metric] == score.item.gold
                 task.advance(1, f"{metric} {100 * correct / len(scores):.1f}")
+        in_order = [scores[index] for index in range(len(choices))]
         run = ModelRun(
             type=model.file_type,
             file=path.name,
@@ -171,17 +237,20 @@ def evaluate_file(
             file_bytes=path.stat().st_size,
             bits_per_weight=8 * model.tensor_bytes / model.n_params,
             n_params=model.n_params,
-            metrics=metrics.metrics_of(scores, setup.data.n_total),
+            metrics=metrics.metrics_of(in_order, setup.data.n_total),
             tokens_decoded=work.tokens_decoded,
+            tokens_lower_bound=planned.lower_bound,
             logit_rows=work.logit_rows,
-            batch_tokens=settings.batch_tokens,
+            batch_tokens=planned.batch_tokens,
             n_batch=settings.n_batch,
             n_ubatch=settings.n_ubatch,
+            cache_type=settings.cache_type,
+            flash_attention=settings.flash_attention,
             elapsed_s=work.elapsed_s,
             load_s=load_s,
             tokens_per_s=work.tokens_decoded / work.elapsed_s,
         )
-    return run, scores
+    return run, in_order
 
 
 def sample_row(score: ItemScore) -> dict[str, Any]:
@@ -194,6 +263,7 @@ def sample_row(score: ItemScore) -> dict[str, Any]:
         "n_tokens": list(score.n_tokens),
         "n_chars": list(score.n_chars),
         "n_bytes": list(score.n_bytes),
+        "is_greedy": list(score.is_greedy),
         "picks": metrics.picks(score),
     }
 

@@ -179,8 +179,8 @@ def ladder_file(source: Source, name: str, threads: int, progress: Progress) -> 
         EdgevalError: If the source is a GGUF that is quantized already.
     """
     if source.kind == "gguf":
-        with llama.Model(source.path) as model:
-            found = model.file_type
+        with llama.Vocabulary(source.path) as vocabulary:
+            found = vocabulary.file_type
         if found == name:
             return source.path
         if found not in UNQUANTIZED:

@@ -1,30 +1,37 @@
 """Requests become batches: which tokens to decode, for which sequences, reading which logits.
 
-Pure NumPy, no model. The tokens that all choices of an item share are decoded once, the last token
-of a choice never, and logits are asked for only where a token's successor is scored.
+Pure NumPy, no model. All requests of a run form one prefix tree, which is cut into batches. In a
+batch each distinct prefix is decoded once, the last token of a request never, and logits are asked
+for only where a token's successor is scored.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 
 MAX_SEQUENCES = 256
 """Most sequences in one llama.cpp batch (LLAMA_MAX_SEQ)."""
 
+BATCH_OVERHEAD_TOKENS = 16
+"""What a batch costs beyond its tokens, as a number of tokens; prevents many small batches."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """One choice of one item as token ids.
+    """A text to score, as token ids: a choice after its context, or a window of a long text.
 
     Attributes:
-        tokens: The context's tokens and the choice's, shape (n,), int32.
-        start: Index of the first scored token, at least 1.
+        tokens: Token ids, shape (n,), int32.
+        start: Index of the first scored token, at least 1 and less than n.
     """
 
     tokens: Int32
@@ -36,18 +43,18 @@ class Batch:
     """One llama.cpp batch and what to read from it; the unit of work.
 
     Attributes:
-        items: Indices of the items whose choices are scored here.
+        requests: Indices of the requests scored here, shape (n_requests,), int64.
         tokens: Token ids to decode, shape (n_tokens,), int32.
         positions: Position of each token in its sequences, shape (n_tokens,), int32.
         sequence_counts: Number of sequences each token belongs to, shape (n_tokens,), int32.
         sequence_ids: The sequence ids of all tokens, concatenated, int32.
         reads_logits: 1 where the logits after a token are read, shape (n_tokens,), int8.
         rows: For each scored token, which of the batch's logit rows predicts it, int32.
-        targets: For each scored token, its id, int32; ordered by item, choice, position.
-        counts: Number of scored tokens of each choice, in the order of ``targets``, int32.
+        targets: For each scored token, its id, int32; ordered by request, then position.
+        counts: Number of scored tokens of each request, in the order of ``requests``, int32.
     """
 
-    items: range
+    requests: Int64
     tokens: Int32
     positions: Int32
     sequence_counts: Int32
@@ -63,119 +70,181 @@ class Batch:
         return int(self.reads_logits.sum())
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Batches that together score every request exactly once; iterate to have them made.
+
+    Attributes:
+        batch_tokens: Tokens that a batch is filled up to.
+        n_batches: Number of batches.
+        tokens: Number of tokens decoded in all batches.
+        lower_bound: Number of tokens in the prefix tree: what one unlimited batch would decode.
+        max_tokens: Number of tokens in the largest batch.
+        max_sequences: Most sequences in a batch.
+    """
+
+    batch_tokens: int
+    n_batches: int
+    tokens: int
+    lower_bound: int
+    max_tokens: int
+    max_sequences: int
+    _tree: _Tree = field(repr=False)
+    _cuts: tuple[slice, ...] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches, that of the first request first."""
+        return map(self._tree.batch, self._cuts)
+
+    @functools.cached_property
+    def rows(self) -> int:
+        """Number of logit rows computed in all batches; makes each batch to count them."""
+        return sum(batch.n_rows for batch in self)
+
+
+def plan(requests: Sequence[Request], batch_tokens: int) -> Plan:
+    """Plan how to score requests with as few decoded tokens as batches of that size allow.
+
+    The requests are put in the order of their tokens, so that those with a common prefix are
+    neighbours, and cut where the fewest tokens have to be decoded again.
+
+    Args:
+        requests: What to score; usually the choices of one item are neighbours already.
+        batch_tokens: Tokens that a batch is filled up to. A batch is larger only where a cut would
+            decode more tokens again than it is too large by, and by the longest request at most.
+
+    Returns:
+        The plan. The same arguments give the same plan.
+    """
+    tree = _Tree(requests)
+    cuts = sorted(_cut(tree, batch_tokens), key=tree.first_request)
+    sizes = [tree.n_tokens(cut) for cut in cuts]
+    return Plan(
+        batch_tokens=batch_tokens,
+        n_batches=len(cuts),
+        tokens=sum(sizes),
+        lower_bound=tree.n_tokens(slice(0, len(requests))),
+        max_tokens=max(sizes, default=0),
+        max_sequences=max(map(tree.n_sequences, cuts), default=0),
+        _tree=tree,
+        _cuts=tuple(cuts),
+    )
+
+
 def common_prefix_length(requests: Sequence[Request]) -> int:
-    """Return how many leading tokens all choices share, leaving each choice one token of its own.
+    """Return how many leading tokens all requests share, leaving each one token of its own.
 
     The last token is excluded because it is only ever scored, never decoded.
     """
-    shortest = min(len(request.tokens) for request in requests) - 1
-    first = requests[0].tokens[:shortest]
-    for request in requests[1:]:
-        differs = np.flatnonzero(first != request.tokens[: len(first)])
-        if differs.size:
-            first = first[: differs[0]]
-    return len(first)
+    inputs = [request.tokens[:-1] for request in requests]
+    return min(_n_shared(inputs[0], each) for each in inputs)
 
 
-def decoded_tokens(requests: Sequence[Request]) -> int:
-    """Return how many tokens one item costs: the shared prefix once, each rest but its last."""
-    prefix = common_prefix_length(requests)
-    return prefix + sum(len(request.tokens) - 1 - prefix for request in requests)
+def _n_shared(first: Int32, second: Int32) -> int:
+    length = min(len(first), len(second))
+    differs = np.flatnonzero(first[:length] != second[:length])
+    return int(differs[0]) if differs.size else length
 
 
-def plan(items: Sequence[Sequence[Request]], batch_tokens: int) -> Iterator[Batch]:
-    """Cut the items' requests into batches, in order.
+class _Tree:
+    """The prefix tree of the tokens that requests decode, as a sorted list.
 
-    Args:
-        items: For each item, the requests of its choices (at most ``MAX_SEQUENCES``).
-        batch_tokens: Most tokens in one batch; an item that costs more has a batch of its own.
-
-    Yields:
-        Batches that together score every request exactly once. The same arguments give the same
-        batches.
-
-    Raises:
-        ValueError: If an item has too many choices.
+    Each request adds to the tree the tokens that it does not share with the one before it. A run of
+    neighbours is a tree of its own, in which the first shares nothing.
     """
-    first = tokens = sequences = 0
-    for index, requests in enumerate(items):
-        cost = decoded_tokens(requests)
-        if len(requests) > MAX_SEQUENCES:
-            raise ValueError(f"item {index}: {len(requests)} choices, more than {MAX_SEQUENCES}")
-        is_full = tokens + cost > batch_tokens or sequences + len(requests) > MAX_SEQUENCES
-        if is_full and index > first:
-            yield _build(items, range(first, index))
-            first, tokens, sequences = index, 0, 0
-        tokens += cost
-        sequences += len(requests)
-    if tokens:
-        yield _build(items, range(first, len(items)))
 
+    def __init__(self, requests: Sequence[Request]) -> None:
+        keys = [request.tokens[:-1].tobytes() for request in requests]
+        # Any order of the tokens will do; that of their bytes is the quickest to sort by.
+        self.order: Int64 = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        self.requests = [requests[index] for index in self.order]
+        inputs = [request.tokens[:-1] for request in self.requests]
+        self.lengths: Int64 = np.array([len(each) for each in inputs], dtype=np.int64)
+        shared = [_n_shared(first, second) for first, second in itertools.pairwise(inputs)]
+        self.shared: Int64 = np.array([0, *shared], dtype=np.int64)
+        self.end_of_added: Int64 = np.concatenate([[0], np.cumsum(self.lengths - self.shared)])
+        # A request that the next one continues needs no sequence of its own.
+        self.is_leaf: npt.NDArray[np.bool_] = np.append(self.lengths[:-1] > self.shared[1:], True)
+        self.end_of_leaves: Int64 = np.concatenate([[0], np.cumsum(self.is_leaf)])
 
-def _build(items: Sequence[Sequence[Request]], selected: range) -> Batch:
-    builder = _Builder()
-    for index in selected:
-        builder.add(items[index])
-    return builder.finish(selected)
+    def n_tokens(self, cut: slice) -> int:
+        """Return the number of tokens that a run of requests decodes."""
+        if cut.start == cut.stop:
+            return 0
+        added = self.end_of_added[cut.stop] - self.end_of_added[cut.start]
+        return int(added + self.shared[cut.start])
 
+    def n_sequences(self, cut: slice) -> int:
+        """Return the number of sequences that a run of requests needs."""
+        return int(self.end_of_leaves[cut.stop - 1] - self.end_of_leaves[cut.start]) + 1
 
-class _Builder:
-    """Collects the arrays of one batch, item by item."""
+    def first_request(self, cut: slice) -> int:
+        """Return the smallest index of a run of requests."""
+        return int(self.order[cut].min())
 
-    def __init__(self) -> None:
-        self.tokens: list[Int32] = []
-        self.positions: list[Int32] = []
-        self.sequence_counts: list[Int32] = []
-        self.sequence_ids: list[Int32] = []
-        self.reads_logits: list[npt.NDArray[np.int8]] = []
-        self.sources: list[Int32] = []
-        self.targets: list[Int32] = []
-        self.counts: list[int] = []
-        self.n_tokens = 0
-        self.n_sequences = 0
-
-    def add(self, requests: Sequence[Request]) -> None:
-        """Append one item: its shared prefix, then the rest of each choice."""
-        prefix = common_prefix_length(requests)
-        prefix_at = self.n_tokens
-        prefix_reads_from = min(request.start for request in requests) - 1
-        sequences = np.arange(len(requests), dtype=np.int32) + self.n_sequences
-        self._decode(requests[0].tokens[:prefix], 0, prefix_reads_from, sequences)
-        for sequence, request in zip(sequences, requests, strict=True):
-            tail_at = self.n_tokens
-            self._decode(
-                request.tokens[prefix:-1], prefix, request.start - 1, np.atleast_1d(sequence)
-            )
-            # The logits that predict token i come from position i - 1: in the prefix or the tail.
-            before = np.arange(request.start, len(request.tokens), dtype=np.int32) - 1
-            in_prefix = before < prefix
-            self.sources.append(np.where(in_prefix, prefix_at, tail_at - prefix) + before)
-            self.targets.append(request.tokens[request.start :])
-            self.counts.append(len(before))
-        self.n_sequences += len(requests)
-
-    def _decode(self, tokens: Int32, position: int, reads_from: int, sequences: Int32) -> None:
-        n = len(tokens)
-        positions = np.arange(position, position + n, dtype=np.int32)
-        self.tokens.append(tokens)
-        self.positions.append(positions)
-        self.sequence_counts.append(np.full(n, len(sequences), dtype=np.int32))
-        self.sequence_ids.append(np.tile(sequences, n))
-        self.reads_logits.append((positions >= reads_from).astype(np.int8))
-        self.n_tokens += n
-
-    def finish(self, items: range) -> Batch:
-        """Return the batch; sources become rows, numbered in the order logits are asked for."""
-        reads_logits = np.concatenate(self.reads_logits)
-        row_of_token = np.cumsum(reads_logits, dtype=np.int32) - 1
+    def batch(self, cut: slice) -> Batch:
+        """Return the arrays of a run of requests."""
+        requests, lengths = self.requests[cut], self.lengths[cut]
+        shared = self.shared[cut].copy()
+        shared[0] = 0
+        is_leaf = self.is_leaf[cut].copy()
+        is_leaf[-1] = True
+        depths = np.arange(lengths.max())
+        # Below, a row is a request and a column a depth in the tree.
+        is_decoded = depths < lengths[:, np.newaxis]
+        is_added = is_decoded & (depths >= shared[:, np.newaxis])
+        nodes = np.full(is_added.shape, -1, dtype=np.int32)
+        nodes[is_added] = np.arange(np.count_nonzero(is_added), dtype=np.int32)
+        # What a request shares, it shares with the one above it, whose nodes are numbered lower.
+        nodes = np.maximum.accumulate(nodes, axis=0)
+        in_sequence = nodes[is_leaf][is_decoded[is_leaf]]
+        sequences = np.repeat(np.arange(is_leaf.sum(), dtype=np.int32), lengths[is_leaf])
+        starts = np.array([request.start for request in requests], dtype=np.int64)
+        sources = nodes[is_decoded & (depths >= starts[:, np.newaxis] - 1)]
+        positions = np.nonzero(is_added)[1].astype(np.int32)
+        reads_logits = np.zeros(len(positions), dtype=np.int8)
+        reads_logits[sources] = 1
+        row_of_node = np.cumsum(reads_logits, dtype=np.int32) - 1
+        added = [each.tokens[at:-1] for each, at in zip(requests, shared, strict=True)]
         return Batch(
-            items=items,
-            tokens=np.concatenate(self.tokens),
-            positions=np.concatenate(self.positions),
-            sequence_counts=np.concatenate(self.sequence_counts),
-            sequence_ids=np.concatenate(self.sequence_ids),
+            requests=self.order[cut],
+            tokens=np.concatenate(added),
+            positions=positions,
+            sequence_counts=np.bincount(in_sequence, minlength=len(positions)).astype(np.int32),
+            sequence_ids=sequences[np.argsort(in_sequence, kind="stable")],
             reads_logits=reads_logits,
-            rows=row_of_token[np.concatenate(self.sources)],
-            targets=np.concatenate(self.targets),
-            counts=np.array(self.counts, dtype=np.int32),
+            rows=row_of_node[sources],
+            targets=np.concatenate([request.tokens[request.start :] for request in requests]),
+            counts=(lengths + 1 - starts).astype(np.int32),
         )
+
+
+def _cut(tree: _Tree, batch_tokens: int) -> list[slice]:
+    """Cut the sorted requests into batches at the least cost, by dynamic programming.
+
+    The cost of a batch is what it decodes that the batch before it has decoded too, an overhead,
+    and, if it is too large, by how much, with the overhead of the batch that it saves.
+    """
+    n = len(tree.requests)
+    least = np.zeros(n + 1, dtype=np.int64)
+    best_begin = np.zeros(n + 1, dtype=np.int64)
+    # The number of tokens of begin..end is end_of_added[end] - before[begin].
+    before = tree.end_of_added[:-1] - tree.shared
+    largest = batch_tokens + int(tree.lengths.max(initial=0))
+    for end in range(1, n + 1):
+        added = tree.end_of_added[end]
+        begin = int(np.searchsorted(before, added - largest))
+        leaves = tree.end_of_leaves[end - 1] - (MAX_SEQUENCES - 1)
+        begin = min(max(begin, int(np.searchsorted(tree.end_of_leaves, leaves))), end - 1)
+        excess = np.maximum(added - before[begin:end] - batch_tokens, 0)
+        cost = least[begin:end] + tree.shared[begin:end] + excess
+        cost += BATCH_OVERHEAD_TOKENS * (1 + (excess > 0))
+        best = int(np.argmin(cost))
+        best_begin[end] = begin + best
+        least[end] = cost[best]
+    cuts = []
+    end = n
+    while end:
+        cuts.append(slice(int(best_begin[end]), end))
+        end = int(best_begin[end])
+    return cuts

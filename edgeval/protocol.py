@@ -39,8 +39,10 @@ class Protocol:
         rendering: The task's rendering of a record.
         bos: Whether the tokenizer's own BOS token, if it has one, goes before every text.
         metric: The primary metric.
+        few_shot: Whether the tool can show solved items before the one it asks.
+        tool: The tool whose numbers these are.
+        versions: Its versions that give them.
         encode: Makes the requests of one item.
-        defined_by: The tool whose numbers these are.
     """
 
     name: str
@@ -48,8 +50,10 @@ class Protocol:
     rendering: Rendering
     bos: bool
     metric: str
+    few_shot: bool
+    tool: str
+    versions: str
     encode: Callable[[Protocol, Item, Tokenizer], list[Request]]
-    defined_by: str
 
     def requests(self, item: Item, tokenizer: Tokenizer) -> list[Request]:
         """Return one request a choice, truncated on the left to the model's window.
@@ -141,8 +145,10 @@ PROTOCOLS: dict[str, Protocol] = {
             rendering="lm-eval",
             bos=False,
             metric="acc_norm",
+            few_shot=True,
+            tool="lm-evaluation-harness",
+            versions="0.3.0 to at least 0.4.5",
             encode=_encode_pair,
-            defined_by="lm-evaluation-harness 0.3.0 to at least 0.4.5, causal models: no BOS",
         ),
         Protocol(
             name="lm-eval-bos",
@@ -150,8 +156,10 @@ PROTOCOLS: dict[str, Protocol] = {
             rendering="lm-eval",
             bos=True,
             metric="acc_norm",
+            few_shot=True,
+            tool="lm-evaluation-harness",
+            versions="from at latest 0.4.9.2",
             encode=_encode_pair,
-            defined_by="lm-evaluation-harness from at latest 0.4.9.2: the tokenizer's own BOS",
         ),
         Protocol(
             name="llama.cpp",
@@ -159,8 +167,10 @@ PROTOCOLS: dict[str, Protocol] = {
             rendering="text",
             bos=True,
             metric="acc_token",
+            few_shot=False,
+            tool="llama-perplexity --hellaswag",
+            versions="since pull request 5017, January 2024",
             encode=_encode_shared,
-            defined_by="llama-perplexity --hellaswag",
         ),
     )
 }

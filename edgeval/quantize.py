@@ -41,8 +41,8 @@ def quantize(
         EdgevalError: If the source is quantized already, or a target exists.
     """
     names = [llama.file_type(name) for name in types]
-    with llama.Model(source) as model:
-        found = model.file_type
+    with llama.Vocabulary(source) as vocabulary:
+        found = vocabulary.file_type
     if found not in UNQUANTIZED:
         raise EdgevalError(
             f"{source} is {found} already, and quantizing it again would measure two losses at "

@@ -72,16 +72,12 @@ class Engine(_Record):
         features: llama.cpp's line of backends and CPU features.
         backend: Where the layers were computed.
         threads: CPU threads.
-        cache_type: Type of the KV cache.
-        flash_attention: Whether flash attention was on.
     """
 
     version: str
     features: str
     backend: str
     threads: int
-    cache_type: str
-    flash_attention: bool
 
 
 class ModelSource(_Record):
@@ -102,6 +98,20 @@ class ModelSource(_Record):
     fingerprint: str
 
 
+class ShotPool(_Record):
+    """The solved items that shots were drawn from.
+
+    Attributes:
+        name: Name of the data set, or of the file.
+        fingerprint: SHA-256 over all records in their order.
+        n_items: Number of items in it.
+    """
+
+    name: str
+    fingerprint: str
+    n_items: int
+
+
 class DataSource(_Record):
     """The data set and the slice of it that was evaluated.
 
@@ -113,6 +123,7 @@ class DataSource(_Record):
         order: How the slice was drawn: ``random`` (seeded, stratified by group) or ``file``.
         seed: Seed of the random order.
         groups: Number of evaluated items of each group.
+        shot_pool: Where the shots are from; None without shots.
     """
 
     name: str
@@ -122,14 +133,28 @@ class DataSource(_Record):
     order: Literal["random", "file"]
     seed: int
     groups: dict[str, int]
+    shot_pool: ShotPool | None = None
 
 
 class ProtocolInfo(_Record):
-    """The protocol's name, version and primary metric."""
+    """How the items were scored.
+
+    Attributes:
+        name: The protocol's name.
+        version: Its version.
+        metric: Its primary metric.
+        shots: Number of solved items shown before each item.
+    """
 
     name: str
     version: int
     metric: str
+    shots: int = 0
+
+    @property
+    def label(self) -> str:
+        """What reports call it: ``lm-eval``, or ``lm-eval, 5-shot``."""
+        return f"{self.name}, {self.shots}-shot" if self.shots else self.name
 
 
 class ModelRun(_Record):
@@ -144,10 +169,13 @@ class ModelRun(_Record):
         n_params: Number of parameters.
         metrics: Accuracies by metric name.
         tokens_decoded: Tokens the engine decoded.
+        tokens_lower_bound: Tokens in the prefix tree of the whole run.
         logit_rows: Rows of logits it computed.
         batch_tokens: Tokens that a batch was filled up to.
         n_batch: Most tokens in one batch.
         n_ubatch: Most tokens computed at once.
+        cache_type: Type of the KV cache.
+        flash_attention: Whether attention was computed by the fused kernel.
         elapsed_s: Seconds of scoring, without loading.
         load_s: Seconds of loading.
         tokens_per_s: ``tokens_decoded / elapsed_s``.
@@ -161,10 +189,13 @@ class ModelRun(_Record):
     n_params: int
     metrics: dict[str, Metric]
     tokens_decoded: int
+    tokens_lower_bound: int
     logit_rows: int
     batch_tokens: int
     n_batch: int
     n_ubatch: int
+    cache_type: str
+    flash_attention: bool
     elapsed_s: float
     load_s: float
     tokens_per_s: float

@@ -1,9 +1,12 @@
-"""Run a plan on a session and yield each item's log-probabilities."""
+"""Run a plan on sessions of a model and yield what it says about each request and item."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,25 +15,37 @@ import numpy.typing as npt
 
 from edgeval.errors import EngineError
 from edgeval.llama import Model, Session, SessionSettings
-from edgeval.plan import (
-    MAX_SEQUENCES,
-    Batch,
-    Request,
-    common_prefix_length,
-    decoded_tokens,
-    plan,
-)
+from edgeval.plan import Batch, Plan, Request, common_prefix_length
 from edgeval.tasks import Item, ItemScore
 
-BATCH_TOKENS = 256
-"""Attention is over all cells of a unified cache, so that its cost grows with the square of the
-batch, while matrix products gain little beyond this size on a CPU."""
+Bools = npt.NDArray[np.bool_]
+Float64 = npt.NDArray[np.float64]
+
+BATCH_TOKENS = 1024
+"""Tokens a batch with flash attention: hardly a prefix is decoded twice, and the logits of a larger
+batch would take more memory than its tokens are worth."""
+
+PLAIN_BATCH_TOKENS = 256
+"""Tokens a batch without it: attention is then over all cells of the cache for every token."""
 
 UBATCH_TOKENS = 512
-"""Most tokens computed at once; only an item longer than a batch comes near it."""
+"""Matrix products gain nothing beyond this size on a CPU."""
 
-_REDUCED_ROWS = 32
-"""Rows a thread reduces at once: at a vocabulary of 32,000 its scratch is 4 MB."""
+_REDUCED_ROWS = 8
+"""Rows a thread reduces at once: at a vocabulary of 32,000 its scratch of 1 MB stays in cache."""
+
+
+@dataclass(frozen=True)
+class RequestScore:
+    """What a model says about the scored tokens of one request. Arrays have shape (n_scored,).
+
+    Attributes:
+        logprobs: Log-probability of each token after those before it, in nats, float64.
+        is_greedy: Whether no token was more probable; where two are equally so, both are greedy.
+    """
+
+    logprobs: Float64
+    is_greedy: Bools
 
 
 @dataclass
@@ -42,91 +57,174 @@ class Work:
     elapsed_s: float = 0.0
 
 
-def settings_for(items: Sequence[Sequence[Request]], threads: int) -> SessionSettings:
-    """Return settings in which the dearest item fits one batch."""
-    dearest = max(decoded_tokens(requests) for requests in items)
-    n_cells = max(BATCH_TOKENS, MAX_SEQUENCES, dearest)
+def is_reference(file_type: str) -> bool:
+    """Return whether a model is run as the reference implementation computes.
+
+    Without flash attention and with an f32 cache, F32 models agree with it to 1e-4 nats. All other
+    models are faster with it and an f16 cache, which change less than their rounded weights do.
+    """
+    return file_type == "F32"
+
+
+def batch_tokens_for(file_type: str) -> int:
+    """Return how many tokens a batch of a model is filled up to by default."""
+    return PLAIN_BATCH_TOKENS if is_reference(file_type) else BATCH_TOKENS
+
+
+def settings_for(plan: Plan, file_type: str, threads: int) -> SessionSettings:
+    """Return the settings in which a plan is carried out on a model of a type."""
     return SessionSettings(
-        batch_tokens=BATCH_TOKENS,
-        n_batch=n_cells,
-        n_ubatch=min(n_cells, UBATCH_TOKENS),
+        n_batch=plan.max_tokens,
+        n_ubatch=min(plan.max_tokens, UBATCH_TOKENS),
+        n_sequences=plan.max_sequences,
         threads=threads,
+        cache_type="f32" if is_reference(file_type) else "f16",
+        flash_attention=not is_reference(file_type),
     )
+
+
+def score_requests(
+    model: Model, plan: Plan, settings: SessionSettings, work: Work | None = None
+) -> Iterator[tuple[int, RequestScore]]:
+    """Score requests batch by batch.
+
+    Args:
+        model: A loaded model.
+        plan: The batches.
+        settings: How to run the model; see ``settings_for``.
+        work: Counts what was done so far.
+
+    Yields:
+        The index of each request and its score, in the order of the batches.
+
+    Raises:
+        EngineError: If llama.cpp fails.
+    """
+    work = work if work is not None else Work()
+    # The CPU has no cores to spare while it decodes. A GPU leaves them idle: with two sessions, one
+    # batch is reduced while the next is decoded into the other's buffer.
+    n_sessions = 1 if model.backend == "cpu" else 2
+    with contextlib.ExitStack() as stack:
+        sessions = [stack.enter_context(Session(model, settings)) for _ in range(n_sessions)]
+        pool = stack.enter_context(ThreadPoolExecutor(settings.threads))
+        results = _reduced(plan, sessions, pool, settings.threads)
+        while True:
+            started = time.perf_counter()
+            batch, score = next(results, (None, None))
+            work.elapsed_s += time.perf_counter() - started
+            if batch is None or score is None:
+                return
+            work.tokens_decoded += len(batch.tokens)
+            work.logit_rows += batch.n_rows
+            yield from _split(batch, score)
 
 
 def score_items(
     model: Model,
     items: Sequence[Item],
-    requests: Sequence[Sequence[Request]],
+    choices: Sequence[Sequence[Request]],
+    plan: Plan,
     settings: SessionSettings,
     work: Work | None = None,
-) -> Iterator[ItemScore]:
-    """Score items in order, batch by batch.
+) -> Iterator[tuple[int, ItemScore]]:
+    """Score items as soon as all their choices are.
 
     Args:
         model: A loaded model.
         items: The items.
-        requests: For each item, the requests of its choices under a protocol.
+        choices: For each item, the requests of its choices under a protocol.
+        plan: A plan of all these requests, in this order.
         settings: How to run the model; see ``settings_for``.
         work: Counts what was done so far.
 
     Yields:
-        One score an item, in the order of ``items``.
+        The index of each item and its score, in the order in which items are complete.
 
     Raises:
         EngineError: If llama.cpp fails, or a log-probability is not finite.
     """
-    work = work if work is not None else Work()
-    threads = settings.threads
-    with Session(model, settings) as session, ThreadPoolExecutor(threads) as pool:
-        for batch in plan(requests, settings.batch_tokens):
-            started = time.perf_counter()
-            logits = session.decode(batch)
-            logprobs = token_logprobs(logits, batch, pool, threads)
-            work.elapsed_s += time.perf_counter() - started
-            work.tokens_decoded += len(batch.tokens)
-            work.logit_rows += batch.n_rows
-            yield from _item_scores(batch, logprobs, items, requests)
+    item_of_request = [index for index, requests in enumerate(choices) for _ in requests]
+    first_request = np.cumsum([0, *map(len, choices)])
+    partial: dict[int, dict[int, RequestScore]] = {}
+    for request, score in score_requests(model, plan, settings, work):
+        index = item_of_request[request]
+        scores = partial.setdefault(index, {})
+        scores[request - first_request[index]] = score
+        if len(scores) == len(choices[index]):
+            ordered = [scores[choice] for choice in range(len(scores))]
+            del partial[index]
+            yield index, _item_score(items[index], choices[index], ordered)
 
 
-def token_logprobs(
+def _reduced(
+    plan: Plan, sessions: Sequence[Session], pool: ThreadPoolExecutor, threads: int
+) -> Iterator[tuple[Batch, RequestScore]]:
+    """Decode the batches on the sessions in turn; scores are in the order of ``targets``."""
+    pending: deque[tuple[Batch, Callable[[], RequestScore]]] = deque()
+    # The next batch is made, and with several sessions decoded, while this one is reduced.
+    for batch, session in zip(plan, itertools.cycle(sessions), strict=False):
+        if len(pending) == len(sessions):
+            done, finish = pending.popleft()
+            yield done, finish()
+        logits = session.decode(batch)
+        pending.append((batch, reduce_logits(logits, batch, pool, threads)))
+    for done, finish in pending:
+        yield done, finish()
+
+
+def reduce_logits(
     logits: npt.NDArray[np.float32], batch: Batch, pool: ThreadPoolExecutor, threads: int
-) -> npt.NDArray[np.float64]:
-    """Return the log-probability of each scored token, in nats, shape (n_targets,), float64.
+) -> Callable[[], RequestScore]:
+    """Start to reduce the logits of a batch to what is said about its scored tokens.
 
     The log-softmax is in float32 with the maximum subtracted, straight from the engine's buffer.
+
+    Args:
+        logits: Shape (n_rows, n_vocab), float32; must stay as it is until the result is there.
+        batch: What the logits are of.
+        pool: Runs the reduction.
+        threads: How many parts it is cut into.
+
+    Returns:
+        A function that waits for the result, of all scored tokens in the order of ``targets``.
     """
-    log_sums = np.empty(len(logits), dtype=np.float64)
-    n_parts = min(threads, -(-len(logits) // _REDUCED_ROWS))
-    bounds = np.linspace(0, len(logits), n_parts + 1, dtype=int)
+    n_rows = len(logits)
+    largest = np.empty(n_rows, dtype=np.float32)
+    log_sums = np.empty(n_rows, dtype=np.float64)
+    n_parts = min(threads, -(-n_rows // _REDUCED_ROWS))
+    bounds = np.linspace(0, n_rows, n_parts + 1, dtype=int).tolist()
 
-    def reduce_part(part: int) -> None:
-        for begin in range(bounds[part], bounds[part + 1], _REDUCED_ROWS):
-            rows = slice(begin, min(begin + _REDUCED_ROWS, bounds[part + 1]))
-            top = logits[rows].max(axis=1, keepdims=True)
-            scratch = logits[rows] - top
+    def reduce_part(begin: int, end: int) -> None:
+        for first in range(begin, end, _REDUCED_ROWS):
+            rows = slice(first, min(first + _REDUCED_ROWS, end))
+            largest[rows] = logits[rows].max(axis=1)
+            scratch = logits[rows] - largest[rows, np.newaxis]
             np.exp(scratch, out=scratch)
-            log_sums[rows] = np.log(scratch.sum(axis=1), dtype=np.float64) + top[:, 0]
+            log_sums[rows] = np.log(scratch.sum(axis=1), dtype=np.float64)
 
-    list(pool.map(reduce_part, range(n_parts)))
-    chosen = logits[batch.rows, batch.targets].astype(np.float64)
-    return np.asarray(chosen - log_sums[batch.rows])
+    parts = [pool.submit(reduce_part, *part) for part in itertools.pairwise(bounds)]
+
+    def finish() -> RequestScore:
+        for part in parts:
+            part.result()
+        chosen, top = logits[batch.rows, batch.targets], largest[batch.rows]
+        logprobs = chosen.astype(np.float64) - top - log_sums[batch.rows]
+        return RequestScore(logprobs, chosen == top)
+
+    return finish
 
 
-def _item_scores(
-    batch: Batch,
-    logprobs: npt.NDArray[np.float64],
-    items: Sequence[Item],
-    requests: Sequence[Sequence[Request]],
-) -> Iterator[ItemScore]:
-    choices = iter(np.split(logprobs, np.cumsum(batch.counts)[:-1]))
-    for index in batch.items:
-        yield _item_score(items[index], requests[index], [next(choices) for _ in requests[index]])
+def _split(batch: Batch, score: RequestScore) -> Iterator[tuple[int, RequestScore]]:
+    ends = np.cumsum(batch.counts)
+    for request, begin, end in zip(batch.requests, ends - batch.counts, ends, strict=True):
+        part = slice(begin, end)
+        yield int(request), RequestScore(score.logprobs[part], score.is_greedy[part])
 
 
 def _item_score(
-    item: Item, requests: Sequence[Request], choices: Sequence[npt.NDArray[np.float64]]
+    item: Item, requests: Sequence[Request], scores: Sequence[RequestScore]
 ) -> ItemScore:
+    choices = [score.logprobs for score in scores]
     if not all(np.isfinite(choice).all() for choice in choices):
         raise EngineError(
             f"item {item.id}: a log-probability is not finite; the model file is damaged or this "
@@ -139,4 +237,5 @@ def _item_score(
         logprobs=tuple(float(choice.sum()) for choice in choices),
         n_tokens=tuple(len(choice) for choice in choices),
         token_means=tuple(float(choice[shared:].mean()) for choice in choices),
+        is_greedy=tuple(bool(score.is_greedy.all()) for score in scores),
     )

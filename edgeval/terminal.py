@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeval.cards import Card
+from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Report
 from edgeval.report import view
 
+_PROTOCOL_FIELDS = ("name", "version", "rendering", "bos", "metric", "few_shot", "tool", "versions")
 _PLAIN_WIDTH = 160
 """Columns when stdout is no terminal, so that a table in a file is not cut at 80."""
 
@@ -42,7 +44,7 @@ def print_evaluation(result: Evaluation) -> None:
     """Print one line a GGUF."""
     metric = result.protocol.metric
     names = [metric, *(name for name in result.runs[0].metrics if name != metric)]
-    table = _table(f"{_items(result.data)}, protocol {result.protocol.name}")
+    table = _table(f"{_items(result.data)}, protocol {result.protocol.label}")
     table.add_column("file")
     table.add_column("type")
     for name in names:
@@ -95,9 +97,36 @@ def cards_json(cards: Sequence[Card]) -> str:
     return json.dumps([card.model_dump(mode="json") for card in cards], indent=2)
 
 
+def print_protocols(protocols: Sequence[Protocol]) -> None:
+    """Print the protocols, one line each."""
+    table = _table("protocols, each with the tool whose numbers it gives")
+    for title in ("name", "version", "metric", "BOS", "shots", "tool", "its versions"):
+        table.add_column(title, justify="right" if title == "version" else "left", overflow="fold")
+    for protocol in protocols:
+        table.add_row(
+            protocol.name,
+            str(protocol.version),
+            protocol.metric,
+            "the model's own" if protocol.bos else "none",
+            "any" if protocol.few_shot else "none",
+            protocol.tool,
+            protocol.versions,
+        )
+    console = _console()
+    console.print(table)
+    console.print(f"default: {DEFAULT}; llama.cpp for .txt", soft_wrap=True, markup=False)
+
+
+def protocols_json(protocols: Sequence[Protocol]) -> str:
+    """Return the protocols as a JSON list."""
+    rows = [{name: getattr(each, name) for name in _PROTOCOL_FIELDS} for each in protocols]
+    return json.dumps(rows, indent=2)
+
+
 def _ladder_table(report: Report) -> Table:
     metric = report.protocol.metric
-    table = _table(f"{report.model.title}: {view.slice_sentence(report)}")
+    what = f"{report.model.title}, protocol {report.protocol.label}"
+    table = _table(f"{what}: {view.slice_sentence(report)}")
     table.add_column("type")
     titles = ("size", "bits/weight", metric, "95 % interval", "difference", "flips", "tokens/s")
     for title in titles:

@@ -46,6 +46,8 @@ def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo)
             "mismatch",
             (f"protocol {protocol.name} where the claim is {claim.metric} of {claim.protocol}",),
         )
+    if protocol.shots:
+        return Match("mismatch", (f"protocol {protocol.label} where the claim is 0-shot",))
     if claim.data_fingerprint not in (None, data.fingerprint):
         return Match("mismatch", (f"{data.name} holds other items than the claim's {claim.data}",))
     differences = []

@@ -69,6 +69,7 @@ def make_score(
         logprobs=tuple(logprobs),
         n_tokens=(1,) * len(logprobs),
         token_means=tuple(logprobs if token_means is None else token_means),
+        is_greedy=(False,) * len(logprobs),
     )
 
 

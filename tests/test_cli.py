@@ -57,7 +57,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True
     )
     assert result.stdout.splitlines()[-1] == "loaded: []"
-    for command in ("run", "convert", "quantize", "eval", "models", "report"):
+    for command in ("run", "convert", "quantize", "eval", "models", "protocols", "report"):
         assert f"│ {command} " in result.stdout or f" {command} " in result.stdout
 
 
@@ -72,6 +72,32 @@ def test_models_lists_cards_and_claims() -> None:
     (claim,) = (c for c in cards["tinyllama-3t"]["claims"] if c["task"] == "hellaswag")
     assert claim["value"] == 59.2
     assert "59.20" in edgeval("models").stdout
+
+
+def test_protocols_lists_them_and_their_tools() -> None:
+    found = json.loads(edgeval("protocols", "--json").stdout)
+    assert [each["name"] for each in found] == ["lm-eval", "lm-eval-bos", "llama.cpp"]
+    assert found[0] == {
+        "name": "lm-eval",
+        "version": 1,
+        "rendering": "lm-eval",
+        "bos": False,
+        "metric": "acc_norm",
+        "few_shot": True,
+        "tool": "lm-evaluation-harness",
+        "versions": "0.3.0 to at least 0.4.5",
+    }
+    table = edgeval("protocols").stdout
+    for each in found:
+        (row,) = (line for line in table.splitlines() if line.startswith(f"│ {each['name']} "))
+        cells = [cell.strip() for cell in row.strip("│").split("│")]
+        bos = "the model's own" if each["bos"] else "none"
+        shots = "any" if each["few_shot"] else "none"
+        assert cells == [
+            *(each["name"], str(each["version"]), each["metric"], bos, shots),
+            *(each["tool"], each["versions"]),
+        ]
+    assert table.splitlines()[-1] == "default: lm-eval; llama.cpp for .txt"
 
 
 def test_convert_quantize_and_eval(tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path) -> None:
@@ -90,7 +116,8 @@ def test_convert_quantize_and_eval(tiny_checkpoint: Path, tiny_items: Path, tmp_
     assert len(rows) == run["metrics"]["acc_norm"]["total"] == 10
     for row in rows:
         assert list(row) == [
-            *("item", "group", "gold", "logprobs", "n_tokens", "n_chars", "n_bytes", "picks")
+            *("item", "group", "gold", "logprobs", "n_tokens", "n_chars", "n_bytes"),
+            *("is_greedy", "picks"),
         ]
         best = max(range(4), key=lambda choice: row["logprobs"][choice])
         assert row["picks"]["acc"] == best
@@ -129,6 +156,31 @@ def test_a_gguf_is_a_ladder_of_its_own(tiny_f32: Path, tiny_items: Path, tmp_pat
     assert record.runs[0].file == tiny_f32.name
 
 
+def test_shots_are_named_wherever_the_protocol_is(
+    tiny_f32: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    from tiny import make_items, write_items
+
+    solved = write_items(tmp_path / "solved.jsonl", make_items(9, seed=1))
+    shots = ["--data", tiny_items, "--shots", "2", "--shots-data", solved]
+    ran = edgeval("run", tiny_f32, "--quant", "F32", *shots, "--out", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    assert "protocol lm-eval, 2-shot: all 40 items" in ran.stdout
+    text = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
+    record = Report.model_validate_json(text)
+    assert record.protocol.shots == 2
+    pool = record.data.shot_pool
+    assert pool is not None
+    assert (pool.name, pool.n_items) == ("solved.jsonl", 9)
+    for name in ("report.md", "report.html"):
+        page = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "protocol lm-eval, 2-shot (v1)" in page
+        assert "2 an item, of 9 in solved.jsonl" in page
+        assert pool.fingerprint in page
+    evaluated = edgeval("eval", tiny_f32, *shots)
+    assert "all 40 items of items.jsonl, protocol lm-eval, 2-shot" in evaluated.stdout
+
+
 def test_ggufs_are_made_once(tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path) -> None:
     def once(out: str) -> dict[str, tuple[int, int]]:
         ran = edgeval(
@@ -156,6 +208,7 @@ def test_ggufs_are_made_once(tiny_checkpoint: Path, tiny_items: Path, tmp_path: 
         (["run", "demo", "--quant", "F16,f16"], ["F16 is in the ladder twice"]),
         (["run", "demo", "--protocol", "lmeval"], ["'lmeval'", "did you mean 'lm-eval'"]),
         (["run", "demo", "--data", "absent.jsonl"], ["no data file at absent.jsonl"]),
+        (["run", "demo", "--shots", "3"], ["--shots 3 needs solved items", "--shots-data FILE"]),
         (["convert", "absent"], ["no checkpoint directory at absent"]),
         (["quantize", "absent.gguf", "Q8_0"], ["no GGUF file at absent.gguf"]),
         (["eval", "absent.gguf", "--data", "x.jsonl"], ["no GGUF file at absent.gguf"]),
@@ -223,7 +276,13 @@ def test_wrong_json_line_is_numbered(tiny_f16: Path, tiny_items: Path, tmp_path:
 
 
 def test_usage_errors_exit_2(tiny_f16: Path) -> None:
-    for arguments in (["run", "--limit", "0"], ["eval"], ["nonsense"], ["run", "--order", "up"]):
+    for arguments in (
+        ["run", "--limit", "0"],
+        ["run", "--shots", "-1"],
+        ["eval"],
+        ["nonsense"],
+        ["run", "--order", "up"],
+    ):
         result = edgeval(*arguments)
         assert result.returncode == 2
         assert "Traceback" not in result.stderr

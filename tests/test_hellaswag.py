@@ -421,19 +421,24 @@ import sys
 from edgeval.errors import DataError
 from edgeval.tasks.hellaswag import load
 try:
-    load(offline=sys.argv[1] == "offline")
+    load(offline=True, split=sys.argv[1])
 except DataError as error:
     print(error)
 """
 
 
-def test_without_network_and_cache_the_message_names_both_ways(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("split", "option"), [("validation", " --data FILE"), ("train", " --shots-data FILE")]
+)
+def test_without_network_and_cache_the_message_names_both_ways(
+    split: str, option: str, tmp_path: Path
+) -> None:
     # A process of its own, because datasets reads the environment when it is imported.
     environment = os.environ | {"HF_HOME": str(tmp_path)}
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_DATASETS_CACHE", "HF_HUB_CACHE"):
         environment.pop(name, None)
     done = subprocess.run(
-        [sys.executable, "-c", OFFLINE, "offline"],
+        [sys.executable, "-c", OFFLINE, split],
         env=environment,
         cwd=Path(__file__).parents[1],
         capture_output=True,
@@ -443,7 +448,7 @@ def test_without_network_and_cache_the_message_names_both_ways(tmp_path: Path) -
     )
     assert "Rowan/hellaswag is neither cached here nor to be had from the hub" in done.stdout
     assert "go online once" in done.stdout
-    assert "--data FILE" in done.stdout
+    assert option in done.stdout
     assert len(done.stdout.splitlines()) == 1
 
 
@@ -465,4 +470,6 @@ def test_rows_of_the_hub_become_the_records_of_a_file(
     found = hellaswag.load()
     assert asked == [("Rowan/hellaswag", "validation")]
     assert found.name == "Rowan/hellaswag validation"
+    assert hellaswag.load(split="train").name == "Rowan/hellaswag train"
+    assert asked[1:] == [("Rowan/hellaswag", "train")]
     assert found.fingerprint == hellaswag.load(write_items(tmp_path / "a.jsonl", rows)).fingerprint

@@ -12,10 +12,19 @@ from edgeval.errors import EngineError
 
 def test_model_knows_itself(tiny_f16: Path) -> None:
     with llama.Model(tiny_f16) as model:
-        assert model.file_type == "F16"
-        assert (model.n_vocab, model.n_context_train, model.bos) == (512, 128, 1)
+        assert (model.file_type, model.n_vocab) == ("F16", 512)
         # 2 * (2 * 256 * 256 + 2 * 64 * 256 + 3 * 512 * 256 + 2 * 256) + 2 * 512 * 256 + 256
         assert model.n_params == 1_377_536
+
+
+def test_vocabulary_knows_the_model_without_its_weights(tiny_f16: Path) -> None:
+    with llama.Vocabulary(tiny_f16) as vocabulary:
+        assert vocabulary.file_type == "F16"
+        assert (vocabulary.n_vocab, vocabulary.n_context_train, vocabulary.bos) == (512, 128, 1)
+        assert vocabulary.metadata("general.architecture") == "llama"
+        assert vocabulary.metadata("no.such.key") is None
+        assert vocabulary.dimension("attention.head_count_kv") == 2
+        assert vocabulary.dimension("no_such_dimension", default=7) == 7
 
 
 @pytest.mark.parametrize(
@@ -33,12 +42,12 @@ def test_tokens_are_sentencepieces_own(text: str, tiny_f16: Path, tiny_checkpoin
     processor = sentencepiece.SentencePieceProcessor(
         model_file=str(tiny_checkpoint / "tokenizer.model")
     )
-    with llama.Model(tiny_f16) as model:
+    with llama.Vocabulary(tiny_f16) as model:
         assert model.tokenize(text).tolist() == processor.encode(text)
 
 
 def test_control_tokens_are_parsed_only_when_asked(tiny_f16: Path) -> None:
-    with llama.Model(tiny_f16) as model:
+    with llama.Vocabulary(tiny_f16) as model:
         assert 2 in model.tokenize("a</s>", parse_special=True)
         assert 2 not in model.tokenize("a</s>")
 

@@ -2,20 +2,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeval.plan import (
+    BATCH_OVERHEAD_TOKENS,
     MAX_SEQUENCES,
     Batch,
     Request,
     common_prefix_length,
-    decoded_tokens,
     plan,
 )
+from edgeval.score import batch_tokens_for
+from edgeval.tasks import hellaswag
 
 any_plan = settings(deadline=None, max_examples=60)
 
@@ -81,103 +86,143 @@ def any_item(draw: st.DrawFn) -> list[Request]:
     return requests
 
 
-items_and_room = st.tuples(st.lists(any_item(), min_size=1, max_size=12), st.integers(0, 40)).map(
-    lambda drawn: (drawn[0], max(map(decoded_tokens, drawn[0])) + drawn[1])
+cases = st.tuples(
+    st.lists(any_item(), min_size=1, max_size=12).map(lambda items: list(itertools.chain(*items))),
+    st.integers(1, 60),
 )
+Case = tuple[list[Request], int]
+
+
+def inputs_of(requests: Sequence[Request]) -> list[Tokens]:
+    return [tuple(one.tokens[:-1].tolist()) for one in requests]
+
+
+def tree_size(requests: Sequence[Request]) -> int:
+    """Count the distinct prefixes of what the requests decode."""
+    return len(
+        {tokens[:end] for tokens in inputs_of(requests) for end in range(1, len(tokens) + 1)}
+    )
 
 
 @any_plan
-@given(items_and_room)
-def test_every_target_is_predicted_once_from_exactly_the_tokens_before_it(
-    case: tuple[list[list[Request]], int],
-) -> None:
-    items, batch_tokens = case
-    found = [choice for batch in plan(items, batch_tokens) for choice in Replay(batch).predictions]
-    assert found == [choice for requests in items for choice in predictions_of(requests)]
+@given(cases)
+def test_every_target_is_predicted_once_from_exactly_the_tokens_before_it(case: Case) -> None:
+    requests, batch_tokens = case
+    found: dict[int, list[Prediction]] = {}
+    for batch in plan(requests, batch_tokens):
+        for index, predictions in zip(
+            batch.requests.tolist(), Replay(batch).predictions, strict=True
+        ):
+            assert index not in found
+            found[index] = predictions
+    assert [found[index] for index in range(len(requests))] == predictions_of(requests)
 
 
 @any_plan
-@given(items_and_room)
-def test_each_sequence_decodes_its_choice_without_the_last_token(
-    case: tuple[list[list[Request]], int],
-) -> None:
-    items, batch_tokens = case
-    decoded = []
-    for batch in plan(items, batch_tokens):
+@given(cases)
+def test_sequences_are_the_inputs_that_no_other_continues(case: Case) -> None:
+    requests, batch_tokens = case
+    for batch in plan(requests, batch_tokens):
         sequences = Replay(batch).sequences
-        assert sorted(sequences) == list(range(len(batch.counts)))
-        decoded += [sequences[one] for one in sorted(sequences)]
-    assert decoded == [tuple(one.tokens[:-1].tolist()) for requests in items for one in requests]
+        inputs = set(inputs_of([requests[index] for index in batch.requests]))
+        longest = {
+            one
+            for one in inputs
+            if not any(len(each) > len(one) and each[: len(one)] == one for each in inputs)
+        }
+        assert sorted(sequences) == list(range(len(longest)))
+        assert set(sequences.values()) == longest
 
 
 @any_plan
-@given(items_and_room)
-def test_every_logit_row_is_read(case: tuple[list[list[Request]], int]) -> None:
-    for batch in plan(*case):
+@given(cases)
+def test_every_logit_row_is_read_and_counted(case: Case) -> None:
+    planned = plan(*case)
+    for batch in planned:
         assert sorted(set(batch.rows.tolist())) == list(range(batch.n_rows))
+    assert planned.rows == sum(batch.n_rows for batch in planned)
 
 
 @any_plan
-@given(items_and_room)
-def test_what_all_choices_of_an_item_share_is_decoded_once(
-    case: tuple[list[list[Request]], int],
-) -> None:
-    items, batch_tokens = case
-    expected = 0
-    for requests in items:
-        inputs = [one.tokens[:-1].tolist() for one in requests]
-        # Columns of the inputs, up to the end of the shortest, are the same until they are not.
-        columns = zip(*inputs, strict=False)
-        shared = len(list(itertools.takewhile(lambda column: len(set(column)) == 1, columns)))
-        expected += shared + sum(len(tokens) - shared for tokens in inputs)
-        assert common_prefix_length(requests) == shared
-    assert sum(len(batch.tokens) for batch in plan(items, batch_tokens)) == expected
-    assert sum(map(decoded_tokens, items)) == expected
+@given(cases)
+def test_a_batch_decodes_each_distinct_prefix_once(case: Case) -> None:
+    requests, batch_tokens = case
+    planned = plan(requests, batch_tokens)
+    sizes = [len(batch.tokens) for batch in planned]
+    assert sizes == [tree_size([requests[index] for index in batch.requests]) for batch in planned]
+    assert (planned.tokens, planned.max_tokens) == (sum(sizes), max(sizes))
+    assert planned.n_batches == len(sizes)
+    assert planned.lower_bound == tree_size(requests)
+    assert planned.max_sequences == max(batch.sequence_ids.max() + 1 for batch in planned)
 
 
-@any_plan
-@given(items_and_room)
-def test_batches_partition_the_items_in_order_and_keep_the_limits(
-    case: tuple[list[list[Request]], int],
-) -> None:
-    items, batch_tokens = case
-    batches = list(plan(items, batch_tokens))
-    assert [index for batch in batches for index in batch.items] == list(range(len(items)))
+def cost(batches: Sequence[Sequence[Request]], batch_tokens: int) -> int:
+    """Return what the plan minimises, from its definition."""
+    longest = max(len(one.tokens) - 1 for batch in batches for one in batch)
+    if any(len(batch) > 1 and tree_size(batch) > batch_tokens + longest for batch in batches):
+        return 1_000_000
+    total = 0
     for batch in batches:
-        assert len(batch.items) >= 1
-        assert len(batch.tokens) <= batch_tokens or len(batch.items) == 1
-        assert batch.sequence_ids.max() < MAX_SEQUENCES
+        excess = max(0, tree_size(batch) - batch_tokens)
+        total += tree_size(batch) + excess + BATCH_OVERHEAD_TOKENS * (1 + (excess > 0))
+    return total
 
 
 @any_plan
-@given(items_and_room)
-def test_no_batch_ends_while_the_next_item_would_fit(
-    case: tuple[list[list[Request]], int],
+@given(
+    st.lists(any_item(), min_size=1, max_size=3).map(lambda items: list(itertools.chain(*items))),
+    st.integers(1, 60),
+)
+def test_no_other_cut_of_the_sorted_requests_costs_less(
+    requests: list[Request], batch_tokens: int
 ) -> None:
-    items, batch_tokens = case
-    for batch in list(plan(items, batch_tokens))[:-1]:
-        assert len(batch.tokens) + decoded_tokens(items[batch.items.stop]) > batch_tokens
+    ordered = sorted(requests[:9], key=lambda one: one.tokens[:-1].tobytes())
+    n = len(ordered)
+    least = min(
+        cost([ordered[begin:end] for begin, end in itertools.pairwise([0, *cuts, n])], batch_tokens)
+        for size in range(n)
+        for cuts in itertools.combinations(range(1, n), size)
+    )
+    planned = plan(ordered, batch_tokens)
+    found = [[ordered[index] for index in batch.requests] for batch in planned]
+    assert cost(found, batch_tokens) == least
 
 
 @any_plan
-@given(items_and_room)
-def test_the_same_arguments_give_the_same_batches(case: tuple[list[list[Request]], int]) -> None:
+@given(cases)
+def test_batches_come_in_the_order_of_their_first_requests(case: Case) -> None:
+    firsts = [int(batch.requests.min()) for batch in plan(*case)]
+    assert firsts == sorted(firsts)
+    assert firsts[0] == 0
+
+
+@any_plan
+@given(cases)
+def test_the_same_arguments_give_the_same_batches(case: Case) -> None:
     for first, second in zip(plan(*case), plan(*case), strict=True):
-        assert first.items == second.items
-        for name in ("tokens", "positions", "sequence_counts", "sequence_ids", "reads_logits"):
+        for name in Batch.__dataclass_fields__:
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
-        for name in ("rows", "targets", "counts"):
-            np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+@any_plan
+@given(cases, st.randoms(use_true_random=False))
+def test_the_order_of_the_requests_does_not_change_the_cost(case: Case, random: Random) -> None:
+    requests, batch_tokens = case
+    planned = plan(requests, batch_tokens)
+    random.shuffle(requests)
+    shuffled = plan(requests, batch_tokens)
+    assert (shuffled.tokens, shuffled.rows) == (planned.tokens, planned.rows)
 
 
 def test_the_arrays_of_a_small_batch_by_hand() -> None:
     # Context 5 6; the choices are 7 8 and 7 9 3: they share 5 6 7, and 8 and 3 are only scored.
-    (batch,) = plan([item([5, 6], [7, 8], [7, 9, 3])], batch_tokens=4)
-    assert batch.items == range(1)
+    (batch,) = plan(item([5, 6], [7, 8], [7, 9, 3]), batch_tokens=4)
+    assert batch.requests.tolist() == [0, 1]
     assert batch.tokens.tolist() == [5, 6, 7, 9]
     assert batch.positions.tolist() == [0, 1, 2, 3]
-    assert batch.sequence_counts.tolist() == [2, 2, 2, 1]
-    assert batch.sequence_ids.tolist() == [0, 1, 0, 1, 0, 1, 1]
+    # The first choice is decoded with the second.
+    assert batch.sequence_counts.tolist() == [1, 1, 1, 1]
+    assert batch.sequence_ids.tolist() == [0, 0, 0, 0]
     assert batch.reads_logits.tolist() == [0, 1, 1, 1]
     assert batch.n_rows == 3
     # After 6 comes 7 twice, after 7 comes 8 or 9, after 9 comes 3.
@@ -187,7 +232,7 @@ def test_the_arrays_of_a_small_batch_by_hand() -> None:
 
 
 def test_the_arrays_have_the_types_that_llama_cpp_reads() -> None:
-    (batch,) = plan([item([5], [6], [7, 8])], batch_tokens=8)
+    (batch,) = plan(item([5], [6], [7, 8]), batch_tokens=8)
     assert batch.reads_logits.dtype == np.int8
     for name in ("tokens", "positions", "sequence_counts", "sequence_ids", "rows", "targets"):
         assert getattr(batch, name).dtype == np.int32, name
@@ -203,7 +248,7 @@ def test_the_arrays_have_the_types_that_llama_cpp_reads() -> None:
             [request([1, 9, 3, 4], 2), request([1, 2, 3, 4], 2)], 1, 5, 4,
             id="shared stops before the start",
         ),
-        pytest.param(item([1], [2], [2, 3], [2, 3, 4]), 1, 4, 4, id="prefix of another"),
+        pytest.param(item([1], [2], [2, 3], [2, 3, 4]), 1, 3, 3, id="prefix of another"),
         pytest.param(item([1, 2], [3, 4], [3, 4]), 3, 3, 2, id="duplicates"),
         pytest.param([request([1, 2, 3], 2), request([1, 2, 3], 1)], 2, 2, 2, id="two starts"),
         pytest.param(item([1, 2], [3, 4, 5]), 4, 4, 3, id="one choice"),
@@ -211,42 +256,85 @@ def test_the_arrays_have_the_types_that_llama_cpp_reads() -> None:
     ],
 )  # fmt: skip
 def test_cost_by_hand(requests: list[Request], prefix: int, cost: int, rows: int) -> None:
-    (batch,) = plan([requests], batch_tokens=cost)
+    (batch,) = plan(requests, batch_tokens=cost)
     assert common_prefix_length(requests) == prefix
     assert len(batch.tokens) == cost
     assert batch.n_rows == rows
-    assert Replay(batch).predictions == predictions_of(requests)
+    predictions = predictions_of([requests[index] for index in batch.requests])
+    assert Replay(batch).predictions == predictions
 
 
-def test_an_item_goes_to_the_next_batch_only_when_it_does_not_fit() -> None:
-    costs_two = item([1, 2], [3], [4])
-    assert [batch.items for batch in plan([costs_two] * 5, batch_tokens=4)] == [
-        range(0, 2),
-        range(2, 4),
-        range(4, 5),
+def numbered_items(*sizes: int) -> list[Request]:
+    """Return requests of the given numbers of decoded tokens that share nothing."""
+    return [request([index, *range(100, 100 + size)], 1) for index, size in enumerate(sizes)]
+
+
+def test_a_batch_is_filled_up_to_its_size() -> None:
+    planned = plan(numbered_items(20, 20, 20, 20, 20), batch_tokens=40)
+    assert sorted(len(batch.tokens) for batch in planned) == [20, 40, 40]
+    assert (planned.tokens, planned.lower_bound, planned.n_batches) == (100, 100, 3)
+
+
+def test_an_item_stays_whole_where_cutting_decodes_more_again_than_it_is_too_large_by() -> None:
+    # 10 tokens of context, then 30 for each choice.
+    requests = item(range(1, 11), range(100, 131), range(200, 231))
+    assert [len(batch.tokens) for batch in plan(requests, batch_tokens=61)] == [70]
+    assert [len(batch.tokens) for batch in plan(requests, batch_tokens=59)] == [40, 40]
+
+
+def test_neighbours_with_a_common_title_are_not_separated() -> None:
+    titles = [list(range(1, 31)), list(range(31, 61))]
+    requests = [
+        one
+        for number in range(4)
+        for title in titles
+        for one in item([*title, 100 + number], range(200, 205), range(300, 305))
     ]
+    planned = plan(requests, batch_tokens=70)
+    assert [sorted({index // 2 % 2 for index in batch.requests}) for batch in planned] == [[0], [1]]
+    assert planned.tokens == planned.lower_bound == 2 * (30 + 4 * 9)
 
 
 def test_at_most_256_sequences_share_a_batch() -> None:
-    four_choices = item([1, 2], [3], [4], [5], [6])
-    batches = list(plan([four_choices] * 65, batch_tokens=10_000))
-    assert MAX_SEQUENCES == 256
-    assert [batch.items for batch in batches] == [range(0, 64), range(64, 65)]
-    assert set(batches[0].sequence_ids.tolist()) == set(range(256))
-    assert set(batches[1].sequence_ids.tolist()) == set(range(4))
+    # All but the last decode the tokens 1 and 2 and one of their own; the last shares only 1.
+    requests = [request([1, 2, 10 + index, 0], 1) for index in range(300)]
+    planned = plan([*requests, request([1, 3, 0], 1)], batch_tokens=10_000)
+    sizes = [int(batch.sequence_ids.max()) + 1 for batch in planned]
+    assert (MAX_SEQUENCES, planned.max_sequences, sum(sizes)) == (256, max(sizes), 301)
+    assert max(sizes) <= 256
+    assert planned.n_batches == 2
 
 
-def test_an_item_that_costs_more_than_a_batch_is_alone() -> None:
-    small, large = item([1], [2], [3]), item([1, 2, 3, 4], [5], [6])
-    batches = list(plan([small, small, large, small], batch_tokens=3))
-    assert [batch.items for batch in batches] == [range(2), range(2, 3), range(3, 4)]
-    assert [len(batch.tokens) for batch in batches] == [2, 4, 1]
+def test_choices_that_differ_in_their_last_token_alone_are_one_sequence() -> None:
+    (batch,) = plan(item([1, 2], *([choice] for choice in range(300))), batch_tokens=8)
+    assert batch.tokens.tolist() == [1, 2]
+    assert batch.sequence_ids.tolist() == [0, 0]
+    assert batch.rows.tolist() == [0] * 300
 
 
-def test_an_item_with_too_many_choices_raises() -> None:
-    with pytest.raises(ValueError, match="item 1: 257 choices, more than 256"):
-        list(plan([item([1], [2]), item([1], *([2] for _ in range(257)))], batch_tokens=3))
+def test_no_requests_give_no_batches() -> None:
+    planned = plan([], batch_tokens=8)
+    assert list(planned) == []
+    assert (planned.tokens, planned.rows, planned.n_batches, planned.lower_bound) == (0, 0, 0, 0)
 
 
-def test_no_items_give_no_batches() -> None:
-    assert list(plan([], batch_tokens=8)) == []
+def test_tokens_of_real_hellaswag_are_near_the_least_possible(shared: Path) -> None:
+    processor = sentencepiece.SentencePieceProcessor(
+        model_file=str(shared / "data" / "llama2_tokenizer.model")
+    )
+    data = hellaswag.load(shared / "data" / "hellaswag_val_fifth.txt")
+    choices = []
+    for each in data.items("text"):
+        texts = [[1, *processor.encode(f"{each.context} {choice}")] for choice in each.choices]
+        start = common_prefix_length([request(tokens, 1) for tokens in texts])
+        choices.append([request(tokens, start) for tokens in texts])
+    requests = list(itertools.chain(*choices))
+    # llama-perplexity decodes what all choices of an item share once, and the last tokens too.
+    shared_of = [requests[0].start for requests in choices]
+    each_alone = sum(len(one.tokens) for one in requests)
+    peer = each_alone - 3 * sum(shared_of)
+    planned = plan(requests, batch_tokens_for("F16"))
+    assert (planned.lower_bound, peer, each_alone) == (355_466, 379_911, 724_152)
+    assert planned.tokens <= 1.01 * planned.lower_bound
+    assert planned.max_sequences <= MAX_SEQUENCES
+    assert planned.rows == 257_667

@@ -226,11 +226,14 @@ def test_an_empty_context_is_scored_after_bos() -> None:
 
 
 def test_the_three_protocols_are_as_designed() -> None:
-    found = [(p.name, p.version, p.rendering, p.bos, p.metric) for p in PROTOCOLS.values()]
+    found = [
+        (p.name, p.version, p.rendering, p.bos, p.metric, p.few_shot, p.tool)
+        for p in PROTOCOLS.values()
+    ]
     assert found == [
-        ("lm-eval", 1, "lm-eval", False, "acc_norm"),
-        ("lm-eval-bos", 1, "lm-eval", True, "acc_norm"),
-        ("llama.cpp", 1, "text", True, "acc_token"),
+        ("lm-eval", 1, "lm-eval", False, "acc_norm", True, "lm-evaluation-harness"),
+        ("lm-eval-bos", 1, "lm-eval", True, "acc_norm", True, "lm-evaluation-harness"),
+        ("llama.cpp", 1, "text", True, "acc_token", False, "llama-perplexity --hellaswag"),
     ]
     assert list(PROTOCOLS) == [name for name, *_ in found]
     assert DEFAULT == "lm-eval"

@@ -194,6 +194,12 @@ def test_a_report_of_another_shape_names_the_first_field(tmp_path: Path) -> None
         report.load(tmp_path)
 
 
+def test_a_report_from_before_there_were_shots_loads() -> None:
+    content = json.loads(example_report().model_dump_json())
+    del content["protocol"]["shots"], content["data"]["shot_pool"]
+    assert Report.model_validate(content) == example_report()
+
+
 def test_a_report_of_a_newer_schema_says_to_upgrade(tmp_path: Path) -> None:
     content = json.loads(example_report().model_dump_json()) | {"schema_version": 2, "new": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")

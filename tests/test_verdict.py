@@ -60,10 +60,13 @@ def make_run(
         n_params=1,
         metrics={metric_name: metric(correct, total, population)},
         tokens_decoded=1,
+        tokens_lower_bound=1,
         logit_rows=1,
         batch_tokens=256,
         n_batch=512,
         n_ubatch=512,
+        cache_type="f16",
+        flash_attention=True,
         elapsed_s=1.0,
         load_s=1.0,
         tokens_per_s=1.0,
@@ -83,8 +86,8 @@ def make_data(n_items: int = N_SPLIT, n_total: int = N_SPLIT, **changes: Any) ->
     return DataSource(**(fields | changes))
 
 
-def make_protocol(name: str = "lm-eval", version: int = 1) -> ProtocolInfo:
-    return ProtocolInfo(name=name, version=version, metric="acc_norm")
+def make_protocol(name: str = "lm-eval", version: int = 1, shots: int = 0) -> ProtocolInfo:
+    return ProtocolInfo(name=name, version=version, metric="acc_norm", shots=shots)
 
 
 def judge(
@@ -310,6 +313,12 @@ def test_another_rendering_or_metric_is_a_mismatch(run: ModelRun, protocol: Prot
     assert words == (f"protocol {protocol.name} where the claim is acc_norm of lm-eval",)
 
 
+def test_shots_are_a_mismatch_with_a_claim_of_none() -> None:
+    found = judge(protocol=make_protocol(shots=5))
+    assert (found.protocol_match, found.status) == ("mismatch", "inconclusive")
+    assert found.claim_citation.notes.endswith("protocol lm-eval, 5-shot where the claim is 0-shot")
+
+
 # The record
 
 
@@ -370,6 +379,7 @@ def test_the_same_inputs_give_the_same_id() -> None:
         pytest.param({"data": make_data(999, order="file")}, id="order"),
         pytest.param({"protocol": make_protocol("lm-eval-bos")}, id="protocol"),
         pytest.param({"protocol": make_protocol(version=2)}, id="version of the protocol"),
+        pytest.param({"protocol": make_protocol(shots=1)}, id="shots"),
         pytest.param({"claim": CLAIM.model_copy(update={"value": 59.3})}, id="claim"),
     ],
 )

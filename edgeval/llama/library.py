@@ -8,6 +8,7 @@ import functools
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 # OpenMP reads this when it is loaded. Threads that spin at its barriers starve one another as soon
 # as another program wants a core: with one of two busy, sleeping was 1.2 to 1.7 times as fast.
@@ -16,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import llama_cpp
 
-__all__ = ["Log", "engine", "engine_version", "listening", "llama_cpp", "system_info"]
+__all__ = ["Log", "Owner", "engine", "engine_version", "listening", "llama_cpp", "system_info"]
 
 # ggml.h's enum ggml_log_level, which the binding does not export.
 _LOG_LEVEL_ERROR = 4
@@ -44,6 +45,33 @@ class Log:
         self.errors.clear()
         # llama.cpp starts its messages with the name of the C function.
         return line.split(": ", 1)[-1].rstrip(".")
+
+
+_Owner = TypeVar("_Owner", bound="Owner")
+
+
+class Owner:
+    """Owns an object of llama.cpp; a context manager that frees it.
+
+    Attributes:
+        handle: The pointer to the object; None once it is freed.
+    """
+
+    def __init__(self, handle: Any, free: Callable[[Any], None]) -> None:
+        self.handle = handle
+        self._free = free
+
+    def __enter__(self: _Owner) -> _Owner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the object; harmless when called twice."""
+        if self.handle:
+            self._free(self.handle)
+            self.handle = None
 
 
 @functools.cache

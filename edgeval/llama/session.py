@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.llama.library import engine, llama_cpp
+from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.model import Model
-from edgeval.plan import MAX_SEQUENCES, Batch
+from edgeval.plan import Batch
 
-CACHE_TYPE = "f32"
-"""Type of the KV cache. With f16 the log-probabilities of an F32 model move by more than 1e-3."""
+CacheType = Literal["f16", "f32"]
 
 
 @dataclass(frozen=True)
@@ -23,25 +22,25 @@ class SessionSettings:
     """How a model is run; part of every record.
 
     Attributes:
-        batch_tokens: Tokens that a batch is filled up to; an item that costs more is alone.
-        n_batch: Most tokens in one batch, and cells of the KV cache; at least ``MAX_SEQUENCES``,
-            because llama.cpp makes room for the logits of every sequence.
+        n_batch: Most tokens in one batch, and cells of the KV cache.
         n_ubatch: Most tokens computed at once.
+        n_sequences: Most sequences in one batch.
         threads: CPU threads.
+        cache_type: Type of the KV cache.
+        flash_attention: Whether attention is computed by the fused kernel, which reads the cache
+            as f16.
     """
 
-    batch_tokens: int
     n_batch: int
     n_ubatch: int
+    n_sequences: int
     threads: int
+    cache_type: CacheType
+    flash_attention: bool
 
 
-class Session:
-    """A model ready to decode batches; a context manager that frees its buffers.
-
-    The KV cache is unified and f32, and flash attention is off: the setting in which an F32 model
-    gives the reference implementation's log-probabilities to about 1e-4 nats.
-    """
+class Session(Owner):
+    """A model ready to decode batches; a context manager that frees its buffers."""
 
     def __init__(self, model: Model, settings: SessionSettings) -> None:
         """Allocate the cache and the compute buffers.
@@ -54,34 +53,29 @@ class Session:
         self.model = model
         self.settings = settings
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = settings.n_batch
-        params.n_batch = settings.n_batch
+        params.n_ctx = params.n_batch = settings.n_batch
         params.n_ubatch = settings.n_ubatch
-        params.n_seq_max = MAX_SEQUENCES
+        params.n_seq_max = settings.n_sequences
         params.n_threads = params.n_threads_batch = settings.threads
-        params.type_k = params.type_v = llama_cpp.GGML_TYPE_F32
-        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.type_k = params.type_v = (
+            llama_cpp.GGML_TYPE_F32 if settings.cache_type == "f32" else llama_cpp.GGML_TYPE_F16
+        )
+        params.flash_attn_type = (
+            llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
+            if settings.flash_attention
+            else llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
+        # Sequences share the cells of their common prefix only in a unified cache.
         params.kv_unified = True
         params.offload_kqv = params.op_offload = model.backend != "cpu"
-        self._context = llama_cpp.llama_init_from_model(model.handle, params)
-        if not self._context:
+        handle = llama_cpp.llama_init_from_model(model.handle, params)
+        if not handle:
             raise EngineError(
                 f"llama.cpp cannot run {model.path.name} with {settings.n_batch} tokens a batch: "
                 f"{self._log.reason()}; free some memory or use a smaller model"
             )
-        self._memory = llama_cpp.llama_get_memory(self._context)
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the session; harmless when called twice."""
-        if self._context:
-            llama_cpp.llama_free(self._context)
-            self._context = None
+        super().__init__(handle, llama_cpp.llama_free)
+        self._memory = llama_cpp.llama_get_memory(handle)
 
     def decode(self, batch: Batch) -> npt.NDArray[np.float32]:
         """Decode one batch in an empty cache.
@@ -108,13 +102,13 @@ class Session:
             seq_id=_pointer(id_pointers, ctypes.POINTER(ctypes.c_int32)),
             logits=_pointer(batch.reads_logits, ctypes.c_int8),
         )
-        status = llama_cpp.llama_decode(self._context, raw)
+        status = llama_cpp.llama_decode(self.handle, raw)
         if status != 0:
             raise EngineError(
                 f"llama.cpp could not decode a batch of {len(batch.tokens)} tokens with "
                 f"{self.model.path.name} (status {status}): {self._log.reason()}"
             )
-        logits = llama_cpp.llama_get_logits(self._context)
+        logits = llama_cpp.llama_get_logits(self.handle)
         return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
 
 

@@ -110,6 +110,7 @@ def files_table(report: Report) -> Table:
         "tokens decoded",
         "logit rows",
         "batch / ubatch",
+        "attention",
         "loading",
         "scoring",
         "SHA-256",
@@ -122,20 +123,20 @@ def files_table(report: Report) -> Table:
             f"{run.tokens_decoded:,}",
             f"{run.logit_rows:,}",
             f"{run.batch_tokens:,} / {run.n_ubatch:,}",
+            f"{'flash' if run.flash_attention else 'plain'}, {run.cache_type} cache",
             fmt.duration(run.load_s),
             fmt.duration(run.elapsed_s),
             run.sha256,
         ]
         for run in report.runs
     ]
-    return Table(header, rows, words=(0, 1, 8), hashes=(8,))
+    return Table(header, rows, words=(0, 1, 6, 9), hashes=(9,))
 
 
 def facts(report: Report) -> list[Fact]:
     """Return how it was measured, one line a subject."""
     model, data, engine, device = report.model, report.data, report.engine, report.device
     groups = ", ".join(f"{name} {count:,}" for name, count in data.groups.items())
-    flash = "on" if engine.flash_attention else "off"
     plural = "" if device.physical_cores == 1 else "s"
     cores = f"{device.physical_cores} core{plural} ({device.logical_cores} logical)"
     return [
@@ -146,15 +147,12 @@ def facts(report: Report) -> list[Fact]:
         Fact("Data SHA-256", data.fingerprint, is_hash=True),
         Fact(
             "Protocol",
-            f"{report.protocol.name}, version {report.protocol.version}; "
+            f"{report.protocol.label}; version {report.protocol.version}; "
             f"primary metric {report.protocol.metric}",
         ),
+        *_shot_facts(report),
         Fact("Engine", f"llama.cpp through llama-cpp-python {engine.version}"),
-        Fact(
-            "Backend",
-            f"{engine.backend}, {engine.threads} threads; KV cache {engine.cache_type}, "
-            f"flash attention {flash}",
-        ),
+        Fact("Backend", f"{engine.backend}, {engine.threads} threads"),
         Fact("Features", engine.features),
         Fact("Device", f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"),
         Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
@@ -193,6 +191,16 @@ def _model_fact(report: Report) -> Fact:
     revision = model.revision or "main"
     url = f"https://huggingface.co/{quote(model.repo)}/tree/{quote(revision)}"
     return Fact("Model", f"{model.repo} at {revision}", url)
+
+
+def _shot_facts(report: Report) -> list[Fact]:
+    pool = report.data.shot_pool
+    if pool is None:
+        return []
+    return [
+        Fact("Shots", f"{report.protocol.shots} an item, of {pool.n_items:,} in {pool.name}"),
+        Fact("Shots SHA-256", pool.fingerprint, is_hash=True),
+    ]
 
 
 def _drifts(report: Report) -> list[Drift]:

@@ -18,9 +18,16 @@ from edgeval.errors import DataError
 from edgeval.tasks.item import Item
 
 Rendering = Literal["lm-eval", "text"]
+Split = Literal["validation", "train"]
 
 HUB_NAME = "Rowan/hellaswag"
-HUB_SPLIT = "validation"
+_IN_ITS_SCHEMA = "FILE (.jsonl, .json or .parquet in the hub's schema"
+_LOCAL_COPY: dict[Split, str] = {
+    "validation": f"--data {_IN_ITS_SCHEMA}, or llama.cpp's .txt)",
+    "train": f"--shots-data {_IN_ITS_SCHEMA})",
+}
+"""The option that takes a file instead of a split of the hub's."""
+
 SUFFIXES = (".jsonl", ".json", ".parquet", ".txt")
 
 N_CHOICES = 4
@@ -158,18 +165,21 @@ def without_markers(text: str) -> str:
     return _MARKER.sub("", text).replace("  ", " ").strip()
 
 
-def load(path: Path | None = None, *, offline: bool = False) -> DataSet:
-    """Load a local file, or the hub's validation split.
+def load(
+    path: Path | None = None, *, offline: bool = False, split: Split = "validation"
+) -> DataSet:
+    """Load a local file, or a split of the hub's.
 
     Args:
         path: ``.jsonl``, ``.json`` or ``.parquet`` in the hub's schema, or ``.txt`` in llama.cpp's
             six-line format; None for the hub.
         offline: Use only what is cached.
+        split: Which split of the hub's.
 
     Raises:
         DataError: If the data are missing, malformed or empty.
     """
-    data_set = _from_hub(offline) if path is None else _from_file(path)
+    data_set = _from_hub(split, offline) if path is None else _from_file(path)
     if not data_set.records:
         raise DataError(f"{data_set.name} holds no items; check the file")
     return data_set
@@ -265,8 +275,8 @@ def _record(row: Any, where: str) -> Record:
         raise DataError(f"{where}: {field} is {shown}: {first['msg']}; correct it") from error
 
 
-def _from_hub(offline: bool) -> DataSet:
-    name = f"{HUB_NAME} {HUB_SPLIT}"
+def _from_hub(split: Split, offline: bool) -> DataSet:
+    name = f"{HUB_NAME} {split}"
     # The hub's client would retry for half a minute; both libraries read this when imported.
     if offline or not hub.is_reachable():
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
@@ -275,12 +285,12 @@ def _from_hub(offline: bool) -> DataSet:
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
     try:
-        rows = datasets.load_dataset(HUB_NAME, split=HUB_SPLIT)
+        rows = datasets.load_dataset(HUB_NAME, split=split)
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
             f"the data set {HUB_NAME} is neither cached here nor to be had from the hub "
             f"({type(error).__name__}); go online once and run again, or give a local copy with "
-            "--data FILE (.jsonl, .json or .parquet in the hub's schema, or llama.cpp's .txt)"
+            f"{_LOCAL_COPY[split]}"
         ) from error
     return DataSet(name, list(_hub_records(rows, name)))
 

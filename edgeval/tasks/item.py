@@ -33,12 +33,14 @@ class ItemScore:
         logprobs: Sum of the log-probabilities of the choice's tokens, in nats.
         n_tokens: Number of those tokens.
         token_means: Mean log-probability a token, after the tokens all choices share, in nats.
+        is_greedy: Whether each token of the choice was a most probable one.
     """
 
     item: Item
     logprobs: tuple[float, ...]
     n_tokens: tuple[int, ...]
     token_means: tuple[float, ...]
+    is_greedy: tuple[bool, ...]
 
     @property
     def n_chars(self) -> tuple[int, ...]:

@@ -1,0 +1,114 @@
+"""The part of a GGUF that is read without its weights: tokenizer and metadata."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeval.errors import EngineError
+from edgeval.llama.library import Owner, engine, llama_cpp
+from edgeval.llama.quantizer import file_types
+from edgeval.plan import Int32
+
+_LONGEST_VALUE = 1024
+
+
+def load(path: Path, params: Any) -> Any:
+    """Return llama.cpp's pointer to a model loaded with the given parameters.
+
+    Raises:
+        EngineError: If the file is missing, not a GGUF, damaged or of an unknown architecture.
+    """
+    if not path.is_file():
+        raise EngineError(f"no GGUF file at {path}; check the path")
+    log = engine()
+    log.errors.clear()
+    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    if not model:
+        raise EngineError(
+            f"llama.cpp cannot load {path}: {log.reason()}; "
+            "the file is damaged or not a model, so convert or download it again"
+        )
+    return model
+
+
+class Vocabulary(Owner):
+    """A GGUF's tokenizer and metadata; a context manager that frees it.
+
+    Attributes:
+        path: The file.
+        file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``;
+            ``unknown`` if the file does not say.
+        n_vocab: Number of token ids.
+        n_context_train: The model's window in tokens.
+        bos: The id that the tokenizer puts before every text by its own default, if any.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read a GGUF's header; the weights are not touched.
+
+        Raises:
+            EngineError: If the file is missing, not a GGUF, damaged or of an unknown architecture.
+        """
+        params = llama_cpp.llama_model_default_params()
+        params.vocab_only = True
+        super().__init__(load(path, params), llama_cpp.llama_model_free)
+        self.path = path
+        self._vocab = llama_cpp.llama_model_get_vocab(self.handle)
+        self.file_type = self._file_type()
+        self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
+        self.n_context_train = self.dimension("context_length")
+        self.bos = self._bos()
+
+    def metadata(self, key: str) -> str | None:
+        """Return the value of a key as llama.cpp prints it, or None if there is none."""
+        value = ctypes.create_string_buffer(_LONGEST_VALUE)
+        n = llama_cpp.llama_model_meta_val_str(self.handle, key.encode(), value, len(value))
+        return value.value.decode("utf-8", "replace") if n >= 0 else None
+
+    def dimension(self, name: str, default: int = 0) -> int:
+        """Return a number of the architecture, for example ``embedding_length``.
+
+        Where each layer has its own, the largest is returned.
+        """
+        value = self.metadata(f"{self.metadata('general.architecture')}.{name}")
+        numbers = (value or "").strip("[]").split(",")
+        return max(
+            (int(number) for number in numbers if number.strip().isdecimal()), default=default
+        )
+
+    def _bos(self) -> int | None:
+        if not llama_cpp.llama_vocab_get_add_bos(self._vocab):
+            return None
+        token = int(llama_cpp.llama_vocab_bos(self._vocab))
+        return token if token >= 0 else None
+
+    def _file_type(self) -> str:
+        value = self.metadata("general.file_type")
+        names = {str(number): name for name, number in file_types().items()}
+        return names.get(value or "", f"ftype {value}" if value else "unknown")
+
+    def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:
+        """Return the token ids of a text, without BOS or EOS.
+
+        Args:
+            text: Any text; the vocabulary's own normalization is applied.
+            parse_special: Whether text like ``<s>`` becomes the control token, as Hugging Face
+                tokenizers do, or is spelled out.
+
+        Returns:
+            Shape (n_tokens,), int32.
+        """
+        data = text.encode("utf-8")
+        # A byte is at most one token; some vocabularies add one for a space in front.
+        tokens: Int32 = np.empty(len(data) + 8, dtype=np.int32)
+        pointer = tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        n = llama_cpp.llama_tokenize(
+            self._vocab, data, len(data), pointer, len(tokens), False, parse_special
+        )
+        if n < 0:
+            raise EngineError(f"llama.cpp cannot tokenize {text[:60]!r} with {self.path.name}")
+        return np.array(tokens[:n], dtype=np.int32)

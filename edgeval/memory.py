@@ -1,0 +1,87 @@
+"""How much memory a model will take, known before its weights are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+from edgeval.errors import EdgevalError
+from edgeval.llama import SessionSettings, Vocabulary
+
+_CELLS_STEP = 256
+"""llama.cpp rounds the cells of a cache up to a multiple of this."""
+
+_FLOAT_BYTES = 4
+_CACHE_BYTES = {"f16": 2, "f32": 4}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a session of a model takes, in bytes.
+
+    Attributes:
+        weights: The model's tensors.
+        cache: Keys and values of a batch.
+        logits: The rows read from a batch, at most one a token.
+        compute: Intermediate results, at most those of one ubatch.
+    """
+
+    weights: int
+    cache: int
+    logits: int
+    compute: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.cache + self.logits + self.compute
+
+
+def estimate(vocabulary: Vocabulary, settings: SessionSettings) -> Memory:
+    """Return what a session will take on the CPU, for the architecture of Llama.
+
+    The cache is exact, the logits are an upper bound, and the compute buffer is that of the largest
+    set of tensors that llama.cpp holds at once.
+    """
+    dimension = vocabulary.dimension
+    layers, width = dimension("block_count"), dimension("embedding_length")
+    heads = dimension("attention.head_count", 1)
+    kv_heads = dimension("attention.head_count_kv", heads)
+    keys = dimension("attention.key_length", width // heads)
+    values = dimension("attention.value_length", width // heads)
+    cells = -(-settings.n_batch // _CELLS_STEP) * _CELLS_STEP
+    kv_width = kv_heads * (keys + values)
+    # Floats a token: of the output, of a feed-forward layer, of attention. The mask is f16 with
+    # flash attention; without it, all heads' scores of all cells are there at once.
+    mask = cells // 2 if settings.flash_attention else cells
+    scores = 0 if settings.flash_attention else heads * cells
+    output = vocabulary.n_vocab + 2 * width
+    feed_forward = mask + 2 * dimension("feed_forward_length") + 4 * width
+    attention = mask + scores + 5 * width + kv_width
+    return Memory(
+        weights=vocabulary.path.stat().st_size,
+        cache=cells * layers * kv_width * _CACHE_BYTES[settings.cache_type],
+        logits=settings.n_batch * vocabulary.n_vocab * _FLOAT_BYTES,
+        compute=settings.n_ubatch * max(output, feed_forward, attention) * _FLOAT_BYTES,
+    )
+
+
+def require(memory: Memory, name: str) -> None:
+    """Refuse a model that does not fit what is free now.
+
+    Raises:
+        EdgevalError: If it does not fit.
+    """
+    available = psutil.virtual_memory().available
+    if memory.total > available:
+        raise EdgevalError(
+            f"{name} takes about {_megabytes(memory.total)} (weights {_megabytes(memory.weights)}, "
+            f"KV cache {_megabytes(memory.cache)}, logits {_megabytes(memory.logits)}, computing "
+            f"{_megabytes(memory.compute)}) and {_megabytes(available)} of memory are free; close "
+            "other programs, evaluate a smaller type, lower --batch, or try it with --force"
+        )
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB"

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psutil
+import pytest
+
+from edgeval import llama, memory
+from edgeval.errors import EdgevalError
+from edgeval.evaluate import Options, evaluate
+from edgeval.llama import SessionSettings
+from edgeval.llama.library import listening
+from edgeval.memory import Memory
+
+
+def _buffers(model: llama.Model, settings: SessionSettings) -> dict[str, float]:
+    """Return the sizes of the buffers that llama.cpp reports, in bytes."""
+    lines: list[str] = []
+    with listening(lines.append), llama.Session(model, settings):
+        pass
+    found = (re.search(r"CPU +(\w+) buffer size = +([\d.]+) MiB", line) for line in lines)
+    return {match[1]: float(match[2]) * 2**20 for match in found if match}
+
+
+@pytest.mark.parametrize(
+    ("n_batch", "n_ubatch", "flash"),
+    [(1024, 512, True), (512, 512, True), (300, 300, True), (256, 256, False), (512, 512, False)],
+)
+def test_the_estimate_is_what_the_engine_takes(
+    n_batch: int, n_ubatch: int, flash: bool, tiny_f16: Path
+) -> None:
+    settings = SessionSettings(n_batch, n_ubatch, 8, 1, "f16" if flash else "f32", flash)
+    with llama.Vocabulary(tiny_f16) as vocabulary, llama.Model(tiny_f16) as model:
+        need = memory.estimate(vocabulary, settings)
+        found = _buffers(model, settings)
+        assert need.weights == tiny_f16.stat().st_size
+        assert need.weights == pytest.approx(model.tensor_bytes, rel=0.02)
+    assert need.cache == found["KV"]
+    assert need.compute == pytest.approx(found["compute"], rel=0.02)
+    assert need.logits == n_batch * 512 * 4
+    assert need.total == need.weights + need.cache + need.logits + need.compute
+
+
+def test_a_model_that_does_not_fit_is_refused_with_the_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = psutil.virtual_memory()._replace(available=1_999_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    memory.require(Memory(1_900_000_000, 20_000_000, 70_000_000, 9_000_000), "m.gguf")
+    with pytest.raises(EdgevalError) as caught:
+        memory.require(Memory(1_900_000_000, 20_000_000, 70_000_000, 10_000_000), "m.gguf")
+    assert str(caught.value) == (
+        "m.gguf takes about 2,000 MB (weights 1,900 MB, KV cache 20 MB, logits 70 MB, computing "
+        "10 MB) and 1,999 MB of memory are free; close other programs, evaluate a smaller type, "
+        "lower --batch, or try it with --force"
+    )
+
+
+def test_force_loads_it_all_the_same(
+    tiny_f16: Path, tiny_items: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = psutil.virtual_memory()._replace(available=1_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    with pytest.raises(EdgevalError, match=r"tiny-F16\.gguf takes about \d+ MB .* and 1 MB"):
+        evaluate([tiny_f16], Options(data=tiny_items, limit=2))
+    result = evaluate([tiny_f16], Options(data=tiny_items, limit=2, force=True))
+    assert result.runs[0].metrics["acc"].total == 2
