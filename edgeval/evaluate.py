@@ -19,7 +19,7 @@ from edgeval.plan import plan
 from edgeval.progress import NoProgress, Progress
 from edgeval.protocol import DEFAULT, Protocol, get
 from edgeval.records import DataSource, Engine, Evaluation, ModelRun, ProtocolInfo, ShotPool
-from edgeval.score import Work, batch_tokens_for, score_items, settings_for
+from edgeval.score import Work, batch_tokens_for, n_sessions, score_items, settings_for
 from edgeval.tasks import Item, ItemScore, hellaswag
 
 
@@ -215,7 +215,8 @@ def evaluate_file(
         settings = settings_for(planned, vocabulary.file_type, setup.threads)
         # Where a GPU computes, the weights go to its own memory.
         if setup.backend != "cuda" and not setup.force:
-            memory.require(memory.estimate(vocabulary, settings), path.name)
+            need = memory.estimate(vocabulary, settings, n_sessions(setup.backend))
+            memory.require(need, path.name)
     started = time.perf_counter()
     with llama.Model(path, setup.backend) as model:
         load_s = time.perf_counter() - started

@@ -18,7 +18,7 @@ _CACHE_BYTES = {"f16": 2, "f32": 4}
 
 @dataclass(frozen=True)
 class Memory:
-    """What a session of a model takes, in bytes.
+    """What a model and its sessions take, in bytes.
 
     Attributes:
         weights: The model's tensors.
@@ -38,8 +38,8 @@ class Memory:
         return self.weights + self.cache + self.logits + self.compute
 
 
-def estimate(vocabulary: Vocabulary, settings: SessionSettings) -> Memory:
-    """Return what a session will take on the CPU, for the architecture of Llama.
+def estimate(vocabulary: Vocabulary, settings: SessionSettings, n_sessions: int = 1) -> Memory:
+    """Return what sessions of a model will take, for the architecture of Llama.
 
     The cache is exact, the logits are an upper bound, and the compute buffer is that of the largest
     set of tensors that llama.cpp holds at once.
@@ -59,11 +59,12 @@ def estimate(vocabulary: Vocabulary, settings: SessionSettings) -> Memory:
     output = vocabulary.n_vocab + 2 * width
     feed_forward = mask + 2 * dimension("feed_forward_length") + 4 * width
     attention = mask + scores + 5 * width + kv_width
+    largest = max(output, feed_forward, attention)
     return Memory(
         weights=vocabulary.path.stat().st_size,
-        cache=cells * layers * kv_width * _CACHE_BYTES[settings.cache_type],
-        logits=settings.n_batch * vocabulary.n_vocab * _FLOAT_BYTES,
-        compute=settings.n_ubatch * max(output, feed_forward, attention) * _FLOAT_BYTES,
+        cache=n_sessions * cells * layers * kv_width * _CACHE_BYTES[settings.cache_type],
+        logits=n_sessions * settings.n_batch * vocabulary.n_vocab * _FLOAT_BYTES,
+        compute=n_sessions * settings.n_ubatch * largest * _FLOAT_BYTES,
     )
 
 

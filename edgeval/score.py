@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.llama import Model, Session, SessionSettings
+from edgeval.llama import Backend, Model, Session, SessionSettings
 from edgeval.plan import Batch, Plan, Request, common_prefix_length
 from edgeval.tasks import Item, ItemScore
 
@@ -83,6 +83,15 @@ def settings_for(plan: Plan, file_type: str, threads: int) -> SessionSettings:
     )
 
 
+def n_sessions(backend: Backend) -> int:
+    """Return how many sessions take turns.
+
+    The CPU has no cores to spare while it decodes. A GPU leaves them idle: one batch is reduced
+    while the next is decoded into the other session's buffer.
+    """
+    return 1 if backend == "cpu" else 2
+
+
 def score_requests(
     model: Model, plan: Plan, settings: SessionSettings, work: Work | None = None
 ) -> Iterator[tuple[int, RequestScore]]:
@@ -101,13 +110,12 @@ def score_requests(
         EngineError: If llama.cpp fails.
     """
     work = work if work is not None else Work()
-    # The CPU has no cores to spare while it decodes. A GPU leaves them idle: with two sessions, one
-    # batch is reduced while the next is decoded into the other's buffer.
-    n_sessions = 1 if model.backend == "cpu" else 2
     with contextlib.ExitStack() as stack:
-        sessions = [stack.enter_context(Session(model, settings)) for _ in range(n_sessions)]
+        sessions = [
+            stack.enter_context(Session(model, settings)) for _ in range(n_sessions(model.backend))
+        ]
         pool = stack.enter_context(ThreadPoolExecutor(settings.threads))
-        results = _reduced(plan, sessions, pool, settings.threads)
+        results = decode_batches(plan, sessions, pool, settings.threads)
         while True:
             started = time.perf_counter()
             batch, score = next(results, (None, None))
@@ -156,13 +164,17 @@ def score_items(
             yield index, _item_score(items[index], choices[index], ordered)
 
 
-def _reduced(
-    plan: Plan, sessions: Sequence[Session], pool: ThreadPoolExecutor, threads: int
+def decode_batches(
+    batches: Iterable[Batch], sessions: Sequence[Session], pool: ThreadPoolExecutor, threads: int
 ) -> Iterator[tuple[Batch, RequestScore]]:
-    """Decode the batches on the sessions in turn; scores are in the order of ``targets``."""
+    """Decode batches on the sessions in turn, and reduce their logits on the pool.
+
+    Yields:
+        Each batch, and the scores of its tokens in the order of its ``targets``.
+    """
     pending: deque[tuple[Batch, Callable[[], RequestScore]]] = deque()
     # The next batch is made, and with several sessions decoded, while this one is reduced.
-    for batch, session in zip(plan, itertools.cycle(sessions), strict=False):
+    for batch, session in zip(batches, itertools.cycle(sessions), strict=False):
         if len(pending) == len(sessions):
             done, finish = pending.popleft()
             yield done, finish()

@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-# OpenMP reads this when it is loaded. Threads that spin at its barriers starve one another as soon
-# as another program wants a core: with one of two busy, sleeping was 1.2 to 1.7 times as fast.
-# On a quiet machine it cost the demo up to a tenth.
+# OpenMP reads these when it is loaded. Threads that spin long at its barriers starve one another as
+# soon as another program wants a core: with one of two busy, sleeping was 1.2 to 1.7 times as fast.
+# GNU's waits a few microseconds first, which a quiet machine gains up to a fifth by with the demo.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 import llama_cpp
 
