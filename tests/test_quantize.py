@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import _thread
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import gguf
 import pytest
 
 from edgeval import llama
 from edgeval.errors import EdgevalError, EngineError
+from edgeval.llama import quantizer
 from edgeval.quantize import quantize
 
 
@@ -55,4 +60,25 @@ def test_existing_target_is_refused(tiny_f16: Path, tmp_path: Path) -> None:
 def test_refusal_of_the_engine_leaves_nothing(tiny_f16: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"cannot quantize .* to IQ1_S"):
         quantize(tiny_f16, ["IQ1_S"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_before_the_engine_opened_its_file(
+    tiny_f16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = threading.Event()
+
+    def slow_to_open(_source: bytes, target: bytes, _params: Any) -> int:
+        _thread.interrupt_main()
+        time.sleep(0.3)
+        Path(target.decode()).write_bytes(b"GGUF")
+        finish.wait(10)
+        return 0
+
+    monkeypatch.setattr(quantizer.llama_cpp, "llama_model_quantize", slow_to_open)
+    with pytest.raises(KeyboardInterrupt):
+        quantize(tiny_f16, ["Q8_0"], tmp_path)
+    (worker,) = [each for each in threading.enumerate() if each.name == "quantize-Q8_0"]
+    finish.set()
+    worker.join()
     assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def quantize_file(
 ) -> None:
     """Quantize a GGUF with llama.cpp's own quantizer.
 
-    It runs in a thread of its own, because the call cannot be interrupted and Ctrl-C must be.
+    It runs in a thread of its own, because the call cannot be interrupted and Ctrl-C must be. After
+    an interruption the thread goes on until the process ends, in a file that may be removed.
 
     Args:
         source: An F32, F16 or BF16 GGUF.
@@ -70,9 +72,15 @@ def quantize_file(
 
     with listening(on_line) as log:
         worker = threading.Thread(target=work, name=f"quantize-{ftype}", daemon=True)
-        worker.start()
-        while worker.is_alive():
-            # A join without a timeout would not be interrupted by Ctrl-C on Windows.
-            worker.join(timeout=0.1)
+        try:
+            worker.start()
+            while worker.is_alive():
+                # A join without a timeout would not be interrupted by Ctrl-C on Windows.
+                worker.join(timeout=0.1)
+        except BaseException:
+            # llama.cpp opens the file once. Removed before that, it would come back.
+            while worker.is_alive() and not target.exists():
+                time.sleep(0.01)
+            raise
         if status != [0]:
             raise EngineError(f"llama.cpp cannot quantize {source} to {ftype}: {log.reason()}")
