@@ -7,6 +7,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from edgeval.errors import EngineError, closest
@@ -61,26 +62,26 @@ def quantize_file(
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = file_types()[ftype]
     params.nthread = threads
-    status: list[int] = []
+    result: Future[int] = Future()
 
     def work() -> None:
-        status.append(
-            llama_cpp.llama_model_quantize(
-                str(source).encode(), str(target).encode(), ctypes.byref(params)
+        if result.set_running_or_notify_cancel():
+            result.set_result(
+                llama_cpp.llama_model_quantize(
+                    str(source).encode(), str(target).encode(), ctypes.byref(params)
+                )
             )
-        )
 
     with listening(on_line) as log:
-        worker = threading.Thread(target=work, name=f"quantize-{ftype}", daemon=True)
         try:
-            worker.start()
-            while worker.is_alive():
-                # A join without a timeout would not be interrupted by Ctrl-C on Windows.
-                worker.join(timeout=0.1)
+            threading.Thread(target=work, name=f"quantize-{ftype}", daemon=True).start()
+            # To wait without a timeout would not be interrupted by Ctrl-C on Windows.
+            while not wait([result], timeout=0.1).done:
+                pass
         except BaseException:
             # llama.cpp opens the file once. Removed before that, it would come back.
-            while worker.is_alive() and not target.exists():
+            while not (result.cancel() or result.done() or target.exists()):
                 time.sleep(0.01)
             raise
-        if status != [0]:
+        if result.result() != 0:
             raise EngineError(f"llama.cpp cannot quantize {source} to {ftype}: {log.reason()}")
