@@ -95,6 +95,7 @@ def measure(bench: Bench) -> Section:
         table(header, demo.rows()[:2]),
     ]
     bars = [bar for each in series for bar in each.bars()]
+    bars.append(Bar("the demo: time over llama-perplexity's", demo.time_ratio, "<=", 1.0))
     result: dict[str, Any] = {
         "items": items.n,
         "tinyllama": [each.as_json() for each in series],
