@@ -51,6 +51,7 @@ class _DataType(str, Enum):
     f16 = "f16"
     bf16 = "bf16"
     f32 = "f32"
+    q8_0 = "q8_0"
 
 
 Data = Annotated[

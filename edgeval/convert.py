@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edgeval.checkpoint import Checkpoint, Tensor, as_float32
+from edgeval.checkpoint import WEIGHT_DTYPES, Checkpoint, Tensor, as_float32, unusable
 from edgeval.errors import CheckpointError
 from edgeval.files import refuse_existing, replacing
 from edgeval.progress import NoProgress, Progress
 from edgeval.tokenizer import add_tokenizer
 
-OutputType = Literal["f32", "f16", "bf16"]
+OutputType = Literal["f32", "f16", "bf16", "q8_0"]
 
 CONVERTER_VERSION = 1
 """Raised when the same checkpoint would become another file: cached files are not reused."""
@@ -29,8 +29,8 @@ _FILE_TYPES = {
     "f32": (gguf.LlamaFileType.ALL_F32, gguf.GGMLQuantizationType.F32),
     "f16": (gguf.LlamaFileType.MOSTLY_F16, gguf.GGMLQuantizationType.F16),
     "bf16": (gguf.LlamaFileType.MOSTLY_BF16, gguf.GGMLQuantizationType.BF16),
+    "q8_0": (gguf.LlamaFileType.MOSTLY_Q8_0, gguf.GGMLQuantizationType.Q8_0),
 }
-_ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 _UNUSED_SUFFIXES = (".attention.masked_bias", ".attention.bias", ".rotary_emb.inv_freq")
 _CHUNK_ELEMENTS = 1 << 22
 _HEADER_BYTES = 16 * 1024 * 1024
@@ -83,7 +83,8 @@ class _Output:
 
     @property
     def nbytes(self) -> int:
-        return self.source.size * _ITEM_BYTES[self.dtype.name]
+        block_size, block_bytes = gguf.GGML_QUANT_SIZES[self.dtype]
+        return self.source.size // int(block_size) * int(block_bytes)
 
 
 def convert(
@@ -96,7 +97,7 @@ def convert(
 ) -> Path:
     """Convert a Hugging Face checkpoint directory to a GGUF file.
 
-    Matrices become ``dtype``; vectors and norms stay F32, as in llama.cpp's converter.
+    Matrices become ``dtype``; vectors and norms are F32, as in llama.cpp's converter.
 
     Args:
         source: The checkpoint directory.
@@ -203,13 +204,15 @@ def _outputs(checkpoint: Checkpoint, config: LlamaConfig, dtype: OutputType) -> 
                 f"{tensor.path}: tensor {tensor.name} has shape {list(tensor.shape)} where "
                 f"config.json means {list(shape or ())}; download the checkpoint again"
             )
+        if tensor.dtype not in WEIGHT_DTYPES:
+            raise unusable(tensor.path, tensor.name, tensor.dtype)
         heads = None
         if ".attn_q." in name:
             heads = config.num_attention_heads
         elif ".attn_k." in name:
             heads = config.num_key_value_heads or config.num_attention_heads
         is_matrix = len(tensor.shape) > 1 and name.endswith(".weight")
-        yield _Output(name, tensor, heads, _FILE_TYPES[dtype if is_matrix else "f32"][1])
+        yield _Output(name, tensor, heads, _tensor_type(tensor, dtype if is_matrix else "f32"))
     if config.tie_word_embeddings:
         expected.pop("output.weight", None)
     if expected:
@@ -217,6 +220,13 @@ def _outputs(checkpoint: Checkpoint, config: LlamaConfig, dtype: OutputType) -> 
             f"{checkpoint.directory} lacks {len(expected)} tensors of the model, the first is "
             f"{next(iter(expected))}; download it again"
         )
+
+
+def _tensor_type(tensor: Tensor, dtype: OutputType) -> Any:
+    """Return the type of a tensor; rows that are no whole number of blocks stay F16."""
+    wanted = _FILE_TYPES[dtype][1]
+    block_size, _ = gguf.GGML_QUANT_SIZES[wanted]
+    return gguf.GGMLQuantizationType.F16 if tensor.shape[-1] % block_size else wanted
 
 
 def _expected_shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from edgeval import convert as converter
 from edgeval.convert import convert
 from edgeval.errors import CheckpointError, EdgevalError
+from edgeval.quantize import quantize
 
 
 @pytest.fixture
@@ -70,6 +71,33 @@ def test_matrices_take_the_type_and_vectors_stay_f32(
     np.testing.assert_array_equal(
         _tensors(tiny_f16)["output.weight"].data, source.astype(np.float16)
     )
+
+
+def test_q8_0_is_what_the_quantizer_makes_of_f32(
+    tiny_checkpoint: Path, tiny_f32: Path, tmp_path: Path
+) -> None:
+    made = convert(tiny_checkpoint, tmp_path / "q8_0.gguf", "q8_0")
+    (expected,) = quantize(tiny_f32, ["Q8_0"], tmp_path / "from_f32")
+    assert _field(made, "general.file_type") == 7
+    ours, theirs = _tensors(made), _tensors(expected)
+    assert set(ours) == set(theirs)
+    for name, tensor in ours.items():
+        assert tensor.tensor_type == theirs[name].tensor_type
+        assert tensor.data.tobytes() == theirs[name].data.tobytes(), name
+
+
+def test_rows_that_are_no_whole_blocks_become_f16(copy: Path, tmp_path: Path) -> None:
+    weights = load_file(copy / "model.safetensors")
+    _set_config(copy, intermediate_size=500)
+    for name, value in weights.items():
+        if "down_proj" in name:
+            weights[name] = np.ascontiguousarray(value[:, :500])
+        elif "gate_proj" in name or "up_proj" in name:
+            weights[name] = value[:500]
+    save_file(weights, copy / "model.safetensors")
+    made = _tensors(convert(copy, tmp_path / "out.gguf", "q8_0"))
+    assert made["blk.0.ffn_down.weight"].tensor_type.name == "F16"
+    assert made["blk.0.ffn_up.weight"].tensor_type.name == "Q8_0"
 
 
 def test_small_chunks_give_the_same_file(

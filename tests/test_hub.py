@@ -223,6 +223,24 @@ def test_a_new_commit_brings_only_what_changed(user: User, checkpoint: Path) -> 
         assert user.hub.paths()[1:] == [fetched]
 
 
+def test_weights_of_pytorch_are_taken_where_there_are_no_others(
+    user: User, checkpoint: Path
+) -> None:
+    (checkpoint / WEIGHTS).unlink()
+    assert_same(user.fetch(), checkpoint, NEEDED | {"pytorch_model.bin"})
+    weights = checkpoint / "pytorch_model.bin"
+    shards = [f"pytorch_model-0000{number}-of-00002.bin" for number in (1, 2)]
+    for name in shards:
+        (checkpoint / name).write_bytes(weights.read_bytes() + name.encode())
+    weights.unlink()
+    index = json.dumps({"weight_map": dict(zip("ab", shards, strict=True))})
+    (checkpoint / "pytorch_model.bin.index.json").write_text(index)
+    names = {"pytorch_model.bin.index.json", *shards}
+    assert_same(user.fetch(), checkpoint, NEEDED | names)
+    user.hub.stop()
+    assert_same(user.fetch(offline=True), checkpoint, NEEDED | names)
+
+
 def test_shards_come_from_the_index(user: User, checkpoint: Path) -> None:
     names = shard(checkpoint)
     (checkpoint / "model-extra.safetensors").write_bytes(b"not in the index")
@@ -393,7 +411,7 @@ def test_a_gated_model_needs_the_token(user: User, checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("removed", "sentence"),
     [
-        (WEIGHTS, "only pytorch_model*.bin, which is not read: convert it to safetensors"),
+        (WEIGHTS, "has no weights (model.safetensors, model.safetensors.index.json, pytorch_model"),
         ("config.json", "is no checkpoint (no config.json)"),
         ("tokenizer.json", "has no tokenizer.model or tokenizer.json"),
     ],
@@ -401,6 +419,7 @@ def test_a_gated_model_needs_the_token(user: User, checkpoint: Path) -> None:
 def test_repositories_that_are_no_checkpoint(
     user: User, checkpoint: Path, removed: str, sentence: str
 ) -> None:
+    (checkpoint / "pytorch_model.bin").unlink()
     (checkpoint / removed).unlink()
     assert sentence in user.fetch().error
     assert user.asked() == [LISTING]

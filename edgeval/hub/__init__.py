@@ -55,9 +55,10 @@ def fetch_checkpoint(
 ) -> HubCheckpoint:
     """Return a checkpoint of the hub as a local folder, downloading only what is not cached.
 
-    Only the files that a conversion reads are downloaded, the weights as safetensors. ``HF_HOME``,
-    ``HF_HUB_CACHE``, ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``, ``HF_HUB_ETAG_TIMEOUT``
-    (seconds to wait for the hub) and ``HF_HUB_DOWNLOAD_TIMEOUT`` mean what they mean to the hub.
+    Only the files that a conversion reads are downloaded, the weights in the first form of
+    ``checkpoint.WEIGHTS`` that there is. ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_ENDPOINT``,
+    ``HF_TOKEN``, ``HF_HUB_OFFLINE``, ``HF_HUB_ETAG_TIMEOUT`` (seconds to wait for the hub) and
+    ``HF_HUB_DOWNLOAD_TIMEOUT`` mean what they mean to the hub.
 
     Args:
         repo: ``owner/name``.

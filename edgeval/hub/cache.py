@@ -9,15 +9,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeval.checkpoint import WEIGHTS
 from edgeval.errors import HubError
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.model", "tokenizer.json")
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-_SHARD = re.compile(r"[\w.-]+\.safetensors", re.ASCII)
+_SHARD = re.compile(r"[\w.-]+\.(safetensors|bin)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -117,11 +116,19 @@ def is_complete(snapshot: Path) -> bool:
     def has(name: str) -> bool:
         return (snapshot / name).is_file()
 
+    found = next(filter(has, WEIGHTS), None)
+    if found is None:
+        return False
     try:
-        weights = [WEIGHTS] if has(WEIGHTS) else shard_names(snapshot / INDEX)
+        weights = shard_names(snapshot / found) if is_index(found) else [found]
     except (OSError, HubError):
         return False
     return has(CONFIG) and any(map(has, TOKENIZERS)) and all(map(has, weights))
+
+
+def is_index(name: str) -> bool:
+    """Say whether a file of ``WEIGHTS`` only names the shards."""
+    return name.endswith(".index.json")
 
 
 def shard_names(index: Path) -> list[str]:
@@ -132,4 +139,4 @@ def shard_names(index: Path) -> list[str]:
             return names
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # Damaged in whatever way: the same sentence as for a name that is no shard's.
-    raise HubError(f"{INDEX} of the repository names no usable shards: choose another revision.")
+    raise HubError(f"{index.name} of the repository names no usable shards: try another revision.")

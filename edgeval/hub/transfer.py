@@ -12,8 +12,9 @@ import shutil
 import time
 from typing import Any, BinaryIO
 
+from edgeval.checkpoint import WEIGHTS
 from edgeval.errors import HubError
-from edgeval.hub.cache import CONFIG, INDEX, TOKENIZERS, WEIGHTS, Cache, RemoteFile, shard_names
+from edgeval.hub.cache import CONFIG, TOKENIZERS, Cache, RemoteFile, is_index, shard_names
 from edgeval.hub.client import client_errors, is_local
 from edgeval.progress import NoProgress, Progress, Task
 
@@ -31,11 +32,11 @@ _RETRY_PAUSES_S = (0.5, 1.5)
 def download(cache: Cache, commit: str, listed: dict[str, RemoteFile], progress: Progress) -> None:
     """Complete a snapshot: fetch what no blob holds yet, then link everything, weights last."""
     names = choose(cache.repo, listed)
-    if names[-1] == INDEX:
-        index = listed[INDEX]
+    if is_index(names[-1]):
+        index = listed[names[-1]]
         _fetch(cache, commit, [index], NoProgress())
         cache.link(index, commit)
-        names += shard_names(cache.snapshots / commit / INDEX)
+        names += shard_names(cache.snapshots / commit / index.name)
     absent = [name for name in names if name not in listed]
     if absent:
         raise HubError(f"{cache.repo} lacks {absent[0]}, which its index names: try a revision.")
@@ -49,14 +50,12 @@ def choose(repo: str, listed: dict[str, RemoteFile]) -> list[str]:
     """Return the files to fetch, the weights or their index last."""
     if CONFIG not in listed:
         raise HubError(f"{repo} is no checkpoint (no {CONFIG}): give the repository of a model.")
-    weights = [name for name in (WEIGHTS, INDEX) if name in listed][:1]
-    if not weights and any(re.fullmatch(r"pytorch_model.*\.bin", name) for name in listed):
-        raise HubError(
-            f"{repo} has only pytorch_model*.bin, which is not read: convert it to safetensors, "
-            "choose a revision that has them, or bring a .gguf file."
-        )
+    weights = [name for name in WEIGHTS if name in listed][:1]
     if not weights:
-        raise HubError(f"{repo} has no {WEIGHTS}: give a repository with safetensors, or a .gguf.")
+        raise HubError(
+            f"{repo} has no weights ({', '.join(WEIGHTS)}): give the repository of a model, or a "
+            ".gguf file."
+        )
     if not any(name in listed for name in TOKENIZERS):
         raise HubError(f"{repo} has no {' or '.join(TOKENIZERS)}: give one with its tokenizer.")
     small = [name for name in (CONFIG, *_OPTIONAL, *TOKENIZERS) if name in listed]
