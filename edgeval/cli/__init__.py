@@ -1,0 +1,17 @@
+"""The command line: parse, call one public function, render. No logic."""
+
+from edgeval.cli.app import app, main
+from edgeval.cli.evaluation import evaluate, report, run
+from edgeval.cli.ggufs import convert, quantize
+from edgeval.cli.lists import models, protocols
+
+__all__ = ["app", "main"]
+
+# --help lists them in this order.
+app.command()(run)
+app.command()(convert)
+app.command()(quantize)
+app.command(name="eval")(evaluate)
+app.command()(models)
+app.command()(protocols)
+app.command()(report)

@@ -1,0 +1,86 @@
+"""The application: its options, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from edgeval import __version__
+from edgeval.errors import EdgevalError, InterruptedRunError
+
+if TYPE_CHECKING:
+    from edgeval.console import TerminalProgress
+
+
+class _Commands(TyperGroup):
+    """Commands whose interruption is a sentence of ours rather than ``Aborted!``."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise InterruptedRunError from None
+
+
+app = typer.Typer(
+    name="edgeval",
+    cls=_Commands,
+    help="How far does each quantized GGUF stay from the fp16 model and the published number?",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgeval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    pass
+
+
+def progress_bars() -> TerminalProgress:
+    """Return the bars that a command shows on stderr while it works."""
+    from edgeval.console import TerminalProgress, stderr_console
+
+    return TerminalProgress(stderr_console())
+
+
+def command_line() -> str:
+    """Return what the user typed, for the record."""
+    return " ".join(["edgeval", *sys.argv[1:]])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line: errors are one sentence on stderr and exit code 1."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given, prog_name="edgeval")
+    except EdgevalError as error:
+        _fail(str(error), debug="--debug" in given)
+    except MemoryError:
+        _fail("out of memory; use a smaller model, or close other programs", "--debug" in given)
+
+
+def _fail(message: str, debug: bool) -> None:
+    if debug:
+        raise
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(1)

@@ -1,0 +1,151 @@
+"""Commands that evaluate, and show what was evaluated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeval.cli.app import command_line, progress_bars
+from edgeval.cli.options import (
+    LADDER,
+    WHAT,
+    Backend,
+    BatchTokens,
+    Data,
+    Force,
+    Json,
+    Limit,
+    Offline,
+    Order,
+    OrderOption,
+    ProtocolName,
+    Seed,
+    Shots,
+    ShotsData,
+    Threads,
+)
+
+
+def run(
+    model: Annotated[
+        str,
+        typer.Argument(help="Card name, hub repository, checkpoint directory or .gguf file."),
+    ] = "demo",
+    quant: Annotated[
+        str,
+        typer.Option("--quant", help="File types, the reference first.", rich_help_panel=WHAT),
+    ] = LADDER,
+    data: Data = None,
+    protocol: ProtocolName = None,
+    shots: Shots = 0,
+    shots_data: ShotsData = None,
+    limit: Limit = None,
+    order: OrderOption = Order.random,
+    seed: Seed = 0,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    batch: BatchTokens = None,
+    force: Force = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Folder of the report.", show_default="edgeval-results/MODEL-TIME"
+        ),
+    ] = None,
+    offline: Offline = False,
+) -> None:
+    """Convert, quantize and evaluate a model, and report the drift and the verdict."""
+    from edgeval import pipeline, terminal
+    from edgeval.evaluate import Options
+
+    options = Options(
+        data=data,
+        protocol=protocol,
+        shots=shots,
+        shots_data=shots_data,
+        limit=limit,
+        order=order.value,
+        seed=seed,
+        backend=backend,
+        threads=threads,
+        batch_tokens=batch,
+        force=force,
+        offline=offline,
+    )
+    with progress_bars() as progress:
+        record, folder = pipeline.run(
+            model,
+            [name.strip() for name in quant.split(",") if name.strip()],
+            options,
+            out=out,
+            command=command_line(),
+            progress=progress,
+        )
+    terminal.print_report(record)
+    terminal.print_files(folder)
+
+
+def evaluate(
+    ggufs: Annotated[list[Path], typer.Argument(metavar="GGUF...", help="Files to evaluate.")],
+    data: Data = None,
+    protocol: ProtocolName = None,
+    shots: Shots = 0,
+    shots_data: ShotsData = None,
+    limit: Limit = None,
+    order: OrderOption = Order.random,
+    seed: Seed = 0,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    batch: BatchTokens = None,
+    force: Force = False,
+    offline: Offline = False,
+    samples: Annotated[
+        Path | None,
+        typer.Option("--samples", help="Write each item's log-probabilities as JSON lines."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate GGUF files as they are."""
+    from edgeval import terminal
+    from edgeval.evaluate import Options
+    from edgeval.evaluate import evaluate as evaluate_files
+
+    options = Options(
+        data=data,
+        protocol=protocol,
+        shots=shots,
+        shots_data=shots_data,
+        limit=limit,
+        order=order.value,
+        seed=seed,
+        backend=backend,
+        threads=threads,
+        batch_tokens=batch,
+        force=force,
+        offline=offline,
+    )
+    with progress_bars() as progress:
+        result = evaluate_files(ggufs, options, samples=samples, progress=progress)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        terminal.print_evaluation(result)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds report.json.")],
+    as_json: Json = False,
+) -> None:
+    """Render a report again from its saved record."""
+    from edgeval import report as reports
+    from edgeval import terminal
+
+    record = reports.load(folder)
+    reports.render(record, folder)
+    if as_json:
+        typer.echo(record.model_dump_json(indent=2))
+    else:
+        terminal.print_report(record)
+        terminal.print_files(folder)

@@ -1,0 +1,110 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LADDER = "F16,Q8_0,Q6_K,Q5_K_M,Q4_K_M,Q4_0,Q3_K_M,Q2_K"
+WHAT, HOW = "What is evaluated", "How it is computed"
+
+
+class Order(str, Enum):
+    """In which order items are taken from the data."""
+
+    random = "random"
+    file = "file"
+
+
+class DataType(str, Enum):
+    """What a checkpoint's matrices are converted to."""
+
+    f16 = "f16"
+    bf16 = "bf16"
+    f32 = "f32"
+    q8_0 = "q8_0"
+
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Local items: .jsonl, .json or .parquet in the hub's schema, or llama.cpp's .txt.",
+        show_default="Rowan/hellaswag",
+        rich_help_panel=WHAT,
+    ),
+]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="lm-eval, lm-eval-bos or llama.cpp; see edgeval protocols.",
+        show_default="lm-eval; llama.cpp for .txt",
+        rich_help_panel=WHAT,
+    ),
+]
+Shots = Annotated[
+    int,
+    typer.Option(
+        "--shots", min=0, help="Show N solved items before each item.", rich_help_panel=WHAT
+    ),
+]
+ShotsData = Annotated[
+    Path | None,
+    typer.Option(
+        "--shots-data",
+        help="Local items to draw the shots from.",
+        show_default="Rowan/hellaswag's train split",
+        rich_help_panel=WHAT,
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Evaluate a slice of N items.", rich_help_panel=WHAT),
+]
+OrderOption = Annotated[
+    Order,
+    typer.Option(
+        "--order",
+        help="random: a seeded slice, stratified by group; file: the first N.",
+        rich_help_panel=WHAT,
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of the random order.", rich_help_panel=WHAT)
+]
+Backend = Annotated[
+    str,
+    typer.Option("--backend", help="auto, cpu, metal or cuda.", rich_help_panel=HOW),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        help="CPU threads.",
+        show_default="physical cores",
+        rich_help_panel=HOW,
+    ),
+]
+BatchTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        min=1,
+        help="Tokens a batch; smaller ones take less memory and decode more tokens in all.",
+        show_default="1024; 256 for F32",
+        rich_help_panel=HOW,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Load a model that does not fit.", rich_help_panel=HOW),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Never touch the network.", rich_help_panel=HOW)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
