@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from edgeval import convert as converter
-from edgeval.convert import convert
+from edgeval.convert import convert, tensors, writing
 from edgeval.errors import CheckpointError, EdgevalError
 from edgeval.quantize import quantize
 
@@ -103,7 +102,7 @@ def test_rows_that_are_no_whole_blocks_become_f16(copy: Path, tmp_path: Path) ->
 def test_small_chunks_give_the_same_file(
     tiny_checkpoint: Path, tiny_f16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(converter, "_CHUNK_ELEMENTS", 1000)
+    monkeypatch.setattr(tensors, "_CHUNK_ELEMENTS", 1000)
     made = convert(tiny_checkpoint, tmp_path / "chunks.gguf", "f16")
     assert made.read_bytes() == tiny_f16.read_bytes()
 
@@ -248,7 +247,7 @@ def test_interruption_leaves_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(converter, "_cast", interrupt)
+    monkeypatch.setattr(writing, "_write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         convert(tiny_checkpoint, tmp_path / "out.gguf")
     assert list(tmp_path.iterdir()) == []

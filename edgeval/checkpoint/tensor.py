@@ -62,22 +62,28 @@ class Tensor:
         """Number of bytes in the file."""
         return self.size * DTYPES[self.dtype].itemsize
 
-    def rows(self) -> npt.NDArray[Any]:
-        """Return the raw values, mapped and not read, shape (rows, row size); BF16 as its bits."""
-        return np.memmap(
-            self.path,
-            dtype=DTYPES[self.dtype],
-            mode="r",
-            offset=self.offset,
-            shape=(self.shape[0], self.size // self.shape[0]),
-        )
+    def rows(self, begin: int = 0, end: int | None = None) -> npt.NDArray[Any]:
+        """Read some rows, all by default, shape (rows, row size); BF16 as its bits.
+
+        They are read, not mapped: the pages of a mapped file count as the process's memory.
+        """
+        dtype, row_size = DTYPES[self.dtype], self.size // self.shape[0]
+        n_rows = (self.shape[0] if end is None else end) - begin
+        with self.path.open("rb") as file:
+            file.seek(self.offset + begin * row_size * dtype.itemsize)
+            values = np.fromfile(file, dtype=dtype, count=n_rows * row_size)
+        if len(values) != n_rows * row_size:
+            raise damaged(self.path, f"tensor {self.name} is cut off")
+        return values.reshape(n_rows, row_size)
 
 
 def as_float32(raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return raw rows as float32; BF16 is the upper half of the same float32."""
     if raw.dtype == _BF16:
-        return (raw.astype(np.uint32) << 16).view(np.float32)
-    return raw.astype(np.float32)
+        bits = raw.astype(np.uint32)
+        bits <<= 16
+        return bits.view(np.float32)
+    return raw.astype(np.float32, copy=False)
 
 
 def damaged(path: Path, why: str) -> CheckpointError:

@@ -1,0 +1,61 @@
+"""Checkpoint to GGUF: the same file that llama.cpp's convert_hf_to_gguf.py makes, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeval.checkpoint import Checkpoint
+from edgeval.convert.config import read_config
+from edgeval.convert.tensors import OutputType, outputs
+from edgeval.convert.writing import opened_gguf, write_tensors
+from edgeval.files import refuse_existing, replacing
+from edgeval.progress import NoProgress, Progress
+
+__all__ = ["CONVERTER_VERSION", "OutputType", "convert"]
+
+CONVERTER_VERSION = 2
+"""Raised when the same checkpoint would become another file: cached files are not reused."""
+
+_HEADER_BYTES = 16 * 1024 * 1024
+
+
+def convert(
+    source: Path,
+    target: Path,
+    dtype: OutputType = "f16",
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Convert a Hugging Face checkpoint directory to a GGUF file.
+
+    Matrices become ``dtype``; vectors and norms are F32, as in llama.cpp's converter.
+
+    Args:
+        source: The checkpoint directory.
+        target: The GGUF to write; must not exist.
+        dtype: Type of the matrices.
+        name: The model's name in the metadata; by default what the checkpoint calls itself.
+        progress: Where to show progress.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        CheckpointError: If the checkpoint is damaged, or its architecture is not converted.
+        EdgevalError: If the target exists or cannot be written.
+    """
+    refuse_existing(target)
+    checkpoint = Checkpoint(source)
+    config = read_config(checkpoint)
+    tensors = list(outputs(checkpoint, config, dtype))
+    total = sum(output.nbytes for output in tensors)
+    bars = progress or NoProgress()
+    with (
+        replacing(target, total + _HEADER_BYTES) as temporary,
+        opened_gguf(temporary, checkpoint, config, tensors, dtype, name) as file,
+        bars.task(f"convert to {dtype}", total, "bytes") as task,
+    ):
+        for n_bytes in write_tensors(file, tensors):
+            task.advance(n_bytes)
+    return target

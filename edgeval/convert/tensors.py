@@ -1,0 +1,127 @@
+"""The tensors of a GGUF: which of the checkpoint's they are, how they are ordered and cast."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+
+from edgeval.checkpoint import WEIGHT_DTYPES, Checkpoint, Tensor, as_float32, unusable
+from edgeval.convert.config import LlamaConfig
+from edgeval.errors import CheckpointError
+
+OutputType = Literal["f32", "f16", "bf16", "q8_0"]
+
+TENSOR_TYPES = {
+    "f32": gguf.GGMLQuantizationType.F32,
+    "f16": gguf.GGMLQuantizationType.F16,
+    "bf16": gguf.GGMLQuantizationType.BF16,
+    "q8_0": gguf.GGMLQuantizationType.Q8_0,
+}
+
+_UNUSED_SUFFIXES = (".attention.masked_bias", ".attention.bias", ".rotary_emb.inv_freq")
+_CHUNK_ELEMENTS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Output:
+    """One tensor of the GGUF: where it comes from, how its rows are ordered, what it becomes."""
+
+    name: str
+    source: Tensor
+    heads: int | None
+    dtype: Any
+
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes in the GGUF."""
+        block_size, block_bytes = gguf.GGML_QUANT_SIZES[self.dtype]
+        return self.source.size // int(block_size) * int(block_bytes)
+
+    def chunks(self) -> Iterator[Callable[[], npt.NDArray[Any]]]:
+        """Yield what makes the tensor's data, a few rows at a time and in their order.
+
+        Each call reads and casts its own rows, so calls may run in threads.
+        """
+        n_rows, row_size = self.source.shape[0], self.source.size // self.source.shape[0]
+        # Rows change places only within a head, so that a chunk of whole heads is on its own.
+        unit = n_rows // self.heads if self.heads else 1
+        step = max(1, _CHUNK_ELEMENTS // (unit * row_size)) * unit
+        for begin in range(0, n_rows, step):
+            yield functools.partial(self._chunk, begin, min(begin + step, n_rows), unit)
+
+    def _chunk(self, begin: int, end: int, unit: int) -> npt.NDArray[Any]:
+        raw = self.source.rows(begin, end)
+        if self.heads is not None:
+            raw = interleaved(raw, (end - begin) // unit)
+        if self.dtype == TENSOR_TYPES.get(self.source.dtype.lower()):
+            return raw
+        try:
+            with np.errstate(over="raise"):
+                return np.ascontiguousarray(gguf.quants.quantize(as_float32(raw), self.dtype))
+        except FloatingPointError as error:
+            raise CheckpointError(
+                f"tensor {self.source.name} has values beyond the range of f16; use --dtype bf16"
+            ) from error
+
+
+def outputs(checkpoint: Checkpoint, config: LlamaConfig, dtype: OutputType) -> Iterator[Output]:
+    """Yield the GGUF's tensors in the checkpoint's order.
+
+    Raises:
+        CheckpointError: If a tensor is missing, unknown or of the wrong shape.
+    """
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    expected = config.shapes()
+    for tensor in checkpoint.tensors.values():
+        if tensor.name.endswith(_UNUSED_SUFFIXES):
+            continue
+        name = names.get_name(tensor.name, try_suffixes=(".weight", ".bias"))
+        if name is None:
+            raise CheckpointError(
+                f"{tensor.path} has a tensor {tensor.name} that the Llama architecture does not; "
+                "bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
+            )
+        shape = expected.pop(name, tensor.shape if name.endswith(".bias") else None)
+        if shape != tensor.shape:
+            raise CheckpointError(
+                f"{tensor.path}: tensor {tensor.name} has shape {list(tensor.shape)} where "
+                f"config.json means {list(shape or ())}; download the checkpoint again"
+            )
+        if tensor.dtype not in WEIGHT_DTYPES:
+            raise unusable(tensor.path, tensor.name, tensor.dtype)
+        heads = None
+        if ".attn_q." in name:
+            heads = config.num_attention_heads
+        elif ".attn_k." in name:
+            heads = config.n_kv_heads
+        is_matrix = len(tensor.shape) > 1 and name.endswith(".weight")
+        yield Output(name, tensor, heads, _tensor_type(tensor, dtype if is_matrix else "f32"))
+    if config.tie_word_embeddings:
+        expected.pop("output.weight", None)
+    if expected:
+        raise CheckpointError(
+            f"{checkpoint.directory} lacks {len(expected)} tensors of the model, the first is "
+            f"{next(iter(expected))}; download it again"
+        )
+
+
+def _tensor_type(tensor: Tensor, dtype: OutputType) -> Any:
+    """Return the type of a tensor; rows that are no whole number of blocks stay F16."""
+    wanted = TENSOR_TYPES[dtype]
+    block_size, _ = gguf.GGML_QUANT_SIZES[wanted]
+    return gguf.GGMLQuantizationType.F16 if tensor.shape[-1] % block_size else wanted
+
+
+def interleaved(rows: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
+    """Return the rows of Q or K of some heads in llama.cpp's order, shape as given.
+
+    Hugging Face keeps the two halves of a head's rotary pairs apart, llama.cpp interleaves them.
+    """
+    halves = rows.reshape(heads, 2, -1, rows.shape[1])
+    return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(rows.shape)

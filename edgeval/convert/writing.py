@@ -1,0 +1,162 @@
+"""The GGUF that is written: its header first, then the tensors as they are read and cast."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+from yaml import YAMLError
+
+from edgeval.checkpoint import Checkpoint
+from edgeval.convert.config import LlamaConfig
+from edgeval.convert.tensors import Output, OutputType
+from edgeval.device import physical_cores
+from edgeval.errors import CheckpointError
+from edgeval.tokenizer import add_tokenizer
+
+_FILE_TYPES = {
+    "f32": gguf.LlamaFileType.ALL_F32,
+    "f16": gguf.LlamaFileType.MOSTLY_F16,
+    "bf16": gguf.LlamaFileType.MOSTLY_BF16,
+    "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
+}
+_ROPE_FACTORS = "rope_freqs.weight"
+_MOST_THREADS = 4
+
+# What gguf raises where a JSON file or the model card holds something else than it expects.
+_MALFORMED = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    YAMLError,
+    struct.error,
+)
+
+
+@contextlib.contextmanager
+def opened_gguf(
+    path: Path,
+    checkpoint: Checkpoint,
+    config: LlamaConfig,
+    tensors: Sequence[Output],
+    dtype: OutputType,
+    name: str | None,
+) -> Iterator[IO[bytes]]:
+    """Yield a new GGUF whose header is written, open where the data of ``tensors`` begins.
+
+    Raises:
+        CheckpointError: If the checkpoint's files do not give the metadata of a model.
+    """
+    factors = config.rope.factors(config.head_size)
+    n_params = sum(output.source.size for output in tensors)
+    n_params += 0 if factors is None else factors.size
+    writer = gguf.GGUFWriter(path, "llama")
+    try:
+        try:
+            _add_general(writer, checkpoint, n_params, name)
+            _add_architecture(writer, config)
+            writer.add_file_type(_FILE_TYPES[dtype])
+            writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+            add_tokenizer(writer, checkpoint, config.vocab_size)
+            if factors is not None:
+                _add_tensor(writer, _ROPE_FACTORS, factors.shape, factors.nbytes, None)
+            for output in tensors:
+                _add_tensor(writer, output.name, output.source.shape, output.nbytes, output.dtype)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_ti_data_to_file()
+        except _MALFORMED as error:
+            raise CheckpointError(
+                f"{checkpoint.directory} gives no metadata for a GGUF ({error!r}): a JSON file of "
+                "the model or its tokenizer, or README.md, is damaged; download them again"
+            ) from error
+        file = writer.fout[0]
+        writer.write_padding(file, file.tell())
+        if factors is not None:
+            file.write(factors.tobytes())
+            writer.write_padding(file, factors.nbytes)
+        yield file
+    finally:
+        writer.close()
+
+
+def write_tensors(file: IO[bytes], tensors: Sequence[Output]) -> Iterator[int]:
+    """Write the data of all tensors, and yield the number of bytes after each chunk.
+
+    Threads read and cast a few chunks ahead of the one that is written.
+
+    Raises:
+        CheckpointError: If a weight file is cut off, or a value is too large for f16.
+    """
+    n_threads = min(physical_cores(), _MOST_THREADS)
+    ahead: deque[tuple[Future[npt.NDArray[Any]], int]] = deque()
+    with ThreadPoolExecutor(n_threads, "convert") as pool:
+        for chunk, padding in _chunks(tensors):
+            ahead.append((pool.submit(chunk), padding))
+            if len(ahead) > 2 * n_threads:
+                yield _write(file, *ahead.popleft())
+        while ahead:
+            yield _write(file, *ahead.popleft())
+
+
+def _write(file: IO[bytes], chunk: Future[npt.NDArray[Any]], padding: int) -> int:
+    data = chunk.result()
+    file.write(data.data)
+    file.write(bytes(padding))
+    return data.nbytes
+
+
+def _chunks(
+    tensors: Sequence[Output],
+) -> Iterator[tuple[Callable[[], npt.NDArray[Any]], int]]:
+    """Yield all chunks, and how many bytes of padding follow each: those after a whole tensor."""
+    for output in tensors:
+        *most, last = output.chunks()
+        for chunk in most:
+            yield chunk, 0
+        yield last, -output.nbytes % gguf.GGUF_DEFAULT_ALIGNMENT
+
+
+def _add_tensor(
+    writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...], nbytes: int, dtype: Any
+) -> None:
+    writer.add_tensor_info(name, shape, np.dtype(np.float32), nbytes, raw_dtype=dtype)
+
+
+def _add_general(
+    writer: gguf.GGUFWriter, checkpoint: Checkpoint, n_params: int, name: str | None
+) -> None:
+    metadata = gguf.Metadata.load(None, checkpoint.directory, name, n_params)
+    metadata.name = metadata.name or checkpoint.directory.name
+    metadata.size_label = metadata.size_label or gguf.size_label(n_params, 0, 0, 0)
+    writer.add_type(gguf.GGUFType.MODEL)
+    metadata.set_gguf_meta_model(writer)
+
+
+def _add_architecture(writer: gguf.GGUFWriter, config: LlamaConfig) -> None:
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.n_kv_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_rope_dimension_count(config.head_size)
+    writer.add_key_length(config.head_size)
+    writer.add_value_length(config.head_size)
+    writer.add_rope_freq_base(config.rope.rope_theta)
+    if config.rope.rope_type == "linear" and "factor" in config.rope.model_fields_set:
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(config.rope.factor)
