@@ -22,6 +22,10 @@ class HubError(EdgevalError):
     """The hub could not be reached, or does not have what was asked for."""
 
 
+class GgufError(EdgevalError):
+    """A GGUF that is missing, damaged or cannot be run."""
+
+
 class EngineError(EdgevalError):
     """llama.cpp refused a model, a context or a batch."""
 

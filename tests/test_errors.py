@@ -28,7 +28,7 @@ def test_closest_of_nothing_known_is_empty() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["CheckpointError", "DataError", "HubError", "EngineError", "InterruptedRunError"],
+    ["CheckpointError", "DataError", "HubError", "GgufError", "EngineError", "InterruptedRunError"],
 )
 def test_every_error_is_one_the_command_line_catches(name: str) -> None:
     assert issubclass(getattr(errors, name), EdgevalError)

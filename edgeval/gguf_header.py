@@ -1,0 +1,216 @@
+"""The header of a GGUF file, every length checked against the file before anything is allocated.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3,
+little-endian.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+
+from edgeval.errors import GgufError
+from edgeval.gguf_values import ValueReader, ValueType
+
+_VERSIONS = (2, 3)
+_DEFAULT_ALIGNMENT = 32
+_ALIGNMENT_KEY = "general.alignment"
+# The format's own limits, of the four dimensions, and of a key and a name in bytes.
+_MAX_DIMENSIONS = 4
+_MAX_KEY_BYTES = (1 << 16) - 1
+_MAX_NAME_BYTES = 64
+# The fewest bytes of a key with its value, and of a tensor's entry.
+_MIN_PAIR_BYTES = 8 + 1 + 4 + 1
+_MIN_TENSOR_BYTES = 8 + 1 + 4 + 4 + 8
+
+# The gguf package may be older than llama.cpp: Q2_0 is in llama.cpp since llama-cpp-python 0.3.36.
+_BLOCKS: dict[str, tuple[int, int, int]] = {
+    each.name: (each.value, *gguf.GGML_QUANT_SIZES[each]) for each in gguf.GGMLQuantizationType
+} | {"Q2_0": (42, 64, 18)}
+
+TensorType: Any = IntEnum(  # type: ignore[misc]
+    "TensorType", {name: value for name, (value, _, _) in _BLOCKS.items()}
+)
+"""ggml's tensor types, equal to those of ``gguf.GGMLQuantizationType`` where it has them."""
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor of a GGUF: where its bytes are and what they mean.
+
+    Attributes:
+        name: Its name.
+        shape: Its shape, outermost dimension first.
+        type: A ``TensorType``.
+        offset: Where its bytes start in the file.
+        nbytes: Number of its bytes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: Any
+    offset: int
+    nbytes: int
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a GGUF says before its weights.
+
+    Attributes:
+        path: The file.
+        file_bytes: Its size.
+        version: Version of the format.
+        alignment: What each tensor's offset is a multiple of, in bytes.
+        metadata: Values by key: ``int``, ``float``, ``bool`` and ``str``; an array is a list of
+            ``str``, a NumPy array of the file's own type, or a list of arrays.
+        types: A ``ValueType`` by key; of an array, that of its elements.
+        tensors: The tensors in the file's order.
+        data_offset: Where the weights start in the file.
+    """
+
+    path: Path
+    file_bytes: int
+    version: int
+    alignment: int
+    metadata: dict[str, Any]
+    types: dict[str, Any]
+    tensors: tuple[TensorInfo, ...]
+    data_offset: int
+
+    @property
+    def n_params(self) -> int:
+        """Number of elements of all tensors."""
+        return sum(tensor.size for tensor in self.tensors)
+
+    @property
+    def tensor_bytes(self) -> int:
+        """Number of bytes of all tensors, without the padding between them."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    def raw(self, tensor: TensorInfo) -> npt.NDArray[np.uint8]:
+        """Return a tensor's bytes, mapped and not read, shape (nbytes,), uint8."""
+        return np.memmap(self.path, np.uint8, "r", tensor.offset, (tensor.nbytes,))
+
+
+def read_header(path: Path) -> Header:
+    """Read a GGUF's header; the weights are not touched.
+
+    Memory and time are bounded by the size of the file, whatever its header says.
+
+    Raises:
+        GgufError: If the file is missing, not a GGUF of version 2 or 3, big-endian, cut off, or
+            says anything that the format does not allow.
+    """
+    if not path.is_file():
+        raise GgufError(f"no GGUF file at {path}; check the path")
+    try:
+        with path.open("rb", buffering=1 << 20) as file:
+            return _header(path, ValueReader(path, file))
+    except OSError as error:
+        raise GgufError(
+            f"cannot read {path} ({error.strerror or error}); check its permissions and its disk"
+        ) from error
+
+
+def _header(path: Path, values: ValueReader) -> Header:
+    version = _version(path, values)
+    n_tensors = values.count("tensors", _MIN_TENSOR_BYTES)
+    n_pairs = values.count("keys", _MIN_PAIR_BYTES)
+    metadata: dict[str, Any] = {}
+    types: dict[str, Any] = {}
+    for _ in range(n_pairs):
+        key = values.name("a key", _MAX_KEY_BYTES)
+        if key in metadata:
+            values.fail(f"the key {key} is there twice")
+        types[key], metadata[key] = values.value(key)
+    alignment = metadata.get(_ALIGNMENT_KEY, _DEFAULT_ALIGNMENT)
+    is_uint32 = types.get(_ALIGNMENT_KEY, ValueType.UINT32) == ValueType.UINT32
+    if not is_uint32 or not isinstance(alignment, int) or alignment.bit_count() != 1:
+        values.fail(f"its alignment is {alignment!r}")
+    entries = [_entry(values) for _ in range(n_tensors)]
+    end = values.size - values.left
+    data_offset = end + -end % alignment
+    return Header(
+        path=path,
+        file_bytes=values.size,
+        version=version,
+        alignment=alignment,
+        metadata=metadata,
+        types=types,
+        tensors=_placed(values, entries, data_offset, alignment),
+        data_offset=data_offset,
+    )
+
+
+def _version(path: Path, values: ValueReader) -> int:
+    magic = values.take(min(4, values.size))
+    if magic != b"GGUF":
+        raise GgufError(
+            f"{path} is not a GGUF: it starts with {magic!r}; check the path, or download or "
+            "convert the model again"
+        )
+    version = values.integer(4)
+    if version & 0xFFFF == 0 and version >> 24 in _VERSIONS:
+        raise GgufError(
+            f"{path} is a big-endian GGUF, and edgeval reads little-endian ones; download or "
+            "convert the model for little-endian machines"
+        )
+    if version not in _VERSIONS:
+        raise GgufError(
+            f"{path} says GGUF version {version}, and edgeval reads "
+            f"{' and '.join(map(str, _VERSIONS))}; download or convert the model again"
+        )
+    return version
+
+
+def _entry(values: ValueReader) -> TensorInfo:
+    """Return one tensor, its offset from where the weights start."""
+    name = values.name("a tensor's name", _MAX_NAME_BYTES)
+    n_dimensions = values.integer(4)
+    if n_dimensions > _MAX_DIMENSIONS:
+        values.fail(f"tensor {name} has {n_dimensions:,} dimensions")
+    # The file has the innermost dimension first.
+    shape = tuple(values.integer(8) for _ in range(n_dimensions))[::-1]
+    number = values.integer(4)
+    try:
+        kind = TensorType(number)
+    except ValueError:
+        values.fail(f"tensor {name} has the type {number}, which edgeval does not know")
+    _, block_size, block_bytes = _BLOCKS[kind.name]
+    row = shape[-1] if shape else 1
+    if 0 in shape or row % block_size:
+        values.fail(f"tensor {name} has the shape {list(shape)}, which {kind.name} cannot have")
+    nbytes = math.prod(shape) // block_size * block_bytes
+    return TensorInfo(name, shape, kind, values.integer(8), nbytes)
+
+
+def _placed(
+    values: ValueReader, entries: list[TensorInfo], data_offset: int, alignment: int
+) -> tuple[TensorInfo, ...]:
+    """Return the tensors at their offsets in the file, after checking that each has its own."""
+    if len({entry.name for entry in entries}) < len(entries):
+        values.fail("two tensors have the same name")
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.offset):
+        if entry.offset % alignment:
+            values.fail(f"tensor {entry.name} is not aligned to {alignment} bytes")
+        if entry.offset < end:
+            values.fail(f"tensor {entry.name} starts inside another")
+        end = entry.offset + entry.nbytes
+        if data_offset + end > values.size:
+            missing = data_offset + end - values.size
+            values.fail(f"tensor {entry.name} ends {missing:,} bytes past its end")
+    return tuple(replace(entry, offset=data_offset + entry.offset) for entry in entries)
