@@ -138,8 +138,10 @@ def _header(path: Path, values: ValueReader) -> Header:
         types[key], metadata[key] = values.value(key)
     alignment = metadata.get(_ALIGNMENT_KEY, _DEFAULT_ALIGNMENT)
     is_uint32 = types.get(_ALIGNMENT_KEY, ValueType.UINT32) == ValueType.UINT32
-    if not is_uint32 or not isinstance(alignment, int) or alignment.bit_count() != 1:
-        values.fail(f"its alignment is {alignment!r}")
+    if not is_uint32 or not isinstance(alignment, int):
+        values.fail("its alignment is no uint32")
+    if alignment.bit_count() != 1:
+        values.fail(f"its alignment is {alignment:,}, no power of two")
     entries = [_entry(values) for _ in range(n_tensors)]
     end = values.size - values.left
     data_offset = end + -end % alignment

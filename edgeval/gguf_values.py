@@ -73,10 +73,10 @@ class ValueReader:
         length = self.integer(8)
         if not 0 < length <= max_bytes:
             self.fail(f"{what} has {length:,} bytes")
-        try:
-            return self.take(length).decode("utf-8")
-        except UnicodeDecodeError:
-            self.fail(f"{what} is not UTF-8")
+        name = _text(self.take(length))
+        if not name.isprintable():
+            self.fail(f"{what} is not printable text")
+        return name
 
     def value(self, key: str) -> tuple[Any, Any]:
         """Return a value of metadata as the type of it, or of its elements, and the value."""
@@ -137,4 +137,4 @@ class ValueReader:
 
 def _text(data: bytes) -> str:
     # Not every vocabulary is UTF-8: some have tokens that are parts of a character.
-    return data.decode("utf-8", "backslashreplace")
+    return data.decode("utf-8", "surrogateescape")

@@ -7,7 +7,7 @@ import pytest
 import sentencepiece
 
 from edgeval import llama
-from edgeval.errors import EngineError
+from edgeval.errors import EngineError, GgufError
 
 
 def test_model_knows_itself(tiny_f16: Path) -> None:
@@ -82,7 +82,7 @@ def test_unknown_backend_suggests() -> None:
 
 
 def test_missing_model(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="no GGUF file at"):
+    with pytest.raises(GgufError, match="no GGUF file at"):
         llama.Model(tmp_path / "absent.gguf")
 
 
@@ -90,12 +90,12 @@ def test_missing_model(tmp_path: Path) -> None:
 def test_truncated_model_is_refused(kept: int, tiny_f16: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(tiny_f16.read_bytes()[:kept])
-    with pytest.raises(EngineError, match=r"cannot load .*damaged.gguf"):
+    with pytest.raises(GgufError, match=r"damaged.gguf is (damaged|not a GGUF)"):
         llama.Model(damaged)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(np.random.default_rng(0).bytes(10_000))
-    with pytest.raises(EngineError, match="cannot load"):
+    with pytest.raises(GgufError, match=r"other.gguf is not a GGUF"):
         llama.Model(other)

@@ -44,6 +44,8 @@ class Log:
         """Return and forget the first error; the later ones only say that loading failed."""
         line = self.errors[0] if self.errors else "it gave no reason"
         self.errors.clear()
+        # A damaged file's own words may stand in it.
+        line = "".join(char if char.isprintable() else "?" for char in line)
         # llama.cpp starts its messages with the name of the C function.
         return line.split(": ", 1)[-1].rstrip(".")
 

@@ -27,7 +27,8 @@ class Model(Owner):
         """Load a GGUF.
 
         Raises:
-            EngineError: If the file is missing, not a GGUF, damaged or of an unknown architecture.
+            GgufError: If the file is missing, not a GGUF or damaged.
+            EngineError: If llama.cpp refuses it, for example for an unknown architecture.
         """
         self.path = path
         self.backend = backend

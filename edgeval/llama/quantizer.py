@@ -11,6 +11,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 
 from edgeval.errors import EngineError, closest
+from edgeval.gguf_checks import check
 from edgeval.llama.library import listening, llama_cpp
 
 _FTYPE_PREFIXES = ("LLAMA_FTYPE_ALL_", "LLAMA_FTYPE_MOSTLY_")
@@ -57,8 +58,10 @@ def quantize_file(
         on_line: Called with each line llama.cpp logs, from that thread.
 
     Raises:
+        GgufError: If the source is missing, not a GGUF or damaged.
         EngineError: If llama.cpp refuses.
     """
+    check(source)
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = file_types()[ftype]
     params.nthread = threads

@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 
 from edgeval.errors import EngineError
+from edgeval.gguf_checks import check
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.quantizer import file_types
 from edgeval.plan import Int32
 
 _LONGEST_VALUE = 1024
+_SPACE = "\u2581"
 
 
 def load(path: Path, params: Any) -> Any:
     """Return llama.cpp's pointer to a model loaded with the given parameters.
 
     Raises:
-        EngineError: If the file is missing, not a GGUF, damaged or of an unknown architecture.
+        GgufError: If the file is missing, not a GGUF or damaged.
+        EngineError: If llama.cpp refuses it, for example for an unknown architecture.
     """
-    if not path.is_file():
-        raise EngineError(f"no GGUF file at {path}; check the path")
+    check(path)
     log = engine()
     log.errors.clear()
     model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
@@ -51,12 +53,14 @@ class Vocabulary(Owner):
         """Read a GGUF's header; the weights are not touched.
 
         Raises:
-            EngineError: If the file is missing, not a GGUF, damaged or of an unknown architecture.
+            GgufError: If the file is missing, not a GGUF or damaged.
+            EngineError: If llama.cpp refuses it, for example for an unknown architecture.
         """
         params = llama_cpp.llama_model_default_params()
         params.vocab_only = True
         super().__init__(load(path, params), llama_cpp.llama_model_free)
         self.path = path
+        self._spellable = check(path)
         self._vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.file_type = self._file_type()
         self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
@@ -101,7 +105,11 @@ class Vocabulary(Owner):
 
         Returns:
             Shape (n_tokens,), int32.
+
+        Raises:
+            EngineError: If the vocabulary has no token for a character of the text.
         """
+        self._require_spellable(text)
         data = text.encode("utf-8")
         # A byte is at most one token; some vocabularies add one for a space in front.
         tokens: Int32 = np.empty(len(data) + 8, dtype=np.int32)
@@ -112,3 +120,15 @@ class Vocabulary(Owner):
         if n < 0:
             raise EngineError(f"llama.cpp cannot tokenize {text[:60]!r} with {self.path.name}")
         return np.array(tokens[:n], dtype=np.int32)
+
+    def _require_spellable(self, text: str) -> None:
+        """Refuse a text that would end the process: a character without a token or bytes."""
+        if self._spellable is None:
+            return
+        # llama.cpp writes a space so, and puts one in front.
+        missing = set(_SPACE + text.replace(" ", _SPACE)) - self._spellable
+        if missing:
+            raise EngineError(
+                f"{self.path.name} has no token for {min(missing)!r} and none for its bytes, so "
+                f"it cannot spell {text[:60]!r}; use a model with a complete vocabulary"
+            )

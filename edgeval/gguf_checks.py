@@ -1,0 +1,210 @@
+"""What llama.cpp takes for granted in a GGUF, checked before it opens one.
+
+It answers most damage with an error, but some by ending the process: an assertion, an exception
+that nothing catches, a call through a null pointer. Each check here stands for one of these in the
+llama.cpp of llama-cpp-python 0.3.36, and refuses nothing that it would run.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeval.errors import GgufError
+from edgeval.gguf_header import Header, read_header
+from edgeval.gguf_values import ValueType
+
+_MAX_LAYERS = 512
+_MAX_EXPERTS = 1024
+# Of these, llama.cpp reads one expert as none.
+_ONE_EXPERT = ("hunyuan-dense", "hunyuan_vl")
+_ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
+_EPSILONS = (
+    "attention.layer_norm_rms_epsilon",
+    "attention.layer_norm_epsilon",
+    "attention.group_norm_epsilon",
+)
+_BYTE_TOKEN = 6
+_NO_VOCABULARY = ("none", "no_vocab")
+# Types that llama.cpp multiplies by none of its own.
+_NO_WEIGHTS = ("F64", "I8", "I16", "I64", "Q8_1", "Q8_K")
+_SPLIT = re.compile(r"(.*)-00001-of-(\d{5})\.gguf")
+
+
+def check(path: Path) -> frozenset[str] | None:
+    """Check a GGUF, with the other files of a split one; once, until it changes.
+
+    Returns:
+        The only characters that its tokenizer can spell; None if it can spell any.
+
+    Raises:
+        GgufError: If a file is missing, damaged, or says what would end the process.
+    """
+    for other in _split(path):
+        _checked_split(other, *_identity(other))
+    return _checked(path, *_identity(path))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells two versions of a file apart; zeros if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _split(path: Path) -> list[Path]:
+    """Return the files besides the first of a split model that are there."""
+    match = _SPLIT.fullmatch(path.name)
+    if match is None:
+        return []
+    names = (f"{match[1]}-{n:05d}-of-{match[2]}.gguf" for n in range(2, int(match[2]) + 1))
+    return [path.with_name(name) for name in names if path.with_name(name).is_file()]
+
+
+@functools.lru_cache(maxsize=64)
+def _checked(path: Path, *_: int) -> frozenset[str] | None:
+    header = read_header(path)
+    for problem in chain(_tokenizer(header), _hyperparameters(header), _tensors(header)):
+        raise _unusable(path, problem)
+    return _spellable(header)
+
+
+@functools.lru_cache(maxsize=64)
+def _checked_split(path: Path, *_: int) -> None:
+    header = read_header(path)
+    if header.types.get("split.no", ValueType.UINT16) != ValueType.UINT16:
+        raise _unusable(path, "its split.no is no uint16")
+    for problem in _tensors(header):
+        raise _unusable(path, problem)
+
+
+def _unusable(path: Path, problem: str) -> GgufError:
+    return GgufError(
+        f"{path} cannot be run: {problem}; the file is damaged or not a model, so download or "
+        "convert it again"
+    )
+
+
+def _tokenizer(header: Header) -> Iterator[str]:
+    tokens = header.metadata.get("tokenizer.ggml.tokens")
+    model = header.metadata.get("tokenizer.ggml.model")
+    if not isinstance(tokens, list) or (isinstance(model, str) and model in _NO_VOCABULARY):
+        return
+    # llama.cpp gives the empty ones names of their own.
+    distinct = {_read(token) or f"[EMPTY_{index}]" for index, token in enumerate(tokens)}
+    if len(distinct) < len(tokens):
+        yield f"{len(tokens) - len(distinct):,} tokens of its vocabulary are there twice"
+    types = header.metadata.get("tokenizer.ggml.token_type")
+    if model == "bert" and isinstance(types, np.ndarray) and _BYTE_TOKEN in types:
+        yield "a WordPiece vocabulary has byte tokens"
+
+
+def _hyperparameters(header: Header) -> Iterator[str]:
+    architecture = header.metadata.get("general.architecture")
+    prefix = f"{architecture}."
+    own = {
+        key.removeprefix(prefix): value
+        for key, value in header.metadata.items()
+        if key.startswith(prefix)
+    }
+    yield from _layers(own)
+    if architecture not in _ONE_EXPERT:
+        yield from _experts(own)
+    if architecture == "llama" and "attention.head_count" in own:
+        yield from _heads(own)
+
+
+def _layers(own: dict[str, Any]) -> Iterator[str]:
+    layers = _largest(own.get("block_count", 1))
+    if not 0 < layers <= _MAX_LAYERS:
+        yield f"it says that it has {layers:,} layers"
+    predicting = _largest(own.get("nextn_predict_layers", 0))
+    if predicting > layers:
+        yield f"it says that {predicting:,} of {layers:,} layers predict several tokens"
+    for name in _EPSILONS:
+        epsilon = own.get(name)
+        if isinstance(epsilon, float) and not epsilon >= 0:
+            yield f"its {name} is {epsilon}"
+    scaling = own.get("rope.scaling.type", "none")
+    if isinstance(scaling, str) and scaling not in _ROPE_SCALINGS:
+        yield f"its rope.scaling.type is {scaling[:40]!r}"
+
+
+def _experts(own: dict[str, Any]) -> Iterator[str]:
+    experts, used = (_largest(own.get(f"expert_{name}", 0)) for name in ("count", "used_count"))
+    if not 0 <= used <= experts <= _MAX_EXPERTS or (experts > 0) != (used > 0):
+        yield f"it says that it uses {used:,} of {experts:,} experts"
+    groups, used = (
+        _largest(own.get(f"expert_group_{name}", 0)) for name in ("count", "used_count")
+    )
+    is_uneven = groups > 1 and (experts % groups > 0 or not 0 < used < groups)
+    if groups >= max(1, experts) or is_uneven:
+        yield f"it says that it uses {used:,} of {groups:,} groups of {experts:,} experts"
+
+
+def _heads(own: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the attention heads of a Llama."""
+    heads = _numbers(own["attention.head_count"])
+    kv_heads = _numbers(own.get("attention.head_count_kv", heads))
+    if min(heads, default=0) < 1 or min(kv_heads, default=0) < 1:
+        yield "it has no attention heads"
+        return
+    # Of each layer, or of all of them; other lengths llama.cpp refuses.
+    if any(head % kv_heads[index % len(kv_heads)] for index, head in enumerate(heads)):
+        yield f"it has {max(heads):,} attention heads for {max(kv_heads):,} of keys and values"
+    width = _largest(own.get("embedding_length", 0)) // heads[0]
+    keys, values = (
+        _largest(own.get(f"attention.{name}_length", width)) for name in ("key", "value")
+    )
+    if keys != values or keys % 2:
+        yield f"its attention heads have {keys:,} keys and {values:,} values"
+
+
+def _numbers(value: Any) -> list[int]:
+    """Return an integer, or an array of them, as a list; empty if it is neither."""
+    if isinstance(value, np.ndarray):
+        return [int(each) for each in value] if value.dtype.kind in "iu" else []
+    if isinstance(value, list):
+        return value if all(isinstance(each, int) for each in value) else []
+    return [value] if isinstance(value, int) else []
+
+
+def _largest(value: Any) -> int:
+    return max(_numbers(value), default=0)
+
+
+def _tensors(header: Header) -> Iterator[str]:
+    is_llama = header.metadata.get("general.architecture") == "llama"
+    for tensor in header.tensors:
+        kind = tensor.type.name
+        if kind in _NO_WEIGHTS or (is_llama and kind == "I32"):
+            yield f"tensor {tensor.name} is {kind}, which is no type of weights"
+        if is_llama and len(tensor.shape) < 2 and kind != "F32":
+            yield f"tensor {tensor.name} is {kind}, and a vector has to be F32"
+
+
+def _spellable(header: Header) -> frozenset[str] | None:
+    """Return the characters that are tokens, where some other has no bytes to be spelled with."""
+    model = header.metadata.get("tokenizer.ggml.model")
+    if isinstance(model, str) and model in _NO_VOCABULARY:
+        return frozenset()
+    tokens = header.metadata.get("tokenizer.ggml.tokens")
+    if model != "llama" or not isinstance(tokens, list):
+        return None
+    known = {_read(token) for token in tokens}
+    if all(f"<0x{byte:02X}>" in known for byte in range(256)):
+        return None
+    return frozenset(text for text in known if len(text) == 1)
+
+
+def _read(token: str) -> str:
+    """Return what llama.cpp reads of a token: it stops at a zero byte."""
+    return token.partition("\0")[0]
