@@ -47,8 +47,7 @@ class Form:
         self.files.setdefault("config.json", json.dumps(self.config))
         self.files.setdefault("tokenizer_config.json", json.dumps(self.tokenizer_config))
         for name, content in self.files.items():
-            data = content.encode() if isinstance(content, str) else content
-            (directory / name).write_bytes(data)
+            (directory / name).write_bytes(_bytes(content))
         stored = {name: _stored(value, self.dtype) for name, value in self.weights.items()}
         if self.layout == "bin":
             torch_files.save(directory / "pytorch_model.bin", stored)
@@ -76,6 +75,10 @@ def demo() -> Form:
     for name in ("tokenizer.model", "special_tokens_map.json", "generation_config.json"):
         form.files[name] = (checkpoint.directory / name).read_bytes()
     return form
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 def write_safetensors(path: Path, stored: dict[str, npt.NDArray[Any]]) -> None:
@@ -167,7 +170,7 @@ def _attention_bias(form: Form) -> None:
     form.config["attention_bias"] = True
     rng = np.random.default_rng(3)
     for name in [name for name in form.weights if "self_attn" in name]:
-        bias = rng.standard_normal(len(form.weights[name]), dtype=np.float32)
+        bias = rng.uniform(-1, 1, len(form.weights[name])).astype(np.float32)
         form.weights[name.replace(".weight", ".bias")] = _bf16(bias)
 
 
@@ -261,6 +264,11 @@ def _chat_template_file(form: Form) -> None:
     form.files["chat_template.jinja"] = "{{ messages }}\n"
 
 
+def _no_dummy_prefix(form: Form) -> None:
+    """A SentencePiece model whose normalizer_spec (3) says no add_dummy_prefix (3)."""
+    form.files["tokenizer.model"] = _bytes(form.files["tokenizer.model"]) + b"\x1a\x02\x18\x00"
+
+
 def _no_prefix_space(form: Form) -> None:
     form.tokenizer_config["add_prefix_space"] = False
 
@@ -297,7 +305,7 @@ def _only_sentencepiece_json_added(form: Form) -> None:
         tokenizers.added_entry(4096, "<|im_start|>", special=True),
         tokenizers.added_entry(4097, "[word]"),
     ]
-    form.files["tokenizer.json"] = json.dumps(tokenizers.sentencepiece_json(more))
+    form.files["tokenizer.json"] = json.dumps(tokenizers.sentencepiece_json(added=more))
     form.tokenizer_config["added_tokens_decoder"] |= {
         str(entry["id"]): {key: entry[key] for key in entry if key != "id"} for entry in more
     }
@@ -366,6 +374,7 @@ FORMS: dict[str, Change] = {
     "padded-vocabulary": lambda form: form.resize(4160),
     "chat-template": _chat_template,
     "chat-template-file": _chat_template_file,
+    "no-dummy-prefix": _no_dummy_prefix,
     "no-prefix-space": _no_prefix_space,
     "no-tokenizer-config": _no_tokenizer_config,
     "code-llama": _code_llama,

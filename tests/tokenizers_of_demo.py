@@ -14,15 +14,20 @@ LLAMA3_REGEX = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+FIRST_NORMAL = 259  # After unknown, BOS, EOS and a piece a byte.
 SPECIALS = ("<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>")
 
 
 @functools.cache
-def pieces() -> list[str]:
-    """Return the demo's pieces by token id."""
-    model = SentencePieceProcessor(
+def demo_model() -> SentencePieceProcessor:
+    """Return the demo's SentencePiece model."""
+    return SentencePieceProcessor(
         model_proto=(cards_folder() / "demo" / "tokenizer.model").read_bytes()
     )
+
+
+def pieces_of(model: SentencePieceProcessor) -> list[str]:
+    """Return a model's pieces by token id."""
     return [model.id_to_piece(token) for token in range(model.vocab_size())]
 
 
@@ -36,16 +41,22 @@ def merges(vocabulary: Mapping[str, int], merged: Sequence[str]) -> list[tuple[s
     return found
 
 
-def sentencepiece_json(added: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """Return the SentencePiece model as Hugging Face writes it: merges, and bytes as fallback."""
-    vocabulary = {piece: token for token, piece in enumerate(pieces())}
-    normal = [piece for piece in pieces() if not piece.startswith("<")]
+def sentencepiece_json(
+    model: SentencePieceProcessor | None = None, added: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return a SentencePiece model as Hugging Face writes it: merges, and bytes as fallback."""
+    model = model or demo_model()
+    pieces = pieces_of(model)
+    vocabulary = {piece: token for token, piece in enumerate(pieces)}
+    # Those with the highest score are merged first; Llama 2's runs of spaces have the lowest.
+    ranked = sorted(range(FIRST_NORMAL, len(pieces)), key=model.get_score, reverse=True)
+    normal = [pieces[token] for token in ranked]
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            *(added_entry(token, text, special=True) for token, text in enumerate(pieces()[:3])),
+            *(added_entry(token, text, special=True) for token, text in enumerate(pieces[:3])),
             *added,
         ],
         "normalizer": {
@@ -86,12 +97,10 @@ def byte_level_json(*, pairs: bool = False, adds_bos: bool = True) -> dict[str, 
     letters = byte_letters()
     vocabulary = {letter: token for token, letter in enumerate(letters)}
     merged = []
-    for piece in pieces():
+    for piece in pieces_of(demo_model())[FIRST_NORMAL:]:
         token = "".join(letters[byte] for byte in piece.replace("\u2581", " ").encode())
         splits = ((token[:end], token[end:]) for end in range(1, len(token)))
-        if not piece.startswith("<") and any(
-            a in vocabulary and b in vocabulary for a, b in splits
-        ):
+        if any(a in vocabulary and b in vocabulary for a, b in splits):
             merged.append(token)
             vocabulary.setdefault(token, len(vocabulary))
     ranked = merges(vocabulary, merged)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgeval.checkpoint import Checkpoint
 from edgeval.convert.config import read_config
-from edgeval.convert.tensors import OutputType, outputs
+from edgeval.convert.tensors import Output, OutputType, outputs
 from edgeval.convert.writing import opened_gguf, write_tensors
+from edgeval.errors import EdgevalError
 from edgeval.files import refuse_existing, replacing
+from edgeval.gguf_header import read_header
 from edgeval.progress import NoProgress, Progress
 
 __all__ = ["CONVERTER_VERSION", "OutputType", "convert"]
@@ -51,11 +54,27 @@ def convert(
     tensors = list(outputs(checkpoint, config, dtype))
     total = sum(output.nbytes for output in tensors)
     bars = progress or NoProgress()
-    with (
-        replacing(target, total + _HEADER_BYTES) as temporary,
-        opened_gguf(temporary, checkpoint, config, tensors, dtype, name) as file,
-        bars.task(f"convert to {dtype}", total, "bytes") as task,
-    ):
-        for n_bytes in write_tensors(file, tensors):
-            task.advance(n_bytes)
+    with replacing(target, total + _HEADER_BYTES) as temporary:
+        with (
+            opened_gguf(temporary, checkpoint, config, tensors, dtype, name) as file,
+            bars.task(f"convert to {dtype}", total, "bytes") as task,
+        ):
+            for n_bytes in write_tensors(file, tensors):
+                task.advance(n_bytes)
+        _verify(temporary, tensors)
     return target
+
+
+def _verify(path: Path, tensors: Sequence[Output]) -> None:
+    """Read the header back, and find each tensor in it as it was meant.
+
+    Raises:
+        EdgevalError: If one is missing or another than was written.
+    """
+    found = {each.name: (each.shape, int(each.type)) for each in read_header(path).tensors}
+    for output in tensors:
+        if found.get(output.name) != (output.source.shape, int(output.dtype)):
+            raise EdgevalError(
+                f"{path} does not hold {output.name} as it was written; check the disk, and "
+                "convert again"
+            )

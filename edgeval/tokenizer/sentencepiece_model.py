@@ -42,9 +42,16 @@ def read_sentencepiece(path: Path, vocab_size: int) -> Vocabulary:
         tokens=[processor.id_to_piece(i).encode() for i in ids] + [padding(i) for i in unused],
         types=[_type(processor, i) for i in ids] + [int(TokenType.UNUSED)] * len(unused),
         scores=[processor.get_score(i) for i in ids] + [_UNUSED_SCORE] * len(unused),
+        adds_space_prefix=None if _adds_space_prefix(processor) else False,
     )
     _add_tokens(vocabulary, path.parent)
     return vocabulary
+
+
+def _adds_space_prefix(processor: Any) -> bool:
+    """Whether the model was trained to put a space in front of a text, as Llama's is."""
+    pieces = processor.encode_as_pieces("a")
+    return bool(pieces) and str(pieces[0]).startswith("\u2581")
 
 
 def _type(processor: Any, token: int) -> int:

@@ -91,23 +91,9 @@ class Peers:
             raise PeerError(f"{self.python} has no lm_eval; install lm_eval[hf] there")
         return found
 
-    def _build_tools(self, target: Path) -> None:
-        try:
-            source = self._source()
-            cmake = self._cmake()
-            _say(f"building {' and '.join(PROGRAMS)}, a few minutes")
-            run([*cmake, "-S", source, "-B", target, *_CMAKE_OPTIONS])
-            jobs = str(os.cpu_count() or 1)
-            build = ["--build", target, "--config", "Release", "--parallel", jobs]
-            run([*cmake, *build, "--target", *PROGRAMS])
-        except PeerError as error:
-            raise PeerError(
-                f"llama.cpp's tools are missing and cannot be built ({error}); build "
-                f"{' and '.join(PROGRAMS)} elsewhere and name their folder with --tools"
-            ) from error
-
-    def _source(self) -> Path:
-        """Return llama.cpp's tree, inside the binding's source distribution."""
+    @cached_property
+    def source(self) -> Path:
+        """llama.cpp's tree, inside the binding's source distribution."""
         name = f"llama_cpp_python-{self.binding_version}"
         tree = self._folder / "source" / name
         if not tree.is_dir():
@@ -120,6 +106,20 @@ class Peers:
             shutil.unpack_archive(self._folder / f"{name}.tar.gz", unpacked)
             unpacked.replace(self._folder / "source")
         return tree / "vendor" / "llama.cpp"
+
+    def _build_tools(self, target: Path) -> None:
+        try:
+            cmake = self._cmake()
+            _say(f"building {' and '.join(PROGRAMS)}, a few minutes")
+            run([*cmake, "-S", self.source, "-B", target, *_CMAKE_OPTIONS])
+            jobs = str(os.cpu_count() or 1)
+            build = ["--build", target, "--config", "Release", "--parallel", jobs]
+            run([*cmake, *build, "--target", *PROGRAMS])
+        except PeerError as error:
+            raise PeerError(
+                f"llama.cpp's tools are missing and cannot be built ({error}); build "
+                f"{' and '.join(PROGRAMS)} elsewhere and name their folder with --tools"
+            ) from error
 
     def _cmake(self) -> list[str]:
         """Return how to call cmake, from an environment of its own if the system has none."""
