@@ -44,7 +44,7 @@ def make_checkpoint(directory: Path, seed: int = 0, scale: float = 0.08) -> Path
     (directory / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     config = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": True}
     (directory / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
-    (directory / "tokenizer.model").write_bytes(_tokenizer())
+    (directory / "tokenizer.model").write_bytes(make_tokenizer())
     save_file(_weights(seed, scale), directory / "model.safetensors")
     return directory
 
@@ -77,7 +77,8 @@ def _phrase(rng: np.random.Generator, words: int) -> str:
     return " ".join(str(word) for word in rng.choice(_WORDS, size=words))
 
 
-def _tokenizer() -> bytes:
+def make_tokenizer() -> bytes:
+    """Return a SentencePiece model of 512 pieces."""
     rng = np.random.default_rng(0)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(

@@ -92,12 +92,14 @@ def sentencepiece_json(
     }
 
 
-def byte_level_json(*, pairs: bool = False, adds_bos: bool = True) -> dict[str, Any]:
-    """Return a byte-level BPE tokenizer in the style of Llama 3, made of the demo's pieces."""
+def byte_level_json(
+    model: SentencePieceProcessor | None = None, *, pairs: bool = False, adds_bos: bool = True
+) -> dict[str, Any]:
+    """Return a byte-level BPE tokenizer in the style of Llama 3, made of a model's pieces."""
     letters = byte_letters()
     vocabulary = {letter: token for token, letter in enumerate(letters)}
     merged = []
-    for piece in pieces_of(demo_model())[FIRST_NORMAL:]:
+    for piece in pieces_of(model or demo_model())[FIRST_NORMAL:]:
         token = "".join(letters[byte] for byte in piece.replace("\u2581", " ").encode())
         splits = ((token[:end], token[end:]) for end in range(1, len(token)))
         if any(a in vocabulary and b in vocabulary for a, b in splits):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,10 @@ from edgeval.convert.tensors import Output, OutputType
 from edgeval.device import physical_cores
 from edgeval.errors import CheckpointError
 from edgeval.tokenizer import add_tokenizer
+
+# gguf's remarks on templates and model cards would go to stderr, where no user can act on them.
+for _logger in ("gguf", "metadata"):
+    logging.getLogger(_logger).addHandler(logging.NullHandler())
 
 _FILE_TYPES = {
     "f32": gguf.LlamaFileType.ALL_F32,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import gguf
 
 from edgeval.checkpoint import Checkpoint
@@ -11,9 +9,6 @@ from edgeval.errors import CheckpointError
 from edgeval.tokenizer.sentencepiece_model import read_sentencepiece
 from edgeval.tokenizer.tokenizer_json import read_tokenizer_json
 from edgeval.tokenizer.vocabulary import Vocabulary, optional_json
-
-# Its remarks on unusual templates would go to stderr, where no user can act on them.
-logging.getLogger("gguf").addHandler(logging.NullHandler())
 
 _CODE_LLAMA_SIZE = 32016
 _CODE_LLAMA_SPECIALS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}

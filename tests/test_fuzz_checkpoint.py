@@ -1,0 +1,36 @@
+"""Whatever is damaged in a checkpoint, it is refused in a sentence, or becomes a whole GGUF."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from checkpoint_fuzz import Tokenizer, damage, restore, small_checkpoint
+
+from edgeval.convert import convert
+from edgeval.errors import EdgevalError
+from edgeval.gguf_header import read_header
+
+N_MUTATIONS = 300
+
+
+@pytest.mark.parametrize("tokenizer", ["sentencepiece", "merges", "byte-level"])
+def test_a_damaged_checkpoint_is_refused_or_converted(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    whole = small_checkpoint(tmp_path / "whole", tokenizer)
+    damaged = Path(shutil.copytree(whole, tmp_path / "damaged"))
+    target = tmp_path / "out" / "out.gguf"
+    converted = 0
+    for seed in range(N_MUTATIONS):
+        done = damage(damaged, random.Random(seed))
+        try:
+            convert(damaged, target)
+            assert read_header(target).n_params > 0, done
+            target.unlink()
+            converted += 1
+        except EdgevalError as error:
+            assert "\n" not in str(error), done
+        assert list(target.parent.glob("*")) == [], done
+        restore(damaged, whole)
+    assert 0 < converted < N_MUTATIONS
