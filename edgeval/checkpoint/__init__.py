@@ -14,6 +14,7 @@ from edgeval.checkpoint.torch_zip import read_torch_zip
 from edgeval.errors import CheckpointError
 
 __all__ = [
+    "SMALL_FILES",
     "WEIGHTS",
     "WEIGHT_DTYPES",
     "Checkpoint",
@@ -24,13 +25,20 @@ __all__ = [
     "unusable",
 ]
 
-_TOKENIZER_FILES = (
-    "tokenizer.model",
-    "tokenizer.json",
+SMALL_FILES = (
+    "config.json",
+    "generation_config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "merges.txt",
+    "tokenizer.model",
+    "tokenizer.json",
 )
+"""What besides the weights decides the converted model."""
+
 WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -110,8 +118,8 @@ class Checkpoint:
 
     def files(self) -> list[Path]:
         """Return every file that decides what the converted model is."""
-        names = ("config.json", "generation_config.json", *_TOKENIZER_FILES)
-        present = [self.directory / name for name in names if (self.directory / name).is_file()]
+        present = [self.directory / name for name in SMALL_FILES]
+        present = [path for path in present if path.is_file()]
         return [*present, *{self._weights(), *self.weight_files()}]
 
     def _weights(self) -> Path:

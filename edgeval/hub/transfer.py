@@ -12,18 +12,12 @@ import shutil
 import time
 from typing import Any, BinaryIO
 
-from edgeval.checkpoint import WEIGHTS
+from edgeval.checkpoint import SMALL_FILES, WEIGHTS
 from edgeval.errors import HubError
 from edgeval.hub.cache import CONFIG, TOKENIZERS, Cache, RemoteFile, is_index, shard_names
 from edgeval.hub.client import client_errors, is_local
 from edgeval.progress import NoProgress, Progress, Task
 
-_OPTIONAL = (
-    "generation_config.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
 _RETRY_PAUSES_S = (0.5, 1.5)
@@ -58,7 +52,7 @@ def choose(repo: str, listed: dict[str, RemoteFile]) -> list[str]:
         )
     if not any(name in listed for name in TOKENIZERS):
         raise HubError(f"{repo} has no {' or '.join(TOKENIZERS)}: give one with its tokenizer.")
-    small = [name for name in (CONFIG, *_OPTIONAL, *TOKENIZERS) if name in listed]
+    small = [name for name in SMALL_FILES if name in listed]
     return small + weights
 
 
