@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol
 
-Unit = Literal["bytes", "items", "tensors"]
+Unit = Literal["bytes", "chunks", "items", "tensors"]
 
 
 class Task(Protocol):

@@ -7,9 +7,20 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edgeval.plan import Int32
+from edgeval.progress import NoProgress
 from edgeval.tasks import Item, ItemScore
 
 BOS_TEXT = "<s>"
+
+
+class Lines(NoProgress):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, message: str) -> None:
+        self.lines.append(message)
 
 
 class FakeTokenizer:

@@ -19,6 +19,7 @@ class ReferenceLlama:
         self.config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         weights = load_file(directory / "model.safetensors")
         self.weights = {name: value.astype(np.float64) for name, value in weights.items()}
+        self.squares: dict[str, Floats] = {}
 
     def choice_logprobs(self, tokens: npt.NDArray[np.int32], start: int) -> Floats:
         """Return the log-probability of each of ``tokens[start:]``, in nats."""
@@ -27,6 +28,22 @@ class ReferenceLlama:
         logprobs = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
         return logprobs[np.arange(len(logprobs)), tokens[start:]]
 
+    def input_squares(self, chunks: npt.NDArray[np.int32]) -> dict[str, Floats]:
+        """Return the sum of squares of each column that each tensor is multiplied with.
+
+        Args:
+            chunks: Texts that know nothing of one another, shape (n_chunks, n_tokens).
+        """
+        self.squares = {}
+        for tokens in chunks:
+            self._forward(tokens)
+        return self.squares
+
+    def _times(self, hidden: Floats, name: str) -> Floats:
+        name = f"{name}.weight"
+        self.squares[name] = self.squares.get(name, 0) + (hidden**2).sum(axis=0)
+        return hidden @ self.weights[name].T
+
     def _forward(self, tokens: npt.NDArray[np.int32]) -> Floats:
         hidden = self.weights["model.embed_tokens.weight"][tokens]
         for layer in range(self.config["num_hidden_layers"]):
@@ -34,7 +51,7 @@ class ReferenceLlama:
             hidden = hidden + self._attention(self._norm(hidden, f"{block}.input_layernorm"), block)
             normed = self._norm(hidden, f"{block}.post_attention_layernorm")
             hidden = hidden + self._feed_forward(normed, block)
-        return self._norm(hidden, "model.norm") @ self.weights["lm_head.weight"].T
+        return self._times(self._norm(hidden, "model.norm"), "lm_head")
 
     def _norm(self, hidden: Floats, name: str) -> Floats:
         mean_square = (hidden**2).mean(axis=-1, keepdims=True)
@@ -42,11 +59,9 @@ class ReferenceLlama:
         return hidden / np.sqrt(mean_square + self.config["rms_norm_eps"]) * scale
 
     def _feed_forward(self, hidden: Floats, block: str) -> Floats:
-        gate, up, down = (
-            self.weights[f"{block}.mlp.{name}_proj.weight"] for name in ("gate", "up", "down")
-        )
-        gated = hidden @ gate.T
-        return (gated / (1 + np.exp(-gated)) * (hidden @ up.T)) @ down.T
+        gated = self._times(hidden, f"{block}.mlp.gate_proj")
+        up = self._times(hidden, f"{block}.mlp.up_proj")
+        return self._times(gated / (1 + np.exp(-gated)) * up, f"{block}.mlp.down_proj")
 
     def _attention(self, hidden: Floats, block: str) -> Floats:
         heads, groups = (
@@ -54,7 +69,7 @@ class ReferenceLlama:
             self.config["num_key_value_heads"],
         )
         query, key, value = (
-            (hidden @ self.weights[f"{block}.self_attn.{name}_proj.weight"].T)
+            self._times(hidden, f"{block}.self_attn.{name}_proj")
             .reshape(len(hidden), n, -1)
             .swapaxes(0, 1)
             for name, n in (("q", heads), ("k", groups), ("v", groups))
@@ -66,7 +81,7 @@ class ReferenceLlama:
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
         mixed = (weights @ value).swapaxes(0, 1).reshape(len(hidden), -1)
-        return mixed @ self.weights[f"{block}.self_attn.o_proj.weight"].T
+        return self._times(mixed, f"{block}.self_attn.o_proj")
 
     def _rotate(self, states: Floats) -> Floats:
         half = states.shape[-1] // 2

@@ -7,10 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import gguf
 import numpy as np
 import numpy.typing as npt
 import sentencepiece
 from safetensors.numpy import save_file
+
+from edgeval.gguf_header import read_header
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -70,6 +73,47 @@ def make_items(count: int, seed: int = 0) -> list[dict[str, object]]:
 def write_items(path: Path, items: list[dict[str, object]]) -> Path:
     """Write items as JSON lines."""
     path.write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf-8")
+    return path
+
+
+def write_text(path: Path, sentences: int = 200, seed: int = 0) -> Path:
+    """Write sentences of the tokenizer's own words, one a line."""
+    rng = np.random.default_rng(seed)
+    text = "".join(f"{_phrase(rng, 9).capitalize()}.\n" for _ in range(sentences))
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def make_expert_model(dense: Path, path: Path, n_experts: int = 4, n_used: int = 2) -> Path:
+    """Write a GGUF whose feed-forward layers are experts, with the tokenizer of another one."""
+    header = read_header(dense)
+    writer = gguf.GGUFWriter(path, "llama")
+    for key, value in header.metadata.items():
+        kind = header.types[key]
+        if key == "general.architecture":
+            continue
+        if np.ndim(value) or isinstance(value, list):
+            writer.add_key_value(key, list(value), gguf.GGUFValueType.ARRAY, kind)
+        else:
+            writer.add_key_value(key, value, gguf.GGUFValueType(kind))
+    writer.add_expert_count(n_experts)
+    writer.add_expert_used_count(n_used)
+    rng = np.random.default_rng(0)
+    for tensor in header.tensors:
+        values = header.raw(tensor).view(np.float32).reshape(tensor.shape)
+        name, part = tensor.name, tensor.name.split(".")[-2]
+        if not part.startswith("ffn_") or part == "ffn_norm":
+            writer.add_tensor(name, np.array(values))
+            continue
+        scale = rng.uniform(0.5, 2, (n_experts, 1, 1)).astype(np.float32)
+        writer.add_tensor(name.replace(part, f"{part}_exps"), scale * values)
+        if part == "ffn_up":
+            router = rng.standard_normal((n_experts, values.shape[1]), dtype=np.float32)
+            writer.add_tensor(name.replace(part, "ffn_gate_inp"), router)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
     return path
 
 

@@ -1,24 +1,34 @@
 """llama.cpp: backends, models, tokens, decoding and quantization."""
 
+from edgeval.llama.activations import Activations
 from edgeval.llama.backends import Backend, available_backends, choose_backend
+from edgeval.llama.file_types import file_type, file_types, writable_type, writable_types
 from edgeval.llama.library import engine_version, system_info
 from edgeval.llama.model import Model
-from edgeval.llama.quantizer import file_type, file_types, quantize_file
+from edgeval.llama.quantizer import LONGEST_TEXT, Metadata, Recipe, Weights, quantize_file, recipe
 from edgeval.llama.session import CacheType, Session, SessionSettings
 from edgeval.llama.vocabulary import Vocabulary
 
 __all__ = [
+    "LONGEST_TEXT",
+    "Activations",
     "Backend",
     "CacheType",
+    "Metadata",
     "Model",
+    "Recipe",
     "Session",
     "SessionSettings",
     "Vocabulary",
+    "Weights",
     "available_backends",
     "choose_backend",
     "engine_version",
     "file_type",
     "file_types",
     "quantize_file",
+    "recipe",
     "system_info",
+    "writable_type",
+    "writable_types",
 ]

@@ -6,8 +6,11 @@ import contextlib
 import ctypes
 import functools
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 # OpenMP reads these when it is loaded. Threads that spin long at its barriers starve one another as
@@ -18,7 +21,19 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 import llama_cpp
 
-__all__ = ["Log", "Owner", "engine", "engine_version", "listening", "llama_cpp", "system_info"]
+from edgeval.errors import EngineError
+
+__all__ = [
+    "Log",
+    "Owner",
+    "engine",
+    "engine_version",
+    "ggml",
+    "listening",
+    "llama_cpp",
+    "system_info",
+    "uninterrupted",
+]
 
 # ggml.h's enum ggml_log_level, which the binding does not export.
 _LOG_LEVEL_ERROR = 4
@@ -77,6 +92,25 @@ class Owner:
             self.handle = None
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the context ends, around calls in which llama.cpp logs.
+
+    The exception would be raised in the callback that Python is in then, and ctypes drops it there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = threading.Event()
+    handler = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pressed.is_set():
+        raise KeyboardInterrupt
+
+
 @functools.cache
 def engine() -> Log:
     """Start llama.cpp once and return its log."""
@@ -95,6 +129,24 @@ def listening(listener: Callable[[str], None]) -> Iterator[Log]:
         yield log
     finally:
         log.listener = None
+
+
+@functools.cache
+def ggml() -> Any:
+    """Return the library of ggml's tensors, whose functions the binding does not declare.
+
+    Raises:
+        EngineError: If it is not where the binding has its libraries.
+    """
+    try:
+        from llama_cpp._ctypes_extensions import load_shared_library
+
+        return load_shared_library("ggml-base", Path(llama_cpp.__file__).parent / "lib")
+    except (ImportError, OSError, RuntimeError) as error:
+        raise EngineError(
+            f"{engine_version()} has no library of ggml that edgeval can use ({error}); install "
+            "the version that edgeval was tested with"
+        ) from error
 
 
 def engine_version() -> str:

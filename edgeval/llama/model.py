@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeval.llama.backends import Backend
+from edgeval.llama.file_types import file_types
 from edgeval.llama.library import Owner, llama_cpp
-from edgeval.llama.quantizer import file_types
 from edgeval.llama.vocabulary import Vocabulary, load
 from edgeval.records import UNQUANTIZED
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.llama.library import Owner, engine, llama_cpp
+from edgeval.llama.library import Owner, engine, llama_cpp, uninterrupted
 from edgeval.llama.model import Model
-from edgeval.plan import Batch
+from edgeval.plan import Batch, Int32
 
 CacheType = Literal["f16", "f32"]
 
@@ -68,7 +68,8 @@ class Session(Owner):
         # Sequences share the cells of their common prefix only in a unified cache.
         params.kv_unified = True
         params.offload_kqv = params.op_offload = model.backend != "cpu"
-        handle = llama_cpp.llama_init_from_model(model.handle, params)
+        with uninterrupted():
+            handle = llama_cpp.llama_init_from_model(model.handle, params)
         if not handle:
             raise EngineError(
                 f"llama.cpp cannot run {model.path.name} with {settings.n_batch} tokens a batch: "
@@ -88,21 +89,14 @@ class Session(Owner):
             EngineError: If llama.cpp refuses the batch.
         """
         llama_cpp.llama_memory_clear(self._memory, False)
-        # The struct borrows these arrays: they must live until llama_decode returns.
-        ends = np.cumsum(batch.sequence_counts, dtype=np.uintp)
-        offsets = ends - batch.sequence_counts.astype(np.uintp)
-        ids = np.ascontiguousarray(batch.sequence_ids)
-        id_pointers = offsets * np.uintp(ids.itemsize) + np.uintp(ids.ctypes.data)
-        raw = llama_cpp.llama_batch(
-            n_tokens=len(batch.tokens),
-            token=_pointer(batch.tokens, ctypes.c_int32),
-            embd=None,
-            pos=_pointer(batch.positions, ctypes.c_int32),
-            n_seq_id=_pointer(batch.sequence_counts, ctypes.c_int32),
-            seq_id=_pointer(id_pointers, ctypes.POINTER(ctypes.c_int32)),
-            logits=_pointer(batch.reads_logits, ctypes.c_int8),
+        status = decode_tokens(
+            self.handle,
+            batch.tokens,
+            batch.positions,
+            batch.sequence_counts,
+            batch.sequence_ids,
+            batch.reads_logits,
         )
-        status = llama_cpp.llama_decode(self.handle, raw)
         if status != 0:
             raise EngineError(
                 f"llama.cpp could not decode a batch of {len(batch.tokens)} tokens with "
@@ -110,6 +104,41 @@ class Session(Owner):
             )
         logits = llama_cpp.llama_get_logits(self.handle)
         return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
+
+
+def decode_tokens(
+    context: Any,
+    tokens: Int32,
+    positions: Int32,
+    sequence_counts: Int32,
+    sequence_ids: Int32,
+    reads_logits: npt.NDArray[np.int8],
+) -> int:
+    """Call ``llama_decode`` and return its status, 0 for success.
+
+    Args:
+        context: llama.cpp's context.
+        tokens: Token ids, shape (n_tokens,), int32.
+        positions: Position of each token in its sequences, shape (n_tokens,), int32.
+        sequence_counts: Number of sequences each token belongs to, shape (n_tokens,), int32.
+        sequence_ids: The sequence ids of all tokens, concatenated, int32.
+        reads_logits: 1 where the logits after a token are read, shape (n_tokens,), int8.
+    """
+    # The struct borrows these arrays: they must live until llama_decode returns.
+    ends = np.cumsum(sequence_counts, dtype=np.uintp)
+    offsets = ends - sequence_counts.astype(np.uintp)
+    ids = np.ascontiguousarray(sequence_ids)
+    id_pointers = offsets * np.uintp(ids.itemsize) + np.uintp(ids.ctypes.data)
+    raw = llama_cpp.llama_batch(
+        n_tokens=len(tokens),
+        token=_pointer(tokens, ctypes.c_int32),
+        embd=None,
+        pos=_pointer(positions, ctypes.c_int32),
+        n_seq_id=_pointer(sequence_counts, ctypes.c_int32),
+        seq_id=_pointer(id_pointers, ctypes.POINTER(ctypes.c_int32)),
+        logits=_pointer(reads_logits, ctypes.c_int8),
+    )
+    return int(llama_cpp.llama_decode(context, raw))
 
 
 def _pointer(array: npt.NDArray[Any], ctype: Any) -> Any:

@@ -10,8 +10,8 @@ import numpy as np
 
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
-from edgeval.llama.library import Owner, engine, llama_cpp
-from edgeval.llama.quantizer import file_types
+from edgeval.llama.file_types import file_types
+from edgeval.llama.library import Owner, engine, llama_cpp, uninterrupted
 from edgeval.plan import Int32
 
 _LONGEST_VALUE = 1024
@@ -28,7 +28,8 @@ def load(path: Path, params: Any) -> Any:
     check(path)
     log = engine()
     log.errors.clear()
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    with uninterrupted():
+        model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
     if not model:
         raise EngineError(
             f"llama.cpp cannot load {path}: {log.reason()}; "
