@@ -20,15 +20,18 @@ def drift(
     reference_name: str,
     reference: Sequence[ItemScore],
     metric: str,
+    *,
+    has_imatrix: bool = False,
 ) -> Drift:
     """Compare two runs over the same items in the same order.
 
     Args:
         name: The compared model's file type.
         scores: Its scores.
-        reference_name: The reference's file type.
+        reference_name: What reports call the reference.
         reference: Its scores.
         metric: The metric whose picks are compared.
+        has_imatrix: Whether the compared model was quantized with an importance matrix.
 
     Raises:
         ValueError: If the items are not the same.
@@ -56,6 +59,7 @@ def drift(
     )
     return Drift(
         type=name,
+        has_imatrix=has_imatrix,
         reference=reference_name,
         n_items=len(scores),
         difference_points=100 * (gained - lost) / len(scores),

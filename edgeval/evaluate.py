@@ -15,6 +15,7 @@ from edgeval import __version__, device, fewshot, llama, memory, metrics, sampli
 from edgeval.checkpoint import sha256_of
 from edgeval.errors import EdgevalError
 from edgeval.files import write_text
+from edgeval.origin import imatrix_info
 from edgeval.plan import plan
 from edgeval.progress import NoProgress, Progress
 from edgeval.protocol import DEFAULT, Protocol, get
@@ -210,6 +211,7 @@ def evaluate_file(
     """
     with llama.Vocabulary(path) as vocabulary:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
+        imatrix = imatrix_info(vocabulary.metadata)
         batch_tokens = setup.batch_tokens or batch_tokens_for(vocabulary.file_type)
         planned = plan([request for each in choices for request in each], batch_tokens)
         settings = settings_for(planned, vocabulary.file_type, setup.threads)
@@ -233,6 +235,7 @@ def evaluate_file(
         in_order = [scores[index] for index in range(len(choices))]
         run = ModelRun(
             type=model.file_type,
+            imatrix=imatrix,
             file=path.name,
             sha256=sha256_of(path),
             file_bytes=path.stat().st_size,

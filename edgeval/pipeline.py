@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal, cast
-
-import platformdirs
 
 from edgeval import __version__, cards, device, hub, llama, report
 from edgeval.checkpoint import Checkpoint, sha256_of
-from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.drift import drift
 from edgeval.errors import EdgevalError, HubError
 from edgeval.evaluate import Options, Setup, evaluate_file, prepare
 from edgeval.files import refuse_existing
+from edgeval.ladder import Source, file_stem, ladder_files
 from edgeval.progress import NoProgress, Progress
-from edgeval.quantize import quantize_to
-from edgeval.records import UNQUANTIZED, Drift, ModelRun, ModelSource, Report, Verdict
+from edgeval.records import Drift, ModelRun, ModelSource, Report, Verdict
 from edgeval.tasks import ItemScore
 from edgeval.verdict import verdict
 
 DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 RESULTS_FOLDER = Path("edgeval-results")
 
-_BASE_TYPE = "F16"
 _TASK = "hellaswag"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A model found: a checkpoint directory or a GGUF, and how it is cited."""
-
-    path: Path
-    kind: Literal["checkpoint", "gguf"]
-    info: ModelSource
-    card: cards.Card | None = None
-
-
-def cache_folder() -> Path:
-    """Return where GGUFs are kept: ``EDGEVAL_CACHE``, or the platform's cache folder."""
-    configured = os.environ.get("EDGEVAL_CACHE")
-    return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgeval"))
 
 
 def run(
@@ -55,6 +31,7 @@ def run(
     types: Sequence[str] = DEFAULT_LADDER,
     options: Options | None = None,
     *,
+    imatrix: Path | None = None,
     out: Path | None = None,
     command: str = "",
     progress: Progress | None = None,
@@ -65,6 +42,7 @@ def run(
         model: Card name, hub repository, checkpoint directory or GGUF file.
         types: File types of the ladder, the reference first.
         options: What is evaluated and how.
+        imatrix: An importance matrix: what it changes is evaluated without it and with it.
         out: Folder of the report; must not hold one. By default a new one in ``edgeval-results``.
         command: The command line, for the record.
         progress: Where to show progress.
@@ -80,12 +58,12 @@ def run(
     bars = progress or NoProgress()
     options = options or Options()
     names = _ladder_types(types)
-    folder = out or RESULTS_FOLDER / f"{_file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
+    folder = out or RESULTS_FOLDER / f"{file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
     refuse_existing(folder / "report.json")
     place = locate(model)
     setup = prepare(_with_card_data(options, place.card))
     source = find_source(place, offline=options.offline, progress=bars)
-    paths = [ladder_file(source, name, setup.threads, bars) for name in names]
+    paths = ladder_files(source, names, threads=setup.threads, progress=bars, imatrix=imatrix)
     results = [evaluate_file(path, setup, progress=bars) for path in paths]
     record = Report(
         edgeval_version=__version__,
@@ -169,40 +147,6 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
 
 
-def ladder_file(source: Source, name: str, threads: int, progress: Progress) -> Path:
-    """Return the GGUF of one type, from the cache or made now.
-
-    The cache folder is keyed by everything that decides the file: the source's hash, the converter
-    and llama.cpp. Files appear in it only when they are whole.
-
-    Raises:
-        EdgevalError: If the source is a GGUF that is quantized already.
-    """
-    if source.kind == "gguf":
-        with llama.Vocabulary(source.path) as vocabulary:
-            found = vocabulary.file_type
-        if found == name:
-            return source.path
-        if found not in UNQUANTIZED:
-            raise EdgevalError(
-                f"{source.path} is {found} already, and a ladder starts from F16, BF16 or F32; "
-                f"evaluate it as it is with edgeval eval, or ask for --quant {found} alone"
-            )
-    key = f"{source.info.fingerprint} converter {CONVERTER_VERSION} {llama.engine_version()}"
-    folder = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    target = folder / f"{_file_stem(source.info.name)}-{name}.gguf"
-    if target.is_file():
-        return target
-    if source.kind == "gguf":
-        quantize_to(source.path, target, name, threads=threads, progress=progress)
-    elif name in UNQUANTIZED:
-        convert(source.path, target, cast("OutputType", name.lower()), progress=progress)
-    else:
-        base = ladder_file(source, _BASE_TYPE, threads, progress)
-        quantize_to(base, target, name, threads=threads, progress=progress)
-    return target
-
-
 def _ladder_types(types: Sequence[str]) -> list[str]:
     names = [llama.file_type(name) for name in types]
     if not names:
@@ -223,7 +167,14 @@ def _drifts(results: Sequence[tuple[ModelRun, list[ItemScore]]], setup: Setup) -
     reference, reference_scores = results[0]
     metric = setup.protocol.metric
     return [
-        drift(run.type, scores, reference.type, reference_scores, metric)
+        drift(
+            run.type,
+            scores,
+            reference.label,
+            reference_scores,
+            metric,
+            has_imatrix=run.imatrix is not None,
+        )
         for run, scores in results[1:]
     ]
 
@@ -234,9 +185,3 @@ def _verdicts(
     claims = source.card.claims_on(_TASK) if source.card else []
     protocol = setup.protocol_info()
     return [verdict(claim, reference, setup.data, protocol, computed_at) for claim in claims]
-
-
-def _file_stem(name: str) -> str:
-    """Return a name without the characters that file systems refuse."""
-    base = name[:-5] if name.endswith(".gguf") else name
-    return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")

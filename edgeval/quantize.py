@@ -6,14 +6,19 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeval import llama
+from edgeval import importance, llama
+from edgeval.checkpoint import sha256_of
 from edgeval.device import physical_cores
-from edgeval.errors import EdgevalError
-from edgeval.files import refuse_existing, replacing
+from edgeval.errors import EdgevalError, GgufError
+from edgeval.files import replacing
+from edgeval.gguf_header import read_header
+from edgeval.importance import ImportanceMatrix
+from edgeval.origin import Origin
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import UNQUANTIZED
 
 _TENSOR_LINE = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
+_HEADER_BYTES = 16 * 1024 * 1024
 
 
 def quantize(
@@ -21,56 +26,117 @@ def quantize(
     types: Sequence[str],
     out_dir: Path | None = None,
     *,
+    imatrix: Path | None = None,
+    requantize: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Quantize a GGUF to several types.
 
+    A file that is there already is used again if it says that it was made of the same source with
+    the same importance matrix and engine.
+
     Args:
         source: An F32, F16 or BF16 GGUF.
         types: llama.cpp's names, for example ``Q4_K_M``; case does not matter.
         out_dir: Where to write; by default beside the source.
+        imatrix: An importance matrix, in either format of llama.cpp.
+        requantize: Whether the source may be quantized already.
         threads: CPU threads; by default one a physical core.
         progress: Where to show progress.
 
     Returns:
-        The files made, in the order of ``types``, named ``SOURCE-TYPE.gguf``.
+        The files, in the order of ``types``, named ``SOURCE-TYPE.gguf``.
 
     Raises:
         EngineError: If a type is unknown, or llama.cpp refuses the file.
-        EdgevalError: If the source is quantized already, or a target exists.
+        EdgevalError: If the source is quantized already, the importance matrix is missing for a
+            type, damaged or of another model, or a target exists that is no such file.
     """
-    names = [llama.file_type(name) for name in types]
+    bars = progress or NoProgress()
+    # Q4_K is Q4_K_M.
+    names = list(dict.fromkeys(llama.writable_type(name) for name in types))
     with llama.Vocabulary(source) as vocabulary:
         found = vocabulary.file_type
-    if found not in UNQUANTIZED:
+    if found not in UNQUANTIZED and not requantize:
         raise EdgevalError(
             f"{source} is {found} already, and quantizing it again would measure two losses at "
-            "once; start from an F16 GGUF or the checkpoint"
+            "once; start from an F16 GGUF or the checkpoint, or allow it with --requantize"
         )
-    stem = re.sub(rf"[-.]{found}$", "", source.stem, flags=re.IGNORECASE)
+    matrix = None if imatrix is None else read_matrix(imatrix, source)
+    recipes = [recipe_of(source, name, matrix) for name in names]
+    stem = re.sub(rf"[-.]{re.escape(found)}$", "", source.stem, flags=re.IGNORECASE)
     targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
-    for target in targets:
-        refuse_existing(target)
-    for name, target in zip(names, targets, strict=True):
-        quantize_to(source, target, name, threads=threads, progress=progress)
+    origin = Origin(sha256_of(source), matrix)
+    to_make = []
+    for recipe, target in zip(recipes, targets, strict=True):
+        if target.exists():
+            _require_same(target, recipe.name, origin)
+            bars.log(f"{target} is there already, made of the same source; it is used again")
+        else:
+            to_make.append((recipe, target))
+    for recipe, target in to_make:
+        quantize_to(
+            source, target, recipe, origin, requantize=requantize, threads=threads, progress=bars
+        )
     return targets
+
+
+def read_matrix(path: Path, source: Path) -> ImportanceMatrix:
+    """Read an importance matrix and hold it against the model that it is for.
+
+    Raises:
+        EdgevalError: If it is damaged or of another model.
+    """
+    matrix = importance.read(path)
+    matrix.require_fit(read_header(source))
+    return matrix
+
+
+def recipe_of(source: Path, name: str, matrix: ImportanceMatrix | None) -> llama.Recipe:
+    """Return what quantizing a GGUF to a type will make.
+
+    Args:
+        source: The GGUF.
+        name: Canonical name of a file type.
+        matrix: The importance matrix, if there is one.
+
+    Raises:
+        EngineError: If llama.cpp cannot write the type, or refuses the file.
+        EdgevalError: If the type needs an importance matrix, and there is none, or none for a
+            tensor.
+    """
+    weights = matrix.weights if matrix else None
+    recipe = llama.recipe(source, llama.writable_type(name), weights)
+    for tensor in recipe.needing_importances:
+        if matrix is None:
+            raise EdgevalError(
+                f"{name} needs an importance matrix; make one with edgeval imatrix {source.name} "
+                "--data TEXT --out FILE, and name it with --imatrix FILE"
+            )
+        if tensor not in matrix.entries:
+            raise EdgevalError(
+                f"{name} needs an importance matrix of {tensor}, and {matrix.path} has none; "
+                "make one of the whole model with edgeval imatrix"
+            )
+    return recipe
 
 
 def quantize_to(
     source: Path,
     target: Path,
-    name: str,
+    recipe: llama.Recipe,
+    origin: Origin,
     *,
+    requantize: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Quantize one GGUF to one type; ``name`` is a canonical name of ``llama.file_types()``."""
+    """Quantize one GGUF by a recipe; the file will say what it was made of."""
     bars = progress or NoProgress()
-    # No type is larger than the source; how much smaller is only known afterwards.
     with (
-        replacing(target, source.stat().st_size) as temporary,
-        bars.task(f"quantize to {name}", None, "tensors") as task,
+        replacing(target, recipe.tensor_bytes + _HEADER_BYTES) as temporary,
+        bars.task(f"quantize to {recipe.name}", None, "tensors") as task,
     ):
         done = 0
 
@@ -82,4 +148,36 @@ def quantize_to(
                 task.advance(current - done)
                 done = current
 
-        llama.quantize_file(source, temporary, name, threads or physical_cores(), on_line)
+        llama.quantize_file(
+            source,
+            temporary,
+            recipe.name,
+            threads or physical_cores(),
+            on_line,
+            weights=origin.matrix.weights if origin.matrix else None,
+            metadata=origin.metadata,
+            requantize=requantize,
+        )
+
+
+def _require_same(target: Path, name: str, origin: Origin) -> None:
+    """Refuse a file that is there and not what would be made.
+
+    Raises:
+        EdgevalError: If it is not.
+    """
+    try:
+        metadata = read_header(target).metadata
+    except GgufError as error:
+        reason = f"it is no GGUF that could be used again ({error})"
+        raise _exists(target, reason) from error
+    if metadata.get("general.file_type") != llama.file_types()[name]:
+        raise _exists(target, f"it is not {name}")
+    if difference := origin.difference(metadata):
+        raise _exists(target, difference)
+
+
+def _exists(target: Path, reason: str) -> EdgevalError:
+    return EdgevalError(
+        f"{target} exists already, and {reason}; remove it or choose another folder with --out-dir"
+    )

@@ -19,6 +19,11 @@ ProtocolMatch = Literal["exact", "proxy", "mismatch"]
 VerdictStatus = Literal["reproduced", "partial", "not_reproduced", "inconclusive"]
 
 
+def run_label(file_type: str, has_imatrix: bool) -> str:
+    """Return what reports call a run; no two runs of a ladder are called the same."""
+    return f"{file_type} +imatrix" if has_imatrix else file_type
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
@@ -157,11 +162,28 @@ class ProtocolInfo(_Record):
         return f"{self.name}, {self.shots}-shot" if self.shots else self.name
 
 
+class ImatrixInfo(_Record):
+    """The importance matrix that a GGUF was quantized with, as far as the GGUF says.
+
+    Attributes:
+        file: Its file name.
+        sha256: Hash of the file; None in GGUFs of other tools.
+        dataset: Name of the text it was computed on.
+        n_chunks: Number of chunks of that text.
+    """
+
+    file: str
+    sha256: str | None = None
+    dataset: str | None = None
+    n_chunks: int | None = None
+
+
 class ModelRun(_Record):
     """One GGUF's scores, in sum.
 
     Attributes:
         type: llama.cpp's name of the file type.
+        imatrix: The importance matrix it was quantized with; None without one.
         file: File name.
         sha256: Hash of the file.
         file_bytes: Size of the file.
@@ -182,6 +204,7 @@ class ModelRun(_Record):
     """
 
     type: str
+    imatrix: ImatrixInfo | None = None
     file: str
     sha256: str
     file_bytes: int
@@ -200,6 +223,11 @@ class ModelRun(_Record):
     load_s: float
     tokens_per_s: float
 
+    @property
+    def label(self) -> str:
+        """What reports call it: ``Q4_K_M``, or ``Q4_K_M +imatrix``."""
+        return run_label(self.type, self.imatrix is not None)
+
 
 class Flip(_Record):
     """One item whose correctness differs from the reference."""
@@ -216,7 +244,8 @@ class Drift(_Record):
 
     Attributes:
         type: The compared model's file type.
-        reference: The reference's file type.
+        has_imatrix: Whether it was quantized with an importance matrix.
+        reference: What reports call the reference.
         n_items: Number of pairs.
         difference_points: Accuracy minus the reference's, in points.
         interval_points: Paired interval of the difference, in points (Bonett-Price).
@@ -230,6 +259,7 @@ class Drift(_Record):
     """
 
     type: str
+    has_imatrix: bool = False
     reference: str
     n_items: int
     difference_points: float
@@ -241,6 +271,11 @@ class Drift(_Record):
     mean_abs_logprob_change: float
     p99_abs_logprob_change: float
     flips: list[Flip]
+
+    @property
+    def label(self) -> str:
+        """What reports call the compared model; the label of its run."""
+        return run_label(self.type, self.has_imatrix)
 
 
 class ClaimCitation(_Record):

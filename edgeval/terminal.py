@@ -6,15 +6,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.panel import Panel
 from rich.table import Table
 
 from edgeval.cards import Card
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Report
 from edgeval.report import view
+from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
 _PROTOCOL_FIELDS = ("name", "version", "rendering", "bos", "metric", "few_shot", "tool", "versions")
+_TYPE_COLUMNS = 4
 _PLAIN_WIDTH = 160
 """Columns when stdout is no terminal, so that a table in a file is not cut at 80."""
 
@@ -55,7 +58,7 @@ def print_evaluation(result: Evaluation) -> None:
         interval = run.metrics[metric].interval
         table.add_row(
             run.file,
-            run.type,
+            run.label,
             *(f"{100 * run.metrics[name].value:.2f}" for name in names),
             f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
             f"{run.tokens_per_s:,.0f}",
@@ -121,6 +124,37 @@ def protocols_json(protocols: Sequence[Protocol]) -> str:
     """Return the protocols as a JSON list."""
     rows = [{name: getattr(each, name) for name in _PROTOCOL_FIELDS} for each in protocols]
     return json.dumps(rows, indent=2)
+
+
+def print_types(names: Sequence[str]) -> None:
+    """Print file types for a help page, the largest first, in as few lines as 80 columns allow."""
+    known = sorted((name for name in names if name in BITS_PER_WEIGHT), key=_descending)
+    unknown = (name for name in names if name not in known)
+    cells = [_type_cells(name) for name in [*known, *unknown]]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(_TYPE_COLUMNS):
+        table.add_column()
+        table.add_column(justify="right")
+        table.add_column(width=2)
+    height = -(-len(cells) // _TYPE_COLUMNS)
+    for row in range(height):
+        table.add_row(*(cell for column in cells[row::height] for cell in column))
+    note = (
+        "Measured on the shape of TinyLlama 1.1B; other shapes have other numbers.\n"
+        "* needs an importance matrix: --imatrix FILE"
+    )
+    console = Console(highlight=False)
+    content = Group(table, "", note)
+    console.print(Panel(content, title="Types, in bits per weight", title_align="left"))
+
+
+def _descending(name: str) -> float:
+    return -BITS_PER_WEIGHT[name]
+
+
+def _type_cells(name: str) -> tuple[str, str, str]:
+    bits = f"{BITS_PER_WEIGHT[name]:.2f}" if name in BITS_PER_WEIGHT else "\N{EN DASH}"
+    return name, bits, "*" if name in NEEDS_IMATRIX else ""
 
 
 def _ladder_table(report: Report) -> Table:

@@ -56,7 +56,7 @@ def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo)
             f"protocol {protocol.name} (BOS policy) where the claim is {claim.protocol}"
         )
     if run.type not in UNQUANTIZED:
-        differences.append(f"weights quantized to {run.type}")
+        differences.append(f"weights quantized to {run.label}")
     if not claim.is_of(data):
         differences.append(f"items of {data.name}, not known to be the claim's {claim.data}")
     if data.n_items < max(data.n_total, claim.n_items):

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import make_checkpoint, make_items, write_items
+from tiny import make_checkpoint, make_items, write_items, write_text
 
 from edgeval.convert import convert
+from edgeval.imatrix import imatrix
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -44,6 +45,17 @@ def tiny_f32(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def tiny_f16(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return convert(tiny_checkpoint, tmp_path_factory.mktemp("gguf") / "tiny-F16.gguf", "f16")
+
+
+@pytest.fixture(scope="session")
+def tiny_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_text(tmp_path_factory.mktemp("text") / "text.txt")
+
+
+@pytest.fixture(scope="session")
+def tiny_matrix(tiny_f16: Path, tiny_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("imatrix") / "imatrix.gguf"
+    return imatrix(tiny_f16, tiny_text, out, chunk_tokens=64, chunks=5)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from edgeval import pipeline
 from edgeval.errors import EdgevalError
 from edgeval.evaluate import Options
+from edgeval.ladder import ladder_files
 from edgeval.progress import NoProgress
 
 
@@ -91,7 +92,7 @@ def test_another_checkpoint_never_gets_the_same_gguf(tmp_path: Path) -> None:
     for seed in (1, 2):
         folder = make_checkpoint(tmp_path / str(seed) / "same-name", seed=seed)
         source = pipeline.find_source(pipeline.locate(str(folder)))
-        paths.append(pipeline.ladder_file(source, "Q8_0", 1, NoProgress()))
+        paths += ladder_files(source, ["Q8_0"], threads=1, progress=NoProgress())
     assert paths[0].name == paths[1].name
     assert paths[0] != paths[1]
     assert paths[0].read_bytes() != paths[1].read_bytes()

@@ -2,7 +2,7 @@
 
 from edgeval.cli.app import app, main
 from edgeval.cli.evaluation import evaluate, report, run
-from edgeval.cli.ggufs import convert, quantize
+from edgeval.cli.ggufs import TypesCommand, convert, imatrix, quantize
 from edgeval.cli.lists import models, protocols
 
 __all__ = ["app", "main"]
@@ -10,7 +10,8 @@ __all__ = ["app", "main"]
 # --help lists them in this order.
 app.command()(run)
 app.command()(convert)
-app.command()(quantize)
+app.command(cls=TypesCommand)(quantize)
+app.command()(imatrix)
 app.command(name="eval")(evaluate)
 app.command()(models)
 app.command()(protocols)

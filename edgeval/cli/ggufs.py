@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import DataType, Threads
@@ -35,18 +36,77 @@ def convert(
     typer.echo(made)
 
 
+class TypesCommand(TyperCommand):
+    """A command whose help ends with the file types that the installed llama.cpp writes."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, then the types; only then is llama.cpp loaded."""
+        from edgeval import llama, terminal
+
+        super().format_help(ctx, formatter)
+        terminal.print_types(llama.writable_types())
+
+
 def quantize(
     source: Annotated[Path, typer.Argument(metavar="IN.gguf", help="An F16, BF16 or F32 GGUF.")],
     types: Annotated[list[str], typer.Argument(metavar="TYPE...", help="For example Q4_K_M Q8_0.")],
     out_dir: Annotated[
         Path | None, typer.Option("--out-dir", help="Folder to write to.", show_default="IN's")
     ] = None,
+    imatrix: Annotated[
+        Path | None,
+        typer.Option(
+            "--imatrix",
+            metavar="FILE",
+            help="Importance matrix, of edgeval imatrix or llama-imatrix.",
+        ),
+    ] = None,
+    requantize: Annotated[
+        bool, typer.Option("--requantize", help="Accept a GGUF that is quantized already.")
+    ] = False,
     threads: Threads = None,
 ) -> None:
-    """Quantize a GGUF to one or several types."""
+    """Quantize a GGUF to one or several types.
+
+    A file that is there already is used again if it was made in the same way.
+    """
     from edgeval.quantize import quantize as quantize_gguf
 
     with progress_bars() as progress:
-        made = quantize_gguf(source, types, out_dir, threads=threads, progress=progress)
+        made = quantize_gguf(
+            source,
+            types,
+            out_dir,
+            imatrix=imatrix,
+            requantize=requantize,
+            threads=threads,
+            progress=progress,
+        )
     for path in made:
         typer.echo(path)
+
+
+def imatrix(
+    model: Annotated[Path, typer.Argument(metavar="GGUF", help="As a rule, the F16 model.")],
+    data: Annotated[Path, typer.Option("--data", metavar="TEXT", help="Text file in UTF-8.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, a .gguf.")],
+    context: Annotated[int, typer.Option("--context", min=1, help="Tokens of a chunk.")] = 512,
+    chunks: Annotated[
+        int | None, typer.Option("--chunks", min=1, help="Read the first N chunks of the text.")
+    ] = None,
+    threads: Threads = None,
+) -> None:
+    """Compute an importance matrix on a text, for quantize."""
+    from edgeval.imatrix import imatrix as compute_imatrix
+
+    with progress_bars() as progress:
+        made = compute_imatrix(
+            model,
+            data,
+            out,
+            chunk_tokens=context,
+            chunks=chunks,
+            threads=threads,
+            progress=progress,
+        )
+    typer.echo(made)

@@ -1,0 +1,196 @@
+"""The GGUF files of a ladder, from the cache or made now."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import platformdirs
+
+from edgeval import cards, llama
+from edgeval.checkpoint import sha256_of
+from edgeval.convert import CONVERTER_VERSION, OutputType, convert
+from edgeval.errors import EdgevalError
+from edgeval.importance import ImportanceMatrix
+from edgeval.origin import Origin
+from edgeval.progress import Progress
+from edgeval.quantize import quantize_to, read_matrix, recipe_of
+from edgeval.records import UNQUANTIZED, ModelSource
+
+_BASE_TYPE = "F16"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model found: a checkpoint directory or a GGUF, and how it is cited."""
+
+    path: Path
+    kind: Literal["checkpoint", "gguf"]
+    info: ModelSource
+    card: cards.Card | None = None
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One file of a ladder: its type, and the importance matrix it is made with, if any."""
+
+    name: str
+    matrix: ImportanceMatrix | None = None
+
+
+def cache_folder() -> Path:
+    """Return where GGUFs are kept: ``EDGEVAL_CACHE``, or the platform's cache folder."""
+    configured = os.environ.get("EDGEVAL_CACHE")
+    return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgeval"))
+
+
+def ladder_files(
+    source: Source,
+    names: Sequence[str],
+    *,
+    threads: int,
+    progress: Progress,
+    imatrix: Path | None = None,
+) -> list[Path]:
+    """Return the GGUFs of a ladder, in its order.
+
+    With an importance matrix, each type that it changes follows again, made with it; one that
+    cannot be made without it is there once. Nothing is made before all of it is known to work.
+
+    Args:
+        source: The model.
+        names: Canonical names of file types.
+        threads: CPU threads.
+        progress: Where to show progress.
+        imatrix: An importance matrix of the model.
+
+    Raises:
+        EdgevalError: If the source is a GGUF that is quantized already, or the importance matrix is
+            missing for a type, damaged, of another model, or changes no type.
+    """
+    files = _Files(source, threads, progress)
+    files.require_base_for(names, imatrix)
+    if imatrix is None:
+        rungs = [Rung(name) for name in names]
+        for rung in rungs:
+            if rung.name not in UNQUANTIZED and not files.path_of(rung).is_file():
+                recipe_of(files.base, rung.name, None)
+    else:
+        rungs = _rungs(files.base, names, read_matrix(imatrix, files.base))
+    return [files.make(rung) for rung in rungs]
+
+
+def file_stem(name: str) -> str:
+    """Return a name without the characters that file systems refuse."""
+    base = name[:-5] if name.endswith(".gguf") else name
+    return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")
+
+
+def _rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[Rung]:
+    """Return each type without the matrix and with it, where both can be and differ."""
+    rungs = []
+    for name in names:
+        plain, weighed = Rung(name), Rung(name, matrix)
+        if name in UNQUANTIZED:
+            rungs.append(plain)
+            continue
+        without, with_it = llama.recipe(base, name), recipe_of(base, name, matrix)
+        if without.needing_importances:
+            rungs.append(weighed)
+        elif without.types != with_it.types or with_it.heeds(matrix.entries):
+            rungs += [plain, weighed]
+        else:
+            rungs.append(plain)
+    if all(rung.matrix is None for rung in rungs):
+        raise EdgevalError(
+            f"{matrix.path} changes none of {', '.join(names)}; leave out --imatrix, or add a type "
+            "like Q4_K_M to --quant"
+        )
+    return rungs
+
+
+class _Files:
+    """Where each file of a ladder is, and how it is made."""
+
+    def __init__(self, source: Source, threads: int, progress: Progress) -> None:
+        self._source = source
+        self._threads = threads
+        self._progress = progress
+
+    @functools.cached_property
+    def _type(self) -> str | None:
+        """File type of a source that is a GGUF."""
+        if self._source.kind == "checkpoint":
+            return None
+        with llama.Vocabulary(self._source.path) as vocabulary:
+            return vocabulary.file_type
+
+    @functools.cached_property
+    def base(self) -> Path:
+        """The file that the others are quantized from."""
+        return self._source.path if self._type else self.make(Rung(_BASE_TYPE))
+
+    @functools.cached_property
+    def _base_sha256(self) -> str:
+        return self._source.info.fingerprint if self._type else sha256_of(self.base)
+
+    def require_base_for(self, names: Sequence[str], imatrix: Path | None) -> None:
+        """Refuse to start from a GGUF that is quantized already.
+
+        Raises:
+            EdgevalError: If it is, and more is wanted than the file itself.
+        """
+        found, path = self._type, self._source.path
+        if found is None or found in UNQUANTIZED:
+            return
+        if any(name != found for name in names):
+            raise EdgevalError(
+                f"{path} is {found} already, and a ladder starts from F16, BF16 or F32; "
+                f"evaluate it as it is with edgeval eval, or ask for --quant {found} alone"
+            )
+        if imatrix is not None:
+            raise EdgevalError(
+                f"{path} is {found} already, and --imatrix is for what is quantized now; leave it "
+                "out, or start from F16, BF16 or F32"
+            )
+
+    def path_of(self, rung: Rung) -> Path:
+        """Return where a file is, or is to be.
+
+        The cache folder is keyed by everything that decides the file: the source's hash, the
+        converter, llama.cpp and the importance matrix.
+        """
+        if rung.name == self._type:
+            return self._source.path
+        info = self._source.info
+        key = f"{info.fingerprint} converter {CONVERTER_VERSION} {llama.engine_version()}"
+        name = f"{file_stem(info.name)}-{rung.name}"
+        if rung.matrix is not None:
+            key += f" imatrix {rung.matrix.sha256}"
+            name += "-imatrix"
+        folder = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
+        return folder / f"{name}.gguf"
+
+    def make(self, rung: Rung) -> Path:
+        """Return a file, from the cache or made now; it is in the cache only when it is whole."""
+        target = self.path_of(rung)
+        if target.is_file():
+            return target
+        if self._type is None and rung.name in UNQUANTIZED:
+            dtype = cast("OutputType", rung.name.lower())
+            return convert(self._source.path, target, dtype, progress=self._progress)
+        quantize_to(
+            self.base,
+            target,
+            recipe_of(self.base, rung.name, rung.matrix),
+            Origin(self._base_sha256, rung.matrix),
+            threads=self._threads,
+            progress=self._progress,
+        )
+        return target
