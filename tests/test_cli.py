@@ -57,7 +57,16 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True
     )
     assert result.stdout.splitlines()[-1] == "loaded: []"
-    for command in ("run", "convert", "quantize", "eval", "models", "protocols", "report"):
+    for command in (
+        "run",
+        "convert",
+        "quantize",
+        "imatrix",
+        "eval",
+        "models",
+        "protocols",
+        "report",
+    ):
         assert f"│ {command} " in result.stdout or f" {command} " in result.stdout
 
 
@@ -242,6 +251,52 @@ def test_damaged_or_foreign_checkpoint(
     assert_one_sentence(result, ["BloomForCausalLM", "convert_hf_to_gguf.py"])
     assert [path for path in cache.rglob("*") if path.is_file()] == []
     assert not out.exists()
+
+
+def test_help_of_quantize_lists_the_types() -> None:
+    from edgeval import llama
+
+    result = edgeval("quantize", "--help", COLUMNS="80", TERMINAL_WIDTH="80")
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    words = result.stdout.partition("Types, in bits per weight")[2].split()
+    assert set(llama.writable_types()) <= set(words)
+    assert "NVFP4" not in words
+    after = {word: words[index + 1 : index + 3] for index, word in enumerate(words)}
+    assert after["Q4_K_M"][0] == "4.85"
+    assert after["IQ2_XS"] == ["2.55", "*"]
+    assert after["Q2_K"][0] == "3.14"
+    assert after["Q2_K"][1] != "*"
+
+
+def test_imatrix_and_what_it_is_for(
+    tiny_f16: Path, tiny_text: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    model, matrix = tmp_path / "tiny-F16.gguf", tmp_path / "imatrix.gguf"
+    shutil.copy(tiny_f16, model)
+    data = ["--data", tiny_text, "--out", matrix]
+    assert_one_sentence(
+        edgeval("imatrix", model, *data, "--context", "4096"),
+        ["tokens, and an importance matrix needs 2 chunks of 4,096", "a smaller --context"],
+    )
+    result = edgeval("imatrix", model, *data, "--context", "64", "--chunks", "3")
+    assert (result.returncode, result.stdout) == (0, f"{matrix}\n"), result.stderr
+    needy = ["quantize", model, "Q8_0", "Q2_K_S"]
+    assert_one_sentence(edgeval(*needy), ["Q2_K_S needs an importance matrix", "edgeval imatrix"])
+    made = [tmp_path / f"tiny-{name}.gguf" for name in ("Q8_0", "Q2_K_S")]
+    result = edgeval(*needy, "--imatrix", matrix)
+    assert result.stdout.splitlines() == [str(path) for path in made], result.stderr
+    again = edgeval(*needy, "--imatrix", matrix)
+    assert again.stdout == result.stdout
+    assert [line.split(" is there already")[0] for line in again.stderr.splitlines()] == [
+        str(path) for path in made
+    ]
+    options = ["--quant", "F16,Q4_0", "--imatrix", matrix, "--data", tiny_items, "--limit", "8"]
+    result = edgeval("run", model, *options, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert "│ Q4_0          │" in result.stdout
+    assert "│ Q4_0 +imatrix │" in result.stdout
 
 
 def test_absent_backend(tiny_f16: Path, tiny_items: Path) -> None:

@@ -18,7 +18,7 @@ from report_example import HOSTILE, PUBLISHED, example_report
 from edgeval import report
 from edgeval.drift import bonett_price
 from edgeval.errors import EdgevalError
-from edgeval.records import Drift, Interval, Report, VerdictStatus
+from edgeval.records import Drift, ImatrixInfo, Interval, Report, VerdictStatus
 from edgeval.report import comparison, figure, formatting, pages, view
 from edgeval.verdict import status as verdict_status
 
@@ -48,8 +48,26 @@ CITATION_KEYS = [
 VERDICT_EXAMPLE = Path(__file__).parents[2] / "shared" / "verdict_example.json"
 VOID_TAGS = {"meta", "br", "link", "img", "hr", "input"}
 
+
+def with_imatrix(record: Report) -> Report:
+    """Return a report in which Q4_K_M was evaluated with an importance matrix too."""
+    (index,) = (i for i, run in enumerate(record.runs) if run.type == "Q4_K_M")
+    matrix = ImatrixInfo(file="im.gguf", sha256="ab" * 32, dataset="wiki.txt", n_chunks=120)
+    run = record.runs[index].model_copy(update={"imatrix": matrix, "file": "with.gguf"})
+    found = record.drift[index - 1].model_copy(
+        update={"has_imatrix": True, "right_to_wrong": 9, "wrong_to_right": 7, "flips": []}
+    )
+    return record.model_copy(
+        update={
+            "runs": [*record.runs[: index + 1], run, *record.runs[index + 1 :]],
+            "drift": [*record.drift[:index], found, *record.drift[index:]],
+        }
+    )
+
+
 VARIANTS: dict[str, Report] = {
     "full": example_report(),
+    "imatrix": with_imatrix(example_report()),
     "slice": example_report(n_items=60, status="partial"),
     "no claim": example_report(status=None),
     "alone": example_report(alone=True),
@@ -303,7 +321,7 @@ def test_the_difference_to_the_claim_is_signed() -> None:
 def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> None:
     rows = tables(pages.markdown_page(record))[0]
     metric = record.protocol.metric
-    assert [row["type"] for row in rows] == [run.type for run in record.runs]
+    assert [row["type"] for row in rows] == [run.label for run in record.runs]
     for row, run in zip(rows, record.runs, strict=True):
         measured = run.metrics[metric]
         value, unit = row["size"].split()
@@ -683,15 +701,52 @@ def test_the_claim_figure_holds_the_claim_and_needs_its_metric() -> None:
     assert figure.drift_figure(VARIANTS["alone"]) is None
 
 
-@pytest.mark.parametrize("n_types", [2, 8, 11, 20, 33])
+@pytest.mark.parametrize("n_types", [2, 8, 11, 13, 20, 23, 33])
 @pytest.mark.parametrize("spread", [0.0, 0.001, 1.0])
-def test_labels_never_overlap(n_types: int, spread: float) -> None:
+@pytest.mark.parametrize("suffix", ["", " +imatrix"])
+def test_labels_never_overlap(n_types: int, spread: float, suffix: str) -> None:
     points = [
-        figure.Point(f"T{index}", 4.0 + spread * index / n_types, 0.0, None, "equivalent", "")
+        figure.Point(
+            f"IQ2_T{index}{suffix}", 4.0 + spread * index / n_types, 0.0, None, "equivalent", ""
+        )
         for index in range(n_types)
     ]
     places, n_rows = figure._label_places(points)
+    width = figure._label_width(points)
     for row in range(n_rows):
         centres = sorted(x for x, of in places if of == row)
         gaps = [b - a for a, b in itertools.pairwise(centres)]
-        assert min(gaps, default=100) >= figure._LABEL_WIDTH - 0.2
+        assert min(gaps, default=width) >= width - 0.2
+    assert all(width / 2 - 0.1 <= x <= figure.WIDTH - width / 2 + 0.1 for x, _ in places)
+
+
+def test_runs_of_one_type_are_told_apart_by_their_matrix() -> None:
+    record = VARIANTS["imatrix"]
+    pairs = {run.label: found for run, found in comparison.compared_runs(record)}
+    assert list(pairs)[4:6] == ["Q4_K_M", "Q4_K_M +imatrix"]
+    plain, weighed = pairs["Q4_K_M"], pairs["Q4_K_M +imatrix"]
+    assert plain is not None
+    assert weighed is not None
+    assert (plain.right_to_wrong, weighed.right_to_wrong) == (171, 9)
+    rows = {row.type: row for row in view.ladder_rows(record)}
+    assert rows["Q4_K_M"].flips == "171 lost / 122 gained"
+    assert rows["Q4_K_M +imatrix"].flips == "9 lost / 7 gained"
+    for page in (pages.markdown_page(record), pages.html_page(record)):
+        assert page.count("Q4_K_M +imatrix") >= 4
+        assert "im.gguf, from 120 chunks of wiki.txt" in page
+        assert "ab" * 32 in page
+    drawn = figure.drift_figure(record)
+    assert drawn is not None
+    by_label = {mark.point.label: mark for mark in drawn.marks}
+    assert abs(by_label["Q4_K_M"].x - by_label["Q4_K_M +imatrix"].x) >= 10
+
+
+def test_a_record_from_before_importance_matrices_is_read(tmp_path: Path) -> None:
+    record = example_report()
+    content = json.loads(record.model_dump_json())
+    for run in content["runs"]:
+        assert run.pop("imatrix") is None
+    for found in content["drift"]:
+        assert found.pop("has_imatrix") is False
+    (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    assert report.load(tmp_path) == record

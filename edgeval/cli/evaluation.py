@@ -37,6 +37,15 @@ def run(
         str,
         typer.Option("--quant", help="File types, the reference first.", rich_help_panel=WHAT),
     ] = LADDER,
+    imatrix: Annotated[
+        Path | None,
+        typer.Option(
+            "--imatrix",
+            metavar="FILE",
+            help="Importance matrix: what it changes is evaluated without it and with it.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     data: Data = None,
     protocol: ProtocolName = None,
     shots: Shots = 0,
@@ -79,6 +88,7 @@ def run(
             model,
             [name.strip() for name in quant.split(",") if name.strip()],
             options,
+            imatrix=imatrix,
             out=out,
             command=command_line(),
             progress=progress,

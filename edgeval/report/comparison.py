@@ -33,8 +33,8 @@ def compared_runs(report: Report) -> list[tuple[ModelRun, Drift | None]]:
     if not report.runs:
         raise EdgevalError("the report holds no run; evaluate at least one model")
     reference, *others = report.runs
-    by_type = {found.type: found for found in report.drift}
-    return [(reference, None), *((run, by_type.get(run.type)) for run in others)]
+    by_label = {found.label: found for found in report.drift}
+    return [(reference, None), *((run, by_label.get(run.label)) for run in others)]
 
 
 def primary(report: Report, run: ModelRun) -> Metric:

@@ -66,7 +66,7 @@ def drift_table(report: Report) -> Table:
         counts = Counter((flip.group, _is_lost(flip)) for flip in found.flips)
         rows.append(
             [
-                found.type,
+                found.label,
                 *(f"{counts[g, True]:,} lost / {counts[g, False]:,} gained" for g in groups),
                 f"{found.mean_abs_logprob_change:.3f}",
                 f"{found.p99_abs_logprob_change:.3f}",
@@ -90,7 +90,7 @@ def metrics_table(report: Report) -> Table:
     names = list(dict.fromkeys(name for run in report.runs for name in run.metrics))
     rows = [
         [
-            run.type,
+            run.label,
             *(
                 fmt.accuracy(run.metrics[name].value) if name in run.metrics else "\N{EN DASH}"
                 for name in names
@@ -117,7 +117,7 @@ def files_table(report: Report) -> Table:
     ]
     rows = [
         [
-            run.type,
+            run.label,
             run.file,
             f"{run.file_bytes:,}",
             f"{run.tokens_decoded:,}",
@@ -143,6 +143,7 @@ def facts(report: Report) -> list[Fact]:
         _model_fact(report),
         Fact("Model SHA-256", model.fingerprint, is_hash=True),
         Fact("Parameters", f"{report.runs[0].n_params:,}"),
+        *_imatrix_facts(report),
         Fact("Items", f"{slice_sentence(report)}; by group: {groups}"),
         Fact("Data SHA-256", data.fingerprint, is_hash=True),
         Fact(
@@ -203,6 +204,17 @@ def _shot_facts(report: Report) -> list[Fact]:
     ]
 
 
+def _imatrix_facts(report: Report) -> list[Fact]:
+    found = []
+    for matrix in dict.fromkeys(run.imatrix for run in report.runs if run.imatrix is not None):
+        chunks = "" if matrix.n_chunks is None else f"{matrix.n_chunks:,} chunks of "
+        source = "" if matrix.dataset is None else f", from {chunks}{matrix.dataset}"
+        found.append(Fact("Importance matrix", matrix.file + source))
+        if matrix.sha256 is not None:
+            found.append(Fact("Importance matrix SHA-256", matrix.sha256, is_hash=True))
+    return found
+
+
 def _drifts(report: Report) -> list[Drift]:
     return [found for _, found in compared_runs(report) if found is not None]
 
@@ -215,7 +227,7 @@ def _flip_table(found: Drift, most: int) -> FlipTable:
     shown = found.flips[:most]
     total = f"{len(found.flips):,} flipped item{'s' if len(found.flips) > 1 else ''}"
     part = "" if len(shown) == len(found.flips) else f", the first {len(shown)}"
-    header = ["item", "group", "gold", f"{found.reference} picks", f"{found.type} picks", "change"]
+    header = ["item", "group", "gold", f"{found.reference} picks", f"{found.label} picks", "change"]
     rows = [
         [
             flip.item,
@@ -227,4 +239,4 @@ def _flip_table(found: Drift, most: int) -> FlipTable:
         ]
         for flip in shown
     ]
-    return FlipTable(f"{found.type}: {total}{part}", Table(header, rows, words=(0, 1, 5)))
+    return FlipTable(f"{found.label}: {total}{part}", Table(header, rows, words=(0, 1, 5)))

@@ -54,7 +54,7 @@ def _split(report: Report) -> Explanation:
 
 
 def _paired(report: Report) -> Explanation:
-    reference = report.runs[0].type
+    reference = report.runs[0].label
     return Explanation(
         f"Difference to {reference}",
         "Both models answer the same items, so only the items on which they differ count, and the "

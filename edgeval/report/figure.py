@@ -15,9 +15,10 @@ WIDTH = 720
 
 _LEFT, _RIGHT, _BOTTOM = 64.0, 76.0, 48.0
 _PLOT_HEIGHT = 250.0
-_LABEL_WIDTH = 62.0
+_LABEL_MARGIN, _LETTER_WIDTH = 17.0, 7.5
 _LABEL_HEIGHT = 17.0
 _LEADER_HEIGHT = 16.0
+_MARK_WIDTH = 11.0
 _BIT_TICKS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)
 _Y_TICKS = 6
 
@@ -78,7 +79,7 @@ def drift_figure(report: Report) -> Figure | None:
         value = found.difference_points if found else 0.0
         ends = _ends(found.interval_points, 1) if found else None
         text = f"{row.type}, {row.bits_per_weight} bits: {row.difference}"
-        points.append(Point(run.type, run.bits_per_weight, value, ends, row.reading, text))
+        points.append(Point(run.label, run.bits_per_weight, value, ends, row.reading, text))
     if len(points) < 2:
         return None
     reference = points[0].label
@@ -108,7 +109,7 @@ def claim_figure(report: Report) -> Figure | None:
         text = f"{row.type}, {row.bits_per_weight} bits: {fmt.plain(value, 2)}"
         if ends:
             text += f" {fmt.accuracy_interval(measured.split_interval)}"
-        points.append(Point(run.type, run.bits_per_weight, value, ends, row.reading, text))
+        points.append(Point(run.label, run.bits_per_weight, value, ends, row.reading, text))
     return _figure(
         "claim",
         "Accuracy of each type and the published number, by bits per weight",
@@ -200,7 +201,18 @@ def _x_of(points: Sequence[Point], bits: float) -> float:
 
 
 def _x_pixels(points: Sequence[Point]) -> list[float]:
-    return [_x_of(points, point.bits) for point in points]
+    """Return where each point stands; those of one size stand side by side."""
+    pixels: list[float] = []
+    for point in points:
+        x = _x_of(points, point.bits)
+        while any(abs(x - taken) < 1 for taken in pixels):
+            x = round(x + _MARK_WIDTH, 1)
+        pixels.append(x)
+    return pixels
+
+
+def _label_width(points: Sequence[Point]) -> float:
+    return _LABEL_MARGIN + _LETTER_WIDTH * max(6, *(len(point.label) for point in points))
 
 
 def _x_ticks(points: Sequence[Point]) -> list[tuple[float, str]]:
@@ -214,9 +226,10 @@ def _label_places(points: Sequence[Point]) -> tuple[list[tuple[float, int]], int
 
     Labels that do not fit side by side are staggered over several rows.
     """
-    left, right = _LABEL_WIDTH / 2, WIDTH - _LABEL_WIDTH / 2
-    n_rows = math.ceil(len(points) * _LABEL_WIDTH / WIDTH)
-    gap = _LABEL_WIDTH / n_rows
+    width = _label_width(points)
+    left, right = width / 2, WIDTH - width / 2
+    n_rows = max(1, math.ceil((len(points) - 1) * width / (WIDTH - width)))
+    gap = width / n_rows
     pixels = _x_pixels(points)
     order = sorted(range(len(points)), key=lambda index: pixels[index])
     wanted = [pixels[index] for index in order]

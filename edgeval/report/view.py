@@ -37,7 +37,7 @@ class LadderRow:
     """One type of the ladder, ready to print.
 
     Attributes:
-        type: File type.
+        type: File type, and whether an importance matrix was used.
         size: File size with its unit.
         bits_per_weight: Tensor bits over parameters.
         accuracy: Primary metric in percent.
@@ -142,7 +142,7 @@ def verdict_sentence(report: Report, verdict: Verdict) -> str:
     claim = verdict.claim_citation
     difference = fmt.signed(100 * verdict.score - claim.reported_value, 2)
     sentence = (
-        f"On {items_in_short(report)}, {run.type} scores {fmt.accuracy(verdict.score)}, and the "
+        f"On {items_in_short(report)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
         f"published number is {fmt.plain(claim.reported_value, 2)} ({difference} points): "
         f"{_STATUS_REASONS[verdict.status]}."
     )
@@ -165,7 +165,7 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
     lost = f"{found.right_to_wrong:,}" if found else empty
     gained = f"{found.wrong_to_right:,}" if found else empty
     return LadderRow(
-        type=run.type,
+        type=run.label,
         size=fmt.size(run.file_bytes),
         bits_per_weight=fmt.plain(run.bits_per_weight, 2),
         accuracy=fmt.accuracy(measured.value),
@@ -189,7 +189,7 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
 def _alone(report: Report, run: ModelRun) -> str:
     measured = primary(report, run)
     return (
-        f"On {items_in_short(report)}, {run.type} answers {fmt.accuracy(measured.value)}% "
+        f"On {items_in_short(report)}, {run.label} answers {fmt.accuracy(measured.value)}% "
         f"correctly ({fmt.level(measured.interval)} interval for new items "
         f"{fmt.accuracy_interval(measured.interval)}). No other type was evaluated, "
         "so there is no drift to report."
@@ -199,12 +199,12 @@ def _alone(report: Report, run: ModelRun) -> str:
 def _smallest(close: list[tuple[ModelRun, Drift]], reference: ModelRun) -> str:
     within = f"within {MARGIN_POINTS:g} point"
     if not close:
-        return f"no type is shown to be equivalent to {reference.type} {within}"
+        return f"no type is shown to be equivalent to {reference.label} {within}"
     run, found = min(close, key=lambda pair: pair[0].file_bytes)
     caveat = ", a small but measurable drift" if reading(found) == "small drift" else ""
     sizes = f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
     return (
-        f"{run.type} ({sizes}) is the smallest type that is equivalent to {reference.type} "
+        f"{run.label} ({sizes}) is the smallest type that is equivalent to {reference.label} "
         f"{within}: {fmt.signed(found.difference_points, 2)} points "
         f"{fmt.difference_interval(found.interval_points)}{caveat}"
     )
@@ -216,7 +216,7 @@ def _drifted_clauses(
     if not drifted:
         return []
     names = [
-        f"{run.type} ({fmt.signed(found.difference_points, 2)} points)" for run, found in drifted
+        f"{run.label} ({fmt.signed(found.difference_points, 2)} points)" for run, found in drifted
     ]
     its = "its interval excludes" if len(names) == 1 else "their intervals exclude"
     return [f"{fmt.listed(names)} drifted: {its} zero"]
@@ -225,7 +225,7 @@ def _drifted_clauses(
 def _undecided_clauses(report: Report, undecided: list[tuple[ModelRun, Drift]]) -> list[str]:
     if not undecided:
         return []
-    names = fmt.listed([run.type for run, _ in undecided])
+    names = fmt.listed([run.label for run, _ in undecided])
     verb = "is" if len(undecided) == 1 else "are"
     more = max(items_to_decide(found) for _, found in undecided)
     left = report.data.n_total - report.data.n_items
