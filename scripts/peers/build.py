@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +17,7 @@ from peers.process import PeerError, run
 
 BINDING = "llama-cpp-python"
 PROGRAMS = ("llama-perplexity", "llama-bench")
+QUANTIZERS = ("llama-quantize", "llama-imatrix")
 PACKAGES = ("lm_eval", "transformers", "torch", "llama_cpp_python")
 _CMAKE_OPTIONS = (
     "-DCMAKE_BUILD_TYPE=Release",
@@ -29,17 +31,25 @@ _CMAKE_OPTIONS = (
 class Peers:
     """The peers' programs; what is not there is made when it is first asked for."""
 
-    def __init__(self, folder: Path, tools: Path | None, python: Path | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tools: Path | None,
+        python: Path | None,
+        programs: Sequence[str] = PROGRAMS,
+    ) -> None:
         """Name where the peers are, or are to be made.
 
         Args:
             folder: The work folder.
             tools: Folder of llama.cpp's tools, if they are built already.
             python: An interpreter that has lm_eval, if there is one already.
+            programs: Which of llama.cpp's tools are wanted.
         """
         self._folder = folder
         self._tools = tools
         self._python = python
+        self._programs = tuple(programs)
 
     @cached_property
     def binding_version(self) -> str:
@@ -53,10 +63,10 @@ class Peers:
     def tools(self) -> dict[str, Path]:
         """llama.cpp's tools by name."""
         folder = self._tools or self._folder / "tools"
-        found = {name: find_program(folder, name) for name in PROGRAMS}
+        found = {name: find_program(folder, name) for name in self._programs}
         if self._tools is None and None in found.values():
             self._build_tools(folder)
-            found = {name: find_program(folder, name) for name in PROGRAMS}
+            found = {name: find_program(folder, name) for name in self._programs}
         missing = [name for name, path in found.items() if path is None]
         if missing:
             raise PeerError(
@@ -110,15 +120,15 @@ class Peers:
     def _build_tools(self, target: Path) -> None:
         try:
             cmake = self._cmake()
-            _say(f"building {' and '.join(PROGRAMS)}, a few minutes")
+            _say(f"building {' and '.join(self._programs)}, a few minutes")
             run([*cmake, "-S", self.source, "-B", target, *_CMAKE_OPTIONS])
             jobs = str(os.cpu_count() or 1)
             build = ["--build", target, "--config", "Release", "--parallel", jobs]
-            run([*cmake, *build, "--target", *PROGRAMS])
+            run([*cmake, *build, "--target", *self._programs])
         except PeerError as error:
             raise PeerError(
                 f"llama.cpp's tools are missing and cannot be built ({error}); build "
-                f"{' and '.join(PROGRAMS)} elsewhere and name their folder with --tools"
+                f"{' and '.join(self._programs)} elsewhere and name their folder with --tools"
             ) from error
 
     def _cmake(self) -> list[str]:
