@@ -17,10 +17,11 @@ from edgeval import cards, llama
 from edgeval.checkpoint import sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.errors import EdgevalError
+from edgeval.gguf_header import read_header
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
 from edgeval.progress import Progress
-from edgeval.quantize import quantize_to, read_matrix, recipe_of
+from edgeval.quantize import quantize_to, recipe_of
 from edgeval.records import UNQUANTIZED, ModelSource
 
 _BASE_TYPE = "F16"
@@ -56,7 +57,7 @@ def ladder_files(
     *,
     threads: int,
     progress: Progress,
-    imatrix: Path | None = None,
+    matrix: ImportanceMatrix | None = None,
 ) -> list[Path]:
     """Return the GGUFs of a ladder, in its order.
 
@@ -68,21 +69,22 @@ def ladder_files(
         names: Canonical names of file types.
         threads: CPU threads.
         progress: Where to show progress.
-        imatrix: An importance matrix of the model.
+        matrix: An importance matrix of the model.
 
     Raises:
         EdgevalError: If the source is a GGUF that is quantized already, or the importance matrix is
-            missing for a type, damaged, of another model, or changes no type.
+            missing for a type, of another model, or changes no type.
     """
     files = _Files(source, threads, progress)
-    files.require_base_for(names, imatrix)
-    if imatrix is None:
+    files.require_base_for(names, matrix)
+    if matrix is None:
         rungs = [Rung(name) for name in names]
         for rung in rungs:
             if rung.name not in UNQUANTIZED and not files.path_of(rung).is_file():
                 recipe_of(files.base, rung.name, None)
     else:
-        rungs = _rungs(files.base, names, read_matrix(imatrix, files.base))
+        matrix.require_fit(read_header(files.base))
+        rungs = _rungs(files.base, names, matrix)
     return [files.make(rung) for rung in rungs]
 
 
@@ -100,7 +102,7 @@ def _rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[R
         if name in UNQUANTIZED:
             rungs.append(plain)
             continue
-        without, with_it = llama.recipe(base, name), recipe_of(base, name, matrix)
+        with_it, without = recipe_of(base, name, matrix), llama.recipe(base, name)
         if without.needing_importances:
             rungs.append(weighed)
         elif without.types != with_it.types or with_it.heeds(matrix.entries):
@@ -140,7 +142,7 @@ class _Files:
     def _base_sha256(self) -> str:
         return self._source.info.fingerprint if self._type else sha256_of(self.base)
 
-    def require_base_for(self, names: Sequence[str], imatrix: Path | None) -> None:
+    def require_base_for(self, names: Sequence[str], matrix: ImportanceMatrix | None) -> None:
         """Refuse to start from a GGUF that is quantized already.
 
         Raises:
@@ -154,7 +156,7 @@ class _Files:
                 f"{path} is {found} already, and a ladder starts from F16, BF16 or F32; "
                 f"evaluate it as it is with edgeval eval, or ask for --quant {found} alone"
             )
-        if imatrix is not None:
+        if matrix is not None:
             raise EdgevalError(
                 f"{path} is {found} already, and --imatrix is for what is quantized now; leave it "
                 "out, or start from F16, BF16 or F32"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgeval import __version__, cards, device, hub, llama, report
+from edgeval import __version__, cards, device, hub, importance, llama, report
 from edgeval.checkpoint import Checkpoint, sha256_of
 from edgeval.drift import drift
 from edgeval.errors import EdgevalError, HubError
@@ -61,9 +61,10 @@ def run(
     folder = out or RESULTS_FOLDER / f"{file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
     refuse_existing(folder / "report.json")
     place = locate(model)
+    matrix = None if imatrix is None else importance.read(imatrix)
     setup = prepare(_with_card_data(options, place.card))
     source = find_source(place, offline=options.offline, progress=bars)
-    paths = ladder_files(source, names, threads=setup.threads, progress=bars, imatrix=imatrix)
+    paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
     results = [evaluate_file(path, setup, progress=bars) for path in paths]
     record = Report(
         edgeval_version=__version__,

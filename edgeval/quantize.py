@@ -63,7 +63,9 @@ def quantize(
             f"{source} is {found} already, and quantizing it again would measure two losses at "
             "once; start from an F16 GGUF or the checkpoint, or allow it with --requantize"
         )
-    matrix = None if imatrix is None else read_matrix(imatrix, source)
+    matrix = None if imatrix is None else importance.read(imatrix)
+    if matrix is not None:
+        matrix.require_fit(read_header(source))
     recipes = [recipe_of(source, name, matrix) for name in names]
     stem = re.sub(rf"[-.]{re.escape(found)}$", "", source.stem, flags=re.IGNORECASE)
     targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
@@ -80,17 +82,6 @@ def quantize(
             source, target, recipe, origin, requantize=requantize, threads=threads, progress=bars
         )
     return targets
-
-
-def read_matrix(path: Path, source: Path) -> ImportanceMatrix:
-    """Read an importance matrix and hold it against the model that it is for.
-
-    Raises:
-        EdgevalError: If it is damaged or of another model.
-    """
-    matrix = importance.read(path)
-    matrix.require_fit(read_header(source))
-    return matrix
 
 
 def recipe_of(source: Path, name: str, matrix: ImportanceMatrix | None) -> llama.Recipe:

@@ -21,7 +21,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _files(model: Path, types: str, matrix: Path | None = None) -> list[Path]:
     source = pipeline.find_source(pipeline.locate(str(model)))
-    return ladder_files(source, types.split(","), threads=1, progress=NoProgress(), imatrix=matrix)
+    read = None if matrix is None else importance.read(matrix)
+    return ladder_files(source, types.split(","), threads=1, progress=NoProgress(), matrix=read)
+
+
+def test_a_damaged_matrix_is_refused_before_anything_is_made(
+    tiny_checkpoint: Path, tiny_items: Path, cache: Path, tmp_path: Path
+) -> None:
+    matrix, options = tmp_path / "m.dat", Options(data=tiny_items)
+    matrix.write_bytes(b"\1\0\0\0")
+    with pytest.raises(EdgevalError, match=r"m.dat is no importance matrix"):
+        pipeline.run(str(tiny_checkpoint), ["F16", "Q4_0"], options, imatrix=matrix)
+    assert _made(cache) == []
 
 
 def _made(cache: Path) -> list[str]:
