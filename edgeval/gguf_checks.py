@@ -94,9 +94,8 @@ def _unusable(path: Path, problem: str) -> GgufError:
 
 
 def _tokenizer(header: Header) -> Iterator[str]:
-    tokens = header.metadata.get("tokenizer.ggml.tokens")
-    model = header.metadata.get("tokenizer.ggml.model")
-    if not isinstance(tokens, list) or (isinstance(model, str) and model in _NO_VOCABULARY):
+    tokens, model = header.texts("tokenizer.ggml.tokens"), header.text("tokenizer.ggml.model")
+    if tokens is None or model in _NO_VOCABULARY:
         return
     # llama.cpp gives the empty ones names of their own.
     distinct = {_read(token) or f"[EMPTY_{index}]" for index, token in enumerate(tokens)}
@@ -108,7 +107,7 @@ def _tokenizer(header: Header) -> Iterator[str]:
 
 
 def _hyperparameters(header: Header) -> Iterator[str]:
-    architecture = header.metadata.get("general.architecture")
+    architecture = header.text("general.architecture")
     prefix = f"{architecture}."
     own = {
         key.removeprefix(prefix): value
@@ -182,7 +181,7 @@ def _largest(value: Any) -> int:
 
 
 def _tensors(header: Header) -> Iterator[str]:
-    is_llama = header.metadata.get("general.architecture") == "llama"
+    is_llama = header.text("general.architecture") == "llama"
     for tensor in header.tensors:
         kind = tensor.type.name
         if kind in _NO_WEIGHTS or (is_llama and kind == "I32"):
@@ -193,11 +192,11 @@ def _tensors(header: Header) -> Iterator[str]:
 
 def _spellable(header: Header) -> frozenset[str] | None:
     """Return the characters that are tokens, where some other has no bytes to be spelled with."""
-    model = header.metadata.get("tokenizer.ggml.model")
-    if isinstance(model, str) and model in _NO_VOCABULARY:
+    model = header.text("tokenizer.ggml.model")
+    if model in _NO_VOCABULARY:
         return frozenset()
-    tokens = header.metadata.get("tokenizer.ggml.tokens")
-    if model != "llama" or not isinstance(tokens, list):
+    tokens = header.texts("tokenizer.ggml.tokens")
+    if model != "llama" or tokens is None:
         return None
     known = {_read(token) for token in tokens}
     if all(f"<0x{byte:02X}>" in known for byte in range(256)):

@@ -100,6 +100,17 @@ class Header:
         """Number of bytes of all tensors, without the padding between them."""
         return sum(tensor.nbytes for tensor in self.tensors)
 
+    def text(self, key: str) -> str | None:
+        """Return a string of the metadata; None if there is none, or something else."""
+        value = self.metadata.get(key)
+        return value if isinstance(value, str) else None
+
+    def texts(self, key: str) -> list[str] | None:
+        """Return an array of strings of the metadata; None if there is none, or something else."""
+        value = self.metadata.get(key)
+        is_texts = isinstance(value, list) and self.types[key] == ValueType.STRING
+        return value if is_texts else None
+
     def raw(self, tensor: TensorInfo) -> npt.NDArray[np.uint8]:
         """Return a tensor's bytes, mapped and not read, shape (nbytes,), uint8."""
         return np.memmap(self.path, np.uint8, "r", tensor.offset, (tensor.nbytes,))

@@ -46,7 +46,8 @@ def estimate(vocabulary: Vocabulary, settings: SessionSettings, n_sessions: int 
     """
     dimension = vocabulary.dimension
     layers, width = dimension("block_count"), dimension("embedding_length")
-    heads = dimension("attention.head_count", 1)
+    # Some architectures have no attention.
+    heads = max(1, dimension("attention.head_count", 1))
     kv_heads = dimension("attention.head_count_kv", heads)
     keys = dimension("attention.key_length", width // heads)
     values = dimension("attention.value_length", width // heads)

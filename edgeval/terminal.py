@@ -11,6 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from edgeval.cards import Card
+from edgeval.inspection import Inspection
+from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Report
 from edgeval.report import view
@@ -64,6 +66,20 @@ def print_evaluation(result: Evaluation) -> None:
             f"{run.tokens_per_s:,.0f}",
         )
     _console().print(table)
+
+
+def print_inspection(found: Inspection) -> None:
+    """Print what a GGUF says of itself, in tables."""
+    console = _console()
+    for index, table in enumerate(tables(found)):
+        if index:
+            console.print()
+        console.print(table)
+
+
+def inspection_json(found: Inspection) -> str:
+    """Return an inspection as a JSON object."""
+    return json.dumps(found.model_dump(mode="json"), indent=2)
 
 
 def print_cards(cards: Sequence[Card]) -> None:

@@ -7,6 +7,7 @@ became of each, so that whoever started it knows which one a crash belongs to.
 from __future__ import annotations
 
 import random
+import struct
 import sys
 import tempfile
 from dataclasses import replace
@@ -151,6 +152,9 @@ def _number(kind: int, old: Any, rng: random.Random) -> Any:
 
 
 def _any_value(rng: random.Random) -> tuple[int, Any]:
+    if rng.random() < 0.03:
+        # An array of two empty arrays of strings.
+        return int(ValueType.ARRAY), struct.pack("<IQIQIQ", 9, 2, 8, 0, 8, 0)
     kind = rng.choice([int(each) for each in ValueType if each != ValueType.ARRAY])
     one = (lambda: rng.choice(TEXTS)) if kind == ValueType.STRING else lambda: _number(kind, 1, rng)
     return kind, one() if rng.random() < 0.6 else [one() for _ in range(rng.choice((0, 1, 2, 300)))]

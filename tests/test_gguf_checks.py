@@ -195,6 +195,12 @@ def test_a_model_without_vocabulary_spells_nothing(tmp_path: Path) -> None:
                 vocabulary.tokenize(text)
 
 
+def test_a_model_that_looks_ahead_is_not_evaluated(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gguf", with_keys(attention__causal=(int(ValueType.BOOL), False)))
+    with pytest.raises(EngineError, match=r"a.gguf is no causal language model"):
+        llama.Model(path)
+
+
 def split(folder: Path) -> list[Path]:
     """Return the small model in two files."""
     file = small_file()

@@ -2,7 +2,7 @@
 
 from edgeval.cli.app import app, main
 from edgeval.cli.evaluation import evaluate, report, run
-from edgeval.cli.ggufs import TypesCommand, convert, imatrix, quantize
+from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
 from edgeval.cli.lists import models, protocols
 
 __all__ = ["app", "main"]
@@ -11,6 +11,7 @@ __all__ = ["app", "main"]
 app.command()(run)
 app.command()(convert)
 app.command(cls=TypesCommand)(quantize)
+app.command()(inspect)
 app.command()(imatrix)
 app.command(name="eval")(evaluate)
 app.command()(models)

@@ -1,4 +1,4 @@
-"""Commands that make GGUF files."""
+"""Commands that make GGUF files, or look into one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import DataType, Threads
+from edgeval.cli.options import DataType, Json, Threads
 
 
 def convert(
@@ -110,3 +110,19 @@ def imatrix(
             progress=progress,
         )
     typer.echo(made)
+
+
+def inspect(
+    gguf: Annotated[Path, typer.Argument(metavar="FILE.gguf", help="Any GGUF.")],
+    as_json: Json = False,
+) -> None:
+    """Show what a GGUF says of itself: metadata, tokenizer, tensors."""
+    from edgeval import terminal
+    from edgeval.inspection import inspect as inspect_gguf
+
+    with progress_bars() as progress:
+        found = inspect_gguf(gguf, progress=progress)
+    if as_json:
+        typer.echo(terminal.inspection_json(found))
+    else:
+        terminal.print_inspection(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgeval.errors import EngineError
 from edgeval.llama.backends import Backend
 from edgeval.llama.file_types import file_types
 from edgeval.llama.library import Owner, llama_cpp
@@ -28,13 +29,20 @@ class Model(Owner):
 
         Raises:
             GgufError: If the file is missing, not a GGUF or damaged.
-            EngineError: If llama.cpp refuses it, for example for an unknown architecture.
+            EngineError: If llama.cpp refuses it, for example for an unknown architecture, or if it
+                does not predict the next token.
         """
         self.path = path
         self.backend = backend
         with Vocabulary(path) as vocabulary:
             is_quantized = vocabulary.file_type not in UNQUANTIZED
             self.n_vocab = vocabulary.n_vocab
+            architecture = vocabulary.metadata("general.architecture")
+            if vocabulary.metadata(f"{architecture}.attention.causal") == "false":
+                raise EngineError(
+                    f"{path} is no causal language model, so it gives no log-probabilities of a "
+                    "next token; evaluate another model"
+                )
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = 0 if backend == "cpu" else -1
         # llama.cpp rearranges many quantized tensors for the CPU: a mapped file would stay in

@@ -1,0 +1,153 @@
+"""An inspection as tables for the terminal."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edgeval.inspection.records import Inspection, MetadataValue, Tokenizer, TypeSum
+from edgeval.report import formatting as fmt
+
+_LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
+_LONGEST = 300
+"""Characters of a value that are looked at; no line of a terminal has more."""
+
+
+def tables(found: Inspection) -> Iterator[RenderableType]:
+    """Yield what to print, one below another."""
+    yield _facts(found)
+    if found.tokenizer is not None:
+        yield _facts_of_tokenizer(found.tokenizer)
+    if found.metadata:
+        yield _metadata(found.metadata)
+    if found.tensors:
+        yield _types(found.types)
+        yield _tensors(found)
+
+
+def _facts(found: Inspection) -> Table:
+    part = [
+        found.metadata[key].value for key in ("split.no", "split.count") if key in found.metadata
+    ]
+    is_part = len(part) == 2 and isinstance(part[0], int)
+    rows = {
+        "file": f"{found.file}, {fmt.size(found.file_bytes)}"
+        + (f", part {int(str(part[0])) + 1} of {part[1]}" if is_part else ""),
+        "SHA-256": found.sha256,
+        "format": f"GGUF {found.gguf_version}, aligned to {found.alignment} bytes",
+        "architecture": found.architecture or "not said",
+        "name": found.name or "not said",
+        "file type": found.file_type,
+        "parameters": f"{found.n_params:,}",
+    }
+    if found.bits_per_weight is not None:
+        rows["tensors"] = (
+            f"{len(found.tensors):,}, {fmt.size(found.tensor_bytes)}, "
+            f"{found.bits_per_weight:.2f} bits/weight"
+        )
+    return _listing(rows)
+
+
+def _facts_of_tokenizer(tokenizer: Tokenizer) -> Table:
+    types = ", ".join(f"{n:,} {name}" for name, n in (tokenizer.types or {}).items())
+    adds = {
+        "BOS": tokenizer.adds_bos,
+        "EOS": tokenizer.adds_eos,
+        "a space in front": tokenizer.adds_space_prefix,
+    }
+    rows = {
+        "tokenizer": tokenizer.model
+        + (f", pre-tokenizer {tokenizer.pre}" if tokenizer.pre else ""),
+        "tokens": f"{tokenizer.n_tokens:,}" + (f": {types}" if types else ""),
+        "special": ", ".join(
+            f"{name} {token.id} {'not in the vocabulary' if token.text is None else token.text}"
+            for name, token in tokenizer.special.items()
+        ),
+        "adds": ", ".join(
+            name if is_added else f"not {name}"
+            for name, is_added in adds.items()
+            if is_added is not None
+        ),
+        "merges": f"{tokenizer.n_merges:,}" if tokenizer.n_merges else "",
+        "chat template": "yes" if tokenizer.has_chat_template else "no",
+    }
+    return _listing({name: value for name, value in rows.items() if value})
+
+
+def _metadata(metadata: dict[str, MetadataValue]) -> Table:
+    table = _table(f"metadata: {len(metadata):,} keys")
+    table.add_column("key", no_wrap=True)
+    table.add_column("value")
+    for key, value in metadata.items():
+        text = _shown(_value(value))
+        # Of the text, not of the column: the table is to make this column narrower, not the keys'.
+        text.no_wrap, text.overflow = True, "ellipsis"
+        table.add_row(_shown(key), text)
+    return table
+
+
+def _value(value: MetadataValue) -> str:
+    if not isinstance(value.value, list):
+        return str(value.value)
+    rest = ", …" if value.length and value.length > len(value.value) else ""
+    return f"{value.length:,}: {', '.join(map(str, value.value))}{rest}"
+
+
+def _types(types: Sequence[TypeSum]) -> Table:
+    table = _table("tensors by type")
+    table.add_column("type")
+    for title in ("tensors", "parameters", "size", "bits/weight"):
+        table.add_column(title, justify="right")
+    for each in types:
+        table.add_row(
+            each.type,
+            f"{each.n_tensors:,}",
+            f"{each.n_params:,}",
+            fmt.size(each.n_bytes),
+            f"{8 * each.n_bytes / each.n_params:.2f}",
+        )
+    return table
+
+
+def _tensors(found: Inspection) -> Table:
+    """Return the tensors, one row for those that differ in their layer alone."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    sizes: Counter[tuple[str, str]] = Counter()
+    for tensor in found.tensors:
+        row = _LAYER.sub("*", tensor.name), str(tensor.shape)
+        counts.setdefault(row, Counter())[tensor.type] += 1
+        sizes[row] += tensor.n_bytes
+    table = _table(f"tensors: {len(found.tensors):,}, those of all layers in one row")
+    table.add_column("name", no_wrap=True)
+    table.add_column("shape", justify="right")
+    table.add_column("types")
+    table.add_column("size", justify="right")
+    for (name, shape), types in counts.items():
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in types.most_common())
+        table.add_row(_shown(name), shape, kinds, fmt.size(sizes[name, shape]))
+    return table
+
+
+def _listing(rows: dict[str, str]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows.items():
+        grid.add_row(name, _shown(value))
+    return grid
+
+
+def _shown(value: str) -> Text:
+    """Return text of a file without what would move a terminal's cursor, and without markup."""
+    return Text(
+        "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value[:_LONGEST])
+    )
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", header_style="bold")
