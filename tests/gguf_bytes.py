@@ -80,7 +80,10 @@ def pair(key: str | bytes, kind: int, value: Any) -> bytes:
         return text(key) + struct.pack("<I", kind) + value
     if not isinstance(value, list | np.ndarray):
         return text(key) + struct.pack("<I", kind) + scalar(kind, value)
-    elements = b"".join(scalar(kind, each) for each in value)
+    if isinstance(value, np.ndarray):
+        elements = value.tobytes()
+    else:
+        elements = b"".join(scalar(kind, each) for each in value)
     return text(key) + struct.pack("<IIQ", int(ValueType.ARRAY), kind, len(value)) + elements
 
 

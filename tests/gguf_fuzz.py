@@ -6,6 +6,7 @@ became of each, so that whoever started it knows which one a crash belongs to.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from gguf_bytes import Entry, File, decoded
 
-from edgeval.errors import EdgevalError
+from edgeval.errors import EdgevalError, EngineError
 from edgeval.gguf_header import TensorType, read_header
 from edgeval.gguf_values import ValueReader, ValueType
 
@@ -188,6 +189,8 @@ def _change_value(file: File, rng: random.Random) -> None:
         else:
             values = values * 2
         file.metadata[key] = kind, values
+    elif isinstance(value, bytes):
+        del file.metadata[key]
     elif kind == ValueType.STRING:
         file.metadata[key] = kind, rng.choice(TEXTS)
     else:
@@ -321,7 +324,8 @@ def feed(path: Path) -> None:
         with llama.Session(model, settings) as session:
             for batch in plan([Request(tokens, 1)], 64):
                 session.decode(batch).sum()
-    with tempfile.TemporaryDirectory() as folder:
+    # Whether it can be quantized, again or at all, is another question.
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(EngineError):
         llama.quantize_file(path, Path(folder) / "q.gguf", "Q4_0", 1, lambda _: None)
 
 

@@ -28,7 +28,7 @@ from edgeval.progress import NoProgress, Progress
 __all__ = ["Inspection", "inspect"]
 
 _FIRST_ELEMENTS = 8
-_CHUNK_BYTES = 1 << 22
+_CHUNK_BYTES = 1 << 20
 _TOKEN_TYPES = {1: "normal", 2: "unknown", 3: "control", 4: "user-defined", 5: "unused", 6: "byte"}
 _SPECIAL = re.compile(r"tokenizer\.ggml\.(\w+)_token_id")
 
