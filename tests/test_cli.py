@@ -61,6 +61,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         "run",
         "convert",
         "quantize",
+        "inspect",
         "imatrix",
         "eval",
         "models",

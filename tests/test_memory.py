@@ -5,10 +5,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from gguf_fuzz import small_file
 
 from edgeval import llama, memory
 from edgeval.errors import EdgevalError
 from edgeval.evaluate import Options, evaluate
+from edgeval.gguf_values import ValueType
 from edgeval.llama import SessionSettings
 from edgeval.llama.library import listening
 from edgeval.memory import Memory
@@ -66,3 +68,19 @@ def test_force_loads_it_all_the_same(
         evaluate([tiny_f16], Options(data=tiny_items, limit=2))
     result = evaluate([tiny_f16], Options(data=tiny_items, limit=2, force=True))
     assert result.runs[0].metrics["acc"].total == 2
+
+
+def test_a_model_without_attention_is_estimated(tmp_path: Path) -> None:
+    file = small_file()
+    file.metadata = {
+        key.replace("llama.", "mamba."): value for key, value in file.metadata.items()
+    } | {
+        "general.architecture": (int(ValueType.STRING), "mamba"),
+        "mamba.attention.head_count": (int(ValueType.UINT32), 0),
+        "mamba.attention.head_count_kv": (int(ValueType.UINT32), 0),
+    }
+    path = tmp_path / "a.gguf"
+    path.write_bytes(file.encoded())
+    with llama.Vocabulary(path) as vocabulary:
+        need = memory.estimate(vocabulary, SessionSettings(64, 64, 2, 1, "f16", True))
+    assert (need.weights, need.cache) == (path.stat().st_size, 0)
