@@ -75,7 +75,8 @@ class Header:
         version: Version of the format.
         alignment: What each tensor's offset is a multiple of, in bytes.
         metadata: Values by key: ``int``, ``float``, ``bool`` and ``str``; an array is a list of
-            ``str``, a NumPy array of the file's own type, or a list of arrays.
+            ``str``, a NumPy array of the file's own type, or a list of arrays. Bytes that are no
+            UTF-8 are surrogates in the strings, as of the error handler ``surrogateescape``.
         types: A ``ValueType`` by key; of an array, that of its elements.
         tensors: The tensors in the file's order.
         data_offset: Where the weights start in the file.
@@ -171,9 +172,9 @@ def _header(path: Path, values: ValueReader) -> Header:
 def _version(path: Path, values: ValueReader) -> int:
     magic = values.take(min(4, values.size))
     if magic != b"GGUF":
+        found = f"it starts with {magic!r}" if magic else "it is empty"
         raise GgufError(
-            f"{path} is not a GGUF: it starts with {magic!r}; check the path, or download or "
-            "convert the model again"
+            f"{path} is not a GGUF: {found}; check the path, or download or convert the model again"
         )
     version = values.integer(4)
     if version & 0xFFFF == 0 and version >> 24 in _VERSIONS:

@@ -131,7 +131,7 @@ class ValueReader:
     def fail(self, why: str) -> NoReturn:
         """Raise the error of a file that is not what the format allows."""
         raise GgufError(
-            f"{self._path} is damaged or incomplete: {why}; download or convert it again"
+            f"{self._path} is damaged or incomplete: {why:.300}; download or convert it again"
         )
 
 
