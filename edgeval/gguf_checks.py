@@ -24,6 +24,11 @@ _MAX_LAYERS = 512
 _MAX_EXPERTS = 1024
 # Of these, llama.cpp reads one expert as none.
 _ONE_EXPERT = ("hunyuan-dense", "hunyuan_vl")
+# Architectures whose heads have as many keys as values, all of them rotated.
+_LLAMA_LIKE = (
+    "baichuan", "exaone", "granite", "internlm2", "llama", "mistral3", "olmo2", "olmoe", "orion",
+    "qwen2", "qwen2moe", "qwen3", "qwen3moe", "smollm3", "starcoder2", "xverse",
+)  # fmt: skip
 _ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 _EPSILONS = (
     "attention.layer_norm_rms_epsilon",
@@ -32,8 +37,10 @@ _EPSILONS = (
 )
 _BYTE_TOKEN = 6
 _NO_VOCABULARY = ("none", "no_vocab")
-# Types that llama.cpp multiplies by none of its own.
-_NO_WEIGHTS = ("F64", "I8", "I16", "I64", "Q8_1", "Q8_K")
+# Types that llama.cpp cannot multiply by, and the tensors that are tables of integers.
+_NO_WEIGHTS = ("F64", "Q8_1", "Q8_K")
+_INTEGERS = ("I8", "I16", "I32", "I64")
+_INTEGER_TABLES = ("d2t", "ffn_gate_tid2eid")
 _SPLIT = re.compile(r"(.*)-00001-of-(\d{5})\.gguf")
 
 
@@ -117,7 +124,7 @@ def _hyperparameters(header: Header) -> Iterator[str]:
     yield from _layers(own)
     if architecture not in _ONE_EXPERT:
         yield from _experts(own)
-    if architecture == "llama" and "attention.head_count" in own:
+    if architecture in _LLAMA_LIKE and "attention.head_count" in own:
         yield from _heads(own)
 
 
@@ -150,7 +157,7 @@ def _experts(own: dict[str, Any]) -> Iterator[str]:
 
 
 def _heads(own: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the attention heads of a Llama."""
+    """Yield what is wrong with the attention heads of an architecture like Llama's."""
     heads = _numbers(own["attention.head_count"])
     kv_heads = _numbers(own.get("attention.head_count_kv", heads))
     if min(heads, default=0) < 1 or min(kv_heads, default=0) < 1:
@@ -163,8 +170,10 @@ def _heads(own: dict[str, Any]) -> Iterator[str]:
     keys, values = (
         _largest(own.get(f"attention.{name}_length", width)) for name in ("key", "value")
     )
-    if keys != values or keys % 2:
-        yield f"its attention heads have {keys:,} keys and {values:,} values"
+    rotated = _largest(own.get("rope.dimension_count", keys))
+    # A file that is only a vocabulary may leave them out.
+    if keys and (not keys == values == rotated or keys % 2):
+        yield f"its heads have {keys:,} keys, {rotated:,} of them rotated, and {values:,} values"
 
 
 def _numbers(value: Any) -> list[int]:
@@ -181,12 +190,13 @@ def _largest(value: Any) -> int:
 
 
 def _tensors(header: Header) -> Iterator[str]:
-    is_llama = header.text("general.architecture") == "llama"
     for tensor in header.tensors:
         kind = tensor.type.name
-        if kind in _NO_WEIGHTS or (is_llama and kind == "I32"):
+        if kind in _INTEGERS and any(table in tensor.name for table in _INTEGER_TABLES):
+            continue
+        if kind in _NO_WEIGHTS or kind in _INTEGERS:
             yield f"tensor {tensor.name} is {kind}, which is no type of weights"
-        if is_llama and len(tensor.shape) < 2 and kind != "F32":
+        elif len(tensor.shape) < 2 and kind != "F32":
             yield f"tensor {tensor.name} is {kind}, and a vector has to be F32"
 
 

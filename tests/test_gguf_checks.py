@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gguf_bytes import File
+from gguf_bytes import Entry, File
 from gguf_fuzz import feed, small_file
 
 from edgeval import llama
@@ -110,8 +110,15 @@ FATAL: dict[str, tuple[Callable[[File], None], str]] = {
         "uses 1 of 3 groups of 8 experts",
     ),
     "heads that do not divide": (three_heads_share_two, "3 attention heads for 2 of keys"),
-    "other values than keys": (with_head_of(16, 32), "have 16 keys and 32 values"),
-    "odd heads": (with_head_of(15, 15), "have 15 keys and 15 values"),
+    "other values than keys": (
+        with_head_of(16, 32),
+        "have 16 keys, 16 of them rotated, and 32 values",
+    ),
+    "odd heads": (with_head_of(15, 15), "have 15 keys, 15 of them rotated"),
+    "half of a head rotated": (
+        with_keys(rope__dimension_count=(U32, 8)),
+        "have 16 keys, 8 of them rotated, and 16 values",
+    ),
     "a token twice": (same_token, "1 tokens of its vocabulary are there twice"),
     "bytes of WordPiece": (word_pieces, "a WordPiece vocabulary has byte tokens"),
     "F16 norm": (
@@ -154,6 +161,26 @@ def test_what_would_end_the_process_is_a_sentence(
 def test_a_sound_file_can_spell_anything(tmp_path: Path) -> None:
     assert check(write(tmp_path / "a.gguf")) is None
     feed(tmp_path / "a.gguf")
+
+
+def test_other_architectures_are_checked_like_llama(tmp_path: Path) -> None:
+    file = small_file()
+    file.metadata = {key.replace("llama.", "qwen2."): file.metadata[key] for key in file.metadata}
+    file.metadata["general.architecture"] = STRING, "qwen2"
+    (tmp_path / "a.gguf").write_bytes(file.encoded())
+    assert check(tmp_path / "a.gguf") is None
+    file.metadata["qwen2.rope.dimension_count"] = U32, 8
+    (tmp_path / "b.gguf").write_bytes(file.encoded())
+    with pytest.raises(GgufError, match="8 of them rotated"):
+        check(tmp_path / "b.gguf")
+
+
+def test_a_table_of_integers_is_no_damage(tmp_path: Path) -> None:
+    file = small_file()
+    file.tensors.append(Entry("d2t", (4,), int(TensorType(27)), bytes(32)))
+    path = tmp_path / "a.gguf"
+    path.write_bytes(file.encoded())
+    assert check(path) is None
 
 
 def test_each_layer_may_have_its_own_heads(tmp_path: Path) -> None:
