@@ -44,11 +44,12 @@ _INTEGER_TABLES = ("d2t", "ffn_gate_tid2eid")
 _SPLIT = re.compile(r"(.*)-00001-of-(\d{5})\.gguf")
 
 
-def check(path: Path) -> frozenset[str] | None:
+def check(path: Path) -> frozenset[bytes] | None:
     """Check a GGUF, with the other files of a split one; once, until it changes.
 
     Returns:
-        The only characters that its tokenizer can spell; None if it can spell any.
+        The only characters, in UTF-8, and single bytes that its tokenizer can spell; None if it
+        can spell any.
 
     Raises:
         GgufError: If a file is missing, damaged, or says what would end the process.
@@ -77,7 +78,7 @@ def _split(path: Path) -> list[Path]:
 
 
 @functools.lru_cache(maxsize=64)
-def _checked(path: Path, *_: int) -> frozenset[str] | None:
+def _checked(path: Path, *_: int) -> frozenset[bytes] | None:
     header = read_header(path)
     for problem in chain(_tokenizer(header), _hyperparameters(header), _tensors(header)):
         raise _unusable(path, problem)
@@ -200,8 +201,7 @@ def _tensors(header: Header) -> Iterator[str]:
             yield f"tensor {tensor.name} is {kind}, and a vector has to be F32"
 
 
-def _spellable(header: Header) -> frozenset[str] | None:
-    """Return the characters that are tokens, where some other has no bytes to be spelled with."""
+def _spellable(header: Header) -> frozenset[bytes] | None:
     model = header.text("tokenizer.ggml.model")
     if model in _NO_VOCABULARY:
         return frozenset()
@@ -209,9 +209,11 @@ def _spellable(header: Header) -> frozenset[str] | None:
     if model != "llama" or tokens is None:
         return None
     known = {_read(token) for token in tokens}
-    if all(f"<0x{byte:02X}>" in known for byte in range(256)):
+    found = {bytes([byte]) for byte in range(256) if f"<0x{byte:02X}>" in known}
+    if len(found) == 256:
         return None
-    return frozenset(text for text in known if len(text) == 1)
+    characters = (text.encode("utf-8", "surrogateescape") for text in known if len(text) == 1)
+    return frozenset(found.union(characters))
 
 
 def _read(token: str) -> str:

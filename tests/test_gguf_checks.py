@@ -212,6 +212,18 @@ def test_without_byte_tokens_only_known_characters_are_spelled(tmp_path: Path) -
             vocabulary.tokenize("abz")
 
 
+def test_one_missing_byte_token_stops_only_what_needs_it(tmp_path: Path) -> None:
+    def change(file: File) -> None:
+        tokens = list(file.metadata[TOKENS][1])
+        tokens[tokens.index("<0xA9>")] = "unused"
+        file.metadata[TOKENS] = STRING, tokens
+
+    with llama.Vocabulary(write(tmp_path / "a.gguf", change)) as vocabulary:
+        assert len(vocabulary.tokenize("XYZ \u00e8")) == 3 + 2 + 2
+        with pytest.raises(EngineError, match="has no token for 'é' and none for its bytes"):
+            vocabulary.tokenize("XYZ \u00e9")
+
+
 def test_a_model_without_vocabulary_spells_nothing(tmp_path: Path) -> None:
     def change(file: File) -> None:
         file.metadata["tokenizer.ggml.model"] = STRING, "none"

@@ -124,12 +124,15 @@ class Vocabulary(Owner):
 
     def _require_spellable(self, text: str) -> None:
         """Refuse a text that would end the process: a character without a token or bytes."""
-        if self._spellable is None:
+        known = self._spellable
+        if known is None:
             return
         # llama.cpp writes a space so, and puts one in front.
-        missing = set(_SPACE + text.replace(" ", _SPACE)) - self._spellable
-        if missing:
-            raise EngineError(
-                f"{self.path.name} has no token for {min(missing)!r} and none for its bytes, so "
-                f"it cannot spell {text[:60]!r}; use a model with a complete vocabulary"
-            )
+        for character in dict.fromkeys(_SPACE + text.replace(" ", _SPACE)):
+            data = character.encode("utf-8")
+            is_spelled = data in known or all(bytes([byte]) in known for byte in data)
+            if not is_spelled:
+                raise EngineError(
+                    f"{self.path.name} has no token for {character!r} and none for its bytes, so "
+                    f"it cannot spell {text[:60]!r}; use a model with a complete vocabulary"
+                )
