@@ -160,7 +160,7 @@ def _experts(own: dict[str, Any]) -> Iterator[str]:
 def _heads(own: dict[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the attention heads of an architecture like Llama's."""
     heads = _numbers(own["attention.head_count"])
-    kv_heads = _numbers(own.get("attention.head_count_kv", heads))
+    kv_heads = _numbers(own.get("attention.head_count_kv", own["attention.head_count"]))
     if min(heads, default=0) < 1 or min(kv_heads, default=0) < 1:
         yield "it has no attention heads"
         return
@@ -178,11 +178,11 @@ def _heads(own: dict[str, Any]) -> Iterator[str]:
 
 
 def _numbers(value: Any) -> list[int]:
-    """Return an integer, or an array of them, as a list; empty if it is neither."""
+    """Return an integer, or those that each layer has, as a list; empty if it is neither."""
     if isinstance(value, np.ndarray):
-        return [int(each) for each in value] if value.dtype.kind in "iu" else []
-    if isinstance(value, list):
-        return value if all(isinstance(each, int) for each in value) else []
+        is_read = value.dtype.kind in "iu" and len(value) <= _MAX_LAYERS
+        # llama.cpp takes signed ones for unsigned.
+        return [int(each) % (1 << 32) for each in value] if is_read else []
     return [value] if isinstance(value, int) else []
 
 

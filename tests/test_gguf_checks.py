@@ -95,6 +95,10 @@ FATAL: dict[str, tuple[Callable[[File], None], str]] = {
     "rope scaling": (with_keys(rope__scaling__type=(STRING, "y\n")), r"scaling.type is 'y\\n'"),
     "unused experts": (with_keys(expert_count=(U32, 2)), "uses 0 of 2 experts"),
     "absent experts": (with_keys(expert_used_count=(U32, 2)), "uses 2 of 0 experts"),
+    "negative experts": (
+        with_keys(expert_used_count=(int(ValueType.INT32), [0, -1])),
+        "uses 4,294,967,295 of 0 experts",
+    ),
     "too many experts": (
         with_keys(expert_count=(U32, 1025), expert_used_count=(U32, 1)),
         "uses 1 of 1,025 experts",
