@@ -4,7 +4,8 @@ The tests hold edgeval's converter to the result, byte for byte and key for key:
 
     python scripts/record_conversions.py WORK tests/golden/conversions.json
 
-The script and its interpreter are made in the work folder, as by bench_peers.py.
+The script and its interpreter are made in the work folder, as by bench_peers.py. At the end it says
+how many of the tests' texts the script's own files give other tokens than the tokenizer does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from typing import Annotated
 import typer
 from peers.build import Peers
 from peers.process import run
+from tokenizers import Tokenizer
+
+from edgeval import llama
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 LAUNCHER = Path(__file__).resolve().parent / "peers" / "convert.py"
@@ -26,6 +30,18 @@ sys.path.insert(0, str(TESTS))
 
 import checkpoint_forms  # noqa: E402
 from conversions import CONVERSIONS, summary  # noqa: E402
+from texts import N_TEXTS, make_texts  # noqa: E402
+
+
+def n_mistaken(gguf: Path, tokenizer_json: Path) -> int:
+    """Return how many texts get other tokens of a GGUF than of the tokenizer it was made of."""
+    tokenizer = Tokenizer.from_file(str(tokenizer_json))
+    with llama.Vocabulary(gguf) as vocabulary:
+        return sum(
+            vocabulary.tokenize(text, parse_special=True).tolist()
+            != tokenizer.encode(text, add_special_tokens=False).ids
+            for text in make_texts()
+        )
 
 
 def main(
@@ -48,9 +64,16 @@ def main(
             f"{form} {dtype}": summary(Path(target))
             for (form, dtype), (_, target, _) in zip(CONVERSIONS, jobs, strict=True)
         }
+        mistaken = {
+            form: n_mistaken(Path(folder) / f"{form}-f16.gguf", directory / "tokenizer.json")
+            for form, directory in sources.items()
+            if (directory / "tokenizer.json").is_file()
+        }
     record = {"llama-cpp-python": peers.binding_version, **peers.versions, "files": files}
     out.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     typer.echo(f"{len(files)} files of {len(sources)} forms recorded in {out}")
+    for form, n in mistaken.items():
+        typer.echo(f"{form}: the script's file gives {n:,} of {N_TEXTS:,} texts other tokens")
 
 
 if __name__ == "__main__":
