@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from edgeval.records import Record
 
 Scalar = bool | int | float | str
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
-    )
-
-
-class MetadataValue(_Record):
+class MetadataValue(Record):
     """One value of the metadata.
 
     Attributes:
@@ -28,7 +22,7 @@ class MetadataValue(_Record):
     value: Scalar | list[Scalar]
 
 
-class TypeSum(_Record):
+class TypeSum(Record):
     """The tensors of one type, in sum.
 
     Attributes:
@@ -44,7 +38,7 @@ class TypeSum(_Record):
     n_bytes: int
 
 
-class TensorEntry(_Record):
+class TensorEntry(Record):
     """One tensor.
 
     Attributes:
@@ -60,7 +54,7 @@ class TensorEntry(_Record):
     n_bytes: int
 
 
-class SpecialToken(_Record):
+class SpecialToken(Record):
     """A token with a role.
 
     Attributes:
@@ -72,7 +66,7 @@ class SpecialToken(_Record):
     text: str | None
 
 
-class Tokenizer(_Record):
+class Tokenizer(Record):
     """The vocabulary, in sum; None where the file leaves it to llama.cpp's default.
 
     Attributes:
@@ -100,7 +94,7 @@ class Tokenizer(_Record):
     has_chat_template: bool
 
 
-class Inspection(_Record):
+class Inspection(Record):
     """What ``edgeval inspect --json`` prints of one GGUF; of a split model, of one of its files.
 
     Attributes:

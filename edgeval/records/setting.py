@@ -1,0 +1,112 @@
+"""What was measured, on what, with what."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edgeval.records.base import Record
+
+
+class Device(Record):
+    """The machine, without a name of host or user."""
+
+    system: str
+    machine: str
+    cpu: str
+    physical_cores: int
+    logical_cores: int
+    memory_bytes: int
+    python: str
+
+
+class Engine(Record):
+    """What computed the numbers.
+
+    Attributes:
+        version: Version of the binding, which pins llama.cpp's.
+        features: llama.cpp's line of backends and CPU features.
+        backend: Where the layers were computed.
+        threads: CPU threads.
+    """
+
+    version: str
+    features: str
+    backend: str
+    threads: int
+
+
+class ModelSource(Record):
+    """Where the ladder came from.
+
+    Attributes:
+        name: Card name, repo id, or the name of the directory or file.
+        title: What reports call it.
+        repo: Repository on the hub, if it came from there.
+        revision: Commit on the hub, if it came from there.
+        fingerprint: SHA-256 over the checkpoint's files, or of the GGUF.
+    """
+
+    name: str
+    title: str
+    repo: str | None = None
+    revision: str | None = None
+    fingerprint: str
+
+
+class ShotPool(Record):
+    """The solved items that shots were drawn from.
+
+    Attributes:
+        name: Name of the data set, or of the file.
+        fingerprint: SHA-256 over all records in their order.
+        n_items: Number of items in it.
+    """
+
+    name: str
+    fingerprint: str
+    n_items: int
+
+
+class DataSource(Record):
+    """The data set and the slice of it that was evaluated.
+
+    Attributes:
+        name: Name of the data set, or of the file.
+        fingerprint: SHA-256 over all records in their order.
+        n_total: Number of items in the data set.
+        n_items: Number of items evaluated.
+        order: How the slice was drawn: ``random`` (seeded, stratified by group) or ``file``.
+        seed: Seed of the random order.
+        groups: Number of evaluated items of each group.
+        shot_pool: Where the shots are from; None without shots.
+    """
+
+    name: str
+    fingerprint: str
+    n_total: int
+    n_items: int
+    order: Literal["random", "file"]
+    seed: int
+    groups: dict[str, int]
+    shot_pool: ShotPool | None = None
+
+
+class ProtocolInfo(Record):
+    """How the items were scored.
+
+    Attributes:
+        name: The protocol's name.
+        version: Its version.
+        metric: Its primary metric.
+        shots: Number of solved items shown before each item.
+    """
+
+    name: str
+    version: int
+    metric: str
+    shots: int = 0
+
+    @property
+    def label(self) -> str:
+        """What reports call it: ``lm-eval``, or ``lm-eval, 5-shot``."""
+        return f"{self.name}, {self.shots}-shot" if self.shots else self.name
