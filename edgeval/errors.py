@@ -26,6 +26,10 @@ class GgufError(EdgevalError):
     """A GGUF that is missing, damaged or cannot be run."""
 
 
+class StoreError(EdgevalError):
+    """The store of scores cannot be read or written."""
+
+
 class EngineError(EdgevalError):
     """llama.cpp refused a model, a context or a batch."""
 
@@ -35,7 +39,7 @@ class InterruptedRunError(EdgevalError):
 
     def __init__(self) -> None:
         super().__init__(
-            "interrupted; nothing half-written was left and finished GGUFs are kept, "
+            "interrupted; nothing half-written was left, finished GGUFs and scores are kept, "
             "so run the same command to go on from them"
         )
 

@@ -12,11 +12,13 @@ from edgeval import __version__, cards, device, hub, importance, llama, report
 from edgeval.checkpoint import Checkpoint, sha256_of
 from edgeval.drift import drift
 from edgeval.errors import EdgevalError, HubError
-from edgeval.evaluate import Options, Setup, evaluate_file, prepare
 from edgeval.files import refuse_existing
 from edgeval.ladder import Source, file_stem, ladder_files
+from edgeval.measure import evaluate_file
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Drift, ModelRun, ModelSource, Report, Verdict
+from edgeval.setup import Options, Setup, prepare
+from edgeval.store import Store
 from edgeval.tasks import ItemScore
 from edgeval.verdict import verdict
 
@@ -65,7 +67,8 @@ def run(
     setup = prepare(_with_card_data(options, place.card))
     source = find_source(place, offline=options.offline, progress=bars)
     paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
-    results = [evaluate_file(path, setup, progress=bars) for path in paths]
+    with Store(options.store) as store:
+        results = [evaluate_file(path, setup, store, progress=bars) for path in paths]
     record = Report(
         edgeval_version=__version__,
         created_at=created_at,

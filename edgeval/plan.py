@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -96,10 +96,35 @@ class Plan:
         """Yield the batches, that of the first request first."""
         return map(self._tree.batch, self._cuts)
 
+    def only(self, requests: Collection[int]) -> Plan:
+        """Return the plan without the batches that score none of these requests.
+
+        The batches that are left are the same, and so are the sizes of the largest.
+        """
+        wanted = set(requests)
+        cuts = [cut for cut in self._cuts if not wanted.isdisjoint(self._tree.order[cut].tolist())]
+        tokens = sum(map(self._tree.n_tokens, cuts))
+        return replace(self, n_batches=len(cuts), tokens=tokens, _cuts=tuple(cuts))
+
     @functools.cached_property
     def rows(self) -> int:
         """Number of logit rows computed in all batches; makes each batch to count them."""
         return sum(batch.n_rows for batch in self)
+
+
+@dataclass
+class Work:
+    """What carrying out a plan took; grows while it is carried out."""
+
+    tokens_decoded: int = 0
+    logit_rows: int = 0
+    elapsed_s: float = 0.0
+
+    def take(self) -> Work:
+        """Return what was counted, and count from zero again."""
+        taken = replace(self)
+        self.tokens_decoded, self.logit_rows, self.elapsed_s = 0, 0, 0.0
+        return taken
 
 
 def plan(requests: Sequence[Request], batch_tokens: int) -> Plan:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.llama import Backend, Model, Session, SessionSettings
-from edgeval.plan import Batch, Plan, Request, common_prefix_length
+from edgeval.llama import Backend, CacheType, Model, Session, SessionSettings
+from edgeval.plan import Batch, Plan, Request, Work, common_prefix_length
 from edgeval.tasks import Item, ItemScore
 
 Bools = npt.NDArray[np.bool_]
@@ -48,15 +48,6 @@ class RequestScore:
     is_greedy: Bools
 
 
-@dataclass
-class Work:
-    """What scoring took; grows while it runs."""
-
-    tokens_decoded: int = 0
-    logit_rows: int = 0
-    elapsed_s: float = 0.0
-
-
 def is_reference(file_type: str) -> bool:
     """Return whether a model is run as the reference implementation computes.
 
@@ -71,15 +62,21 @@ def batch_tokens_for(file_type: str) -> int:
     return PLAIN_BATCH_TOKENS if is_reference(file_type) else BATCH_TOKENS
 
 
+def attention_of(file_type: str) -> tuple[CacheType, bool]:
+    """Return the type of the KV cache and whether flash attention is used for a type of model."""
+    return ("f32", False) if is_reference(file_type) else ("f16", True)
+
+
 def settings_for(plan: Plan, file_type: str, threads: int) -> SessionSettings:
     """Return the settings in which a plan is carried out on a model of a type."""
+    cache_type, flash_attention = attention_of(file_type)
     return SessionSettings(
         n_batch=plan.max_tokens,
         n_ubatch=min(plan.max_tokens, UBATCH_TOKENS),
         n_sequences=plan.max_sequences,
         threads=threads,
-        cache_type="f32" if is_reference(file_type) else "f16",
-        flash_attention=not is_reference(file_type),
+        cache_type=cache_type,
+        flash_attention=flash_attention,
     )
 
 
@@ -94,7 +91,7 @@ def n_sessions(backend: Backend) -> int:
 
 def score_requests(
     model: Model, plan: Plan, settings: SessionSettings, work: Work | None = None
-) -> Iterator[tuple[int, RequestScore]]:
+) -> Iterator[dict[int, RequestScore]]:
     """Score requests batch by batch.
 
     Args:
@@ -104,7 +101,7 @@ def score_requests(
         work: Counts what was done so far.
 
     Yields:
-        The index of each request and its score, in the order of the batches.
+        The scores of each batch's requests, by their indices.
 
     Raises:
         EngineError: If llama.cpp fails.
@@ -124,7 +121,7 @@ def score_requests(
                 return
             work.tokens_decoded += len(batch.tokens)
             work.logit_rows += batch.n_rows
-            yield from _split(batch, score)
+            yield dict(_split(batch, score))
 
 
 def score_items(
@@ -134,7 +131,7 @@ def score_items(
     plan: Plan,
     settings: SessionSettings,
     work: Work | None = None,
-) -> Iterator[tuple[int, ItemScore]]:
+) -> Iterator[dict[int, ItemScore]]:
     """Score items as soon as all their choices are.
 
     Args:
@@ -146,7 +143,7 @@ def score_items(
         work: Counts what was done so far.
 
     Yields:
-        The index of each item and its score, in the order in which items are complete.
+        The scores of the items that each batch completes, by their indices.
 
     Raises:
         EngineError: If llama.cpp fails, or a log-probability is not finite.
@@ -154,14 +151,17 @@ def score_items(
     item_of_request = [index for index, requests in enumerate(choices) for _ in requests]
     first_request = np.cumsum([0, *map(len, choices)])
     partial: dict[int, dict[int, RequestScore]] = {}
-    for request, score in score_requests(model, plan, settings, work):
-        index = item_of_request[request]
-        scores = partial.setdefault(index, {})
-        scores[request - first_request[index]] = score
-        if len(scores) == len(choices[index]):
-            ordered = [scores[choice] for choice in range(len(scores))]
-            del partial[index]
-            yield index, _item_score(items[index], choices[index], ordered)
+    for batch in score_requests(model, plan, settings, work):
+        complete = {}
+        for request, score in batch.items():
+            index = item_of_request[request]
+            scores = partial.setdefault(index, {})
+            scores[request - first_request[index]] = score
+            if len(scores) == len(choices[index]):
+                ordered = [scores[choice] for choice in range(len(scores))]
+                del partial[index]
+                complete[index] = _item_score(items[index], choices[index], ordered)
+        yield complete
 
 
 def decode_batches(

@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from edgeval.evaluate import Options, prepare
 from edgeval.llama import Model, Vocabulary
-from edgeval.plan import plan
-from edgeval.score import Work, score_requests, settings_for
+from edgeval.plan import Work, plan
+from edgeval.score import score_requests, settings_for
+from edgeval.setup import Options, prepare
 
 
 def main(
@@ -40,7 +40,7 @@ def main(
             for size, planned in plans.items():
                 work = Work()
                 settings = settings_for(planned, model.file_type, setup.threads)
-                for _score in score_requests(model, planned, settings, work):
+                for _scores in score_requests(model, planned, settings, work):
                     pass
                 speed = planned.lower_bound / work.elapsed_s
                 fastest[size] = max(speed, fastest.get(size, 0.0))

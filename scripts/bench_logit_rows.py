@@ -22,10 +22,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from edgeval.evaluate import Options, prepare
 from edgeval.llama import Model, Session, Vocabulary
 from edgeval.plan import Batch, plan
 from edgeval.score import batch_tokens_for, decode_batches, settings_for
+from edgeval.setup import Options, prepare
 
 PROMPT_TOKENS = 512
 BATCHES_A_ROUND = 2

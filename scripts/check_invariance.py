@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edgeval.evaluate import Options, Setup, evaluate_file, prepare
+from edgeval.measure import evaluate_file
+from edgeval.setup import Options, Setup, prepare
 
 SEED = 0
 Float64 = npt.NDArray[np.float64]

@@ -18,9 +18,9 @@ from tiny import make_items, write_items
 from edgeval import protocol
 from edgeval.cards import cards_folder
 from edgeval.errors import DataError, EdgevalError
-from edgeval.evaluate import Options, prepare
 from edgeval.fewshot import draw, prompt
 from edgeval.records import ShotPool
+from edgeval.setup import Options, prepare
 from edgeval.tasks import Item, hellaswag
 
 GOLDEN = json.loads(

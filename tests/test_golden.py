@@ -16,7 +16,8 @@ from edgeval import metrics
 from edgeval.cards import cards_folder
 from edgeval.checkpoint import sha256_of
 from edgeval.convert import convert
-from edgeval.evaluate import Options, evaluate_file, prepare
+from edgeval.measure import evaluate_file
+from edgeval.setup import Options, prepare
 from edgeval.tasks import ItemScore
 
 GOLDEN = json.loads(

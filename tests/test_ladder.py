@@ -7,10 +7,11 @@ import pytest
 
 from edgeval import importance, pipeline
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import Options, evaluate
+from edgeval.evaluate import evaluate
 from edgeval.ladder import ladder_files
 from edgeval.progress import NoProgress
 from edgeval.quantize import quantize
+from edgeval.setup import Options
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from gguf_fuzz import small_file
 
 from edgeval import llama, memory
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import Options, evaluate
+from edgeval.evaluate import evaluate
 from edgeval.gguf_values import ValueType
 from edgeval.llama import SessionSettings
 from edgeval.llama.library import listening
 from edgeval.memory import Memory
+from edgeval.setup import Options
 
 
 def _buffers(model: llama.Model, settings: SessionSettings) -> dict[str, float]:

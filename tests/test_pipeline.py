@@ -7,9 +7,9 @@ import pytest
 
 from edgeval import pipeline
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import Options
 from edgeval.ladder import ladder_files
 from edgeval.progress import NoProgress
+from edgeval.setup import Options
 
 
 def test_a_card_goes_before_a_path_of_the_same_name(

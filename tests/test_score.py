@@ -8,7 +8,8 @@ import pytest
 from reference_llama import ReferenceLlama
 
 from edgeval import llama, protocol
-from edgeval.evaluate import Options, evaluate, evaluate_file, prepare
+from edgeval.evaluate import evaluate
+from edgeval.measure import evaluate_file
 from edgeval.plan import Batch, Request, plan
 from edgeval.score import (
     RequestScore,
@@ -19,6 +20,7 @@ from edgeval.score import (
     score_requests,
     settings_for,
 )
+from edgeval.setup import Options, prepare
 from edgeval.tasks import ItemScore
 
 
@@ -28,7 +30,9 @@ def _score_requests(
     planned = plan(requests, batch_tokens)
     with llama.Model(gguf) as model:
         settings = settings_for(planned, model.file_type, threads)
-        return [score for _, score in sorted(score_requests(model, planned, settings))]
+        batches = score_requests(model, planned, settings)
+        scores = {index: score for batch in batches for index, score in batch.items()}
+        return [scores[index] for index in range(len(requests))]
 
 
 def _scores(
@@ -64,7 +68,10 @@ def test_token_means_start_after_the_tokens_all_choices_share(
     planned = plan(requests, 256)
     with llama.Model(tiny_f32) as model:
         settings = settings_for(planned, "F32", threads=1)
-        ((_, score),) = score_items(model, setup.items, [requests], planned, settings)
+        ((score,),) = (
+            batch.values()
+            for batch in score_items(model, setup.items, [requests], planned, settings)
+        )
     expected = [reference.choice_logprobs(request.tokens, 4) for request in requests]
     assert score.token_means == pytest.approx([each[2:].mean() for each in expected], abs=1e-4)
     assert score.logprobs == pytest.approx([each.sum() for each in expected], abs=1e-4)

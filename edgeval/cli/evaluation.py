@@ -10,11 +10,13 @@ import typer
 from edgeval.cli.app import command_line, progress_bars
 from edgeval.cli.options import (
     LADDER,
+    STORE,
     WHAT,
     Backend,
     BatchTokens,
     Data,
     Force,
+    Fresh,
     Json,
     Limit,
     Offline,
@@ -24,6 +26,7 @@ from edgeval.cli.options import (
     Seed,
     Shots,
     ShotsData,
+    StoreOption,
     Threads,
 )
 
@@ -64,10 +67,12 @@ def run(
         ),
     ] = None,
     offline: Offline = False,
+    store: StoreOption = STORE,
+    fresh: Fresh = False,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict."""
     from edgeval import pipeline, terminal
-    from edgeval.evaluate import Options
+    from edgeval.setup import Options
 
     options = Options(
         data=data,
@@ -82,6 +87,8 @@ def run(
         batch_tokens=batch,
         force=force,
         offline=offline,
+        store=store,
+        fresh=fresh,
     )
     with progress_bars() as progress:
         record, folder = pipeline.run(
@@ -111,6 +118,8 @@ def evaluate(
     batch: BatchTokens = None,
     force: Force = False,
     offline: Offline = False,
+    store: StoreOption = STORE,
+    fresh: Fresh = False,
     samples: Annotated[
         Path | None,
         typer.Option("--samples", help="Write each item's log-probabilities as JSON lines."),
@@ -119,8 +128,8 @@ def evaluate(
 ) -> None:
     """Evaluate GGUF files as they are."""
     from edgeval import terminal
-    from edgeval.evaluate import Options
     from edgeval.evaluate import evaluate as evaluate_files
+    from edgeval.setup import Options
 
     options = Options(
         data=data,
@@ -135,6 +144,8 @@ def evaluate(
         batch_tokens=batch,
         force=force,
         offline=offline,
+        store=store,
+        fresh=fresh,
     )
     with progress_bars() as progress:
         result = evaluate_files(ggufs, options, samples=samples, progress=progress)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+STORE = Path("edgeval-results") / "edgeval.db"
 LADDER = "F16,Q8_0,Q6_K,Q5_K_M,Q4_K_M,Q4_0,Q3_K_M,Q2_K"
 WHAT, HOW = "What is evaluated", "How it is computed"
 
@@ -106,5 +107,15 @@ Force = Annotated[
 ]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never touch the network.", rich_help_panel=HOW)
+]
+StoreOption = Annotated[
+    Path,
+    typer.Option("--store", help="File that scores are kept in.", rich_help_panel=HOW),
+]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Score again what the store holds; it keeps both.", rich_help_panel=HOW
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -1,0 +1,172 @@
+"""What is evaluated and how: options, checked and resolved before anything large is loaded."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeval import device, fewshot, llama, sampling
+from edgeval.errors import EdgevalError
+from edgeval.protocol import DEFAULT, Protocol, get
+from edgeval.records import DataSource, Engine, ProtocolInfo, ShotPool
+from edgeval.tasks import Item, hellaswag
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is evaluated and how; the same for every model of a ladder.
+
+    Attributes:
+        data: A local data file; None for the default of the model or the hub.
+        protocol: A name of ``protocol.PROTOCOLS``; None for the default of the data.
+        limit: Evaluate at most so many items; None for all.
+        order: ``random`` or ``file``; see ``sampling.order_items``.
+        seed: Seed of the random order.
+        shots: Solved items to show before each item.
+        shots_data: A local file to draw them from; None for the hub's train split.
+        backend: ``auto``, ``cpu``, ``cuda`` or ``metal``.
+        threads: CPU threads; None for one a physical core.
+        batch_tokens: Tokens that a batch is filled up to; None for what suits each type.
+        force: Whether a model is loaded that does not fit the memory free now.
+        offline: Never touch the network.
+        store: The file that scores are kept in and taken from; None keeps none.
+        fresh: Whether to start over; what the store holds is kept, and not looked at.
+    """
+
+    data: Path | None = None
+    protocol: str | None = None
+    limit: int | None = None
+    order: sampling.Order = "random"
+    seed: int = 0
+    shots: int = 0
+    shots_data: Path | None = None
+    backend: str = "auto"
+    threads: int | None = None
+    batch_tokens: int | None = None
+    force: bool = False
+    offline: bool = False
+    store: Path | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Options that were checked and resolved, before anything large is loaded.
+
+    Attributes:
+        options: What they were.
+        protocol: How items become requests.
+        places: The place of each item to evaluate in the data set.
+        item_at: Returns the item at any place, with its shots.
+        data: The data set and the slice of it.
+        backend: Where the layers are computed.
+        threads: CPU threads.
+    """
+
+    options: Options
+    protocol: Protocol
+    places: Sequence[int]
+    item_at: Callable[[int], Item]
+    data: DataSource
+    backend: llama.Backend
+    threads: int
+
+    @functools.cached_property
+    def items(self) -> Sequence[Item]:
+        """The items to evaluate, in their order."""
+        return [self.item_at(place) for place in self.places]
+
+    def engine(self) -> Engine:
+        """Return what will compute the numbers."""
+        return Engine(
+            version=llama.engine_version(),
+            features=llama.system_info(),
+            backend=self.backend,
+            threads=self.threads,
+        )
+
+    def protocol_info(self) -> ProtocolInfo:
+        """Return the protocol as a record."""
+        protocol = self.protocol
+        return ProtocolInfo(
+            name=protocol.name,
+            version=protocol.version,
+            metric=protocol.metric,
+            shots=self.options.shots,
+        )
+
+
+def prepare(options: Options) -> Setup:
+    """Check the options and load the items.
+
+    Raises:
+        EdgevalError: If an option or the data cannot be used.
+    """
+    backend = llama.choose_backend(options.backend)
+    if options.limit is not None and options.limit < 1:
+        raise EdgevalError(f"--limit {options.limit} leaves no items; use 1 or more")
+    if options.threads is not None and options.threads < 1:
+        raise EdgevalError(f"--threads {options.threads} cannot compute; use 1 or more")
+    if options.batch_tokens is not None and options.batch_tokens < 1:
+        raise EdgevalError(f"--batch {options.batch_tokens} holds no token; use 1 or more")
+    is_text = options.data is not None and options.data.suffix.lower() == ".txt"
+    protocol = get(options.protocol or ("llama.cpp" if is_text else DEFAULT))
+    _check_shots(options, protocol)
+    data_set = hellaswag.load(options.data, offline=options.offline)
+    everything = data_set.items(protocol.rendering)
+    groups = [item.group for item in everything]
+    chosen = sampling.order_items(groups, options.order, options.seed)[: options.limit]
+    pool = None
+    item_at: Callable[[int], Item] = everything.__getitem__
+    if options.shots:
+        solved = hellaswag.load(options.shots_data, offline=options.offline, split="train")
+        pool = ShotPool(
+            name=solved.name, fingerprint=solved.fingerprint, n_items=len(solved.records)
+        )
+        shown = fewshot.draw(everything, solved.items(protocol.rendering), options.shots)
+
+        def with_shots(place: int) -> Item:
+            return fewshot.prompt(everything[place], shown[place])
+
+        item_at = with_shots
+
+    data = DataSource(
+        name=data_set.name,
+        fingerprint=data_set.fingerprint,
+        n_total=len(everything),
+        n_items=len(chosen),
+        order=options.order,
+        seed=options.seed,
+        groups=dict(sorted(Counter(groups[place] for place in chosen).items())),
+        shot_pool=pool,
+    )
+    return Setup(
+        options=options,
+        protocol=protocol,
+        places=chosen,
+        item_at=item_at,
+        data=data,
+        backend=backend,
+        threads=options.threads or device.physical_cores(),
+    )
+
+
+def _check_shots(options: Options, protocol: Protocol) -> None:
+    shots = options.shots
+    if shots < 0:
+        raise EdgevalError(f"--shots {shots} cannot be shown; use 0 or more")
+    if options.shots_data is not None and not shots:
+        raise EdgevalError("--shots-data is read only for shots; say how many with --shots N")
+    if shots and not protocol.few_shot:
+        raise EdgevalError(
+            f"protocol {protocol.name} has no shots, as {protocol.tool} has none; leave out "
+            "--shots, or use --protocol lm-eval or lm-eval-bos"
+        )
+    if shots and options.data is not None and options.shots_data is None:
+        raise EdgevalError(
+            f"the items are not the hub's, so --shots {shots} needs solved items to draw from; "
+            "name a file with --shots-data FILE (.jsonl, .json or .parquet in the hub's schema)"
+        )

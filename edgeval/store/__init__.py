@@ -1,0 +1,166 @@
+"""Scores on disk: nothing that was computed is lost, and nothing is answered for another model.
+
+One SQLite file. What could change a score is the key of a measurement; scores of other keys are
+never looked at. Items are added as they are scored, each transaction flushed to the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from edgeval.checkpoint import sha256_of
+from edgeval.errors import StoreError
+from edgeval.progress import NoProgress, Progress
+from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
+from edgeval.store.schema import migrate
+from edgeval.store.setting import Setting
+
+__all__ = ["Measurement", "PlanFacts", "SavedPlan", "Setting", "Store"]
+
+_BUSY_S = 60.0
+"""How long a transaction waits for those of other processes, which take milliseconds."""
+
+
+class Store:
+    """A file of scores; a context manager that closes it."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open a store, or make it.
+
+        Args:
+            path: The file; None for a store in memory, which is gone when it is closed.
+
+        Raises:
+            StoreError: If the file cannot be written, is damaged, another program's, or of a newer
+                edgeval.
+        """
+        self.path = path
+        if path is not None:
+            with self._writable():
+                path.parent.mkdir(parents=True, exist_ok=True)
+        with self._explained():
+            self._connection = sqlite3.connect(
+                path or ":memory:", timeout=_BUSY_S, isolation_level=None
+            )
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                # With NORMAL, a machine that loses power would lose transactions of minutes.
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                migrate(self._connection, path or Path(":memory:"))
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def sha256(self, path: Path) -> str:
+        """Return a file's SHA-256; computed once, until its size, time or identity changes."""
+        status = path.stat()
+        identity = f"{status.st_size} {status.st_mtime_ns} {status.st_dev} {status.st_ino}"
+        name = str(path.resolve())
+        with self._explained():
+            row = self._connection.execute(
+                "SELECT sha256 FROM file_hash WHERE path = ? AND identity = ?", (name, identity)
+            ).fetchone()
+            if row is not None:
+                return str(row[0])
+            digest = sha256_of(path)
+            self._connection.execute(
+                "INSERT OR REPLACE INTO file_hash VALUES (?, ?, ?)", (name, identity, digest)
+            )
+        return digest
+
+    @contextlib.contextmanager
+    def measurement(
+        self,
+        setting: Setting,
+        *,
+        file: str,
+        data: str,
+        fresh: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[Measurement]:
+        """Yield the scores of a setting, to this process alone while the context lasts.
+
+        Args:
+            setting: What could change a score.
+            file: Name of the model's file, for lists.
+            data: Name of the data set, for lists.
+            fresh: Whether to start over; what is there is kept, and no longer looked at.
+            progress: Where it is said that another process is waited for.
+
+        Raises:
+            StoreError: If the file cannot be read or written.
+        """
+        content = setting.model_dump_json()
+        key = hashlib.sha256(content.encode()).hexdigest()
+        with self._explained(), self._alone(key, progress or NoProgress()):
+            (last,) = self._connection.execute(
+                "SELECT max(attempt) FROM measurement WHERE key = ?", (key,)
+            ).fetchone()
+            attempt = 0 if last is None else last + fresh
+            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            self._connection.execute(
+                "INSERT OR IGNORE INTO measurement (key, attempt, setting, file, data, created_at) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (key, attempt, content, file, data, now),
+            )
+            (number,) = self._connection.execute(
+                "SELECT id FROM measurement WHERE key = ? AND attempt = ?", (key, attempt)
+            ).fetchone()
+            yield Measurement(self._connection, number)
+
+    @contextlib.contextmanager
+    def _alone(self, key: str, progress: Progress) -> Iterator[None]:
+        """Wait for other processes that have the same lock; a dead one has none."""
+        if self.path is None:
+            yield
+            return
+        with self._writable():
+            folder = self.path.with_name(f"{self.path.name}-locks")
+            folder.mkdir(exist_ok=True)
+            lock = FileLock(folder / f"{key[:32]}.lock")
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                progress.log("another edgeval is scoring this; waiting for it")
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        """Turn what the disk says into a sentence with what to do."""
+        try:
+            yield
+        except (OSError, NotImplementedError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise StoreError(
+                f"the folder of the store {self.path} cannot be written or locked ({reason}); "
+                "name a file on a local disk with --store"
+            ) from error
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite says into a sentence with what to do."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"the store {self.path} cannot be used ({error}); what it holds is left as it is, "
+                "so free some space or name another file with --store"
+            ) from error

@@ -1,0 +1,83 @@
+"""The tables of the store, and how an older store becomes one of this version."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from edgeval.errors import StoreError
+
+_APPLICATION_ID = 0x65647631
+"""SQLite's mark of whose file it is: ``edv1``."""
+
+_MIGRATIONS = (
+    (
+        """CREATE TABLE measurement (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            attempt INTEGER NOT NULL,
+            setting TEXT NOT NULL,
+            file TEXT NOT NULL,
+            data TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            UNIQUE (key, attempt)
+        )""",
+        """CREATE TABLE plan (
+            id INTEGER PRIMARY KEY,
+            measurement INTEGER NOT NULL REFERENCES measurement ON DELETE CASCADE,
+            items TEXT NOT NULL,
+            facts TEXT NOT NULL,
+            device TEXT NOT NULL,
+            tokens_decoded INTEGER NOT NULL DEFAULT 0,
+            logit_rows INTEGER NOT NULL DEFAULT 0,
+            elapsed_s REAL NOT NULL DEFAULT 0
+        )""",
+        """CREATE TABLE score (
+            measurement INTEGER NOT NULL REFERENCES measurement ON DELETE CASCADE,
+            item INTEGER NOT NULL,
+            plan INTEGER NOT NULL REFERENCES plan ON DELETE CASCADE,
+            score TEXT NOT NULL,
+            PRIMARY KEY (measurement, item)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE file_hash (
+            path TEXT PRIMARY KEY,
+            identity TEXT NOT NULL,
+            sha256 TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
+)
+"""For each version, what makes the version before it this one. Entries are never changed."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a store, new or old, to this version, in one transaction.
+
+    Raises:
+        StoreError: If the file is another program's, or of a newer edgeval.
+    """
+    if _version(connection, path) == SCHEMA_VERSION:
+        return
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have been faster.
+        for statements in _MIGRATIONS[_version(connection, path) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if n_tables and owner != _APPLICATION_ID:
+        raise StoreError(f"{path} is another program's database; name another file with --store")
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} was written by a newer edgeval (its tables have version {version}, this one "
+            f"knows {SCHEMA_VERSION}); install that one, or name another file with --store"
+        )
+    return int(version)

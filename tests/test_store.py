@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Lines, make_item, make_score
+
+from edgeval.errors import StoreError
+from edgeval.plan import Work
+from edgeval.records import Device
+from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.store.schema import SCHEMA_VERSION
+
+SETTING: dict[str, Any] = {
+    "gguf_sha256": "a" * 64,
+    "data_fingerprint": "b" * 64,
+    "protocol": "lm-eval",
+    "protocol_version": 1,
+    "shots": 0,
+    "shot_pool_fingerprint": None,
+    "engine": "llama-cpp-python 0.3.36",
+    "features": "AVX2 = 1",
+    "backend": "cpu",
+    "batch_tokens": 1024,
+    "cache_type": "f16",
+    "flash_attention": True,
+}
+FACTS = PlanFacts("F16", 100, 200, 50, 64, 32)
+DEVICE = Device(
+    system="Linux 6",
+    machine="x86_64",
+    cpu="a CPU",
+    physical_cores=2,
+    logical_cores=4,
+    memory_bytes=10**9,
+    python="3.11",
+)
+ITEM = make_item(choices=["x", "y"])
+
+
+def _open(store: Store, *, fresh: bool = False, **changes: Any) -> Any:
+    setting = Setting.model_validate(SETTING | changes)
+    return store.measurement(setting, file="m.gguf", data="items", fresh=fresh)
+
+
+def _add(measurement: Measurement, *items: int, logprob: float = -1.5) -> None:
+    plan = measurement.add_plan(items, FACTS, DEVICE)
+    scores = {item: make_score([logprob, -2.0], ITEM) for item in items}
+    measurement.save(plan, scores, Work(10, 5, 0.25))
+
+
+def _scored(store: Store, **changes: Any) -> set[int]:
+    with _open(store, **changes) as measurement:
+        return set(measurement.scored())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "edgeval.db"
+
+
+def test_scores_come_back_to_the_last_bit(path: Path) -> None:
+    score = make_score([-0.1 - 2**-53, -1e-300, -12345.678901234567], make_item(choices=["a"] * 3))
+    with Store(path) as store, _open(store) as measurement:
+        plan = measurement.add_plan([7], FACTS, DEVICE)
+        measurement.save(plan, {7: score}, Work(10, 5, 0.25))
+    with Store(path) as store, _open(store) as measurement:
+        assert measurement.scores({7: score.item, 8: ITEM}) == {7: score}
+        assert measurement.totals([7]) == (Work(10, 5, 0.25), FACTS)
+
+
+@pytest.mark.parametrize("field", SETTING)
+def test_another_setting_never_shares_a_score(field: str, path: Path) -> None:
+    value = SETTING[field]
+    other = {
+        str: lambda: f"{value}x",
+        int: lambda: value + 1,
+        bool: lambda: not value,
+        type(None): lambda: "c" * 64,
+    }[type(value)]()
+    with Store(path) as store:
+        with _open(store) as measurement:
+            _add(measurement, 1, 2)
+        assert _scored(store, **{field: other}) == set()
+        assert _scored(store) == {1, 2}
+
+
+def test_fresh_starts_over_and_deletes_nothing(path: Path) -> None:
+    with Store(path) as store:
+        with _open(store) as measurement:
+            _add(measurement, 1)
+        with _open(store, fresh=True) as measurement:
+            assert measurement.scored() == set()
+            _add(measurement, 2)
+        assert _scored(store) == {2}
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT item FROM score ORDER BY item").fetchall() == [(1,), (2,)]
+
+
+def test_a_score_that_is_there_stays(path: Path) -> None:
+    with Store(path) as store, _open(store) as measurement:
+        _add(measurement, 1, logprob=-1.0)
+        _add(measurement, 1, logprob=-9.0)
+        assert measurement.scores({1: ITEM})[1].logprobs[0] == -1.0
+
+
+def test_plans_are_open_until_all_their_items_are_scored(path: Path) -> None:
+    with Store(path) as store, _open(store) as measurement:
+        plan = measurement.add_plan([3, 1, 2], FACTS, DEVICE)
+        score = make_score([-1.0, -2.0], ITEM)
+        measurement.save(plan, {3: score, 2: score}, Work(1, 1, 1.0))
+        assert measurement.open_plans() == [plan]
+        measurement.save(plan, {1: score}, Work(2, 2, 2.0))
+        assert measurement.open_plans() == []
+        assert measurement.totals([1])[0] == Work(3, 3, 3.0)
+
+
+def test_a_file_is_hashed_again_when_it_changes(path: Path, tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"one")
+    with Store(path) as store:
+        first = store.sha256(file)
+        # Same size, another time.
+        file.write_bytes(b"two")
+        os.utime(file, ns=(1, 1))
+        second = store.sha256(file)
+        assert first != second == store.sha256(file)
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "model.gguf").write_bytes(b"one")
+        assert store.sha256(other / "model.gguf") == first
+
+
+def test_files_that_are_no_store_are_refused_and_left_as_they_are(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"no database, and longer than a header of SQLite would be" * 40)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"edgeval\.db cannot be used .*--store"):
+        Store(path)
+    assert path.read_bytes() == before
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE mine (a)")
+    with pytest.raises(StoreError, match="another program's database"):
+        Store(path)
+
+
+def test_a_newer_store_is_refused(path: Path) -> None:
+    Store(path).__exit__()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match=r"newer edgeval.*install that one"):
+        Store(path)
+
+
+def test_a_folder_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"cannot be written or locked .*--store"):
+        Store(tmp_path / "results" / "edgeval.db")
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_store import _open
+from edgeval.store import Store
+with Store(Path(sys.argv[1])) as store, _open(store):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[3]))
+"""
+
+
+def _hold(path: Path, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", HOLDER, path, Path(__file__).parent, seconds]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_waits_and_says_so(path: Path) -> None:
+    holder, lines = _hold(path, 1.0), Lines()
+    started = time.monotonic()
+    with Store(path) as store:
+        setting = Setting.model_validate(SETTING)
+        with store.measurement(setting, file="m", data="d", progress=lines):
+            assert time.monotonic() - started > 0.2
+            assert holder.wait(10) == 0
+    assert lines.lines == ["another edgeval is scoring this; waiting for it"]
+
+
+def test_a_killed_process_blocks_nobody(path: Path) -> None:
+    holder = _hold(path, 600.0)
+    holder.kill()
+    holder.wait(10)
+    with Store(path) as store, _open(store) as measurement:
+        assert measurement.scored() == set()
