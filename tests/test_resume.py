@@ -1,0 +1,213 @@
+"""Runs that are interrupted, repeated, grown or shared end with the scores of one that was not."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Lines
+
+from edgeval import measure
+from edgeval.measure import evaluate_file
+from edgeval.progress import NoProgress, Task
+from edgeval.records import ModelRun
+from edgeval.setup import Options, prepare
+from edgeval.store import Store
+from edgeval.tasks import ItemScore
+
+Scores = list[ItemScore]
+BATCH_TOKENS = 64
+
+
+@pytest.fixture(autouse=True)
+def _save_after_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+
+
+def _run(
+    gguf: Path, items: Path, db: Path | None, progress: Any = None, **options: Any
+) -> tuple[ModelRun, Scores]:
+    setup = prepare(Options(data=items, batch_tokens=BATCH_TOKENS, threads=1, **options))
+    with Store(db) as store:
+        return evaluate_file(gguf, setup, store, progress=progress)
+
+
+class _StopAfter(NoProgress):
+    """Presses Ctrl-C after some items."""
+
+    def __init__(self, n_items: int) -> None:
+        self._left = n_items
+
+    def task(self, *_: object) -> Any:
+        return self
+
+    def __enter__(self) -> Task:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def resize(self, total: float) -> None:
+        pass
+
+    def advance(self, amount: float, note: str = "") -> None:
+        # Those that were there already are reported at once, without a note.
+        self._left -= bool(note)
+        if self._left < 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", ["f16", "f32"])
+def test_an_interrupted_run_ends_with_the_same_scores(
+    kind: str, tiny_f16: Path, tiny_f32: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    gguf = tiny_f16 if kind == "f16" else tiny_f32
+    run, expected = _run(gguf, tiny_items, None)
+    db = tmp_path / "a.db"
+    rng = random.Random(0)
+    for _ in range(6):
+        with pytest.raises(KeyboardInterrupt):
+            _run(gguf, tiny_items, db, _StopAfter(rng.randint(0, 7)))
+    resumed, scores = _run(gguf, tiny_items, db)
+    assert scores == expected
+    assert resumed.metrics == run.metrics
+    assert _n_scores(db) == len(expected)
+    # A batch that was cut off is decoded again, and nothing else.
+    assert run.tokens_decoded <= resumed.tokens_decoded
+    assert resumed.tokens_decoded <= run.tokens_decoded + 6 * 2 * BATCH_TOKENS
+
+
+def _n_scores(db: Path) -> int:
+    with sqlite3.connect(db) as connection:
+        (n,) = connection.execute("SELECT count(*) FROM score").fetchone()
+    return int(n)
+
+
+def test_a_repeated_run_decodes_nothing(tiny_f16: Path, tiny_items: Path, tmp_path: Path) -> None:
+    first, expected = _run(tiny_f16, tiny_items, tmp_path / "a.db")
+    lines = Lines()
+    again, scores = _run(tiny_f16, tiny_items, tmp_path / "a.db", lines)
+    assert scores == expected
+    assert again == first.model_copy(update={"load_s": 0.0})
+    assert lines.lines == [f"{tiny_f16.name}: 40 of 40 items already scored"]
+
+
+def test_fresh_scores_again(tiny_f16: Path, tiny_items: Path, tmp_path: Path) -> None:
+    _, expected = _run(tiny_f16, tiny_items, tmp_path / "a.db")
+    run, scores = _run(tiny_f16, tiny_items, tmp_path / "a.db", fresh=True)
+    assert scores == expected
+    assert run.load_s > 0
+    assert _n_scores(tmp_path / "a.db") == 80
+
+
+def test_a_slice_grows_and_shrinks(tiny_f32: Path, tiny_items: Path, tmp_path: Path) -> None:
+    db, lines = tmp_path / "a.db", Lines()
+    small, first = _run(tiny_f32, tiny_items, db, limit=10)
+    large, scores = _run(tiny_f32, tiny_items, db, lines, limit=30)
+    assert lines.lines == [f"{tiny_f32.name}: 10 of 30 items already scored"]
+    assert scores[:10] == first
+    assert _n_scores(db) == 30
+    assert small.tokens_decoded < large.tokens_decoded
+    # The new items are in batches of their own: that changes the last digits, and these only.
+    _, at_once = _run(tiny_f32, tiny_items, None, limit=30)
+    for score, other in zip(scores, at_once, strict=True):
+        assert score.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+    again, part = _run(tiny_f32, tiny_items, db, limit=5)
+    assert part == first[:5]
+    assert again.load_s == 0
+
+
+def test_a_shrunk_run_leaves_the_rest_of_its_plan(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    db = tmp_path / "a.db"
+    _, expected = _run(tiny_f16, tiny_items, None)
+    with pytest.raises(KeyboardInterrupt):
+        _run(tiny_f16, tiny_items, db, _StopAfter(3))
+    _, part = _run(tiny_f16, tiny_items, db, limit=12)
+    assert part == expected[:12]
+    assert _n_scores(db) < 40
+    _, scores = _run(tiny_f16, tiny_items, db)
+    assert scores == expected
+
+
+def test_another_model_of_the_same_name_is_scored_itself(
+    tiny_f16: Path, tiny_f32: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    db, results = tmp_path / "a.db", []
+    for number, source in enumerate((tiny_f16, tiny_f32)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = folder / "model.gguf"
+        path.write_bytes(source.read_bytes())
+        results.append(_run(path, tiny_items, db))
+    assert results[1][1] == _run(tiny_f32, tiny_items, None)[1] != results[0][1]
+
+
+def test_changed_data_are_scored_again(tiny_f16: Path, tiny_items: Path, tmp_path: Path) -> None:
+    db, changed = tmp_path / "a.db", tmp_path / "items.jsonl"
+    changed.write_text(tiny_items.read_text("utf-8").replace("Activity 1", "Activity 8"), "utf-8")
+    _run(tiny_f16, tiny_items, db)
+    _, scores = _run(tiny_f16, changed, db)
+    assert scores == _run(tiny_f16, changed, None)[1]
+    assert _n_scores(db) == 80
+
+
+COMMAND = [sys.executable, "-m", "edgeval", "eval"]
+
+
+def _command(gguf: Path, items: Path, db: Path) -> list[str]:
+    options = ["--data", items, "--store", db, "--batch", BATCH_TOKENS, "--threads", 1, "--json"]
+    return [*COMMAND, *map(str, [gguf, *options, "--samples", db.with_suffix(".jsonl")])]
+
+
+def _samples(db: Path) -> Sequence[str]:
+    return db.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def _ended(commands: Sequence[Sequence[str]]) -> Iterator[int]:
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for command in commands
+    ]
+    yield from (process.wait(120) for process in processes)
+
+
+def test_killed_runs_lose_no_item_and_count_none_twice(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    whole, db = tmp_path / "whole.db", tmp_path / "killed.db"
+    assert list(_ended([_command(tiny_f16, tiny_items, whole)])) == [0]
+    started = time.monotonic()
+    assert list(_ended([_command(tiny_f16, tiny_items, whole)])) == [0]
+    lasts = time.monotonic() - started
+    rng = random.Random(0)
+    for _ in range(5):
+        process = subprocess.Popen(
+            _command(tiny_f16, tiny_items, db),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(lasts * rng.uniform(0.5, 1.2))
+        process.kill()
+        process.wait(10)
+    assert list(_ended([_command(tiny_f16, tiny_items, db)])) == [0]
+    assert _samples(db) == _samples(whole)
+    assert _n_scores(db) == 40
+
+
+def test_processes_share_the_work(tiny_f16: Path, tiny_items: Path, tmp_path: Path) -> None:
+    db = tmp_path / "a.db"
+    commands = [_command(tiny_f16, tiny_items, db) for _ in range(3)]
+    assert list(_ended(commands)) == [0, 0, 0]
+    run, expected = _run(tiny_f16, tiny_items, None)
+    again, scores = _run(tiny_f16, tiny_items, db)
+    assert scores == expected
+    assert again.tokens_decoded == run.tokens_decoded
