@@ -35,12 +35,17 @@ class EngineError(EdgevalError):
 
 
 class InterruptedRunError(EdgevalError):
-    """Ctrl-C."""
+    """Ctrl-C, or SIGTERM."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str = "") -> None:
+        """Say what is kept and how to go on.
+
+        Args:
+            where: What had been done, for example ``at 240 of 1,000 items``.
+        """
         super().__init__(
-            "interrupted; nothing half-written was left, finished GGUFs and scores are kept, "
-            "so run the same command to go on from them"
+            f"interrupted {where}".rstrip() + "; nothing half-written was left, finished GGUFs and "
+            "scores are kept, so run the same command to go on from them"
         )
 
 

@@ -12,7 +12,14 @@ from edgeval.origin import imatrix_info
 from edgeval.plan import Plan, Request, Work, plan
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import ModelRun
-from edgeval.score import attention_of, batch_tokens_for, n_sessions, score_items, settings_for
+from edgeval.score import (
+    SCORING_VERSION,
+    attention_of,
+    batch_tokens_for,
+    n_sessions,
+    score_items,
+    settings_for,
+)
 from edgeval.setup import Setup
 from edgeval.store import Measurement, PlanFacts, SavedPlan, Setting, Store
 from edgeval.tasks import ItemScore
@@ -143,12 +150,16 @@ class _Scoring:
             title = f"score {model.file_type}"
             with self._progress.task(title, len(wanted), "items") as task:
                 task.advance(len(scores))
-                for draft in drafts:
-                    for place, score in self._carry_out(draft, model):
+                try:
+                    for place, score in self._new_scores(drafts, model):
                         if place in missing:
                             scores[place] = score
                             right += metrics.picks(score)[metric] == score.item.gold
                             task.advance(1, f"{metric} {100 * right / len(scores):.1f}")
+                except KeyboardInterrupt as stop:
+                    n, total = len(scores), len(wanted)
+                    stop.args = (f"at {n:,} of {total:,} items of {self._path.name}",)
+                    raise
         return scores
 
     def _drafts(self, missing: Set[int]) -> Iterator[_Draft]:
@@ -180,6 +191,12 @@ class _Scoring:
             sessions = n_sessions(self._setup.backend)
             need = memory.estimate(self._vocabulary, settings, sessions)
             memory.require(need, self._path.name)
+
+    def _new_scores(
+        self, drafts: Sequence[_Draft], model: llama.Model
+    ) -> Iterator[tuple[int, ItemScore]]:
+        for draft in drafts:
+            yield from self._carry_out(draft, model)
 
     def _carry_out(self, draft: _Draft, model: llama.Model) -> Iterator[tuple[int, ItemScore]]:
         """Score what a draft has to do, and yield places and scores as they are complete."""
@@ -213,6 +230,7 @@ def _setting(setup: Setup, sha256: str, file_type: str) -> Setting:
     engine, data = setup.engine(), setup.data
     cache_type, flash_attention = attention_of(file_type)
     return Setting(
+        scoring_version=SCORING_VERSION,
         gguf_sha256=sha256,
         data_fingerprint=data.fingerprint,
         protocol=setup.protocol.name,

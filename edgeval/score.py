@@ -21,6 +21,9 @@ from edgeval.tasks import Item, ItemScore
 Bools = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
 
+SCORING_VERSION = 1
+"""Raised when the same setting would give other scores: kept ones are not looked at then."""
+
 BATCH_TOKENS = 1024
 """Tokens a batch with flash attention: hardly a prefix is decoded twice, and the logits of a larger
 batch would take more memory than its tokens are worth."""

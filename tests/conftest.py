@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"no {SHARED}")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _no_shared_store(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let no test be answered from the scores of another."""
+    path = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "edgeval.db"
+    monkeypatch.setenv("EDGEVAL_STORE", str(path))
 
 
 @pytest.fixture(scope="session")

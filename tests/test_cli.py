@@ -351,9 +351,12 @@ def test_debug_shows_the_traceback() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-@pytest.mark.parametrize("moment", ["quantize", "score"])
+@pytest.mark.parametrize(
+    ("moment", "stop"),
+    [("quantize", signal.SIGINT), ("score", signal.SIGINT), ("score", signal.SIGTERM)],
+)
 def test_ctrl_c_is_one_sentence_and_leaves_nothing(
-    moment: str, tiny_checkpoint: Path, tmp_path: Path
+    moment: str, stop: signal.Signals, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     from tiny import make_items, write_items
 
@@ -372,10 +375,10 @@ def test_ctrl_c_is_one_sentence_and_leaves_nothing(
     while not list(cache.rglob(awaited)) and time.monotonic() < deadline:
         time.sleep(0.01)
     if moment == "score":
-        time.sleep(1)
-    process.send_signal(signal.SIGINT)
+        time.sleep(4)
+    process.send_signal(stop)
     stdout, stderr = process.communicate(timeout=60)
     result = subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-    assert_one_sentence(result, ["interrupted", "run the same command"])
+    assert_one_sentence(result, ["interrupted", "run the same command"], code=130)
     assert list(cache.rglob(".*")) == []
     assert not out.exists()

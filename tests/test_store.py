@@ -18,6 +18,7 @@ from edgeval.store import Measurement, PlanFacts, Setting, Store
 from edgeval.store.schema import SCHEMA_VERSION
 
 SETTING: dict[str, Any] = {
+    "scoring_version": 1,
     "gguf_sha256": "a" * 64,
     "data_fingerprint": "b" * 64,
     "protocol": "lm-eval",

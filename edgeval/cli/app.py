@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from edgeval.console import TerminalProgress
 
 
+_INTERRUPTED = 130
+"""Exit code of shells for a program that Ctrl-C ended."""
+
+
 class _Commands(TyperGroup):
     """Commands whose interruption is a sentence of ours rather than ``Aborted!``."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise InterruptedRunError from None
+        except KeyboardInterrupt as stop:
+            raise InterruptedRunError(str(stop)) from None
 
 
 app = typer.Typer(
@@ -71,16 +76,21 @@ def command_line() -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line: errors are one sentence on stderr and exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    # Who stops a service, or shuts a machine down, loses no more than with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(given, prog_name="edgeval")
+    except InterruptedRunError as error:
+        _fail(str(error), debug, _INTERRUPTED)
     except EdgevalError as error:
-        _fail(str(error), debug="--debug" in given)
+        _fail(str(error), debug)
     except MemoryError:
-        _fail("out of memory; use a smaller model, or close other programs", "--debug" in given)
+        _fail("out of memory; use a smaller model, or close other programs", debug)
 
 
-def _fail(message: str, debug: bool) -> None:
+def _fail(message: str, debug: bool, code: int = 1) -> None:
     if debug:
         raise
     typer.echo(f"error: {message}", err=True)
-    sys.exit(1)
+    sys.exit(code)

@@ -110,7 +110,12 @@ Offline = Annotated[
 ]
 StoreOption = Annotated[
     Path,
-    typer.Option("--store", help="File that scores are kept in.", rich_help_panel=HOW),
+    typer.Option(
+        "--store",
+        envvar="EDGEVAL_STORE",
+        help="File that scores are kept in.",
+        rich_help_panel=HOW,
+    ),
 ]
 Fresh = Annotated[
     bool,

@@ -93,20 +93,28 @@ class Owner:
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until the context ends, around calls in which llama.cpp logs.
+def uninterrupted() -> Iterator[threading.Event]:
+    """Hold Ctrl-C back until the context ends, around calls in which llama.cpp calls Python.
 
     The exception would be raised in the callback that Python is in then, and ctypes drops it there.
+    SIGTERM is held back too where it raises the same.
+
+    Yields:
+        What is set once Ctrl-C was pressed.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     pressed = threading.Event()
-    handler = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    held = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    held = {each: handler for each, handler in held.items() if callable(handler)}
+    for each in held:
+        signal.signal(each, lambda *_: pressed.set())
     try:
-        yield
+        yield pressed
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for each, handler in held.items():
+            signal.signal(each, handler)
     if pressed.is_set():
         raise KeyboardInterrupt
 

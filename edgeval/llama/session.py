@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,6 +69,10 @@ class Session(Owner):
         # Sequences share the cells of their common prefix only in a unified cache.
         params.kv_unified = True
         params.offload_kqv = params.op_offload = model.backend != "cpu"
+        self._pressed = threading.Event()
+        # A batch may take minutes: the CPU asks after each step of it whether to stop.
+        self._abort = llama_cpp.ggml_abort_callback(lambda _: self._pressed.is_set())
+        params.abort_callback = self._abort
         with uninterrupted():
             handle = llama_cpp.llama_init_from_model(model.handle, params)
         if not handle:
@@ -87,16 +92,18 @@ class Session(Owner):
 
         Raises:
             EngineError: If llama.cpp refuses the batch.
+            KeyboardInterrupt: If Ctrl-C was pressed; the batch is dropped.
         """
         llama_cpp.llama_memory_clear(self._memory, False)
-        status = decode_tokens(
-            self.handle,
-            batch.tokens,
-            batch.positions,
-            batch.sequence_counts,
-            batch.sequence_ids,
-            batch.reads_logits,
-        )
+        with uninterrupted() as self._pressed:
+            status = decode_tokens(
+                self.handle,
+                batch.tokens,
+                batch.positions,
+                batch.sequence_counts,
+                batch.sequence_ids,
+                batch.reads_logits,
+            )
         if status != 0:
             raise EngineError(
                 f"llama.cpp could not decode a batch of {len(batch.tokens)} tokens with "

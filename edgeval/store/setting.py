@@ -11,6 +11,7 @@ class Setting(Record):
     The number of threads does not: llama.cpp's results on a CPU are the same with any.
 
     Attributes:
+        scoring_version: Version of how edgeval scores.
         gguf_sha256: Hash of the model's file.
         data_fingerprint: Hash of the data set; its items are known by their place in it.
         protocol: Name of the protocol.
@@ -25,6 +26,7 @@ class Setting(Record):
         flash_attention: Whether attention is computed by the fused kernel.
     """
 
+    scoring_version: int
     gguf_sha256: str
     data_fingerprint: str
     protocol: str
