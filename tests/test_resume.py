@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import sqlite3
@@ -91,7 +92,7 @@ def test_an_interrupted_run_ends_with_the_same_scores(
 
 
 def _n_scores(db: Path) -> int:
-    with sqlite3.connect(db) as connection:
+    with contextlib.closing(sqlite3.connect(db)) as connection:
         (n,) = connection.execute("SELECT count(*) FROM score").fetchone()
     return int(n)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -100,7 +101,7 @@ def test_fresh_starts_over_and_deletes_nothing(path: Path) -> None:
             assert measurement.scored() == set()
             _add(measurement, 2)
         assert _scored(store) == {2}
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT item FROM score ORDER BY item").fetchall() == [(1,), (2,)]
 
 
@@ -146,7 +147,7 @@ def test_files_that_are_no_store_are_refused_and_left_as_they_are(path: Path) ->
         Store(path)
     assert path.read_bytes() == before
     path.unlink()
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE mine (a)")
     with pytest.raises(StoreError, match="another program's database"):
         Store(path)
@@ -154,7 +155,7 @@ def test_files_that_are_no_store_are_refused_and_left_as_they_are(path: Path) ->
 
 def test_a_newer_store_is_refused(path: Path) -> None:
     Store(path).__exit__()
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     with pytest.raises(StoreError, match=r"newer edgeval.*install that one"):
         Store(path)

@@ -1,0 +1,134 @@
+"""Kill runs at random moments until they are done, and hold their scores to an uninterrupted one's.
+
+Example::
+
+    edgeval convert models/demo demo-F16.gguf
+    python scripts/check_resume.py demo-F16.gguf models/demo/items.jsonl --kills 200
+
+Also cuts off the write-ahead log after some kills, as a machine that loses power may, and runs two
+and four processes on one store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(gguf: Path, data: Path, limit: int, store: Path, samples: Path) -> list[str]:
+    """Return how a run is started."""
+    options = ["--data", data, "--limit", limit, "--store", store, "--samples", samples, "--json"]
+    return [sys.executable, "-m", "edgeval", "eval", *map(str, [gguf, *options])]
+
+
+def started(arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a run."""
+    return subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8"
+    )
+
+
+def tokens_of(process: subprocess.Popen[str]) -> int:
+    """Wait for a run and return the tokens that its record says were decoded.
+
+    Raises:
+        SystemExit: If it fails.
+    """
+    stdout, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"a run ended with exit code {process.returncode}")
+    return int(json.loads(stdout)["runs"][0]["tokens_decoded"])
+
+
+def scored(store: Path) -> int:
+    """Return how many items a store has a score of."""
+    if not store.is_file():
+        return 0
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (n,) = connection.execute("SELECT count(*) FROM score").fetchone() if n_tables else (0,)
+    return int(n)
+
+
+def cut_log(store: Path, rng: random.Random) -> bool:
+    """Cut the end off the write-ahead log, if there is one; return whether there was."""
+    log = store.with_name(f"{store.name}-wal")
+    if not log.is_file() or not log.stat().st_size:
+        return False
+    with log.open("r+b") as file:
+        file.truncate(rng.randrange(log.stat().st_size))
+    return True
+
+
+def main(
+    gguf: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Model.")],
+    data: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Items.")],
+    kills: Annotated[int, typer.Option(min=1, help="Runs to kill.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, help="Items of a run.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the moments.")] = 0,
+) -> None:
+    """Print what was found; exit with 1 if a score differs."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        expected = folder / "whole.jsonl"
+        begun = time.perf_counter()
+        whole_tokens = tokens_of(started(command(gguf, data, limit, folder / "whole.db", expected)))
+        lasts_s = time.perf_counter() - begun
+        typer.echo(f"uninterrupted: {limit:,} items, {whole_tokens:,} tokens, {lasts_s:.1f} s")
+        stores, n_cut, worst = 0, 0, 0.0
+        killed = 0
+        while killed < kills:
+            stores += 1
+            store, samples = folder / f"{stores}.db", folder / f"{stores}.jsonl"
+            run = command(gguf, data, limit, store, samples)
+            for _ in range(rng.randint(1, 20)):
+                process = started(run)
+                time.sleep(rng.uniform(0.3, 1.0) * lasts_s * rng.random())
+                process.kill()
+                process.communicate()
+                killed += 1
+                if rng.random() < 0.3:
+                    n_cut += cut_log(store, rng)
+                if scored(store) == limit or killed == kills:
+                    break
+            tokens = tokens_of(started(run))
+            worst = max(worst, tokens / whole_tokens)
+            if samples.read_bytes() != expected.read_bytes() or scored(store) != limit:
+                sys.exit(f"the scores of store {stores} are not those of an uninterrupted run")
+        typer.echo(
+            f"{killed} runs killed, {n_cut} logs cut off, {stores} stores resumed until done: all "
+            f"scores bitwise equal, each item once; at most {worst:.3f} of the tokens"
+        )
+        for n_processes in (2, 4):
+            store = folder / f"shared{n_processes}.db"
+            processes = [
+                started(command(gguf, data, limit, store, folder / f"{n_processes}-{index}.jsonl"))
+                for index in range(n_processes)
+            ]
+            tokens = max(map(tokens_of, processes))
+            same = all(
+                (folder / f"{n_processes}-{index}.jsonl").read_bytes() == expected.read_bytes()
+                for index in range(n_processes)
+            )
+            if not same:
+                sys.exit(f"{n_processes} processes on one store got other scores")
+            typer.echo(
+                f"{n_processes} processes on one store: the same scores, "
+                f"{tokens / whole_tokens:.3f} of the tokens in all"
+            )
+
+
+if __name__ == "__main__":
+    typer.run(main)
