@@ -249,3 +249,56 @@ def test_processes_share_the_work(tiny_f16: Path, tiny_items: Path, tmp_path: Pa
     again, scores = _run(tiny_f16, tiny_items, db)
     assert scores == expected
     assert again.tokens_decoded == run.tokens_decoded
+
+
+LIMITED = """
+import resource, sys
+from edgeval import measure
+from edgeval.cli import main
+measure._SAVE_INTERVAL_S = 0.0
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+def test_a_full_disk_loses_at_most_a_batch(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    db = tmp_path / "full.db"
+    arguments = _command(tiny_f16, tiny_items, db)
+    limited = [sys.executable, "-c", LIMITED, *arguments[3:]]
+    result = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith(f"error: the store {db} cannot be used (")
+    assert "free some space" in line
+    kept = _n_scores(db)
+    assert 0 < kept < 40
+    _, expected = _run(tiny_f16, tiny_items, None)
+    _, scores = _run(tiny_f16, tiny_items, db)
+    assert scores == expected
+
+
+def test_a_log_that_is_cut_off_loses_its_end_only(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    db, rng = tmp_path / "a.db", random.Random(0)
+    _, expected = _run(tiny_f16, tiny_items, None)
+    with pytest.raises(KeyboardInterrupt):
+        _run(tiny_f16, tiny_items, db, _StopAfter(20))
+    # A reader keeps the log from being merged, as a machine without power does.
+    with contextlib.closing(sqlite3.connect(db)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM score").fetchone()
+        with pytest.raises(KeyboardInterrupt):
+            _run(tiny_f16, tiny_items, db, _StopAfter(10))
+        log = db.with_name("a.db-wal").read_bytes()
+        content = db.read_bytes()
+    for number in range(10):
+        copy = tmp_path / f"{number}.db"
+        copy.write_bytes(content)
+        copy.with_name(f"{copy.name}-wal").write_bytes(log[: rng.randrange(len(log))])
+        _, scores = _run(tiny_f16, tiny_items, copy)
+        assert scores == expected
+        assert _n_scores(copy) == 40
