@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fakes import Lines, make_item, make_score
+from filelock import FileLock
 
 from edgeval.errors import StoreError
 from edgeval.plan import Work
@@ -165,6 +166,15 @@ def test_a_folder_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match=r"cannot be written or locked .*--store"):
         Store(tmp_path / "results" / "edgeval.db")
+
+
+def test_a_disk_that_cannot_lock_is_a_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotImplementedError("flock is not supported here")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with Store(path) as store, pytest.raises(StoreError, match=r"flock .*local disk"), _open(store):
+        pass
 
 
 HOLDER = """
