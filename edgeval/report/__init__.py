@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from edgeval.errors import EdgevalError
 from edgeval.files import write_text
-from edgeval.records import SCHEMA_VERSION, Report
+from edgeval.records import SCHEMA_VERSION, Evaluation, Report
 from edgeval.report.pages import html_page, markdown_page
 
 RECORD_NAME = "report.json"
@@ -17,7 +18,18 @@ MARKDOWN_NAME = "report.md"
 HTML_NAME = "report.html"
 VERDICT_NAME = "verdict.json"
 
-__all__ = ["HTML_NAME", "MARKDOWN_NAME", "RECORD_NAME", "VERDICT_NAME", "load", "render", "save"]
+__all__ = [
+    "HTML_NAME",
+    "MARKDOWN_NAME",
+    "RECORD_NAME",
+    "VERDICT_NAME",
+    "load",
+    "load_record",
+    "render",
+    "save",
+]
+
+_Kind = TypeVar("_Kind", Report, Evaluation)
 
 
 def save(report: Report, directory: Path) -> None:
@@ -40,28 +52,35 @@ def load(directory: Path) -> Report:
     """
     path = directory / RECORD_NAME
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text)
+        content = _content(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise EdgevalError(
             f"{directory} holds no {RECORD_NAME}; name the folder that edgeval run wrote"
         ) from error
-    except OSError as error:
-        raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise EdgevalError(
-            f"{path} is not JSON ({error}); restore it, or run the evaluation again"
-        ) from error
-    _refuse_newer(path, content)
+    return _validated(Report, path, content)
+
+
+def load_record(path: Path) -> Report | Evaluation:
+    """Read a report, or what ``edgeval eval --json`` printed.
+
+    Args:
+        path: The file, or the folder that holds a ``report.json``.
+
+    Raises:
+        EdgevalError: If there is none, or if it is damaged or of a newer edgeval.
+    """
+    if path.is_dir():
+        return load(path)
     try:
-        return Report.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the whole file"
-        raise EdgevalError(
-            f"{path} is not a report: {field}: {first['msg']}; "
-            "restore it, or run the evaluation again"
-        ) from error
+        content = _content(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise EdgevalError(f"no record at {path}; check the path") from error
+    is_evaluation = isinstance(content, dict) and "runs" in content and "model" not in content
+    return (
+        _validated(Evaluation, path, content)
+        if is_evaluation
+        else _validated(Report, path, content)
+    )
 
 
 def render(report: Report, directory: Path) -> None:
@@ -85,6 +104,33 @@ def render(report: Report, directory: Path) -> None:
         raise EdgevalError(
             f"cannot remove {verdict_path} ({error.strerror}), which this report has no verdict "
             "for; remove it yourself"
+        ) from error
+
+
+def _content(path: Path) -> object:
+    try:
+        # From bytes, because a shell of Windows may redirect in UTF-16.
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise EdgevalError(
+            f"{path} is not JSON ({error}); restore it, or run the evaluation again"
+        ) from error
+
+
+def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
+    _refuse_newer(path, content)
+    try:
+        return kind.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole file"
+        raise EdgevalError(
+            f"{path} is not a report: {field}: {first['msg']}; "
+            "restore it, or run the evaluation again"
         ) from error
 
 
