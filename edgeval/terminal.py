@@ -11,6 +11,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from edgeval.cards import Card
+from edgeval.compare import Comparison
+from edgeval.compare.sentences import alarms, sentences
+from edgeval.compare.tables import LOUD
+from edgeval.compare.tables import table as comparison_table
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
@@ -66,6 +70,19 @@ def print_evaluation(result: Evaluation) -> None:
             f"{run.tokens_per_s:,.0f}",
         )
     _console().print(table)
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print several machines' records side by side."""
+    console = _console()
+    first = found.machines[0]
+    title = f"{_items(first.data)}, protocol {first.protocol.label}"
+    console.print(title, style="bold", soft_wrap=True, markup=False)
+    console.print(comparison_table(found))
+    for alarm in alarms(found):
+        console.print(alarm, style=LOUD, soft_wrap=True, markup=False)
+    for sentence in sentences(found):
+        console.print(sentence, soft_wrap=True, markup=False)
 
 
 def print_inspection(found: Inspection) -> None:

@@ -67,6 +67,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         "models",
         "protocols",
         "report",
+        "compare",
     ):
         assert f"│ {command} " in result.stdout or f" {command} " in result.stdout
 
@@ -223,6 +224,7 @@ def test_ggufs_are_made_once(tiny_checkpoint: Path, tiny_items: Path, tmp_path: 
         (["quantize", "absent.gguf", "Q8_0"], ["no GGUF file at absent.gguf"]),
         (["eval", "absent.gguf", "--data", "x.jsonl"], ["no GGUF file at absent.gguf"]),
         (["report", "absent"], ["absent holds no report.json"]),
+        (["compare", "absent.json", "b.json"], ["no record at absent.json"]),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], words: list[str], tmp_path: Path) -> None:
@@ -338,6 +340,7 @@ def test_usage_errors_exit_2(tiny_f16: Path) -> None:
         ["eval"],
         ["nonsense"],
         ["run", "--order", "up"],
+        ["compare", "report.json"],
     ):
         result = edgeval(*arguments)
         assert result.returncode == 2

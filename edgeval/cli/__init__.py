@@ -1,7 +1,7 @@
 """The command line: parse, call one public function, render. No logic."""
 
 from edgeval.cli.app import app, main
-from edgeval.cli.evaluation import evaluate, report, run
+from edgeval.cli.evaluation import compare, evaluate, report, run
 from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
 from edgeval.cli.lists import models, protocols
 
@@ -17,3 +17,4 @@ app.command(name="eval")(evaluate)
 app.command()(models)
 app.command()(protocols)
 app.command()(report)
+app.command()(compare)

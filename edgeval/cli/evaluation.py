@@ -170,3 +170,32 @@ def report(
     else:
         terminal.print_report(record)
         terminal.print_files(folder)
+
+
+def compare(
+    first: Annotated[
+        Path, typer.Argument(metavar="RECORD", help="What the others are compared with.")
+    ],
+    others: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RECORD...",
+            help="report.json, or its folder, or what edgeval eval --json printed.",
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Put saved records of several machines side by side.
+
+    Right items have to agree within what near ties explain; speed may differ.
+    """
+    from edgeval import terminal
+    from edgeval.compare import compare as compare_files
+    from edgeval.compare import require_agreement
+
+    found = compare_files([first, *others])
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        terminal.print_comparison(found)
+    require_agreement(found)

@@ -1,0 +1,169 @@
+"""Saved records of several machines side by side. Nothing here runs a model."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from edgeval.compare.agreement import count_pairs, worst
+from edgeval.compare.labels import labels
+from edgeval.compare.matching import (
+    file_reasons,
+    matched_by,
+    metric_reasons,
+    partners,
+    run_differences,
+    setting_differences,
+    setting_reasons,
+)
+from edgeval.compare.records import ComparedRun, Comparison, Machine, Row
+from edgeval.errors import EdgevalError
+from edgeval.records import Evaluation, ModelRun, Report
+from edgeval.report import load_record
+
+__all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
+
+
+def compare(paths: Sequence[Path]) -> Comparison:
+    """Put saved records side by side.
+
+    Args:
+        paths: Files that ``edgeval run`` or ``edgeval eval --json`` wrote, or folders that hold a
+            ``report.json``; the first is what the others are compared with.
+
+    Raises:
+        EdgevalError: If there are fewer than two, or one cannot be read.
+    """
+    return compare_records([load_record(path) for path in paths], paths)
+
+
+def compare_records(records: Sequence[Report | Evaluation], paths: Sequence[Path]) -> Comparison:
+    """Put records side by side.
+
+    Args:
+        records: The records; the first is what the others are compared with.
+        paths: Where each was read from.
+
+    Raises:
+        EdgevalError: If there are fewer than two.
+    """
+    if len(records) < 2:
+        raise EdgevalError("a comparison needs two records; name another one")
+    first, *others = records
+    named = _named(first.runs)
+    columns = [{name: _uncompared(run, first) for name, run in named.items()}]
+    columns += [_column(other, first, list(named)) for other in others]
+    names = dict.fromkeys(name for column in columns for name in column)
+    machines = zip(labels([each.device for each in records], paths), records, paths, strict=True)
+    return Comparison(
+        machines=[_machine(label, record, path, first) for label, record, path in machines],
+        rows=[Row(name=name, runs=[column.get(name) for column in columns]) for name in names],
+    )
+
+
+def require_agreement(found: Comparison) -> None:
+    """Raise unless records could be compared, and agree.
+
+    Raises:
+        EdgevalError: If no run could be compared, or one differs by more than near ties explain.
+    """
+    pairs = [
+        (row.name, machine.label, run)
+        for row in found.rows
+        for machine, run in zip(found.machines[1:], row.runs[1:], strict=True)
+        if run is not None
+    ]
+    if all(run.standing == "not comparable" for _, _, run in pairs):
+        reasons = dict.fromkeys(reason for _, _, run in pairs for reason in run.reasons)
+        raise EdgevalError(
+            f"nothing could be compared ({', '.join(reasons) or 'no run has a partner'}); evaluate "
+            "the same GGUFs on the same items with the same protocol on each machine"
+        )
+    apart = [f"{name} on {label}" for name, label, run in pairs if run.standing == "differs"]
+    if apart:
+        raise EdgevalError(
+            f"more items differ than near ties explain ({', '.join(apart)}); evaluate with the "
+            "same engine version, backend and batch size to find out which of them does it"
+        )
+
+
+def _named(runs: Sequence[ModelRun], taken: Collection[str] = ()) -> dict[str, ModelRun]:
+    """Return runs by names that are different for each, and from those that are taken."""
+    n_labels = Counter(run.label for run in runs) + Counter(taken)
+    named: dict[str, ModelRun] = {}
+    for run in runs:
+        name = run.label if n_labels[run.label] == 1 else f"{run.label} {run.file}"
+        numbered = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
+        named[next(each for each in numbered if each not in named and each not in taken)] = run
+    return named
+
+
+def _column(
+    other: Report | Evaluation, first: Report | Evaluation, names: list[str]
+) -> dict[str, ComparedRun]:
+    found, left = partners(first, other)
+    matched = zip(names, found, first.runs, strict=True)
+    column = {
+        name: _compared(run, reference, other, first)
+        for name, run, reference in matched
+        if run is not None
+    }
+    for name, run in _named(left, names).items():
+        column[name] = _uncompared(run, other, ["not evaluated on the first machine"])
+    return column
+
+
+def _uncompared(
+    run: ModelRun, record: Report | Evaluation, reasons: Sequence[str] = ()
+) -> ComparedRun:
+    """Return a run that is not compared, for these reasons; without any it is the reference."""
+    return ComparedRun(
+        run=run,
+        items_per_s=record.data.n_items / run.elapsed_s if run.elapsed_s > 0 else None,
+        standing="not comparable" if reasons else "reference",
+        reasons=list(reasons),
+    )
+
+
+def _compared(
+    run: ModelRun,
+    reference: ModelRun,
+    other: Report | Evaluation,
+    first: Report | Evaluation,
+) -> ComparedRun:
+    reasons = setting_reasons(other, first) + file_reasons(run, reference, other, first)
+    if reasons := reasons or metric_reasons(run, reference):
+        return _uncompared(run, other, reasons)
+    metrics = count_pairs(run, reference)
+    ours = reference.tokens_per_s
+    return _uncompared(run, other).model_copy(
+        update={
+            "standing": worst(each.agreement for each in metrics.values()),
+            "matched_by": matched_by(run, reference),
+            "differences": run_differences(run, reference),
+            "metrics": metrics,
+            "speed_ratio": run.tokens_per_s / ours if ours > 0 else None,
+        }
+    )
+
+
+def _machine(
+    label: str, record: Report | Evaluation, path: Path, first: Report | Evaluation
+) -> Machine:
+    report = record if isinstance(record, Report) else None
+    return Machine(
+        label=label,
+        file=str(path),
+        edgeval_version=record.edgeval_version,
+        created_at=record.created_at,
+        model=report and report.model,
+        data=record.data,
+        protocol=record.protocol,
+        engine=record.engine,
+        device=record.device,
+        elapsed_s=report and report.elapsed_s,
+        peak_rss_bytes=report and report.peak_rss_bytes,
+        differences=setting_differences(record, first),
+    )

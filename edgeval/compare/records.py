@@ -1,0 +1,111 @@
+"""What ``edgeval compare --json`` prints."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import Field
+
+from edgeval.records import DataSource, Device, Engine, ModelRun, ModelSource, ProtocolInfo, Record
+
+SCHEMA_VERSION: Final = 1
+
+Agreement = Literal["equal", "within tolerance", "differs"]
+Standing = Literal[Agreement, "reference", "not comparable"]
+MatchedBy = Literal["file", "model and type"]
+
+
+class CountPair(Record):
+    """How many items two runs have right by one metric.
+
+    Attributes:
+        correct: Number of items that the run has right.
+        reference_correct: Number of items that the reference has right.
+        total: Number of items scored.
+        tolerance: How far the two numbers may be apart.
+        agreement: What follows from that.
+    """
+
+    correct: int
+    reference_correct: int
+    total: int
+    tolerance: int
+    agreement: Agreement
+
+
+class ComparedRun(Record):
+    """One machine's run beside the first machine's of the same name.
+
+    Attributes:
+        run: What was measured.
+        items_per_s: Items over seconds of scoring, without loading; None where no time passed.
+        standing: ``reference`` for the first machine's run; otherwise the worst agreement of any
+            metric, or ``not comparable``.
+        matched_by: What makes it the same measurement; None where nothing does.
+        reasons: Why it may not be compared, if so.
+        differences: What else differs from the first machine's run, and may.
+        metrics: The numbers of right items, by metric; empty where it may not be compared.
+        speed_ratio: Tokens a second over the first machine's; None where it may not be compared.
+    """
+
+    run: ModelRun
+    items_per_s: float | None
+    standing: Standing
+    matched_by: MatchedBy | None = None
+    reasons: list[str] = Field(default_factory=list)
+    differences: list[str] = Field(default_factory=list)
+    metrics: dict[str, CountPair] = Field(default_factory=dict)
+    speed_ratio: float | None = None
+
+
+class Row(Record):
+    """The runs of one name.
+
+    Attributes:
+        name: File type, and whether an importance matrix was used.
+        runs: One a machine, in the order of the machines; None where it was not evaluated.
+    """
+
+    name: str
+    runs: list[ComparedRun | None]
+
+
+class Machine(Record):
+    """One saved record, without its runs.
+
+    Attributes:
+        label: What tables call it, different for each.
+        file: Where the record was read from.
+        edgeval_version: Version that wrote the record.
+        created_at: When it was written.
+        model: Where its ladder came from; ``edgeval eval`` does not say.
+        data: The items.
+        protocol: How they were scored.
+        engine: What computed the numbers.
+        device: The machine.
+        elapsed_s: Seconds of the whole command, as far as the record says.
+        peak_rss_bytes: Most memory that the command held, as far as the record says.
+        differences: What differs from the first record for all runs, and may.
+    """
+
+    label: str
+    file: str
+    edgeval_version: str
+    created_at: datetime
+    model: ModelSource | None
+    data: DataSource
+    protocol: ProtocolInfo
+    engine: Engine
+    device: Device
+    elapsed_s: float | None
+    peak_rss_bytes: int | None
+    differences: list[str]
+
+
+class Comparison(Record):
+    """Saved records side by side; the first is what the others are compared with."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    machines: list[Machine]
+    rows: list[Row]

@@ -1,0 +1,84 @@
+"""A comparison as a table for the terminal, a column a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from edgeval.compare.labels import short_cpu
+from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.report import formatting as fmt
+
+LOUD = "bold red"
+"""How a run that differs is shown."""
+
+_NONE, _TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
+
+
+def table(found: Comparison) -> Table:
+    """Return the machines, their right items by the primary metric, and their speed."""
+    metric = found.machines[0].protocol.metric
+    title = f"right, {metric}"
+    grid = Table(header_style="bold")
+    grid.add_column(min_width=len(title))
+    for machine in found.machines:
+        grid.add_column(Text(machine.label), justify="right")
+    for name, cells in _facts(found.machines).items():
+        grid.add_row(name, *map(Text, cells))
+    _add_section(grid, title, found, lambda run: _right_items(run, metric))
+    _add_section(grid, "tokens/s", found, _tokens_per_s)
+    _add_section(grid, "items/s", found, _items_per_s)
+    return grid
+
+
+def _facts(machines: Sequence[Machine]) -> dict[str, list[str]]:
+    rows: dict[str, Callable[[Machine], str]] = {
+        "cpu": lambda each: short_cpu(each.device),
+        "cores": lambda each: f"{each.device.physical_cores} ({each.device.logical_cores} logical)",
+        "memory": lambda each: fmt.size(each.device.memory_bytes),
+        "backend": lambda each: each.engine.backend,
+        "threads": lambda each: str(each.engine.threads),
+        "elapsed": lambda each: _NONE if each.elapsed_s is None else fmt.duration(each.elapsed_s),
+        "peak memory": lambda each: (
+            _NONE if each.peak_rss_bytes is None else fmt.size(each.peak_rss_bytes)
+        ),
+    }
+    if all(each.label == short_cpu(each.device) for each in machines):
+        del rows["cpu"]
+    return {name: [text(each) for each in machines] for name, text in rows.items()}
+
+
+def _add_section(
+    grid: Table, title: str, found: Comparison, cell: Callable[[ComparedRun], Text]
+) -> None:
+    grid.add_section()
+    grid.add_row(Text(title, style="bold"))
+    for row in found.rows:
+        cells = (Text(_NONE) if run is None else cell(run) for run in row.runs)
+        grid.add_row(Text(row.name), *cells)
+
+
+def _right_items(run: ComparedRun, metric: str) -> Text:
+    measured = run.run.metrics.get(metric)
+    if run.standing == "not comparable" or measured is None:
+        return Text("not compared")
+    if run.standing == "reference":
+        return Text(f"{measured.correct:,}")
+    pair = run.metrics.get(metric)
+    distance = pair.correct - pair.reference_correct if pair else 0
+    count = f"{measured.correct:,}" + (f" ({fmt.signed(distance, 0)})" if distance else "")
+    if run.standing == "differs":
+        return Text(f"{count} DIFFERS", style=LOUD)
+    return Text(f"{count} {run.standing}")
+
+
+def _tokens_per_s(run: ComparedRun) -> Text:
+    ratio = run.speed_ratio
+    times = "" if ratio is None else f" ({_TIMES}{fmt.plain(ratio, 2)})"
+    return Text(fmt.rate(run.run.tokens_per_s) + times)
+
+
+def _items_per_s(run: ComparedRun) -> Text:
+    return Text(_NONE if run.items_per_s is None else fmt.plain(run.items_per_s, 2))

@@ -1,0 +1,565 @@
+"""Saved records of several machines side by side."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_example import example_report
+from rich.console import Console
+from test_cli import assert_one_sentence, edgeval
+from tiny import make_items, write_items
+
+from edgeval.compare import Comparison, compare, compare_records, require_agreement
+from edgeval.compare.agreement import tolerance
+from edgeval.compare.labels import labels
+from edgeval.compare.records import ComparedRun
+from edgeval.compare.sentences import alarms, sentences
+from edgeval.compare.tables import table
+from edgeval.errors import EdgevalError
+from edgeval.records import Device, Evaluation, ImatrixInfo, Report, ShotPool
+
+N_ITEMS = 2009
+LIMIT = 10
+HERE, THERE = "Intel Xeon Platinum 8481C", "Raspberry Pi 5 Model B"
+OTHER_SHA256 = "ff" * 32
+TYPES = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K"]
+
+
+def machine(cpu: str = f"{THERE} Rev 1.0", *, n_items: int = N_ITEMS) -> Report:
+    """Return the example's report, made on another machine."""
+    record = example_report(n_items=n_items, status=None)
+    return changed(record, device=changed(record.device, cpu=cpu))
+
+
+def changed(record: Any, **values: object) -> Any:
+    """Return a record with other values, which are checked as those of a file are."""
+    content = json.loads(record.model_dump_json())
+    for name, value in values.items():
+        content[name] = json.loads(json.dumps(value, default=lambda each: each.model_dump()))
+    return type(record).model_validate_json(json.dumps(content))
+
+
+def with_run(record: Report, index: int, **values: object) -> Report:
+    runs = list(record.runs)
+    runs[index] = changed(runs[index], **values)
+    return changed(record, runs=runs)
+
+
+def with_right(record: Report, index: int, extra: int, metric: str = "acc_norm") -> Report:
+    """Return a report in which one run has more items right."""
+    metrics = dict(record.runs[index].metrics)
+    metrics[metric] = changed(metrics[metric], correct=metrics[metric].correct + extra)
+    return with_run(record, index, metrics=metrics)
+
+
+def evaluation(record: Report) -> Evaluation:
+    """Return what ``edgeval eval --json`` would have printed."""
+    names = Evaluation.model_fields
+    return Evaluation(**{name: getattr(record, name) for name in names})
+
+
+def side_by_side(*others: Report | Evaluation, first: Report | Evaluation | None = None) -> Any:
+    records = [first or example_report(n_items=N_ITEMS, status=None), *others]
+    return compare_records(records, [Path(f"{index}.json") for index in range(len(records))])
+
+
+def column(found: Comparison, index: int = 1) -> dict[str, ComparedRun | None]:
+    return {row.name: row.runs[index] for row in found.rows}
+
+
+def printed(found: Comparison, width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table(found))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+# What agrees
+
+
+def test_equal_records_of_two_machines_agree() -> None:
+    found = side_by_side(machine())
+    assert [each.label for each in found.machines] == [HERE, THERE]
+    assert [row.name for row in found.rows] == TYPES
+    for row in found.rows:
+        reference, run = row.runs
+        assert reference is not None and run is not None
+        assert (reference.standing, run.standing) == ("reference", "equal")
+        assert (run.matched_by, run.reasons, run.differences) == ("file", [], [])
+        assert run.speed_ratio == 1
+        assert list(run.metrics) == ["acc", "acc_norm", "acc_bytes", "acc_token"]
+    require_agreement(found)
+    assert list(alarms(found)) == []
+    assert list(sentences(found)) == [f"{THERE}: right items by every metric: 8 equal."]
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"),
+    [(1, 1), (100, 1), (399, 1), (400, 2), (2009, 10), (10_042, 50)],
+)
+def test_the_tolerance_is_half_a_percent_of_the_items_and_at_least_one(
+    total: int, expected: int
+) -> None:
+    assert tolerance(total) == expected
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_the_tolerance_is_never_more_than_its_share_and_grows_with_the_items(
+    one: int, other: int
+) -> None:
+    assert tolerance(one) == 1 or tolerance(one) / one <= 0.005
+    assert tolerance(min(one, other)) <= tolerance(max(one, other))
+
+
+@pytest.mark.parametrize(
+    ("extra", "standing"),
+    [
+        (0, "equal"),
+        (1, "within tolerance"),
+        (-LIMIT, "within tolerance"),
+        (LIMIT, "within tolerance"),
+        (LIMIT + 1, "differs"),
+        (-LIMIT - 1, "differs"),
+    ],
+)
+@pytest.mark.parametrize("metric", ["acc_norm", "acc"])
+def test_right_items_may_differ_by_the_tolerance(extra: int, standing: str, metric: str) -> None:
+    found = side_by_side(with_right(machine(), 4, extra, metric))
+    run = column(found)["Q4_K_M"]
+    assert run is not None
+    assert run.standing == standing
+    pair = run.metrics[metric]
+    assert pair.correct - pair.reference_correct == extra
+    assert (pair.total, pair.tolerance, pair.agreement) == (N_ITEMS, LIMIT, standing)
+    others = {each.standing for name, each in column(found).items() if each and name != "Q4_K_M"}
+    assert others == {"equal"}
+    if standing == "differs":
+        with pytest.raises(EdgevalError, match=f"near ties explain \\(Q4_K_M on {THERE}\\); eval"):
+            require_agreement(found)
+        (alarm,) = alarms(found)
+        assert alarm.startswith(f"{THERE}: Q4_K_M DIFFERS in its right items: {metric} ")
+        assert alarm.endswith(
+            f"{metric} {pair.correct:,}, not {pair.reference_correct:,}, of 2,009; "
+            "near ties explain 10 at most."
+        )
+    else:
+        require_agreement(found)
+        assert list(alarms(found)) == []
+
+
+def test_one_machine_that_differs_is_enough() -> None:
+    found = side_by_side(machine(), with_right(machine("Apple M2"), 0, 99))
+    assert {run.standing for run in column(found, 1).values() if run} == {"equal"}
+    with pytest.raises(EdgevalError, match=r"\(F16 on Apple M2\)"):
+        require_agreement(found)
+
+
+# What may not be compared
+
+
+def data(**values: object) -> Callable[[Report], Report]:
+    return lambda record: changed(record, data=changed(record.data, **values))
+
+
+def protocol(**values: object) -> Callable[[Report], Report]:
+    return lambda record: changed(record, protocol=changed(record.protocol, **values))
+
+
+POOL = ShotPool(name="solved.jsonl", fingerprint="ab" * 32, n_items=9)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            data(fingerprint="00", name="fifth.jsonl"),
+            "other data (fifth.jsonl, not Rowan/hellaswag validation)",
+        ),
+        (data(fingerprint="00"), "other data (both called Rowan/hellaswag validation)"),
+        (data(n_items=2000), "other items (2,000, not 2,009)"),
+        (data(seed=1), "other items (seed 1, not seed 0)"),
+        (data(order="file"), "other items (in the file's order, not seed 0)"),
+        (protocol(name="llama.cpp"), "other protocol (llama.cpp, not lm-eval)"),
+        (protocol(version=2), "other version of the protocol (2, not 1)"),
+        (protocol(shots=5), "other number of shots (5, not 0)"),
+        (data(shot_pool=POOL), "shots of other data"),
+    ],
+)
+def test_records_of_another_setting_are_not_compared(
+    change: Callable[[Report], Report], reason: str
+) -> None:
+    found = side_by_side(change(machine()))
+    for run in column(found).values():
+        assert run is not None
+        assert (run.standing, run.reasons) == ("not comparable", [reason])
+        assert (run.metrics, run.speed_ratio, run.matched_by) == ({}, None, None)
+    assert list(sentences(found)) == [f"{THERE}: nothing compared: {reason}."]
+    with pytest.raises(EdgevalError, match="nothing could be compared") as error:
+        require_agreement(found)
+    assert f"({reason}); evaluate the same GGUFs" in str(error.value)
+
+
+def test_all_reasons_are_said() -> None:
+    found = side_by_side(protocol(version=2, shots=5)(data(fingerprint="0", name="x")(machine())))
+    run = column(found)["F16"]
+    assert run is not None
+    assert [reason.partition(" (")[0] for reason in run.reasons] == [
+        "other data",
+        "other version of the protocol",
+        "other number of shots",
+    ]
+
+
+def test_the_whole_data_set_is_the_same_items_in_any_order() -> None:
+    whole = {"n_total": N_ITEMS}
+    first = data(**whole)(example_report(n_items=N_ITEMS, status=None))
+    found = side_by_side(data(**whole, order="file")(machine()), first=first)
+    assert {run.standing for run in column(found).values() if run} == {"equal"}
+    assert found.machines[1].differences == ["items in another order"]
+
+
+def test_a_seed_means_nothing_in_the_files_order() -> None:
+    first = data(order="file")(example_report(n_items=N_ITEMS, status=None))
+    found = side_by_side(data(order="file", seed=7)(machine()), first=first)
+    assert {run.standing for run in column(found).values() if run} == {"equal"}
+
+
+def test_files_that_each_machine_made_itself_are_matched_by_model_and_type() -> None:
+    found = side_by_side(with_run(machine(), 4, sha256=OTHER_SHA256))
+    run = column(found)["Q4_K_M"]
+    assert run is not None
+    assert (run.standing, run.matched_by) == ("equal", "model and type")
+    said = f"{THERE}: Q4_K_M is another file of the same model and type."
+    assert said in list(sentences(found))
+
+
+def test_a_file_is_known_by_its_hash_whatever_it_is_called() -> None:
+    renamed = with_run(machine(), 4, file="model.gguf", type="Q4_K_S")
+    run = column(side_by_side(renamed))["Q4_K_M"]
+    assert run is not None
+    assert (run.standing, run.matched_by, run.run.file) == ("equal", "file", "model.gguf")
+
+
+def other_model(record: Report) -> Report:
+    return changed(record, model=changed(record.model, fingerprint="00"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (other_model, "other model"),
+        (evaluation, "other file, and a record of edgeval eval does not say of which model"),
+    ],
+)
+def test_another_file_of_an_unknown_or_another_model_is_not_compared(
+    change: Callable[[Report], Report | Evaluation], reason: str
+) -> None:
+    found = side_by_side(change(with_run(machine(), 4, sha256=OTHER_SHA256)))
+    run = column(found)["Q4_K_M"]
+    assert run is not None
+    assert (run.standing, run.reasons) == ("not comparable", [reason])
+    # The same files are the same measurement, whatever the records say of their origin.
+    assert [each.standing for each in column(found).values() if each].count("equal") == 7
+    require_agreement(found)
+    assert f"{THERE}: Q4_K_M not compared: {reason}." in list(sentences(found))
+
+
+def test_another_importance_matrix_makes_another_model() -> None:
+    def quantized(sha256: str | None, file_sha256: str, record: Report) -> Report:
+        matrix = ImatrixInfo(file="im.gguf", sha256=sha256)
+        return with_run(record, 4, imatrix=matrix, sha256=file_sha256)
+
+    first = quantized("aa", "01" * 32, example_report(n_items=N_ITEMS, status=None))
+    same = column(side_by_side(quantized("aa", "02" * 32, machine()), first=first))
+    assert [run.matched_by for run in same.values() if run] == [
+        *["file"] * 4,
+        "model and type",
+        *["file"] * 3,
+    ]
+    for sha256 in ("bb", None):
+        found = side_by_side(quantized(sha256, "02" * 32, machine()), first=first)
+        run = column(found)["Q4_K_M +imatrix"]
+        assert run is not None
+        assert run.reasons == ["other importance matrix"]
+    without = side_by_side(machine(), first=first)
+    assert column(without)["Q4_K_M +imatrix"] is None
+    alone = column(without)["Q4_K_M"]
+    assert alone is not None
+    assert alone.reasons == ["not evaluated on the first machine"]
+
+
+def test_runs_without_a_common_metric_or_number_of_items_are_not_compared() -> None:
+    (accuracy,) = {example_report(n_items=N_ITEMS).runs[0].metrics["acc"]}
+    found = side_by_side(
+        with_run(
+            with_run(machine(), 0, metrics={"new": accuracy}),
+            1,
+            metrics={"acc": changed(accuracy, total=2000)},
+        )
+    )
+    runs = column(found)
+    assert runs["F16"] is not None and runs["Q8_0"] is not None
+    assert runs["F16"].reasons == ["no metric that both records have"]
+    assert runs["Q8_0"].reasons == ["other number of scored items"]
+
+
+def test_runs_of_one_machine_alone_are_shown_and_not_compared() -> None:
+    first = example_report(n_items=N_ITEMS, status=None)
+    other = machine()
+    found = side_by_side(
+        changed(other, runs=other.runs[3:]), first=changed(first, runs=first.runs[:5])
+    )
+    assert [row.name for row in found.rows] == TYPES
+    runs = column(found)
+    assert [runs[name] is None for name in TYPES] == [True] * 3 + [False] * 5
+    assert [run.standing for run in runs.values() if run] == ["equal"] * 2 + ["not comparable"] * 3
+    assert column(found, 0)["Q2_K"] is None
+    require_agreement(found)
+    apart = side_by_side(
+        changed(other, runs=other.runs[3:]), first=changed(first, runs=first.runs[:3])
+    )
+    with pytest.raises(EdgevalError, match=r"\(not evaluated on the first machine\)"):
+        require_agreement(apart)
+    with pytest.raises(EdgevalError, match=r"\(no run has a partner\)"):
+        require_agreement(side_by_side(changed(other, runs=[])))
+
+
+def test_files_of_the_same_type_are_told_apart() -> None:
+    first = evaluation(example_report(n_items=N_ITEMS, status=None))
+    reference = first.runs[4]
+    twins = [
+        changed(reference, sha256=str(index) * 64, file=f"{name}.gguf", tokens_per_s=100)
+        for index, name in enumerate("aba")
+    ]
+    first = changed(first, runs=twins)
+    reverse = changed(first, runs=[*reversed(twins), reference])
+    found = side_by_side(reverse, first=first)
+    names = ["Q4_K_M a.gguf", "Q4_K_M b.gguf", "Q4_K_M a.gguf (2)"]
+    assert [row.name for row in found.rows] == [*names, "Q4_K_M"]
+    for row, twin in zip(found.rows, twins, strict=False):
+        assert row.runs[1] is not None
+        assert (row.runs[1].run, row.runs[1].matched_by) == (twin, "file")
+    more = side_by_side(changed(first, runs=twins), first=changed(first, runs=twins[:1]))
+    assert [row.name for row in more.rows] == ["Q4_K_M", *names[1:2], "Q4_K_M a.gguf"]
+
+
+# What may differ
+
+
+def test_allowed_differences_are_named() -> None:
+    other = machine()
+    features = "CPU : NEON = 1 | AVX = 1 | SSE3 = 1 | AVX2 = 0 | OPENMP = 1 | REPACK = 1 | "
+    engine = changed(other.engine, version="0.3.35", backend="metal", threads=4, features=features)
+    other = changed(other, engine=engine, edgeval_version="0.2.0")
+    for index in range(len(other.runs)):
+        other = with_run(other, index, cache_type="f32")
+    other = with_run(other, 1, batch_tokens=1024, flash_attention=False)
+    found = side_by_side(other)
+    assert found.machines[0].differences == []
+    assert found.machines[1].differences == [
+        "edgeval 0.2.0, not 0.1.0",
+        "llama-cpp-python 0.3.35, not 0.3.36",
+        "backend metal, not cpu",
+        "threads 4, not 2",
+        "features +NEON +AVX2 +REPACK \N{MINUS SIGN}AVX512",
+    ]
+    run = column(found)["Q8_0"]
+    assert run is not None
+    assert run.standing == "equal"
+    assert run.differences == [
+        "batch size 1,024, not 256",
+        "cache f32, not f16",
+        "attention plain, not flash",
+    ]
+    *_, last = sentences(found)
+    assert last.endswith(
+        "cache f32, not f16; batch size 1,024, not 256 (Q8_0); attention plain, not flash (Q8_0)."
+    )
+
+
+def test_speed_is_relative_to_the_first_machine() -> None:
+    found = side_by_side(with_run(machine(), 0, tokens_per_s=8.24, elapsed_s=200.9))
+    run, reference = column(found)["F16"], column(found, 0)["F16"]
+    assert run is not None and reference is not None
+    assert run.speed_ratio == pytest.approx(0.1)
+    assert run.items_per_s == pytest.approx(10)
+    assert reference.speed_ratio is None
+    assert reference.items_per_s == pytest.approx(N_ITEMS / reference.run.elapsed_s)
+    instant = with_run(example_report(n_items=N_ITEMS), 0, tokens_per_s=0, elapsed_s=0)
+    found = side_by_side(machine(), first=instant)
+    run, reference = column(found)["F16"], column(found, 0)["F16"]
+    assert run is not None and reference is not None
+    assert (run.standing, run.speed_ratio, reference.items_per_s) == ("equal", None, None)
+    assert any("F16" in line for line in printed(found))
+
+
+# How it looks
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_and_flags_what_differs(width: int) -> None:
+    other = with_right(with_right(machine(), 4, -20), 0, 3)
+    third = protocol(shots=5)(machine("Apple M2"))
+    lines = printed(side_by_side(other, third), width)
+    assert max(map(len, lines)) <= width
+    (row,) = (line for line in lines if line.startswith("│ Q4_K_M") and "not compared" in line)
+    assert "1,159 (\N{MINUS SIGN}20)" in row
+    assert sum("DIFFERS" in line for line in lines) == 1
+    speed = next(line for line in lines if line.startswith("│ F16") and "82.4" in line)
+    assert [cell.strip() for cell in speed.split("│")[1:-1]] == [
+        "F16",
+        "82.4",
+        "82.4 (\N{MULTIPLICATION SIGN}1.00)",
+        "82.4",
+    ]
+
+
+def test_markup_in_a_record_is_text() -> None:
+    found = side_by_side(machine("[red]CPU[/red]"))
+    assert any("[red] [/red]" in line for line in printed(found, 120))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "label"),
+    [
+        ("Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz", "Intel Xeon Platinum 8481C"),
+        ("AMD EPYC 7B13 64-Core Processor", "AMD EPYC 7B13"),
+        ("13th Gen Intel(R) Core(TM) i7-1360P", "13th Gen Intel Core i7-1360P"),
+        ("Raspberry Pi 4 Model B Rev 1.4", "Raspberry Pi 4 Model B"),
+        ("Apple M2", "Apple M2"),
+        ("", "x86_64"),
+    ],
+)
+def test_a_cpu_is_called_by_its_short_name(cpu: str, label: str) -> None:
+    device = changed(example_report().device, cpu=cpu)
+    other = changed(device, cpu="another")
+    assert labels([device, other], [Path("a.json"), Path("b.json")]) == [label, "another"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["x/a.json", "b.json"], ["a", "b"]),
+        (["pi/report.json", "server/report.json"], ["pi", "server"]),
+        (["a.json", "a.json"], ["a (1)", "a (2)"]),
+    ],
+)
+def test_equal_cpus_are_called_by_their_files(paths: list[str], expected: list[str]) -> None:
+    device = example_report().device
+    other = Device(**device.model_dump() | {"cpu": "another"})
+    found = labels([device, other, device], [Path(paths[0]), Path("c.json"), Path(paths[1])])
+    assert found == [expected[0], "another", expected[1].replace("(2)", "(3)")]
+
+
+# Files
+
+
+def test_files_folders_and_evaluations_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    text = machine("Apple M2").model_dump_json()
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    printed_by_eval = tmp_path / "eval.json"
+    # What a redirection in Windows PowerShell writes.
+    content = evaluation(example_report(n_items=N_ITEMS)).model_dump_json(indent=2)
+    printed_by_eval.write_text(content, encoding="utf-16")
+    found = compare([printed_by_eval, folder, folder / "report.json"])
+    assert [each.label for each in found.machines] == [HERE, "folder (2)", "folder (3)"]
+    assert found.machines[0].elapsed_s is found.machines[0].peak_rss_bytes is None
+    assert found.machines[1].peak_rss_bytes == 2_871_394_304
+    require_agreement(found)
+    assert Comparison.model_validate_json(found.model_dump_json()) == found
+
+
+def test_records_of_the_first_version_are_read(tmp_path: Path) -> None:
+    record = machine()
+    content = json.loads(record.model_dump_json())
+    del content["protocol"]["shots"], content["data"]["shot_pool"]
+    for run in content["runs"]:
+        del run["imatrix"]
+    (tmp_path / "old.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "new.json").write_text(record.model_dump_json(), encoding="utf-8")
+    found = compare([tmp_path / "old.json", tmp_path / "new.json"])
+    assert {run.standing for run in column(found).values() if run} == {"equal"}
+
+
+def test_one_record_is_not_enough() -> None:
+    with pytest.raises(EdgevalError, match="needs two records"):
+        compare_records([machine()], [Path("a.json")])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "b.json is not JSON"),
+        ("[1]", "b.json is not a report: the whole file"),
+        ('{"schema_version": 1}', "b.json is not a report: edgeval_version: Field required"),
+        ('{"schema_version": 2}', "newer edgeval (schema 2, this one reads 1)"),
+        ('{"schema_version": 0, "runs": []}', "b.json is not a report: schema_version"),
+    ],
+)
+def test_a_bad_record_is_one_sentence(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(machine().model_dump_json(), encoding="utf-8")
+    (tmp_path / "b.json").write_text(text, encoding="utf-8")
+    with pytest.raises(EdgevalError) as error:
+        compare([tmp_path / "a.json", tmp_path / "b.json"])
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_comparing_imports_no_model_or_array_library() -> None:
+    code = (
+        "import sys, edgeval.compare; "
+        "print([n for n in ('llama_cpp', 'numpy', 'scipy') if n in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_path: Path) -> None:
+    others = write_items(tmp_path / "others.jsonl", make_items(40, seed=1))
+    slice_of = ["--limit", "20", "--data"]
+    evaluated = edgeval("eval", tiny_f32, *slice_of, tiny_items, "--threads", "1", "--json")
+    (tmp_path / "one.json").write_text(evaluated.stdout, encoding="utf-8")
+    options = ["--threads", "2", "--batch", "64", "--out", tmp_path / "two"]
+    ran = edgeval("run", tiny_f32, "--quant", "F32", *slice_of, tiny_items, *options)
+    assert ran.returncode == 0, ran.stderr
+    foreign = edgeval("eval", tiny_f32, *slice_of, others, "--json")
+    (tmp_path / "foreign.json").write_text(foreign.stdout, encoding="utf-8")
+
+    agreed = edgeval("compare", "one.json", "two", cwd=tmp_path)
+    assert (agreed.returncode, agreed.stderr) == (0, "")
+    assert agreed.stdout.startswith("a slice: 20 of 40 items of items.jsonl, protocol lm-eval\n")
+    assert agreed.stdout.splitlines()[-2:] == [
+        "two: right items by every metric: 1 equal.",
+        "two: threads 2, not 1; batch size 64, not 256.",
+    ]
+    three = edgeval("compare", "one.json", "two", "foreign.json", "--json", cwd=tmp_path)
+    assert (three.returncode, three.stderr) == (0, "")
+    (row,) = Comparison.model_validate_json(three.stdout).rows
+    assert [run.standing for run in row.runs if run] == ["reference", "equal", "not comparable"]
+    report = Report.model_validate_json((tmp_path / "two" / "report.json").read_text("utf-8"))
+    assert row.runs[1] is not None
+    assert row.runs[1].run == report.runs[0]
+
+    reason = "other data (others.jsonl, not items.jsonl)"
+    refused = edgeval("compare", "one.json", "foreign.json", cwd=tmp_path)
+    assert refused.stdout.splitlines()[-1] == f"foreign: nothing compared: {reason}."
+    refused.stdout = ""
+    assert_one_sentence(refused, [f"error: nothing could be compared ({reason}); evaluate"])
+
+    content = json.loads(evaluated.stdout)
+    content["runs"][0]["metrics"]["acc"]["correct"] += 2
+    (tmp_path / "wrong.json").write_text(json.dumps(content), encoding="utf-8")
+    differs = edgeval("compare", "one.json", "wrong.json", cwd=tmp_path)
+    assert "wrong: F32 DIFFERS in its right items: acc " in differs.stdout
+    differs.stdout = ""
+    assert_one_sentence(differs, ["more items differ than near ties explain (F32 on wrong)"])
