@@ -39,7 +39,8 @@ class ComparedRun(Record):
 
     Attributes:
         run: What was measured.
-        items_per_s: Items over seconds of scoring, without loading; None where no time passed.
+        items_per_s: Items over seconds of scoring, without loading; None where no time passed. Too
+            low where the store answered from a run of more items, whose seconds the record holds.
         standing: ``reference`` for the first machine's run; otherwise the worst agreement of any
             metric, or ``not comparable``.
         matched_by: What makes it the same measurement; None where nothing does.
