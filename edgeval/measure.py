@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval import device, llama, memory, metrics
+from edgeval.errors import StoreError
 from edgeval.origin import imatrix_info
 from edgeval.plan import Plan, Request, Work, plan
 from edgeval.progress import NoProgress, Progress
@@ -152,7 +153,7 @@ class _Scoring:
                 task.advance(len(scores))
                 try:
                     for place, score in self._new_scores(drafts, model):
-                        if place in missing:
+                        if place in missing and place not in scores:
                             scores[place] = score
                             right += metrics.picks(score)[metric] == score.item.gold
                             task.advance(1, f"{metric} {100 * right / len(scores):.1f}")
@@ -166,12 +167,23 @@ class _Scoring:
         """Yield what is to be done: plans that were begun first, then what no plan has."""
         rest = dict.fromkeys(place for place in self._setup.places if place in missing)
         for saved in self._measurement.open_plans():
-            if not missing.isdisjoint(saved.items):
-                yield self._draft(saved.items, saved, missing)
-            for place in saved.items:
-                rest.pop(place, None)
+            self._require_places(saved)
+            # An imported plan may have items that another one has too.
+            left = rest.keys() & set(saved.items)
+            if left:
+                yield self._draft(saved.items, saved, left)
+            for place in left:
+                del rest[place]
         if rest:
             yield self._draft(list(rest), None, missing)
+
+    def _require_places(self, saved: SavedPlan) -> None:
+        if max(saved.items) >= self._setup.data.n_total:
+            number = self._measurement.number
+            raise StoreError(
+                f"run {number} of the store has a plan for item {max(saved.items)} of data with "
+                f"{self._setup.data.n_total} items; edgeval runs delete {number} removes it"
+            )
 
     def _draft(self, places: Sequence[int], saved: SavedPlan | None, missing: Set[int]) -> _Draft:
         choices = [

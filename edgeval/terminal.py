@@ -18,8 +18,11 @@ from edgeval.compare.tables import table as comparison_table
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
-from edgeval.records import DataSource, Evaluation, Report
+from edgeval.records import DataSource, Evaluation, Record, Report
 from edgeval.report import view
+from edgeval.store.repair import Repair
+from edgeval.store.runs import Run, RunDetails
+from edgeval.store.tables import repair_lines, run_tables, runs_table
 from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
 _PROTOCOL_FIELDS = ("name", "version", "rendering", "bos", "metric", "few_shot", "tool", "versions")
@@ -97,6 +100,32 @@ def print_inspection(found: Inspection) -> None:
 def inspection_json(found: Inspection) -> str:
     """Return an inspection as a JSON object."""
     return json.dumps(found.model_dump(mode="json"), indent=2)
+
+
+def print_runs(runs: Sequence[Run], path: Path) -> None:
+    """Print the runs of a store, one line each."""
+    _console().print(runs_table(runs, path))
+
+
+def print_run(run: RunDetails) -> None:
+    """Print what a store holds of a run, in tables."""
+    console = _console()
+    for index, table in enumerate(run_tables(run)):
+        if index:
+            console.print()
+        console.print(table)
+
+
+def print_repair(found: Repair) -> None:
+    """Print what was recovered of a store, and what was lost."""
+    console = _console()
+    for line in repair_lines(found):
+        console.print(line, soft_wrap=True)
+
+
+def records_json(records: Sequence[Record]) -> str:
+    """Return records as a JSON list."""
+    return json.dumps([each.model_dump(mode="json") for each in records], indent=2)
 
 
 def print_cards(cards: Sequence[Card]) -> None:

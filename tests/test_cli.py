@@ -68,6 +68,8 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         "protocols",
         "report",
         "compare",
+        "runs",
+        "schema",
     ):
         assert f"│ {command} " in result.stdout or f" {command} " in result.stdout
 

@@ -12,44 +12,15 @@ from typing import Any
 import pytest
 from fakes import Lines, make_item, make_score
 from filelock import FileLock
+from stores import DEVICE, FACTS, SETTING
+from stores import open_run as _open
 
 from edgeval.errors import StoreError
 from edgeval.plan import Work
-from edgeval.records import Device
-from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.store import Measurement, Setting, Store
 from edgeval.store.schema import SCHEMA_VERSION
 
-SETTING: dict[str, Any] = {
-    "scoring_version": 1,
-    "gguf_sha256": "a" * 64,
-    "data_fingerprint": "b" * 64,
-    "protocol": "lm-eval",
-    "protocol_version": 1,
-    "shots": 0,
-    "shot_pool_fingerprint": None,
-    "engine": "llama-cpp-python 0.3.36",
-    "features": "AVX2 = 1",
-    "backend": "cpu",
-    "batch_tokens": 1024,
-    "cache_type": "f16",
-    "flash_attention": True,
-}
-FACTS = PlanFacts("F16", 100, 200, 50, 64, 32)
-DEVICE = Device(
-    system="Linux 6",
-    machine="x86_64",
-    cpu="a CPU",
-    physical_cores=2,
-    logical_cores=4,
-    memory_bytes=10**9,
-    python="3.11",
-)
 ITEM = make_item(choices=["x", "y"])
-
-
-def _open(store: Store, *, fresh: bool = False, **changes: Any) -> Any:
-    setting = Setting.model_validate(SETTING | changes)
-    return store.measurement(setting, file="m.gguf", data="items", fresh=fresh)
 
 
 def _add(measurement: Measurement, *items: int, logprob: float = -1.5) -> None:

@@ -3,7 +3,8 @@
 from edgeval.cli.app import app, main
 from edgeval.cli.evaluation import compare, evaluate, report, run
 from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
-from edgeval.cli.lists import models, protocols
+from edgeval.cli.lists import models, protocols, schema
+from edgeval.cli.runs import runs
 
 __all__ = ["app", "main"]
 
@@ -18,3 +19,5 @@ app.command()(models)
 app.command()(protocols)
 app.command()(report)
 app.command()(compare)
+app.add_typer(runs, name="runs")
+app.command()(schema)

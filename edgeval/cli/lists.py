@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import Enum
+from typing import Annotated
+
 import typer
 
 from edgeval.cli.options import Json
@@ -28,3 +31,27 @@ def protocols(as_json: Json = False) -> None:
         typer.echo(terminal.protocols_json(found))
     else:
         terminal.print_protocols(found)
+
+
+class RecordName(str, Enum):
+    """The records that edgeval writes or prints."""
+
+    report = "report"
+    eval = "eval"
+    inspect = "inspect"
+    run = "run"
+
+
+def schema(
+    record: Annotated[
+        RecordName,
+        typer.Argument(
+            help="report: report.json; eval, inspect: what they print with --json; run: the file "
+            "of edgeval runs export."
+        ),
+    ] = RecordName.report,
+) -> None:
+    """Print the JSON Schema of a record."""
+    from edgeval.schemas import schema_of
+
+    typer.echo(schema_of(record.value))

@@ -144,9 +144,7 @@ def _listing(rows: dict[str, str]) -> Table:
 
 def _shown(value: str) -> Text:
     """Return text of a file without what would move a terminal's cursor, and without markup."""
-    return Text(
-        "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value[:_LONGEST])
-    )
+    return Text(fmt.printable(value[:_LONGEST]))
 
 
 def _table(title: str) -> Table:

@@ -18,7 +18,15 @@ from edgeval.records.results import (
     ModelRun,
     run_label,
 )
-from edgeval.records.setting import DataSource, Device, Engine, ModelSource, ProtocolInfo, ShotPool
+from edgeval.records.setting import (
+    DataSource,
+    Device,
+    Engine,
+    ModelSource,
+    ProtocolInfo,
+    ShotPool,
+    protocol_label,
+)
 from edgeval.records.verdicts import ClaimCitation, ProtocolMatch, Verdict, VerdictStatus
 
 __all__ = [
@@ -43,6 +51,7 @@ __all__ = [
     "ShotPool",
     "Verdict",
     "VerdictStatus",
+    "protocol_label",
     "run_label",
 ]
 

@@ -7,6 +7,11 @@ from typing import Literal
 from edgeval.records.base import Record
 
 
+def protocol_label(name: str, shots: int) -> str:
+    """Return what reports call a protocol: ``lm-eval``, or ``lm-eval, 5-shot``."""
+    return f"{name}, {shots}-shot" if shots else name
+
+
 class Device(Record):
     """The machine, without a name of host or user."""
 
@@ -109,4 +114,4 @@ class ProtocolInfo(Record):
     @property
     def label(self) -> str:
         """What reports call it: ``lm-eval``, or ``lm-eval, 5-shot``."""
-        return f"{self.name}, {self.shots}-shot" if self.shots else self.name
+        return protocol_label(self.name, self.shots)

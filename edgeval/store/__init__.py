@@ -19,13 +19,17 @@ from edgeval.checkpoint import sha256_of
 from edgeval.errors import StoreError
 from edgeval.progress import NoProgress, Progress
 from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
-from edgeval.store.schema import migrate
+from edgeval.store.schema import checksum, migrate
 from edgeval.store.setting import Setting
 
 __all__ = ["Measurement", "PlanFacts", "SavedPlan", "Setting", "Store"]
 
 _BUSY_S = 60.0
 """How long a transaction waits for those of other processes, which take milliseconds."""
+_CHECKED_BYTES = 32 * 1024 * 1024
+"""Files up to this size are checked when they are opened, in 0.06 s; the larger a file is, the less
+of it a run touches. Damage in what is read is found in all: by SQLite, or by the checksum of a row.
+"""
 
 
 class Store:
@@ -55,6 +59,12 @@ class Store:
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
                 migrate(self._connection, path or Path(":memory:"))
+                if path is not None and path.stat().st_size <= _CHECKED_BYTES:
+                    _check(self._connection)
+            except UnicodeDecodeError as error:
+                # SQLite quotes what it finds in place of a table's name.
+                self._connection.close()
+                raise sqlite3.DatabaseError("its tables have no names any more") from error
             except BaseException:
                 self._connection.close()
                 raise
@@ -72,13 +82,15 @@ class Store:
         name = str(path.resolve())
         with self._explained():
             row = self._connection.execute(
-                "SELECT sha256 FROM file_hash WHERE path = ? AND identity = ?", (name, identity)
+                "SELECT sha256, checksum FROM file_hash WHERE path = ? AND identity = ?",
+                (name, identity),
             ).fetchone()
-            if row is not None:
+            if row is not None and checksum(name, identity, row[0]) == row[1]:
                 return str(row[0])
             digest = sha256_of(path)
             self._connection.execute(
-                "INSERT OR REPLACE INTO file_hash VALUES (?, ?, ?)", (name, identity, digest)
+                "INSERT OR REPLACE INTO file_hash VALUES (?, ?, ?, ?)",
+                (name, identity, digest, checksum(name, identity, digest)),
             )
         return digest
 
@@ -106,24 +118,38 @@ class Store:
         """
         content = setting.model_dump_json()
         key = hashlib.sha256(content.encode()).hexdigest()
-        with self._explained(), self._alone(key, progress or NoProgress()):
+        with self._explained(), self.alone(key, progress):
             (last,) = self._connection.execute(
                 "SELECT max(attempt) FROM measurement WHERE key = ?", (key,)
             ).fetchone()
             attempt = 0 if last is None else last + fresh
             now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            row = (key, attempt, content, file, data, now)
             self._connection.execute(
-                "INSERT OR IGNORE INTO measurement (key, attempt, setting, file, data, created_at) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (key, attempt, content, file, data, now),
+                "INSERT OR IGNORE INTO measurement "
+                "(key, attempt, setting, file, data, created_at, checksum) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*row, checksum(*row)),
             )
-            (number,) = self._connection.execute(
-                "SELECT id FROM measurement WHERE key = ? AND attempt = ?", (key, attempt)
+            number, found = self._connection.execute(
+                "SELECT id, setting FROM measurement WHERE key = ? AND attempt = ?", (key, attempt)
             ).fetchone()
-            yield Measurement(self._connection, number)
+            if found != content:
+                raise sqlite3.DatabaseError("the index of the settings has changed on the disk")
+            yield Measurement(self._connection, number, key)
 
     @contextlib.contextmanager
-    def _alone(self, key: str, progress: Progress) -> Iterator[None]:
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection to the file; what SQLite says becomes a sentence.
+
+        Raises:
+            StoreError: If the file cannot be read or written.
+        """
+        with self._explained():
+            yield self._connection
+
+    @contextlib.contextmanager
+    def alone(self, key: str, progress: Progress | None = None) -> Iterator[None]:
         """Wait for other processes that have the same lock; a dead one has none."""
         if self.path is None:
             yield
@@ -135,7 +161,7 @@ class Store:
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                progress.log("another edgeval is scoring this; waiting for it")
+                (progress or NoProgress()).log("another edgeval is scoring this; waiting for it")
                 lock.acquire()
         try:
             yield
@@ -160,7 +186,21 @@ class Store:
         try:
             yield
         except sqlite3.DatabaseError as error:
+            # SQLite's codes for damage are those that have no class of their own.
+            if type(error) is sqlite3.DatabaseError:
+                raise StoreError(
+                    f"the store {self.path} cannot be used ({error}); it is left as it is, so "
+                    f"recover what can be read with edgeval runs repair --store {self.path}, or "
+                    "name another file with --store"
+                ) from error
             raise StoreError(
                 f"the store {self.path} cannot be used ({error}); what it holds is left as it is, "
                 "so free some space or name another file with --store"
             ) from error
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Raise ``sqlite3.DatabaseError`` if pages of a file are damaged."""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(" ".join(found.replace("*** in database main ***", "").split()))

@@ -8,11 +8,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgeval.errors import StoreError
 from edgeval.plan import Work
 from edgeval.records import Device
+from edgeval.store.schema import checksum
 from edgeval.tasks import Item, ItemScore
 
-_FIELDS = ("logprobs", "n_tokens", "token_means", "is_greedy")
+SCORE_FIELDS = ("logprobs", "n_tokens", "token_means", "is_greedy")
+"""What a row keeps of a score, in this order."""
+
+_PLAN_COLUMNS = (
+    "id, facts, device, tokens_decoded, logit_rows, elapsed_s, checksum, items_checksum, items"
+)
 
 
 @dataclass(frozen=True)
@@ -52,39 +59,124 @@ class SavedPlan:
     items: tuple[int, ...]
 
 
-class Measurement:
-    """What the store holds of one setting; made by ``Store.measurement``."""
+@dataclass(frozen=True)
+class PlanRow:
+    """A plan, and what it has taken so far.
 
-    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+    Attributes:
+        plan: Its number and items.
+        facts: What is known of it.
+        device: The machine that carried it out.
+        work: What it has taken.
+    """
+
+    plan: SavedPlan
+    facts: PlanFacts
+    device: Device
+    work: Work
+
+
+class Measurement:
+    """What the store holds of one setting; made by ``Store.measurement``.
+
+    Each method raises ``sqlite3.DatabaseError`` where the file is damaged; the store makes a
+    sentence of it.
+
+    Attributes:
+        number: Its number in the store: that of a run, for the user.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, number: int, key: str) -> None:
+        self.number = number
         self._connection = connection
-        self._id = number
+        self._key = key
 
     def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
-        """Return the scores that are there of some items, by their places in the data set."""
+        """Return the scores that are there of some items, by their places in the data set.
+
+        Raises:
+            StoreError: If one is of another number of choices; then it was not computed here.
+        """
+        packed = self.packed_scores()
+        found = {}
+        for place in packed.keys() & items.keys():
+            item, (_, text) = items[place], packed[place]
+            values: list[Any] = [tuple(value) for value in json.loads(text)]
+            if any(len(value) != len(item.choices) for value in values):
+                raise StoreError(
+                    f"run {self.number} of the store has {len(values[0])} choices for item "
+                    f"{item.id}, which has {len(item.choices)}; edgeval runs delete {self.number} "
+                    "removes it"
+                )
+            found[place] = ItemScore(item, *values)
+        return found
+
+    def packed_scores(self) -> dict[int, tuple[int, str]]:
+        """Return by places in the data set the plan and the text of each score."""
         rows = self._connection.execute(
-            "SELECT item, score FROM score WHERE measurement = ?", (self._id,)
+            "SELECT item, plan, score, checksum FROM score WHERE measurement = ?", (self.number,)
         )
-        return {item: _unpacked(items[item], text) for item, text in rows if item in items}
+        found = {}
+        for item, plan, text, expected in rows:
+            _require(checksum(self._key, item, plan, text) == expected, "a score")
+            found[item] = (plan, text)
+        return found
 
     def scored(self) -> set[int]:
         """Return the places of all items that have a score."""
-        rows = self._connection.execute("SELECT item FROM score WHERE measurement = ?", (self._id,))
+        rows = self._connection.execute(
+            "SELECT item FROM score WHERE measurement = ?", (self.number,)
+        )
         return {item for (item,) in rows}
+
+    def plans(self) -> list[PlanRow]:
+        """Return all plans, the oldest first."""
+        rows = self._connection.execute(
+            f"SELECT {_PLAN_COLUMNS} FROM plan WHERE measurement = ? ORDER BY id", (self.number,)
+        )
+        return [self._plan(*row) for row in rows]
+
+    def _plan(self, number: int, *columns: Any) -> PlanRow:
+        *head, expected, items_expected, items = columns
+        _require(checksum(self._key, *head) == expected, "a plan")
+        _require(checksum(self._key, items) == items_expected, "the items of a plan")
+        facts, device, *work = head
+        return PlanRow(
+            SavedPlan(number, tuple(json.loads(items))),
+            PlanFacts(**json.loads(facts)),
+            Device.model_validate_json(device),
+            Work(*work),
+        )
 
     def open_plans(self) -> list[SavedPlan]:
         """Return the plans of which an item has no score, the oldest first."""
-        rows = self._connection.execute(
-            "SELECT id, items FROM plan WHERE measurement = ? ORDER BY id", (self._id,)
-        )
         scored = self.scored()
-        plans = [SavedPlan(number, tuple(json.loads(items))) for number, items in rows]
+        plans = [row.plan for row in self.plans()]
         return [each for each in plans if not scored.issuperset(each.items)]
 
-    def add_plan(self, items: Sequence[int], facts: PlanFacts, device: Device) -> SavedPlan:
-        """Return a new plan of items that no other plan has."""
+    def add_plan(
+        self, items: Sequence[int], facts: PlanFacts, device: Device, work: Work | None = None
+    ) -> SavedPlan:
+        """Return a new plan of items.
+
+        Args:
+            items: Places of its items in the data set.
+            facts: What is known of it.
+            device: The machine that carries it out.
+            work: What it has taken already, if it was carried out elsewhere.
+        """
+        packed, taken = json.dumps(list(items)), work or Work()
+        head = (
+            *(json.dumps(vars(facts)), device.model_dump_json()),
+            *(taken.tokens_decoded, taken.logit_rows, float(taken.elapsed_s)),
+        )
         cursor = self._connection.execute(
-            "INSERT INTO plan (measurement, items, facts, device) VALUES (?, ?, ?, ?)",
-            (self._id, json.dumps(list(items)), json.dumps(vars(facts)), device.model_dump_json()),
+            "INSERT INTO plan (measurement, facts, device, tokens_decoded, logit_rows, elapsed_s, "
+            "checksum, items_checksum, items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(self.number, *head),
+                *(checksum(self._key, *head), checksum(self._key, packed), packed),
+            ),
         )
         return SavedPlan(int(cursor.lastrowid or 0), tuple(items))
 
@@ -96,33 +188,53 @@ class Measurement:
             scores: By places in the data set; those that are there already stay as they are.
             work: What was done since the last call.
         """
-        rows = [(self._id, item, plan.id, _packed(score)) for item, score in scores.items()]
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?)", rows)
-            self._connection.execute(
-                "UPDATE plan SET tokens_decoded = tokens_decoded + ?, "
-                "logit_rows = logit_rows + ?, elapsed_s = elapsed_s + ? WHERE id = ?",
-                (work.tokens_decoded, work.logit_rows, work.elapsed_s, plan.id),
-            )
+            self.add_scores(plan.id, {item: pack(score) for item, score in scores.items()})
+            self.add_work(plan.id, work)
+
+    def add_work(self, plan: int, work: Work) -> None:
+        """Add what was done to what a plan has taken."""
+        *head, expected = self._connection.execute(
+            "SELECT facts, device, tokens_decoded, logit_rows, elapsed_s, checksum FROM plan "
+            "WHERE id = ?",
+            (plan,),
+        ).fetchone()
+        _require(checksum(self._key, *head) == expected, "a plan")
+        facts, device, tokens_decoded, logit_rows, elapsed_s = head
+        total = (
+            tokens_decoded + work.tokens_decoded,
+            logit_rows + work.logit_rows,
+            elapsed_s + work.elapsed_s,
+        )
+        self._connection.execute(
+            "UPDATE plan SET tokens_decoded = ?, logit_rows = ?, elapsed_s = ?, checksum = ? "
+            "WHERE id = ?",
+            (*total, checksum(self._key, facts, device, *total), plan),
+        )
+
+    def add_scores(self, plan: int, packed: Mapping[int, str]) -> None:
+        """Add texts of scores by places in the data set; those that are there stay as they are."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?)",
+            [
+                (self.number, item, plan, text, checksum(self._key, item, plan, text))
+                for item, text in packed.items()
+            ],
+        )
 
     def totals(self, items: Collection[int]) -> tuple[Work, PlanFacts]:
         """Return what the plans took that have any of these items, and what is known of them.
 
         The bound is the sum of theirs, the sizes are those of the largest.
         """
-        rows = self._connection.execute(
-            "SELECT items, facts, tokens_decoded, logit_rows, elapsed_s FROM plan "
-            "WHERE measurement = ? ORDER BY id",
-            (self._id,),
-        )
         wanted, total, facts = set(items), Work(), []
-        for planned, known, tokens_decoded, logit_rows, elapsed_s in rows:
-            if not wanted.isdisjoint(json.loads(planned)):
-                facts.append(PlanFacts(**json.loads(known)))
-                total.tokens_decoded += tokens_decoded
-                total.logit_rows += logit_rows
-                total.elapsed_s += elapsed_s
+        for row in self.plans():
+            if not wanted.isdisjoint(row.plan.items):
+                facts.append(row.facts)
+                total.tokens_decoded += row.work.tokens_decoded
+                total.logit_rows += row.work.logit_rows
+                total.elapsed_s += row.work.elapsed_s
         return total, PlanFacts(
             file_type=facts[-1].file_type,
             n_params=facts[-1].n_params,
@@ -133,11 +245,12 @@ class Measurement:
         )
 
 
-def _packed(score: ItemScore) -> str:
+def pack(score: ItemScore) -> str:
+    """Return the text that a row keeps of a score."""
     # Python writes a float in as many digits as tell it from all others.
-    return json.dumps([getattr(score, field) for field in _FIELDS])
+    return json.dumps([getattr(score, name) for name in SCORE_FIELDS])
 
 
-def _unpacked(item: Item, text: str) -> ItemScore:
-    values: list[Any] = [tuple(value) for value in json.loads(text)]
-    return ItemScore(item, *values)
+def _require(whole: bool, what: str) -> None:
+    if not whole:
+        raise sqlite3.DatabaseError(f"{what} has changed on the disk")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from pathlib import Path
 
 from edgeval.errors import StoreError
@@ -20,35 +21,49 @@ _MIGRATIONS = (
             file TEXT NOT NULL,
             data TEXT NOT NULL,
             created_at TEXT NOT NULL,
+            checksum INTEGER NOT NULL,
             UNIQUE (key, attempt)
         )""",
         """CREATE TABLE plan (
             id INTEGER PRIMARY KEY,
             measurement INTEGER NOT NULL REFERENCES measurement ON DELETE CASCADE,
-            items TEXT NOT NULL,
             facts TEXT NOT NULL,
             device TEXT NOT NULL,
-            tokens_decoded INTEGER NOT NULL DEFAULT 0,
-            logit_rows INTEGER NOT NULL DEFAULT 0,
-            elapsed_s REAL NOT NULL DEFAULT 0
+            tokens_decoded INTEGER NOT NULL,
+            logit_rows INTEGER NOT NULL,
+            elapsed_s REAL NOT NULL,
+            checksum INTEGER NOT NULL,
+            items_checksum INTEGER NOT NULL,
+            items TEXT NOT NULL
         )""",
         """CREATE TABLE score (
             measurement INTEGER NOT NULL REFERENCES measurement ON DELETE CASCADE,
             item INTEGER NOT NULL,
             plan INTEGER NOT NULL REFERENCES plan ON DELETE CASCADE,
             score TEXT NOT NULL,
+            checksum INTEGER NOT NULL,
             PRIMARY KEY (measurement, item)
         ) WITHOUT ROWID""",
         """CREATE TABLE file_hash (
             path TEXT PRIMARY KEY,
             identity TEXT NOT NULL,
-            sha256 TEXT NOT NULL
+            sha256 TEXT NOT NULL,
+            checksum INTEGER NOT NULL
         ) WITHOUT ROWID""",
     ),
 )
-"""For each version, what makes the version before it this one. Entries are never changed."""
+"""For each version, what makes the version before it this one. Entries are never changed.
+
+Rows have checksums, since SQLite's pages have none. A plan's items are its last column: a long list
+goes to pages of its own, and whatever becomes of those, the rest of the row is still there.
+"""
 
 SCHEMA_VERSION = len(_MIGRATIONS)
+
+
+def checksum(*values: object) -> int:
+    """Return the CRC-32 of values, as text with a zero byte between them."""
+    return zlib.crc32("\0".join(map(str, values)).encode())
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,25 @@
+"""JSON Schemas of the records that leave the process."""
+
+from __future__ import annotations
+
+import json
+
+from edgeval.inspection import Inspection
+from edgeval.records import Evaluation, Record, Report
+from edgeval.store.run_record import RunRecord
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+RECORDS: dict[str, type[Record]] = {
+    "report": Report,
+    "eval": Evaluation,
+    "inspect": Inspection,
+    "run": RunRecord,
+}
+
+
+def schema_of(name: str) -> str:
+    """Return the JSON Schema of a record, by its name in ``RECORDS``."""
+    # As it is written: fields that have a default are in every record.
+    schema = RECORDS[name].model_json_schema(mode="serialization")
+    return json.dumps({"$schema": _DIALECT, **schema}, indent=2)

@@ -1,0 +1,136 @@
+"""Runs that go from the store of one machine to that of another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edgeval import __version__
+from edgeval.errors import StoreError
+from edgeval.files import refuse_existing, write_text
+from edgeval.plan import Work
+from edgeval.progress import Progress
+from edgeval.records import Record
+from edgeval.store import Measurement, Store
+from edgeval.store.measurement import SCORE_FIELDS
+from edgeval.store.run_record import RECORD_VERSION, PlanRecord, RunRecord, dump, load
+from edgeval.store.runs import opened, row_of, transaction
+
+
+class Imported(Record):
+    """What an import did.
+
+    Attributes:
+        run: Number of the run in the store.
+        n_added: Items that were added.
+        n_present: Items that were there already, with the same scores.
+    """
+
+    run: int
+    n_added: int
+    n_present: int
+
+
+def export_run(path: Path, number: int, target: Path) -> None:
+    """Write a run as a record that other stores can import.
+
+    Raises:
+        EdgevalError: If there is no such run, or the target exists or cannot be written.
+    """
+    refuse_existing(target)
+    with opened(path) as (_, connection), transaction(connection, "BEGIN"):
+        row, measurement = row_of(connection, path, number)
+        scores, plans = measurement.packed_scores(), measurement.plans()
+    index = {each.plan.id: position for position, each in enumerate(plans)}
+    write_text(
+        target,
+        dump(
+            {
+                "schema_version": RECORD_VERSION,
+                "edgeval_version": __version__,
+                **{name: row[name] for name in ("file", "data", "created_at")},
+                "setting": json.loads(row["setting"]),
+                "plans": [
+                    {
+                        "items": list(each.plan.items),
+                        "facts": vars(each.facts),
+                        "device": each.device.model_dump(mode="json"),
+                        **vars(each.work),
+                    }
+                    for each in plans
+                ],
+                "items": [
+                    {"place": place, "plan": index[scores[place][0]], **_fields(scores[place][1])}
+                    for place in sorted(scores)
+                ],
+            }
+        ),
+    )
+
+
+def import_run(path: Path, source: Path, *, progress: Progress | None = None) -> Imported:
+    """Add a record of another store, all of it or nothing.
+
+    Args:
+        path: The store; made if it is not there.
+        source: A file of ``export_run``.
+        progress: Where it is said that another process is waited for.
+
+    Raises:
+        StoreError: If the record is damaged, or the store has other scores of the same items.
+    """
+    record = load(source)
+    with (
+        Store(path) as store,
+        store.measurement(
+            record.setting, file=record.file, data=record.data, progress=progress
+        ) as measurement,
+        store.connection() as connection,
+        transaction(connection, "BEGIN IMMEDIATE"),
+    ):
+        return _add(measurement, record, source)
+
+
+def _add(measurement: Measurement, record: RunRecord, source: Path) -> Imported:
+    present = measurement.packed_scores()
+    added: list[dict[int, str]] = [{} for _ in record.plans]
+    for item in record.items:
+        text = json.dumps([getattr(item, name) for name in SCORE_FIELDS])
+        if item.place not in present:
+            added[item.plan][item.place] = text
+        elif present[item.place][1] != text:
+            raise StoreError(
+                f"{source} has another score of item {item.place} than run {measurement.number} of "
+                f"the store; nothing was added, so edgeval runs delete {measurement.number} first "
+                "if the record is the right one"
+            )
+    for plan, texts in zip(record.plans, added, strict=True):
+        if texts:
+            measurement.add_scores(_plan_of(measurement, plan), texts)
+    n_added = sum(map(len, added))
+    return Imported(run=measurement.number, n_added=n_added, n_present=len(record.items) - n_added)
+
+
+def _plan_of(measurement: Measurement, plan: PlanRecord) -> int:
+    """Return the number of a record's plan in the store, where it is made or grown."""
+    work = Work(plan.tokens_decoded, plan.logit_rows, plan.elapsed_s)
+    for row in measurement.plans():
+        known = (list(row.plan.items), row.facts, row.device)
+        if known == (plan.items, plan.facts, plan.device):
+            measurement.add_work(row.plan.id, _beyond(work, row.work))
+            return row.plan.id
+    return measurement.add_plan(plan.items, plan.facts, plan.device, work).id
+
+
+def _beyond(work: Work, known: Work) -> Work:
+    """Return what was done in a plan since it was known."""
+    return Work(
+        max(0, work.tokens_decoded - known.tokens_decoded),
+        max(0, work.logit_rows - known.logit_rows),
+        max(0.0, work.elapsed_s - known.elapsed_s),
+    )
+
+
+def _fields(packed: str) -> dict[str, Any]:
+    return dict(zip(SCORE_FIELDS, json.loads(packed), strict=True))

@@ -1,0 +1,211 @@
+"""The runs of a store: each is one GGUF under one setting, with the items scored so far."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from edgeval.errors import StoreError
+from edgeval.plan import Work
+from edgeval.progress import Progress
+from edgeval.records import Device, Record
+from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.store.schema import checksum
+
+_COLUMNS = ("key", "attempt", "setting", "file", "data", "created_at")
+
+
+class Run(Record):
+    """One run, as ``edgeval runs`` lists it.
+
+    Attributes:
+        number: Its number in the store.
+        file: Name of the model's file.
+        type: llama.cpp's name for how the model is quantized; None before its first plan.
+        protocol: Name of the protocol.
+        shots: Solved items shown before each item.
+        data: Name of the data set.
+        n_items: Number of items scored.
+        created_at: When it was begun, in UTC.
+        is_latest: Whether evaluations of its setting are answered from it; ``--fresh`` begins
+            another.
+    """
+
+    number: int
+    file: str
+    type: str | None
+    protocol: str
+    shots: int
+    data: str
+    n_items: int
+    created_at: datetime
+    is_latest: bool
+
+
+class RunPlan(Record):
+    """Items of a run that were, or were to be, scored together.
+
+    Attributes:
+        n_items: Number of its items.
+        n_scored: Number of those that were scored in it.
+        facts: What is known of the plan and its model.
+        device: The machine that carried it out.
+        tokens_decoded: Tokens it has decoded.
+        logit_rows: Rows of logits it has computed.
+        elapsed_s: Seconds it has taken, without loading.
+        tokens_per_s: ``tokens_decoded / elapsed_s``; None before it has taken any time.
+    """
+
+    n_items: int
+    n_scored: int
+    facts: PlanFacts
+    device: Device
+    tokens_decoded: int
+    logit_rows: int
+    elapsed_s: float
+    tokens_per_s: float | None
+
+
+class RunDetails(Run):
+    """Everything that the store holds of a run, but the scores themselves.
+
+    Attributes:
+        setting: All that could change a score.
+        items: Places in the data set of the items that are scored.
+        plans: In which they were scored, the oldest first.
+    """
+
+    setting: Setting
+    items: list[int]
+    plans: list[RunPlan]
+
+
+def list_runs(path: Path) -> list[Run]:
+    """Return the runs of a store, the oldest first.
+
+    Raises:
+        StoreError: If there is no store, or it cannot be read.
+    """
+    with opened(path) as (_, connection):
+        return _runs(connection)
+
+
+def show_run(path: Path, number: int) -> RunDetails:
+    """Return what a store holds of a run.
+
+    Raises:
+        StoreError: If there is no such run, or the store cannot be read.
+    """
+    with opened(path) as (_, connection), transaction(connection, "BEGIN"):
+        row, measurement = row_of(connection, path, number)
+        run = next(each for each in _runs(connection) if each.number == number)
+        scores, plans = measurement.packed_scores(), measurement.plans()
+    plan_of = [plan for plan, _ in scores.values()]
+    return RunDetails(
+        **dict(run),
+        setting=Setting.model_validate_json(row["setting"]),
+        items=sorted(scores),
+        plans=[
+            RunPlan(
+                n_items=len(each.plan.items),
+                n_scored=plan_of.count(each.plan.id),
+                facts=each.facts,
+                device=each.device,
+                **vars(each.work),
+                tokens_per_s=_per_second(each.work),
+            )
+            for each in plans
+        ],
+    )
+
+
+def delete_run(path: Path, number: int, *, progress: Progress | None = None) -> None:
+    """Remove a run with its plans and scores; waits for an evaluation that adds to it.
+
+    Raises:
+        StoreError: If there is no such run, or the store cannot be written.
+    """
+    with opened(path) as (store, connection):
+        row, _ = row_of(connection, path, number)
+        with store.alone(row["key"], progress):
+            # Its plans and scores go with it: the tables say so.
+            connection.execute("DELETE FROM measurement WHERE id = ?", (number,))
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[Store, sqlite3.Connection]]:
+    """Yield a store that is there, and its connection.
+
+    Raises:
+        StoreError: If there is none, or it cannot be read.
+    """
+    if not path.is_file():
+        raise StoreError(
+            f"there is no store at {path}; edgeval run and edgeval eval make one, and --store "
+            "names another file"
+        )
+    with Store(path) as store, store.connection() as connection:
+        yield store, connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Begin a transaction; commit it at the end, or take it back on an error."""
+    with connection:
+        connection.execute(begin)
+        yield
+
+
+def _runs(connection: sqlite3.Connection) -> list[Run]:
+    rows = _rows(connection)
+    latest = {row["key"]: row["attempt"] for row in sorted(rows, key=lambda row: row["attempt"])}
+    found = []
+    for row in rows:
+        setting = Setting.model_validate_json(row["setting"])
+        measurement = Measurement(connection, row["id"], row["key"])
+        found.append(
+            Run(
+                number=row["id"],
+                file=row["file"],
+                type=next((each.facts.file_type for each in measurement.plans()), None),
+                protocol=setting.protocol,
+                shots=setting.shots,
+                data=row["data"],
+                n_items=len(measurement.scored()),
+                created_at=row["created_at"],
+                is_latest=row["attempt"] == latest[row["key"]],
+            )
+        )
+    return found
+
+
+def row_of(
+    connection: sqlite3.Connection, path: Path, number: int
+) -> tuple[dict[str, Any], Measurement]:
+    """Return the row of a run, by column, and what the store holds of it.
+
+    Raises:
+        StoreError: If there is no such run.
+    """
+    for row in _rows(connection):
+        if row["id"] == number:
+            return row, Measurement(connection, number, row["key"])
+    raise StoreError(f"the store {path} has no run {number}; edgeval runs lists those it has")
+
+
+def _rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    rows = connection.execute(f"SELECT id, {', '.join(_COLUMNS)}, checksum FROM measurement")
+    found = []
+    for number, *values, expected in rows:
+        if checksum(*values) != expected:
+            raise sqlite3.DatabaseError("a run has changed on the disk")
+        found.append(dict(zip(_COLUMNS, values, strict=True), id=number))
+    return sorted(found, key=lambda row: row["id"])
+
+
+def _per_second(work: Work) -> float | None:
+    return work.tokens_decoded / work.elapsed_s if work.elapsed_s else None

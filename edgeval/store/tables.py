@@ -1,0 +1,121 @@
+"""The runs of a store as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+from typing import Literal
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edgeval.records import protocol_label
+from edgeval.report.formatting import printable
+from edgeval.store.repair import Repair
+from edgeval.store.runs import Run, RunDetails
+
+_UNKNOWN = "\N{EN DASH}"
+
+
+def runs_table(runs: Sequence[Run], path: Path) -> Table:
+    """Return one line a run."""
+    table = _table(
+        f"runs in {path}",
+        ["run", "file", "type", "protocol", "data", "items", "when", "latest"],
+        numbers={"run", "items"},
+    )
+    for run in runs:
+        table.add_row(
+            str(run.number),
+            _text(run.file),
+            _text(run.type or _UNKNOWN),
+            protocol_label(run.protocol, run.shots),
+            _text(run.data),
+            f"{run.n_items:,}",
+            _when(run),
+            "yes" if run.is_latest else "no",
+        )
+    return table
+
+
+def run_tables(run: RunDetails) -> Iterator[RenderableType]:
+    """Yield what to print of one run, one below another."""
+    yield _listing(
+        {
+            "run": f"{run.number}, {'the latest' if run.is_latest else 'an earlier one'} of its "
+            "setting",
+            "file": run.file,
+            "type": run.type or _UNKNOWN,
+            "data": run.data,
+            "items scored": f"{run.n_items:,}",
+            "when": _when(run),
+        }
+    )
+    yield _listing({name: str(value) for name, value in run.setting})
+    plans = _table(
+        "plans",
+        ["device", "items", "scored", "tokens", "seconds", "tokens/s"],
+        numbers={"items", "scored", "tokens", "seconds", "tokens/s"},
+    )
+    for plan in run.plans:
+        speed = _UNKNOWN if plan.tokens_per_s is None else f"{plan.tokens_per_s:,.0f}"
+        plans.add_row(
+            _text(f"{plan.device.cpu}, {plan.device.system}"),
+            f"{plan.n_items:,}",
+            f"{plan.n_scored:,}",
+            f"{plan.tokens_decoded:,}",
+            f"{plan.elapsed_s:,.1f}",
+            speed,
+        )
+    yield plans
+
+
+def repair_lines(found: Repair) -> Iterator[RenderableType]:
+    """Yield what to print of a repair, one below another."""
+    scored = sum(run.n_scored for run in found.runs)
+    if found.out is None:
+        yield _text(f"{found.store} is whole: {len(found.runs):,} runs, {scored:,} items scored")
+        return
+    left_title = "to be scored again"
+    table = _table(
+        f"recovered from {found.store}",
+        ["run", "file", "items", left_title],
+        numbers={"run", "items", left_title},
+    )
+    for run in found.runs:
+        left = run.n_planned - run.n_scored
+        table.add_row(str(run.number), _text(run.file), f"{run.n_scored:,}", f"{left:,}")
+    yield table
+    if found.problems:
+        yield _text(f"damage: {found.problems[0]}")
+    lost = f"{found.n_lost:,} rows that had changed or lost what they belong to were left out; "
+    yield _text(
+        f"{lost if found.n_lost else ''}{found.store} is as it was, and {found.out} holds what is "
+        "above: rename it, or name it with --store"
+    )
+
+
+def _when(run: Run) -> str:
+    return f"{run.created_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _listing(rows: dict[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, _text(value))
+    return table
+
+
+def _table(title: str, columns: Sequence[str], numbers: Set[str]) -> Table:
+    table = Table(title=_text(title), title_justify="left", title_style="bold", header_style="bold")
+    for name in columns:
+        justify: Literal["left", "right"] = "right" if name in numbers else "left"
+        table.add_column(name, justify=justify, overflow="fold")
+    return table
+
+
+def _text(value: str) -> Text:
+    return Text(printable(value))

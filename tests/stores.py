@@ -1,0 +1,78 @@
+"""Stores with scores of no model, for tests of what is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fakes import make_item
+
+from edgeval.plan import Work
+from edgeval.records import Device
+from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.tasks import ItemScore
+
+SETTING: dict[str, Any] = {
+    "scoring_version": 1,
+    "gguf_sha256": "a" * 64,
+    "data_fingerprint": "b" * 64,
+    "protocol": "lm-eval",
+    "protocol_version": 1,
+    "shots": 0,
+    "shot_pool_fingerprint": None,
+    "engine": "llama-cpp-python 0.3.36",
+    "features": "AVX2 = 1",
+    "backend": "cpu",
+    "batch_tokens": 1024,
+    "cache_type": "f16",
+    "flash_attention": True,
+}
+FACTS = PlanFacts("F16", 100, 200, 50, 64, 32)
+DEVICE = Device(
+    system="Linux 6",
+    machine="x86_64",
+    cpu="a CPU",
+    physical_cores=2,
+    logical_cores=4,
+    memory_bytes=10**9,
+    python="3.11",
+)
+WORK = Work(10, 5, 0.25)
+
+
+def open_run(store: Store, *, file: str = "m.gguf", fresh: bool = False, **changes: Any) -> Any:
+    """Return the context of a measurement."""
+    setting = Setting.model_validate(SETTING | changes)
+    return store.measurement(setting, file=file, data="items", fresh=fresh)
+
+
+def score_of(place: int, seed: int = 0) -> ItemScore:
+    """Return a score of four choices, another for each place and seed."""
+    rng = np.random.default_rng([seed, place])
+    return ItemScore(
+        item=make_item(name=str(place)),
+        logprobs=tuple((-100 * rng.random(4)).tolist()),
+        n_tokens=tuple(rng.integers(1, 20, 4).tolist()),
+        token_means=tuple((-5 * rng.random(4)).tolist()),
+        is_greedy=tuple((rng.random(4) < 0.5).tolist()),
+    )
+
+
+def add_items(measurement: Measurement, items: Iterable[int], seed: int = 0) -> None:
+    """Add scores of items, in one plan."""
+    places = list(items)
+    plan = measurement.add_plan(places, FACTS, DEVICE)
+    measurement.save(plan, {place: score_of(place, seed) for place in places}, WORK)
+
+
+def make_store(path: Path, runs: int = 3, items: int = 200, **changes: Any) -> Path:
+    """Write a store of several runs; run N has the scores of seed N and a file of its own."""
+    with Store(path) as store:
+        for number in range(1, runs + 1):
+            file, sha256 = f"m{number}.gguf", f"{number:064x}"
+            with open_run(store, file=file, gguf_sha256=sha256, **changes) as measurement:
+                add_items(measurement, range(0, items, 2), seed=number)
+                add_items(measurement, range(1, items, 2), seed=number)
+    return path

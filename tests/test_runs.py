@@ -1,0 +1,354 @@
+"""What a store holds: listed, shown, deleted, and taken to another machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Lines
+from stores import (
+    DEVICE,
+    FACTS,
+    SETTING,
+    WORK,
+    add_items,
+    make_store,
+    open_run,
+    score_of,
+)
+from test_cli import assert_one_sentence, edgeval
+from test_resume import _run, _StopAfter
+
+from edgeval import measure
+from edgeval.errors import EdgevalError, StoreError
+from edgeval.plan import Work
+from edgeval.store import Store
+from edgeval.store.exchange import export_run, import_run
+from edgeval.store.run_record import dump, load
+from edgeval.store.runs import RunDetails, delete_run, list_runs, show_run
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "a.db"
+
+
+@pytest.fixture
+def exported(db: Path, tmp_path: Path) -> Path:
+    make_store(db, runs=1, items=4)
+    export_run(db, 1, tmp_path / "run.json")
+    return tmp_path / "run.json"
+
+
+def _rows(db: Path) -> dict[str, list[Any]]:
+    """Return what a store holds, without its numbers and times."""
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        return {
+            "measurement": connection.execute("SELECT key, file, data FROM measurement").fetchall(),
+            "plan": connection.execute(
+                "SELECT facts, device, items, tokens_decoded, elapsed_s FROM plan"
+            ).fetchall(),
+            "score": connection.execute("SELECT item, score, checksum FROM score").fetchall(),
+        }
+
+
+def test_all_runs_are_listed(db: Path) -> None:
+    with Store(db) as store:
+        for fresh, items in ((False, [1, 2, 3]), (True, [1])):
+            with open_run(store, fresh=fresh) as measurement:
+                add_items(measurement, items)
+        with open_run(store, file="other.gguf", gguf_sha256="c" * 64, shots=5):
+            pass
+    facts = [
+        (run.number, run.file, run.type, run.protocol, run.shots, run.n_items, run.is_latest)
+        for run in list_runs(db)
+    ]
+    assert facts == [
+        (1, "m.gguf", "F16", "lm-eval", 0, 3, False),
+        (2, "m.gguf", "F16", "lm-eval", 0, 1, True),
+        (3, "other.gguf", None, "lm-eval", 5, 0, True),
+    ]
+    table = edgeval("runs", "--store", db).stdout.splitlines()
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in table if "│" in line]
+    assert [row[:6] + row[7:] for row in cells] == [
+        ["1", "m.gguf", "F16", "lm-eval", "items", "3", "no"],
+        ["2", "m.gguf", "F16", "lm-eval", "items", "1", "yes"],
+        ["3", "other.gguf", "\N{EN DASH}", "lm-eval, 5-shot", "items", "0", "yes"],
+    ]
+    (_, second, _) = json.loads(edgeval("runs", "--json", EDGEVAL_STORE=str(db)).stdout)
+    assert second["n_items"] == 1
+
+
+def test_a_run_is_shown(db: Path) -> None:
+    make_store(db, runs=2, items=20)
+    found = RunDetails.model_validate_json(
+        edgeval("runs", "show", "2", "--store", db, "--json").stdout
+    )
+    assert found == show_run(db, 2)
+    assert (found.file, found.n_items, found.items) == ("m2.gguf", 20, list(range(20)))
+    assert found.setting.model_dump() == SETTING | {"gguf_sha256": f"{2:064x}"}
+    (plan, _) = found.plans
+    assert (plan.n_items, plan.n_scored, plan.facts, plan.device) == (10, 10, FACTS, DEVICE)
+    assert (plan.tokens_decoded, plan.elapsed_s, plan.tokens_per_s) == (10, 0.25, 40.0)
+    shown = edgeval("runs", "show", "2", "--store", db).stdout
+    for word in ("m2.gguf", f"{2:064x}", "llama-cpp-python 0.3.36", "a CPU", "40"):
+        assert word in shown
+
+
+def test_a_deleted_run_is_gone_and_the_others_are_not(db: Path, tmp_path: Path) -> None:
+    make_store(db, runs=3, items=6)
+    result = edgeval("runs", "delete", "2", "--store", db)
+    assert_one_sentence(result, ["run 2", "6 items", "no terminal", "--yes"])
+    assert edgeval("runs", "delete", "2", "--store", db, "--yes").returncode == 0
+    make_store(tmp_path / "b.db", runs=1, items=6)
+    delete_run(db, 3)
+    assert _rows(db) == _rows(tmp_path / "b.db")
+
+
+def test_what_is_not_there_is_a_sentence(db: Path, tmp_path: Path) -> None:
+    for command in (
+        ["runs"],
+        ["runs", "show", "1"],
+        ["runs", "delete", "1", "--yes"],
+        ["runs", "export", "1", tmp_path / "run.json"],
+        ["runs", "repair"],
+    ):
+        assert_one_sentence(edgeval(*command, "--store", db), ["there is no store at", str(db)])
+    assert list(tmp_path.iterdir()) == []
+    make_store(db, runs=1, items=2)
+    with pytest.raises(StoreError, match="has no run 7; edgeval runs lists"):
+        show_run(db, 7)
+    with pytest.raises(StoreError, match="has no run 7"):
+        delete_run(db, 7)
+    missing = edgeval("runs", "import", tmp_path / "absent.json", "--store", db)
+    assert_one_sentence(missing, ["cannot read", "absent.json"])
+    # An option of the list that stands before a command would be for nothing.
+    before = edgeval("runs", "--store", db, "delete", "1", "--yes")
+    assert before.returncode == 2
+    assert "after delete" in before.stderr
+    assert len(list_runs(db)) == 1
+
+
+def test_an_exported_run_is_the_same_run_elsewhere(exported: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    done = import_run(other, exported)
+    assert (done.run, done.n_added, done.n_present) == (1, 4, 0)
+    assert _rows(other) == _rows(tmp_path / "a.db")
+    before = other.read_bytes()
+    export_run(other, 1, tmp_path / "again.json")
+    first, again = (
+        json.loads(path.read_text("utf-8")) for path in (exported, tmp_path / "again.json")
+    )
+    for name in ("sha256", "created_at"):
+        del first[name], again[name]
+    assert first == again
+    done = import_run(other, exported)
+    assert (done.n_added, done.n_present) == (0, 4)
+    assert other.read_bytes() == before
+    with pytest.raises(EdgevalError, match="exists already"):
+        export_run(other, 1, exported)
+
+
+def test_an_import_adds_what_is_missing_and_counts_no_work_twice(db: Path, tmp_path: Path) -> None:
+    target, other = tmp_path / "run.json", tmp_path / "other.db"
+    with Store(db) as store, open_run(store) as measurement:
+        plan = measurement.add_plan([3, 1, 2], FACTS, DEVICE)
+        measurement.save(plan, {3: score_of(3)}, WORK)
+    export_run(db, 1, target)
+    assert import_run(other, target).n_added == 1
+    with Store(other) as store, open_run(store) as measurement:
+        assert [each.items for each in measurement.open_plans()] == [(3, 1, 2)]
+    with Store(db) as store, open_run(store) as measurement:
+        measurement.save(plan, {1: score_of(1), 2: score_of(2)}, Work(7, 7, 0.5))
+    target.unlink()
+    export_run(db, 1, target)
+    done = import_run(other, target)
+    assert (done.n_added, done.n_present) == (2, 1)
+    assert _rows(other) == _rows(db)
+    with Store(other) as store, open_run(store) as measurement:
+        assert measurement.totals([1])[0] == Work(17, 12, 0.75)
+
+
+def test_another_score_of_the_same_item_is_refused(exported: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with Store(other) as store, open_run(store, gguf_sha256=f"{1:064x}") as measurement:
+        add_items(measurement, [2], seed=9)
+    before = _rows(other)
+    with pytest.raises(StoreError, match=r"another score of item 2 than run 1 .*runs delete 1"):
+        import_run(other, exported)
+    assert _rows(other) == before
+
+
+def _set(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda content: content["items"][1].__setitem__(name, value)
+
+
+def _twice(content: dict[str, Any]) -> None:
+    content["items"].append(content["items"][0])
+
+
+def _foreign_plan(content: dict[str, Any]) -> None:
+    content["items"][0]["plan"] = 1
+
+
+def _extra_fact(content: dict[str, Any]) -> None:
+    content["plans"][0]["facts"]["mood"] = "good"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_twice, "item 0 is there twice"),
+        (_set("n_tokens", [1, 2, 3]), "4 choices in one array and 3 in another"),
+        (_set("token_means", [-1.0] * 5), "4 choices in one array and 5 in another"),
+        (_set("logprobs", [float("nan"), -1.0, -1.0, -1.0]), "finite number"),
+        (_set("logprobs", [-1.0, -1.0, -1.0, float("inf")]), "finite number"),
+        (_set("logprobs", ["-1", -1.0, -1.0, -1.0]), "valid number"),
+        (_set("is_greedy", [0, 1, 0, 0]), "valid boolean"),
+        (_set("place", -1), "greater than or equal to 0"),
+        (_foreign_plan, "item 0 is in no plan"),
+        (_extra_fact, "plans.0.facts.mood"),
+        (lambda content: content["setting"].pop("backend"), "setting.backend"),
+        (lambda content: content.update(mood="good"), "mood"),
+        (lambda content: content.update(file="\ud800"), "JSON"),
+    ],
+)
+def test_records_that_cannot_be_true_are_refused(
+    change: Callable[[dict[str, Any]], None], reason: str, exported: Path, tmp_path: Path
+) -> None:
+    content = json.loads(exported.read_text("utf-8"))
+    del content["sha256"]
+    change(content)
+    # The hash is right: what is wrong was wrong before it was made.
+    exported.write_text(dump(content), "utf-8")
+    with pytest.raises(StoreError, match=rf"run\.json cannot be imported: .*{reason}"):
+        import_run(tmp_path / "other.db", exported)
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_changed_records_are_noticed(exported: Path) -> None:
+    text = exported.read_text("utf-8")
+    digits = [index for index, char in enumerate(text) if char.isdigit()]
+    for index in digits[:: len(digits) // 60]:
+        digit = str((int(text[index]) + 1) % 10)
+        changed = text[:index] + digit + text[index + 1 :]
+        if json.loads(changed) == json.loads(text):
+            # The last of 17 digits: the same number.
+            continue
+        exported.write_text(changed, "utf-8")
+        with pytest.raises(StoreError, match=r"changed since it was exported|newer edgeval"):
+            load(exported)
+    for index in range(0, len(text) - 1, len(text) // 20):
+        exported.write_text(text[:index], "utf-8")
+        with pytest.raises(StoreError, match="is not JSON"):
+            load(exported)
+    # What is only laid out otherwise is the same record.
+    exported.write_text(json.dumps(json.loads(text), sort_keys=True), "utf-8")
+    assert len(load(exported).items) == 4
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "7", '{"schema_version": 1}', "[" * 100_000])
+def test_files_that_are_no_record_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(text, "utf-8")
+    with pytest.raises(StoreError, match=r"is no exported run|is not JSON"):
+        load(tmp_path / "x.json")
+
+
+def test_a_newer_record_is_refused(exported: Path, tmp_path: Path) -> None:
+    content = json.loads(exported.read_text("utf-8"))
+    exported.write_text(json.dumps(content | {"schema_version": 2}), "utf-8")
+    with pytest.raises(StoreError, match=r"newer edgeval \(schema 2, this one reads 1\)"):
+        import_run(tmp_path / "other.db", exported)
+
+
+def test_an_imported_run_answers_an_evaluation(
+    tiny_f16: Path, tiny_items: Path, db: Path, tmp_path: Path
+) -> None:
+    run, expected = _run(tiny_f16, tiny_items, db)
+    export_run(db, 1, tmp_path / "run.json")
+    other, lines = tmp_path / "other.db", Lines()
+    assert import_run(other, tmp_path / "run.json").n_added == 40
+    again, scores = _run(tiny_f16, tiny_items, other, lines)
+    assert scores == expected
+    assert again == run.model_copy(update={"load_s": 0.0})
+    assert lines.lines == [f"{tiny_f16.name}: 40 of 40 items already scored"]
+
+
+def test_plans_that_share_items_score_each_item_once(
+    tiny_f16: Path, tiny_items: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    other = tmp_path / "other.db"
+    with pytest.raises(KeyboardInterrupt):
+        _run(tiny_f16, tiny_items, db, _StopAfter(10))
+    with pytest.raises(KeyboardInterrupt):
+        _run(tiny_f16, tiny_items, other, _StopAfter(4), limit=30)
+    # Parts of both plans are left, and 30 items are in both.
+    n_first = list_runs(other)[0].n_items
+    export_run(db, 1, tmp_path / "run.json")
+    with Store(other) as store, store.connection() as connection:
+        connection.execute("DELETE FROM score")
+    done = import_run(other, tmp_path / "run.json")
+    assert n_first > 0
+    assert done.n_added > 0
+    _, scores = _run(tiny_f16, tiny_items, other)
+    _, again = _run(tiny_f16, tiny_items, other)
+    assert scores == again
+    assert len(scores) == 40
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda content: content["plans"][0]["items"].append(10**6), "plan for item 1000000"),
+        (
+            lambda content: [
+                values.pop() for values in content["items"][0].values() if isinstance(values, list)
+            ],
+            "3 choices for item .*, which has 4",
+        ),
+    ],
+)
+def test_records_that_do_not_fit_the_data_are_a_sentence(
+    change: Callable[[dict[str, Any]], Any],
+    reason: str,
+    tiny_f16: Path,
+    tiny_items: Path,
+    db: Path,
+    tmp_path: Path,
+) -> None:
+    _run(tiny_f16, tiny_items, db, limit=5)
+    export_run(db, 1, tmp_path / "run.json")
+    content = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    del content["sha256"]
+    change(content)
+    (tmp_path / "run.json").write_text(dump(content), "utf-8")
+    other = tmp_path / "other.db"
+    import_run(other, tmp_path / "run.json")
+    with pytest.raises(StoreError, match=rf"run 1 of the store .*{reason}.*runs delete 1"):
+        _run(tiny_f16, tiny_items, other)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(("answer", "left"), [(b"n\n", [1]), (b"y\n", [])])
+def test_at_a_terminal_a_question_is_asked(answer: bytes, left: list[int], db: Path) -> None:
+    import pty
+    import subprocess
+    import sys
+
+    make_store(db, runs=1, items=2)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "edgeval", "runs", "delete", "1", "--store", str(db)]
+    with subprocess.Popen(command, stdin=theirs, stderr=subprocess.PIPE) as process:
+        os.write(ours, answer)
+        _, stderr = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert b"Delete run 1, m1.gguf, with 2 items scored?" in stderr
+    assert [run.number for run in list_runs(db)] == left
