@@ -127,9 +127,8 @@ def test_a_store_without_its_end_keeps_its_beginning(db: Path, whole: Path) -> N
         n_scores.append(len(scores))
         Path(str(found.out)).unlink()
     assert n_scores == sorted(n_scores)
-    # Scores are of use with their plans only, which are where the second half begins.
-    assert n_scores[2] > 0.6 * len(expected)
-    assert n_scores[3] > 0.9 * len(expected)
+    # Scores are recovered with their plans only, which SQLite has put near the end.
+    assert n_scores[-1] > 0.9 * len(expected)
 
 
 @pytest.mark.parametrize("size", [100, 600, PAGE])

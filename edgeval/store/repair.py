@@ -60,6 +60,9 @@ def repair(path: Path, out: Path | None = None) -> Repair:
     SQLite's ``integrity_check`` looks at the indexes too, which its ``quick_check`` does not, and
     the checksums at every row. All is done on a copy: opening a file may change it.
 
+    Scores whose run or plan cannot be read are left out, for nothing says of which model they are,
+    or how they were computed.
+
     Args:
         path: The store.
         out: The new store; as a rule ``NAME-repaired.db`` beside it.
