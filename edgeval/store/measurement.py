@@ -195,13 +195,13 @@ class Measurement:
 
     def add_work(self, plan: int, work: Work) -> None:
         """Add what was done to what a plan has taken."""
-        *head, expected = self._connection.execute(
+        row = self._connection.execute(
             "SELECT facts, device, tokens_decoded, logit_rows, elapsed_s, checksum FROM plan "
             "WHERE id = ?",
             (plan,),
         ).fetchone()
-        _require(checksum(self._key, *head) == expected, "a plan")
-        facts, device, tokens_decoded, logit_rows, elapsed_s = head
+        _require(row is not None and checksum(self._key, *row[:-1]) == row[-1], "a plan")
+        facts, device, tokens_decoded, logit_rows, elapsed_s, _ = row
         total = (
             tokens_decoded + work.tokens_decoded,
             logit_rows + work.logit_rows,
@@ -235,6 +235,7 @@ class Measurement:
                 total.tokens_decoded += row.work.tokens_decoded
                 total.logit_rows += row.work.logit_rows
                 total.elapsed_s += row.work.elapsed_s
+        _require(bool(facts), "the list of plans")
         return total, PlanFacts(
             file_type=facts[-1].file_type,
             n_params=facts[-1].n_params,

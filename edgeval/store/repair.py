@@ -58,7 +58,8 @@ def repair(path: Path, out: Path | None = None) -> Repair:
     """Look for damage in a store, and write what can be read of a damaged one to a new one.
 
     SQLite's ``integrity_check`` looks at the indexes too, which its ``quick_check`` does not, and
-    the checksums at every row. All is done on a copy: opening a file may change it.
+    the checksums at every row. All is done on a copy: opening a file may change it. While
+    another process writes to the store the copy may be damaged where the store is not.
 
     Scores whose run or plan cannot be read are left out, for nothing says of which model they are,
     or how they were computed.

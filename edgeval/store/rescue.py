@@ -114,12 +114,19 @@ class _Reader:
         if not plans_end:
             seen = _most([*_column(plans, 0), *_column(scores, 2)])
             plans |= self._look_up(_PLAN, "plan", "id", range(1, seen + 1))
-        whole = {row[0]: row for row in measurements if checksum(*row[1:-1]) == row[-1]}
+        # A damaged schema may take the numbers away.
+        whole = {
+            row[0]: row
+            for row in measurements
+            if row[0] is not None and checksum(*row[1:-1]) == row[-1]
+        }
         keys = {number: row[1] for number, row in whole.items()}
         heads = {
             row[0]: row
             for row in plans
-            if row[1] in keys and checksum(keys[row[1]], *row[2:-1]) == row[-1]
+            if row[0] is not None
+            and row[1] in keys
+            and checksum(keys[row[1]], *row[2:-1]) == row[-1]
         }
         items = {number: self._items(number, keys[row[1]]) for number, row in heads.items()}
         if not scores_end:
