@@ -238,11 +238,14 @@ def test_changed_records_are_noticed(exported: Path) -> None:
     for index in digits[:: len(digits) // 60]:
         digit = str((int(text[index]) + 1) % 10)
         changed = text[:index] + digit + text[index + 1 :]
-        if json.loads(changed) == json.loads(text):
-            # The last of 17 digits: the same number.
-            continue
+        with contextlib.suppress(ValueError):
+            if json.loads(changed) == json.loads(text):
+                # The last of 17 digits: the same number.
+                continue
         exported.write_text(changed, "utf-8")
-        with pytest.raises(StoreError, match=r"changed since it was exported|newer edgeval"):
+        with pytest.raises(
+            StoreError, match=r"changed since it was exported|newer edgeval|not JSON"
+        ):
             load(exported)
     for index in range(0, len(text) - 1, len(text) // 20):
         exported.write_text(text[:index], "utf-8")
