@@ -244,7 +244,8 @@ def test_changed_records_are_noticed(exported: Path) -> None:
                 continue
         exported.write_text(changed, "utf-8")
         with pytest.raises(
-            StoreError, match=r"changed since it was exported|newer edgeval|not JSON"
+            StoreError,
+            match=r"changed since it was exported|newer edgeval|not JSON|no exported run",
         ):
             load(exported)
     for index in range(0, len(text) - 1, len(text) // 20):
