@@ -5,8 +5,8 @@ Example::
     edgeval convert models/demo demo-F16.gguf
     python scripts/check_resume.py demo-F16.gguf models/demo/items.jsonl --kills 200
 
-Also cuts off the write-ahead log after some kills, as a machine that loses power may, and runs two
-and four processes on one store.
+Also cuts off the write-ahead log after some kills, as a machine that loses power may, runs two and
+four processes on one store, and lets a slice grow.
 """
 
 from __future__ import annotations
@@ -71,6 +71,21 @@ def cut_log(store: Path, rng: random.Random) -> bool:
     return True
 
 
+def growth(grown: Path, at_once: Path) -> tuple[float, int]:
+    """Return the largest difference of a log-probability, in nats, and how many picks differ."""
+    rows = [
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for path in (grown, at_once)
+    ]
+    pairs = list(zip(*rows, strict=True))
+    largest = max(
+        abs(a - b)
+        for one, other in pairs
+        for a, b in zip(one["logprobs"], other["logprobs"], strict=True)
+    )
+    return largest, sum(one["picks"] != other["picks"] for one, other in pairs)
+
+
 def main(
     gguf: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Model.")],
     data: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Items.")],
@@ -128,6 +143,14 @@ def main(
                 f"{n_processes} processes on one store: the same scores, "
                 f"{tokens / whole_tokens:.3f} of the tokens in all"
             )
+        store, samples = folder / "grown.db", folder / "grown.jsonl"
+        for part in (limit // 10, limit * 4 // 10, limit):
+            tokens_of(started(command(gguf, data, part, store, samples)))
+        largest, n_picks = growth(samples, expected)
+        typer.echo(
+            f"a slice that grew twice: log-probabilities within {largest:.2g} nats of those at "
+            f"once, {n_picks} picks of {limit:,} items differ"
+        )
 
 
 if __name__ == "__main__":
