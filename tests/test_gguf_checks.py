@@ -189,7 +189,9 @@ def test_a_table_of_integers_is_no_damage(tmp_path: Path) -> None:
 
 def test_each_layer_may_have_its_own_heads(tmp_path: Path) -> None:
     change = with_keys(attention__head_count=(U32, [4, 4]), attention__head_count_kv=(U32, [2, 2]))
-    feed(write(tmp_path / "a.gguf", change))
+    path = write(tmp_path / "a.gguf", change)
+    assert check(path) is None
+    feed(path)
 
 
 def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
@@ -262,7 +264,9 @@ def split(folder: Path) -> list[Path]:
 
 
 def test_a_split_model_is_loaded(tmp_path: Path) -> None:
-    feed(split(tmp_path)[0])
+    first, _ = split(tmp_path)
+    assert check(first) is None
+    feed(first)
 
 
 def test_a_damaged_part_of_a_split_model_is_refused(tmp_path: Path) -> None:

@@ -203,3 +203,7 @@ def test_an_embedding_of_another_size_is_not_looked_at(tmp_path: Path) -> None:
     embedding = Importances(np.ones((1, 9), np.float32), np.array([1]))
     entries = {"token_embd.weight": embedding, UP: _entries()[UP]}
     ImportanceMatrix(tmp_path / "m", "", entries, None, 0).require_fit(model)
+    # Of another tensor, the size is looked at.
+    other = {"token_embd.weight": embedding, UP: embedding}
+    with pytest.raises(EdgevalError, match="of another model"):
+        ImportanceMatrix(tmp_path / "m", "", other, None, 0).require_fit(model)
