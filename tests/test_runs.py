@@ -28,7 +28,7 @@ from test_resume import _run, _StopAfter
 from edgeval import measure
 from edgeval.errors import EdgevalError, StoreError
 from edgeval.plan import Work
-from edgeval.store import Store
+from edgeval.store import Store, runs
 from edgeval.store.exchange import export_run, import_run
 from edgeval.store.run_record import dump, load
 from edgeval.store.runs import RunDetails, delete_run, list_runs, show_run
@@ -356,3 +356,26 @@ def test_at_a_terminal_a_question_is_asked(answer: bytes, left: list[int], db: P
     os.close(theirs)
     assert b"Delete run 1, m1.gguf, with 2 items scored?" in stderr
     assert [run.number for run in list_runs(db)] == left
+
+
+def test_a_store_that_cannot_be_written_is_read_in_a_copy(
+    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_store(db, runs=2, items=4)
+    expected, details = list_runs(db), show_run(db, 1)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    monkeypatch.setattr(runs.os, "access", lambda *_: False)
+    # Whoever opens it where it is would leave a mark.
+    monkeypatch.setattr(runs, "opened", _only_elsewhere(db, runs.opened))
+    assert list_runs(db) == expected
+    assert show_run(db, 1) == details
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert after == before
+
+
+def _only_elsewhere(db: Path, opened: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    def checked(path: Path) -> Any:
+        assert path.parent != db.parent
+        return opened(path)
+
+    return checked

@@ -15,7 +15,7 @@ from edgeval.records import Record
 from edgeval.store import Measurement, Store
 from edgeval.store.measurement import SCORE_FIELDS
 from edgeval.store.run_record import RECORD_VERSION, PlanRecord, RunRecord, dump, load
-from edgeval.store.runs import opened, row_of, transaction
+from edgeval.store.runs import readable, row_of, transaction
 
 
 class Imported(Record):
@@ -39,7 +39,7 @@ def export_run(path: Path, number: int, target: Path) -> None:
         EdgevalError: If there is no such run, or the target exists or cannot be written.
     """
     refuse_existing(target)
-    with opened(path) as (_, connection), transaction(connection, "BEGIN"):
+    with readable(path) as connection, transaction(connection, "BEGIN"):
         row, measurement = row_of(connection, path, number)
         scores, plans = measurement.packed_scores(), measurement.plans()
     index = {each.plan.id: position for position, each in enumerate(plans)}

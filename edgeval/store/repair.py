@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from edgeval.files import refuse_existing, replacing
 from edgeval.records import Record
 from edgeval.store import Store
 from edgeval.store.rescue import Rescued, put_first_page, rescue
-from edgeval.store.runs import transaction
+from edgeval.store.runs import copy_store, transaction
 from edgeval.store.schema import migrate
 
 
@@ -80,7 +79,7 @@ def repair(path: Path, out: Path | None = None) -> Repair:
         problems = _problems(copy, path)
         found = rescue(copy)
         if problems:
-            new = copy.with_name("new.db")
+            new = copy.with_name(f"new-{copy.name}")
             Store(new).__exit__()
             put_first_page(copy, new)
             found = found.joined(rescue(copy))
@@ -116,12 +115,7 @@ def _copy(path: Path, folder: Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".edgeval-repair-", dir=folder) as temporary:
-            copy = Path(temporary) / "copy.db"
-            for suffix in ("", "-wal", "-journal"):
-                source = path.with_name(path.name + suffix)
-                if source.exists():
-                    shutil.copyfile(source, copy.with_name(copy.name + suffix))
-            yield copy
+            yield copy_store(path, Path(temporary))
     except OSError as error:
         raise StoreError(
             f"cannot copy {path} to {folder} ({error.strerror or error}); name a file in another "

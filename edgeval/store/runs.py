@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -90,7 +93,7 @@ def list_runs(path: Path) -> list[Run]:
     Raises:
         StoreError: If there is no store, or it cannot be read.
     """
-    with opened(path) as (_, connection):
+    with readable(path) as connection:
         return _runs(connection)
 
 
@@ -100,7 +103,7 @@ def show_run(path: Path, number: int) -> RunDetails:
     Raises:
         StoreError: If there is no such run, or the store cannot be read.
     """
-    with opened(path) as (_, connection), transaction(connection, "BEGIN"):
+    with readable(path) as connection, transaction(connection, "BEGIN"):
         row, measurement = row_of(connection, path, number)
         run = next(each for each in _runs(connection) if each.number == number)
         scores, plans = measurement.packed_scores(), measurement.plans()
@@ -150,6 +153,36 @@ def opened(path: Path) -> Iterator[tuple[Store, sqlite3.Connection]]:
         )
     with Store(path) as store, store.connection() as connection:
         yield store, connection
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to read a store that is there.
+
+    SQLite writes beside a store that it reads, so one that cannot be written is read in a copy.
+
+    Raises:
+        StoreError: If there is no store, or it cannot be read.
+    """
+    if not path.is_file() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        with opened(path) as (_, connection):
+            yield connection
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="edgeval-") as folder,
+        opened(copy_store(path, Path(folder))) as (_, connection),
+    ):
+        yield connection
+
+
+def copy_store(path: Path, folder: Path) -> Path:
+    """Return a copy of a store, with what SQLite keeps beside it, in a folder."""
+    copy = folder / path.name
+    for suffix in ("", "-wal", "-journal"):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            shutil.copyfile(source, copy.with_name(copy.name + suffix))
+    return copy
 
 
 @contextlib.contextmanager
