@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Generator, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,10 +150,14 @@ class _Scoring:
             metric = self._setup.protocol.metric
             right = sum(metrics.picks(each)[metric] == each.item.gold for each in scores.values())
             title = f"score {model.file_type}"
-            with self._progress.task(title, len(wanted), "items") as task:
+            # Closed here, what is complete is saved before the model and the store are gone.
+            with (
+                self._progress.task(title, len(wanted), "items") as task,
+                contextlib.closing(self._new_scores(drafts, model)) as new_scores,
+            ):
                 task.advance(len(scores))
                 try:
-                    for place, score in self._new_scores(drafts, model):
+                    for place, score in new_scores:
                         if place in missing and place not in scores:
                             scores[place] = score
                             right += metrics.picks(score)[metric] == score.item.gold
@@ -206,7 +211,7 @@ class _Scoring:
 
     def _new_scores(
         self, drafts: Sequence[_Draft], model: llama.Model
-    ) -> Iterator[tuple[int, ItemScore]]:
+    ) -> Generator[tuple[int, ItemScore], None, None]:
         for draft in drafts:
             yield from self._carry_out(draft, model)
 

@@ -128,6 +128,16 @@ def test_ctrl_c_drops_the_batch_in_flight(
         np.testing.assert_array_equal(other.decode(batches[0]), again)
 
 
+def test_what_is_complete_is_saved_when_the_one_who_shows_it_is_interrupted(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 1e9)
+    db = tmp_path / "a.db"
+    with pytest.raises(KeyboardInterrupt):
+        _run(tiny_f16, tiny_items, db, _StopAfter(10))
+    assert 10 < _n_scores(db) < 40
+
+
 def test_a_repeated_run_decodes_nothing(tiny_f16: Path, tiny_items: Path, tmp_path: Path) -> None:
     first, expected = _run(tiny_f16, tiny_items, tmp_path / "a.db")
     lines = Lines()
