@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.progress import (
     Task as RichTask,
 )
+from rich.table import Table
 from rich.text import Text
 
 from edgeval.progress import Task, Unit
@@ -29,6 +30,21 @@ from edgeval.progress import Task, Unit
 def stderr_console(file: IO[str] | None = None) -> Console:
     """Return the console for progress, messages and errors."""
     return Console(stderr=True, file=file, highlight=False)
+
+
+def shown(value: str) -> Text:
+    """Return text of a file without what would move a terminal's cursor, and without markup."""
+    return Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in value))
+
+
+def listing(rows: Mapping[str, str]) -> Table:
+    """Return names in bold with their values beside them, for the terminal."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows.items():
+        grid.add_row(name, shown(value))
+    return grid
 
 
 class _Amount(ProgressColumn):

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgeval.console import listing, shown
 from edgeval.inspection.records import Inspection, MetadataValue, Tokenizer, TypeSum
 from edgeval.report import formatting as fmt
 
@@ -134,17 +135,11 @@ def _tensors(found: Inspection) -> Table:
 
 
 def _listing(rows: dict[str, str]) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in rows.items():
-        grid.add_row(name, _shown(value))
-    return grid
+    return listing({name: value[:_LONGEST] for name, value in rows.items()})
 
 
 def _shown(value: str) -> Text:
-    """Return text of a file without what would move a terminal's cursor, and without markup."""
-    return Text(fmt.printable(value[:_LONGEST]))
+    return shown(value[:_LONGEST])
 
 
 def _table(title: str) -> Table:

@@ -117,8 +117,3 @@ def listed(names: list[str]) -> str:
 
 def _side(value: float, edge: float) -> int:
     return (value > edge) - (value < edge)
-
-
-def printable(text: str) -> str:
-    """Return text of a file without what would move a terminal's cursor."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -8,10 +8,9 @@ from typing import Literal
 
 from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from edgeval.console import listing, shown
 from edgeval.records import protocol_label
-from edgeval.report.formatting import printable
 from edgeval.store.repair import Repair
 from edgeval.store.runs import Run, RunDetails
 
@@ -28,10 +27,10 @@ def runs_table(runs: Sequence[Run], path: Path) -> Table:
     for run in runs:
         table.add_row(
             str(run.number),
-            _text(run.file),
-            _text(run.type or _UNKNOWN),
+            shown(run.file),
+            shown(run.type or _UNKNOWN),
             protocol_label(run.protocol, run.shots),
-            _text(run.data),
+            shown(run.data),
             f"{run.n_items:,}",
             _when(run),
             "yes" if run.is_latest else "no",
@@ -41,7 +40,7 @@ def runs_table(runs: Sequence[Run], path: Path) -> Table:
 
 def run_tables(run: RunDetails) -> Iterator[RenderableType]:
     """Yield what to print of one run, one below another."""
-    yield _listing(
+    yield listing(
         {
             "run": f"{run.number}, {'the latest' if run.is_latest else 'an earlier one'} of its "
             "setting",
@@ -52,7 +51,7 @@ def run_tables(run: RunDetails) -> Iterator[RenderableType]:
             "when": _when(run),
         }
     )
-    yield _listing({name: str(value) for name, value in run.setting})
+    yield listing({name: str(value) for name, value in run.setting})
     plans = _table(
         "plans",
         ["device", "items", "scored", "tokens", "seconds", "tokens/s"],
@@ -61,7 +60,7 @@ def run_tables(run: RunDetails) -> Iterator[RenderableType]:
     for plan in run.plans:
         speed = _UNKNOWN if plan.tokens_per_s is None else f"{plan.tokens_per_s:,.0f}"
         plans.add_row(
-            _text(f"{plan.device.cpu}, {plan.device.system}"),
+            shown(f"{plan.device.cpu}, {plan.device.system}"),
             f"{plan.n_items:,}",
             f"{plan.n_scored:,}",
             f"{plan.tokens_decoded:,}",
@@ -75,7 +74,7 @@ def repair_lines(found: Repair) -> Iterator[RenderableType]:
     """Yield what to print of a repair, one below another."""
     scored = sum(run.n_scored for run in found.runs)
     if found.out is None:
-        yield _text(f"{found.store} is whole: {len(found.runs):,} runs, {scored:,} items scored")
+        yield shown(f"{found.store} is whole: {len(found.runs):,} runs, {scored:,} items scored")
         return
     left_title = "to be scored again"
     table = _table(
@@ -85,12 +84,12 @@ def repair_lines(found: Repair) -> Iterator[RenderableType]:
     )
     for run in found.runs:
         left = run.n_planned - run.n_scored
-        table.add_row(str(run.number), _text(run.file), f"{run.n_scored:,}", f"{left:,}")
+        table.add_row(str(run.number), shown(run.file), f"{run.n_scored:,}", f"{left:,}")
     yield table
     if found.problems:
-        yield _text(f"damage: {found.problems[0]}")
+        yield shown(f"damage: {found.problems[0]}")
     lost = f"{found.n_lost:,} rows that had changed or lost what they belong to were left out; "
-    yield _text(
+    yield shown(
         f"{lost if found.n_lost else ''}{found.store} is as it was, and {found.out} holds what is "
         "above: rename it, or name it with --store"
     )
@@ -100,22 +99,9 @@ def _when(run: Run) -> str:
     return f"{run.created_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _listing(rows: dict[str, str]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(name, _text(value))
-    return table
-
-
 def _table(title: str, columns: Sequence[str], numbers: Set[str]) -> Table:
-    table = Table(title=_text(title), title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=shown(title), title_justify="left", title_style="bold", header_style="bold")
     for name in columns:
         justify: Literal["left", "right"] = "right" if name in numbers else "left"
         table.add_column(name, justify=justify, overflow="fold")
     return table
-
-
-def _text(value: str) -> Text:
-    return Text(printable(value))
