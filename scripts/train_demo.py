@@ -5,6 +5,8 @@ SentencePiece, ``model.safetensors`` in bfloat16), the held-out items and a log.
 
     python scripts/train_demo.py --out models/demo
     python scripts/train_demo.py --out /tmp/smoke --steps 20 --device cpu
+    python scripts/train_demo.py --out /tmp/larger --hidden 512 --layers 8 --rate 1e-3 \
+        --steps 10000 --items 10042
 
 Needs torch, transformers, sentencepiece, safetensors, numpy and typer.
 """
@@ -67,6 +69,7 @@ class Settings:
     seed: int = 0
     steps: int = 14000
     variants: int = demo_world.VARIANTS
+    items: int = demo_world.ITEM_COUNT
     vocab_size: int = 4096
     hidden_size: int = 256
     intermediate_size: int = 768
@@ -491,7 +494,7 @@ def make_checkpoint(out: Path, settings: Settings, device: torch.device, half: b
     torch.manual_seed(settings.seed)
 
     world = demo_world.World(settings.seed, settings.variants)
-    items = demo_world.held_out_items(world, settings.seed)
+    items = demo_world.held_out_items(world, settings.seed, settings.items)
     demo_world.write_items(items, out / "items.jsonl")
     log(f"world: {len(world.activities)} activities, {len(items)} held-out items")
 
@@ -528,7 +531,12 @@ def main(
     variants: Annotated[
         int, typer.Option(min=1, max=len(demo_world.ADJECTIVES), help="Activities an object.")
     ] = Settings.variants,
+    items: Annotated[int, typer.Option(min=1, help="Held-out items.")] = Settings.items,
+    hidden: Annotated[
+        int, typer.Option(min=256, help="Hidden size; the FFN has three times as many.")
+    ] = Settings.hidden_size,
     layers: Annotated[int, typer.Option(min=1, help="Transformer layers.")] = Settings.layers,
+    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = Settings.learning_rate,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
     precision: Annotated[
         Precision, typer.Option(help="auto: bfloat16 on CUDA, float32 on a CPU.")
@@ -537,7 +545,16 @@ def main(
     """Trains the demo checkpoint and writes it to a folder."""
     where = pick_device(device)
     half = precision is Precision.BFLOAT16 or (precision is Precision.AUTO and where.type == "cuda")
-    settings = Settings(seed=seed, steps=steps, variants=variants, layers=layers)
+    settings = Settings(
+        seed=seed,
+        steps=steps,
+        variants=variants,
+        items=items,
+        hidden_size=hidden,
+        intermediate_size=3 * hidden,
+        layers=layers,
+        learning_rate=rate,
+    )
     make_checkpoint(out, settings, where, half)
 
 
