@@ -6,7 +6,7 @@ SentencePiece, ``model.safetensors`` in bfloat16), the held-out items and a log.
     python scripts/train_demo.py --out models/demo
     python scripts/train_demo.py --out /tmp/smoke --steps 20 --device cpu
     python scripts/train_demo.py --out /tmp/larger --hidden 512 --layers 8 --rate 1e-3 \
-        --steps 10000 --items 10042
+        --steps 10000 --items 10042 --tokenizer models/demo/tokenizer.model
 
 Needs torch, transformers, sentencepiece, safetensors, numpy and typer.
 """
@@ -476,7 +476,13 @@ def log_setup(log: Log, settings: Settings, device: torch.device, half: bool) ->
     log("settings " + json.dumps(asdict(settings)))
 
 
-def make_checkpoint(out: Path, settings: Settings, device: torch.device, half: bool) -> None:
+def make_checkpoint(
+    out: Path,
+    settings: Settings,
+    device: torch.device,
+    half: bool,
+    tokenizer_model: Path | None = None,
+) -> None:
     """Trains tokenizer and model and writes the checkpoint, the items and the log.
 
     Args:
@@ -484,6 +490,7 @@ def make_checkpoint(out: Path, settings: Settings, device: torch.device, half: b
         settings: sizes, seed and schedule.
         device: where to train.
         half: whether the forward pass runs in bfloat16.
+        tokenizer_model: a SentencePiece model to use; None to train one.
     """
     import sentencepiece as spm
     import torch
@@ -498,8 +505,11 @@ def make_checkpoint(out: Path, settings: Settings, device: torch.device, half: b
     demo_world.write_items(items, out / "items.jsonl")
     log(f"world: {len(world.activities)} activities, {len(items)} held-out items")
 
-    texts = list(demo_world.corpus(world, items, TOKENIZER_TEXTS, settings.seed))
-    pieces = train_tokenizer(texts, settings.vocab_size)
+    if tokenizer_model is None:
+        texts = list(demo_world.corpus(world, items, TOKENIZER_TEXTS, settings.seed))
+        pieces = train_tokenizer(texts, settings.vocab_size)
+    else:
+        pieces = tokenizer_model.read_bytes()
     (out / "tokenizer.model").write_bytes(pieces)
     tokenizer = spm.SentencePieceProcessor(model_proto=pieces)
 
@@ -536,6 +546,9 @@ def main(
         int, typer.Option(min=256, help="Hidden size; the FFN has three times as many.")
     ] = Settings.hidden_size,
     layers: Annotated[int, typer.Option(min=1, help="Transformer layers.")] = Settings.layers,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="SentencePiece model to use instead of training one.")
+    ] = None,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = Settings.learning_rate,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
     precision: Annotated[
@@ -555,7 +568,7 @@ def main(
         layers=layers,
         learning_rate=rate,
     )
-    make_checkpoint(out, settings, where, half)
+    make_checkpoint(out, settings, where, half, tokenizer)
 
 
 if __name__ == "__main__":
