@@ -38,8 +38,11 @@ def drafts(
     setup: Setup,
     vocabulary: llama.Vocabulary,
     measurement: Measurement,
+    places: Sequence[int],
     missing: Set[int],
     again: Set[int],
+    *,
+    is_block: bool = False,
 ) -> Iterator[Draft]:
     """Yield what is to be done: plans that were begun first, then what no plan has.
 
@@ -50,14 +53,16 @@ def drafts(
         setup: What is evaluated and how.
         vocabulary: That of the GGUF.
         measurement: What the store has of it.
+        places: The items that are evaluated, in their order.
         missing: Items without a score, by their places in the data set.
         again: Items with one that are looked at closer.
+        is_block: Whether these items are a block of others, which other plans are not for.
 
     Raises:
         StoreError: If a plan in the store is of other data.
     """
     todo = missing | again
-    rest = dict.fromkeys(place for place in setup.places if place in todo)
+    rest = dict.fromkeys(place for place in places if place in todo)
     for saved in measurement.open_plans(again):
         if max(saved.items) >= setup.data.n_total:
             number = measurement.number
@@ -65,6 +70,8 @@ def drafts(
                 f"run {number} of the store has a plan for item {max(saved.items)} of data with "
                 f"{setup.data.n_total} items; edgeval runs delete {number} removes it"
             )
+        if is_block and not set(saved.items) <= set(places):
+            continue
         # An imported plan may have items that another one has too.
         left = rest.keys() & set(saved.items)
         if left:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from edgeval.errors import EdgevalError
 from edgeval.files import write_text
 from edgeval.measure import evaluate_file
 from edgeval.progress import Progress
+from edgeval.pursuit import accuracy_pursuit
 from edgeval.records import Evaluation
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
@@ -44,16 +45,19 @@ def evaluate(
         raise EdgevalError(f"no GGUF file at {missing[0]}; check the path")
     setup = prepare(options)
     runs = []
+    most: Collection[int] = ()
     with Store(options.store) as store:
         for path in paths:
-            measured = evaluate_file(path, setup, store, progress=progress)
+            pursuit = accuracy_pursuit(setup)
+            measured = evaluate_file(path, setup, store, pursuit=pursuit, progress=progress)
             runs.append(measured.run)
+            most = max(most, measured.scores.keys(), key=len)
             if samples is not None:
-                write_samples(samples, measured.scores)
+                write_samples(samples, list(measured.scores.values()))
     return Evaluation(
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc),
-        data=setup.data,
+        data=setup.data_of(most),
         protocol=setup.protocol_info(),
         engine=setup.engine(),
         device=device.describe(),

@@ -103,13 +103,13 @@ class Looks:
         self._found.update(divergences)
 
     def sketches(self) -> Sketches | None:
-        """Return the sketches that were wanted; None if none were."""
-        in_order = [(place, self._found[place]) for place in self._wanted]
+        """Return the sketches that were wanted of items that were evaluated; None if none."""
+        in_order = [(place, self._found.get(place)) for place in self._wanted]
         found = {place: each for place, each in in_order if isinstance(each, Sketch)}
         return Sketches(self._reference, found) if found else None
 
     def divergence(self) -> Divergence | None:
-        """Return the divergence that was wanted, over all items; None if none was."""
-        in_order = [self._found[place] for place in self._wanted]
+        """Return the divergence over the items that were evaluated; None if none was wanted."""
+        in_order = [self._found.get(place) for place in self._wanted]
         found = [each for each in in_order if isinstance(each, ItemDivergence)]
         return divergence(found) if found else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from edgeval.drafts import Draft, batch_tokens, drafts
 from edgeval.looks import Looks, MakeSketches, Sketches
 from edgeval.origin import imatrix_info
 from edgeval.plan import Work
-from edgeval.progress import NoProgress, Progress
+from edgeval.progress import NoProgress, Progress, Task
+from edgeval.pursuit import Pursuit
 from edgeval.records import Divergence, ModelRun
 from edgeval.score import (
     SCORING_VERSION,
@@ -24,7 +25,7 @@ from edgeval.score import (
 )
 from edgeval.setup import Setup
 from edgeval.store import Measurement, PlanFacts, Setting, Store
-from edgeval.tasks import ItemScore
+from edgeval.tasks import Item, ItemScore
 
 __all__ = ["MakeSketches", "Measured", "Sketches", "evaluate_file"]
 
@@ -38,13 +39,13 @@ class Measured:
 
     Attributes:
         run: What was measured, in sum.
-        scores: The scores in the order of the items.
+        scores: The scores by places in the data set, in the order of the items.
         sketches: Its distributions in short, if they were wanted.
         divergence: How far its distributions are from a reference's, if that was wanted.
     """
 
     run: ModelRun
-    scores: list[ItemScore]
+    scores: Mapping[int, ItemScore]
     sketches: Sketches | None = None
     divergence: Divergence | None = None
 
@@ -55,9 +56,10 @@ def evaluate_file(
     store: Store | None = None,
     *,
     wanted: MakeSketches | Sketches | None = None,
+    pursuit: Pursuit | None = None,
     progress: Progress | None = None,
 ) -> Measured:
-    """Score every item of the setup with one GGUF.
+    """Score the items of the setup with one GGUF: every one, or as many as a pursuit needs.
 
     What the store holds of the same setting is taken from it; what is computed is added to it.
 
@@ -67,6 +69,7 @@ def evaluate_file(
         store: Where scores are kept; None for nowhere.
         wanted: What more is wanted: sketches of some items, or the divergence from those of a
             reference. Scores are the same with it and without.
+        pursuit: What is to be found out; its items are places of the setup.
         progress: Where to show progress.
 
     Raises:
@@ -75,7 +78,9 @@ def evaluate_file(
     """
     if store is None:
         with Store(None) as nowhere:
-            return evaluate_file(path, setup, nowhere, wanted=wanted, progress=progress)
+            return evaluate_file(
+                path, setup, nowhere, wanted=wanted, pursuit=pursuit, progress=progress
+            )
     sha256 = store.sha256(path)
     with llama.Vocabulary(path) as vocabulary:
         setting = _setting(setup, sha256, vocabulary)
@@ -88,11 +93,11 @@ def evaluate_file(
         ) as measurement:
             looks = Looks(wanted, setup.places, measurement, sha256)
             bars = progress or NoProgress()
-            scoring = _Scoring(path, setup, vocabulary, measurement, looks, bars)
-            scores = scoring.complete()
-            work, facts = measurement.totals(setup.places)
+            with contextlib.ExitStack() as stack:
+                scoring = _Scoring(path, setup, vocabulary, measurement, looks, bars, stack)
+                scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
+            work, facts = measurement.totals(scores.keys())
         imatrix = imatrix_info(vocabulary.metadata)
-    in_order = [scores[place] for place in setup.places]
     run = ModelRun(
         type=facts.file_type,
         imatrix=imatrix,
@@ -101,7 +106,10 @@ def evaluate_file(
         file_bytes=path.stat().st_size,
         bits_per_weight=8 * facts.tensor_bytes / facts.n_params,
         n_params=facts.n_params,
-        metrics=metrics.metrics_of(in_order, setup.data.n_total),
+        metrics=metrics.metrics_of(list(scores.values()), setup.data.n_total)
+        if pursuit is None
+        else pursuit.metrics(),
+        stopping=None if pursuit is None else pursuit.stopping(),
         tokens_decoded=work.tokens_decoded,
         tokens_lower_bound=facts.lower_bound,
         logit_rows=work.logit_rows,
@@ -114,7 +122,7 @@ def evaluate_file(
         load_s=scoring.load_s,
         tokens_per_s=work.tokens_decoded / work.elapsed_s,
     )
-    return Measured(run, in_order, looks.sketches(), looks.divergence())
+    return Measured(run, scores, looks.sketches(), looks.divergence())
 
 
 class _Scoring:
@@ -128,6 +136,7 @@ class _Scoring:
         measurement: Measurement,
         looks: Looks,
         progress: Progress,
+        stack: contextlib.ExitStack,
     ) -> None:
         self._path = path
         self._setup = setup
@@ -135,47 +144,100 @@ class _Scoring:
         self._measurement = measurement
         self._looks = looks
         self._progress = progress
+        self._stack = stack
+        self._model: llama.Model | None = None
         self.load_s = 0.0
 
     def complete(self) -> dict[int, ItemScore]:
         """Return the scores of all items of the setup, by their places in the data set."""
-        wanted = dict(zip(self._setup.places, self._setup.items, strict=True))
-        scores = self._measurement.scores(wanted)
+        places = self._setup.places
+        scores = self._measurement.scores(self._items())
         if scores:
             name = self._path.name
-            self._progress.log(f"{name}: {len(scores):,} of {len(wanted):,} items already scored")
-        missing = wanted.keys() - scores.keys()
+            self._progress.log(f"{name}: {len(scores):,} of {len(places):,} items already scored")
+        missing = set(places) - scores.keys()
         again = self._looks.missing().keys() - missing
         if again:
             self._progress.log(f"{self._path.name}: decoding {len(again):,} of them once more")
-        if not missing and not again:
-            return scores
-        todo = list(drafts(self._setup, self._vocabulary, self._measurement, missing, again))
-        for draft in todo:
-            self._require_memory(draft.settings)
-        started = time.perf_counter()
-        with llama.Model(self._path, self._setup.backend) as model:
-            self.load_s = time.perf_counter() - started
-            metric = self._setup.protocol.metric
-            right = sum(metrics.picks(each)[metric] == each.item.gold for each in scores.values())
-            title = f"score {model.file_type}"
-            # Closed here, what is complete is saved before the model and the store are gone.
-            with (
-                self._progress.task(title, len(wanted), "items") as task,
-                contextlib.closing(self._new_scores(todo, model)) as new_scores,
-            ):
+        if missing or again:
+            with self._task(len(places), scores) as task:
                 task.advance(len(scores))
-                try:
-                    for place, score in new_scores:
-                        if place in missing and place not in scores:
-                            scores[place] = score
-                            right += metrics.picks(score)[metric] == score.item.gold
-                            task.advance(1, f"{metric} {100 * right / len(scores):.1f}")
-                except KeyboardInterrupt as stop:
-                    n, total = len(scores), len(wanted)
-                    stop.args = (f"at {n:,} of {total:,} items of {self._path.name}",)
-                    raise
-        return scores
+                self._score(places, missing, again, scores, task)
+        return {place: scores[place] for place in places}
+
+    def pursue(self, pursuit: Pursuit) -> dict[int, ItemScore]:
+        """Return the scores of the items that a pursuit needed, in its order."""
+        stored = self._measurement.scores(self._items())
+        found: dict[int, ItemScore] = {}
+        with self._task(pursuit.limit, found) as task:
+            while not pursuit.is_over:
+                block = pursuit.next_block()
+                scores = {place: stored[place] for place in block if place in stored}
+                missing = set(block) - scores.keys()
+                again = self._looks.missing().keys() & scores.keys()
+                task.advance(len(scores))
+                if missing or again:
+                    self._score(block, missing, again, scores, task, is_block=True)
+                pursuit.add([scores[place] for place in block])
+                found |= {place: scores[place] for place in block}
+                task.advance(0, pursuit.note)
+        return found
+
+    def _items(self) -> dict[int, Item]:
+        return dict(zip(self._setup.places, self._setup.items, strict=True))
+
+    @contextlib.contextmanager
+    def _task(self, total: int, scores: Mapping[int, ItemScore]) -> Iterator[Task]:
+        """Open a task of scoring; an interruption says how far it came."""
+        title = f"score {self._vocabulary.file_type}"
+        with self._progress.task(title, total, "items") as task:
+            try:
+                yield task
+            except KeyboardInterrupt as stop:
+                stop.args = (f"at {len(scores):,} of {total:,} items of {self._path.name}",)
+                raise
+
+    def _score(
+        self,
+        places: Sequence[int],
+        missing: Set[int],
+        again: Set[int],
+        scores: dict[int, ItemScore],
+        task: Task,
+        *,
+        is_block: bool = False,
+    ) -> None:
+        """Add the scores of missing items, and look closer at others that have one."""
+        todo = list(
+            drafts(
+                self._setup,
+                self._vocabulary,
+                self._measurement,
+                places,
+                missing,
+                again,
+                is_block=is_block,
+            )
+        )
+        model = self._loaded(todo)
+        # Closed here, what is complete is saved before the model and the store are gone.
+        with contextlib.closing(self._new_scores(todo, model)) as new_scores:
+            for place, score in new_scores:
+                if place in missing and place not in scores:
+                    scores[place] = score
+                    # Items are scored in the order of their prefixes: an accuracy of those so far
+                    # would be one of some activities, and is not shown.
+                    task.advance(1)
+
+    def _loaded(self, todo: Sequence[Draft]) -> llama.Model:
+        """Return the model; it is loaded when it is first needed, if it fits."""
+        if self._model is None:
+            for draft in todo:
+                self._require_memory(draft.settings)
+            started = time.perf_counter()
+            self._model = self._stack.enter_context(llama.Model(self._path, self._setup.backend))
+            self.load_s = time.perf_counter() - started
+        return self._model
 
     def _require_memory(self, settings: llama.SessionSettings) -> None:
         # Where a GPU computes, the weights go to its own memory.

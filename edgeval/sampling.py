@@ -21,7 +21,8 @@ def order_items(groups: Sequence[str], order: Order, seed: int) -> list[int]:
         seed: Seed of the random order.
 
     Returns:
-        A permutation of ``range(len(groups))``.
+        A permutation of ``range(len(groups))``. What follows in it depends on the groups of what
+        went before, so that an evaluation that stops early needs ``simple_order``.
     """
     if order == "file":
         return list(range(len(groups)))
@@ -33,3 +34,13 @@ def order_items(groups: Sequence[str], order: Order, seed: int) -> list[int]:
             # The second key decides ties: without it, groups of one would never be shuffled.
             keyed.append(((rank + 0.5) / len(members), rng.random(), members[member]))
     return [index for _, _, index in sorted(keyed)]
+
+
+def simple_order(n_items: int, seed: int) -> list[int]:
+    """Return all item indices in a simple random order: every permutation is as probable.
+
+    Args:
+        n_items: Number of items.
+        seed: Seed of the order.
+    """
+    return [int(index) for index in np.random.default_rng(seed).permutation(n_items)]

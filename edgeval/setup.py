@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Options:
         offline: Never touch the network.
         store: The file that scores are kept in and taken from; None keeps none.
         fresh: Whether to start over; what the store holds is kept, and not looked at.
+        until: Stop as soon as what is asked of a model is decided to so many points; None
+            evaluates all items.
         kl_items: Items on which a ladder's whole next-token distributions are compared; 0 for none.
     """
 
@@ -51,6 +53,7 @@ class Options:
     offline: bool = False
     store: Path | None = None
     fresh: bool = False
+    until: float | None = None
     kl_items: int = 100
 
 
@@ -61,7 +64,8 @@ class Setup:
     Attributes:
         options: What they were.
         protocol: How items become requests.
-        places: The place of each item to evaluate in the data set.
+        places: The place of each item to evaluate in the data set; of an evaluation that stops
+            early, those of all that it may draw.
         item_at: Returns the item at any place, with its shots.
         data: The data set and the slice of it.
         backend: Where the layers are computed.
@@ -80,6 +84,24 @@ class Setup:
     def items(self) -> Sequence[Item]:
         """The items to evaluate, in their order."""
         return [self.item_at(place) for place in self.places]
+
+    @property
+    def limit(self) -> int:
+        """Most items to evaluate."""
+        return min(self.options.limit or len(self.places), len(self.places))
+
+    @property
+    def sketched(self) -> list[int]:
+        """Places of the items on which whole distributions are compared: any are as probable."""
+        chosen = set(self.places)
+        order = sampling.simple_order(self.data.n_total, self.options.seed)
+        return [place for place in order if place in chosen][: self.options.kl_items]
+
+    def data_of(self, places: Collection[int]) -> DataSource:
+        """Return the data set and the slice of it that was evaluated."""
+        groups = Counter(self.item_at(place).group for place in places)
+        found = {"n_items": len(places), "groups": dict(sorted(groups.items()))}
+        return self.data.model_copy(update=found)
 
     def engine(self) -> Engine:
         """Return what will compute the numbers."""
@@ -116,13 +138,23 @@ def prepare(options: Options) -> Setup:
         raise EdgevalError(f"--batch {options.batch_tokens} holds no token; use 1 or more")
     if options.kl_items < 0:
         raise EdgevalError(f"--kl-items {options.kl_items} cannot be compared; use 0 or more")
+    if options.until is not None and options.until <= 0:
+        raise EdgevalError(f"--until {options.until} is never reached; use a number above 0")
+    if options.until is not None and options.order == "file":
+        raise EdgevalError(
+            "--until needs items in random order, since the first of a file are no sample of it; "
+            "leave out --order file, or give --limit instead"
+        )
     is_text = options.data is not None and options.data.suffix.lower() == ".txt"
     protocol = get(options.protocol or ("llama.cpp" if is_text else DEFAULT))
     _check_shots(options, protocol)
     data_set = hellaswag.load(options.data, offline=options.offline)
     everything = data_set.items(protocol.rendering)
     groups = [item.group for item in everything]
-    chosen = sampling.order_items(groups, options.order, options.seed)[: options.limit]
+    if options.until is None:
+        chosen = sampling.order_items(groups, options.order, options.seed)[: options.limit]
+    else:
+        chosen = sampling.simple_order(len(everything), options.seed)
     pool = None
     item_at: Callable[[int], Item] = everything.__getitem__
     if options.shots:
@@ -141,10 +173,10 @@ def prepare(options: Options) -> Setup:
         name=data_set.name,
         fingerprint=data_set.fingerprint,
         n_total=len(everything),
-        n_items=len(chosen),
-        order=options.order,
+        n_items=len(chosen[: options.limit]),
+        order=options.order if options.until is None else "simple",
         seed=options.seed,
-        groups=dict(sorted(Counter(groups[place] for place in chosen).items())),
+        groups=dict(sorted(Counter(groups[place] for place in chosen[: options.limit]).items())),
         shot_pool=pool,
     )
     return Setup(

@@ -12,8 +12,14 @@ class Statement(Protocol):
     def is_decided(self, low: float, high: float) -> bool:
         """Return whether an interval of the mean decides it."""
 
-    def to_exclude(self, estimate: float) -> tuple[float, float]:
-        """Return the mean below, and the one above, that bets should be made against."""
+    def to_exclude(self, estimate: float, low: float, high: float) -> tuple[float, float]:
+        """Return the mean below, and the one above, that bets should be made against.
+
+        Args:
+            estimate: The estimated mean.
+            low: Lower end of its interval.
+            high: Upper end.
+        """
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Within:
         inside = self.low <= low and high <= self.high
         return inside or high < self.low or self.high < low
 
-    def to_exclude(self, estimate: float) -> tuple[float, float]:
+    def to_exclude(self, estimate: float, low: float, high: float) -> tuple[float, float]:
         """Return the ends of the range; or the nearer one, and what is as far beyond."""
         if estimate > self.high:
             return self.high, 2 * estimate - self.high
@@ -56,6 +62,28 @@ class Known:
         """Return whether an interval of the mean decides it."""
         return high - low <= 2 * self.margin
 
-    def to_exclude(self, estimate: float) -> tuple[float, float]:
+    def to_exclude(self, estimate: float, low: float, high: float) -> tuple[float, float]:
         """Return the ends of an interval around the estimate that would decide it."""
         return estimate - self.margin, estimate + self.margin
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two statements about the same mean; decided when both are.
+
+    Attributes:
+        first: The one that is decided first.
+        second: The other.
+    """
+
+    first: Statement
+    second: Statement
+
+    def is_decided(self, low: float, high: float) -> bool:
+        """Return whether an interval of the mean decides both."""
+        return self.first.is_decided(low, high) and self.second.is_decided(low, high)
+
+    def to_exclude(self, estimate: float, low: float, high: float) -> tuple[float, float]:
+        """Return what the first that is not decided wants excluded."""
+        current = self.second if self.first.is_decided(low, high) else self.first
+        return current.to_exclude(estimate, low, high)

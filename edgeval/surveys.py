@@ -59,14 +59,20 @@ class SurveyBase:
     @property
     def is_over(self) -> bool:
         """Whether the statement is decided, or no item is left."""
+        return self.sequence.n >= self.limit or (self.sequence.n > 0 and self.is_decided)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the statement is decided."""
         found = self.sequence
-        low, high = found.low / found.size, found.high / found.size
-        return found.n >= self.limit or (found.n > 0 and self._statement.is_decided(low, high))
+        return self._statement.is_decided(found.low / found.size, found.high / found.size)
 
     def to_exclude(self, mean: float) -> tuple[float, float]:
         """Return the totals that bets are made against."""
-        below, above = self._statement.to_exclude(mean)
-        return below * self.sequence.size, above * self.sequence.size
+        found = self.sequence
+        low, high = found.low / found.size, found.high / found.size
+        below, above = self._statement.to_exclude(mean, low, high)
+        return below * found.size, above * found.size
 
 
 class SimpleSurvey(SurveyBase):

@@ -29,6 +29,7 @@ from edgeval.cli.options import (
     ShotsData,
     StoreOption,
     Threads,
+    Until,
 )
 
 
@@ -55,6 +56,7 @@ def run(
     shots: Shots = 0,
     shots_data: ShotsData = None,
     limit: Limit = None,
+    until: Until = None,
     order: OrderOption = Order.random,
     seed: Seed = 0,
     backend: Backend = "auto",
@@ -82,6 +84,7 @@ def run(
         shots=shots,
         shots_data=shots_data,
         limit=limit,
+        until=until,
         order=order.value,
         seed=seed,
         backend=backend,
@@ -114,6 +117,7 @@ def evaluate(
     shots: Shots = 0,
     shots_data: ShotsData = None,
     limit: Limit = None,
+    until: Until = None,
     order: OrderOption = Order.random,
     seed: Seed = 0,
     backend: Backend = "auto",
@@ -140,6 +144,7 @@ def evaluate(
         shots=shots,
         shots_data=shots_data,
         limit=limit,
+        until=until,
         order=order.value,
         seed=seed,
         backend=backend,

@@ -66,6 +66,15 @@ Limit = Annotated[
     int | None,
     typer.Option("--limit", min=1, help="Evaluate a slice of N items.", rich_help_panel=WHAT),
 ]
+Until = Annotated[
+    float | None,
+    typer.Option(
+        "--until",
+        metavar="POINTS",
+        help="Stop as soon as what is asked is decided to POINTS, with intervals that allow it.",
+        rich_help_panel=WHAT,
+    ),
+]
 OrderOption = Annotated[
     Order,
     typer.Option(

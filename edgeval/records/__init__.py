@@ -17,6 +17,7 @@ from edgeval.records.results import (
     ImatrixInfo,
     Metric,
     ModelRun,
+    Stopping,
     run_label,
 )
 from edgeval.records.setting import (
@@ -51,6 +52,7 @@ __all__ = [
     "Record",
     "Report",
     "ShotPool",
+    "Stopping",
     "Verdict",
     "VerdictStatus",
     "protocol_label",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from edgeval.records.base import Interval, Record
 from edgeval.records.divergence import Divergence
 
@@ -17,20 +19,44 @@ def run_label(file_type: str, has_imatrix: bool) -> str:
 class Metric(Record):
     """One accuracy of one model.
 
+    Where the evaluation stopped early, the intervals are valid at every look (confidence
+    sequences); otherwise they are Wilson's.
+
     Attributes:
         correct: Number of items whose pick is the gold choice.
         total: Number of items scored.
-        value: ``correct / total``.
-        interval: For new items of the same kind (Wilson).
-        split_interval: For the whole split this slice was drawn from (Wilson with the
-            finite-population correction); zero wide when every item was scored.
+        value: ``correct / total``; of items that were drawn for what they can tell, the reference's
+            accuracy and the estimated difference.
+        interval: For new items of the same kind; None of items that are no sample of them.
+        split_interval: For the whole split this slice was drawn from, with the finite-population
+            correction; zero wide when every item was scored.
     """
 
     correct: int
     total: int
     value: float
-    interval: Interval
+    interval: Interval | None
     split_interval: Interval
+
+
+class Stopping(Record):
+    """When and why an evaluation stopped.
+
+    Attributes:
+        points: The margin in points that was asked for.
+        is_decided: Whether it stopped because what was asked is decided, not for want of items.
+        design: How its items were drawn: in ``random order``, or ``weighted`` by what the
+            reference's margins say they can tell.
+        n_items: Number of items evaluated.
+        effective_items: How many items in random order would tell as much; None where they were,
+            or no item flipped.
+    """
+
+    points: float
+    is_decided: bool
+    design: Literal["random order", "weighted"]
+    n_items: int
+    effective_items: float | None = None
 
 
 class ImatrixInfo(Record):
@@ -61,6 +87,7 @@ class ModelRun(Record):
         bits_per_weight: Tensor bits over parameters.
         n_params: Number of parameters.
         metrics: Accuracies by metric name.
+        stopping: When and why it stopped early; None where all items were to be evaluated.
         tokens_decoded: Tokens the engine decoded.
         tokens_lower_bound: Tokens in the prefix tree of the whole run.
         logit_rows: Rows of logits it computed.
@@ -82,6 +109,7 @@ class ModelRun(Record):
     bits_per_weight: float
     n_params: int
     metrics: dict[str, Metric]
+    stopping: Stopping | None = None
     tokens_decoded: int
     tokens_lower_bound: int
     logit_rows: int

@@ -80,7 +80,8 @@ class DataSource(Record):
         fingerprint: SHA-256 over all records in their order.
         n_total: Number of items in the data set.
         n_items: Number of items evaluated.
-        order: How the slice was drawn: ``random`` (seeded, stratified by group) or ``file``.
+        order: How the slice was drawn: ``random`` (seeded, stratified by group), ``simple``
+            (seeded, all orders alike: what stopping early needs) or ``file``.
         seed: Seed of the random order.
         groups: Number of evaluated items of each group.
         shot_pool: Where the shots are from; None without shots.
@@ -90,7 +91,7 @@ class DataSource(Record):
     fingerprint: str
     n_total: int
     n_items: int
-    order: Literal["random", "file"]
+    order: Literal["random", "simple", "file"]
     seed: int
     groups: dict[str, int]
     shot_pool: ShotPool | None = None
