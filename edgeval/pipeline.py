@@ -10,17 +10,17 @@ from pathlib import Path
 
 from edgeval import __version__, cards, device, hub, importance, llama, report
 from edgeval.checkpoint import Checkpoint, sha256_of
-from edgeval.drift import drift
+from edgeval.drift import adjusted, drift
 from edgeval.errors import EdgevalError, HubError
 from edgeval.files import refuse_existing
 from edgeval.ladder import Source, file_stem, ladder_files
 from edgeval.measure import evaluate_file
 from edgeval.progress import NoProgress, Progress
-from edgeval.records import Drift, ModelRun, ModelSource, Report, Verdict
+from edgeval.records import Claim, Drift, ModelRun, ModelSource, Report
 from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
-from edgeval.verdict import verdict
+from edgeval.verdict import judged
 
 DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 RESULTS_FOLDER = Path("edgeval-results")
@@ -69,7 +69,8 @@ def run(
     paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
     with Store(options.store) as store:
         results = [evaluate_file(path, setup, store, progress=bars) for path in paths]
-    record = Report(
+    claims, other_claims = _claims(source.card)
+    measured = Report(
         edgeval_version=__version__,
         created_at=created_at,
         command=command,
@@ -80,10 +81,11 @@ def run(
         device=device.describe(),
         runs=[result for result, _ in results],
         drift=_drifts(results, setup),
-        verdicts=_verdicts(source, results[0][0], setup, created_at),
+        other_claims=other_claims,
         elapsed_s=time.perf_counter() - started,
         peak_rss_bytes=device.peak_rss_bytes(),
     )
+    record = judged(measured, claims)
     report.save(record, folder)
     return record, folder
 
@@ -170,22 +172,25 @@ def _with_card_data(options: Options, card: cards.Card | None) -> Options:
 def _drifts(results: Sequence[tuple[ModelRun, list[ItemScore]]], setup: Setup) -> list[Drift]:
     reference, reference_scores = results[0]
     metric = setup.protocol.metric
-    return [
-        drift(
-            run.type,
-            scores,
-            reference.label,
-            reference_scores,
-            metric,
-            has_imatrix=run.imatrix is not None,
-        )
-        for run, scores in results[1:]
-    ]
+    return adjusted(
+        [
+            drift(
+                run.type,
+                scores,
+                reference.label,
+                reference_scores,
+                metric,
+                population=setup.data.n_total,
+                has_imatrix=run.imatrix is not None,
+            )
+            for run, scores in results[1:]
+        ]
+    )
 
 
-def _verdicts(
-    source: Source, reference: ModelRun, setup: Setup, computed_at: datetime
-) -> list[Verdict]:
-    claims = source.card.claims_on(_TASK) if source.card else []
-    protocol = setup.protocol_info()
-    return [verdict(claim, reference, setup.data, protocol, computed_at) for claim in claims]
+def _claims(card: cards.Card | None) -> tuple[list[Claim], list[Claim]]:
+    """Return a card's claims on the evaluated task, and those on other tasks."""
+    if card is None:
+        return [], []
+    found = card.claims_on(_TASK)
+    return found, [claim for claim in card.claims if claim not in found]

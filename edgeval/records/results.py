@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from edgeval.records.base import Interval, Record
 
 UNQUANTIZED = ("F32", "F16", "BF16")
@@ -109,6 +111,30 @@ class Flip(Record):
     pick: int
 
 
+class Equivalence(Record):
+    """What the interval of a difference in accuracy says against a margin.
+
+    Attributes:
+        population: What the interval speaks about: ``new items`` of the same kind, or the whole
+            ``split`` that the slice was drawn from.
+        interval_points: Paired interval of the difference, in points; zero wide for the split when
+            every item was scored.
+        margin_points: Two accuracies this close are called equivalent.
+        status: ``equivalent`` (the interval lies within the margin on both sides of zero),
+            ``drifted`` (it does not, and excludes zero) or ``undecided``.
+        non_inferior: Whether the interval reaches no further below zero than the margin.
+        items_needed: About how many more items would decide it, if they flip as these did; None
+            where it is decided.
+    """
+
+    population: Literal["split", "new items"]
+    interval_points: Interval
+    margin_points: float
+    status: Literal["equivalent", "drifted", "undecided"]
+    non_inferior: bool
+    items_needed: int | None
+
+
 class Drift(Record):
     """A paired comparison with the reference on the same items, by the primary metric.
 
@@ -118,13 +144,21 @@ class Drift(Record):
         reference: What reports call the reference.
         n_items: Number of pairs.
         difference_points: Accuracy minus the reference's, in points.
-        interval_points: Paired interval of the difference, in points (Bonett-Price).
+        new_items: What its interval for new items says (Bonett-Price).
+        split: What its interval for the split says.
         mcnemar_p: Exact two-sided McNemar p-value.
+        mcnemar_p_holm: The same, adjusted for the number of compared models (Holm).
         right_to_wrong: Number of items only the reference has right.
         wrong_to_right: Number of items only the compared model has right.
         pick_agreement: Fraction of items with the same pick.
-        mean_abs_logprob_change: Mean of |Δ logprob| over all choices, in nats.
-        p99_abs_logprob_change: Its 99th percentile, in nats.
+        mean_logprob_change: Mean of Δ logprob over all choices, in nats; negative where the
+            compared model finds them less likely.
+        mean_abs_logprob_change: Mean of |Δ logprob|, in nats.
+        rms_logprob_change: Root of the mean square of Δ logprob, in nats.
+        p99_abs_logprob_change: 99th percentile of |Δ logprob|, in nats.
+        mean_margin_shift: Mean change of the gold choice's lead over the best other choice, in the
+            unit of the metric: nats for ``acc``, nats a character for ``acc_norm``, a byte for
+            ``acc_bytes``, a token for ``acc_token``.
         flips: The items that flipped.
     """
 
@@ -133,13 +167,18 @@ class Drift(Record):
     reference: str
     n_items: int
     difference_points: float
-    interval_points: Interval
+    new_items: Equivalence
+    split: Equivalence
     mcnemar_p: float
+    mcnemar_p_holm: float
     right_to_wrong: int
     wrong_to_right: int
     pick_agreement: float
+    mean_logprob_change: float
     mean_abs_logprob_change: float
+    rms_logprob_change: float
     p99_abs_logprob_change: float
+    mean_margin_shift: float
     flips: list[Flip]
 
     @property
