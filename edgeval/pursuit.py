@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from edgeval.metrics import METRICS, margin, picks
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.sequences import ConfidenceSequence
@@ -13,9 +15,6 @@ from edgeval.statements import Both, Known, Statement, Within
 from edgeval.surveys import SimpleSurvey
 from edgeval.tasks import ItemScore
 from edgeval.weighted_survey import WeightedSurvey
-
-_ENDLESS = 10**9
-"""Items of the population that new items are of: so many that what is drawn makes no difference."""
 
 
 class Pursuit(Protocol):
@@ -180,15 +179,11 @@ class DriftPursuit:
 
     def add(self, scores: Sequence[ItemScore]) -> None:
         """Take in the scores of the last block, in its order; all at once."""
-        pairs = [(score, self._reference[at]) for score, at in zip(scores, self._drawn, strict=True)]
-        right = [_is_right(score, self._metric) for score, _ in pairs]
-        self._survey.add(
-            [
-                ours - _is_right(theirs, self._metric)
-                for ours, (_, theirs) in zip(right, pairs, strict=True)
-            ],
-            [margin(ours, self._metric) - margin(theirs, self._metric) for ours, theirs in pairs],
-        )
+        theirs = [self._reference[place] for place in self._drawn]
+        was_right = [_is_right(score, self._metric) for score in theirs]
+        right = [_is_right(score, self._metric) for score in scores]
+        leads = [[margin(score, self._metric) for score in each] for each in (scores, theirs)]
+        self._survey.add(np.subtract(right, was_right).tolist(), np.subtract(*leads).tolist())
         self._right += right
         if self._accuracies is not None:
             self._accuracies.add(scores)
@@ -221,13 +216,13 @@ class DriftPursuit:
 
     def stopping(self) -> Stopping:
         """Return when and why it stopped."""
-        weighted = isinstance(self._survey, WeightedSurvey)
+        survey = self._survey
         return Stopping(
             points=self._points,
-            is_decided=self._survey.is_decided,
-            design="weighted" if weighted else "random order",
-            n_items=self._survey.sequence.n,
-            effective_items=self._survey.effective_items if weighted else None,
+            is_decided=survey.is_decided,
+            design="random order" if isinstance(survey, SimpleSurvey) else "weighted",
+            n_items=survey.sequence.n,
+            effective_items=None if isinstance(survey, SimpleSurvey) else survey.effective_items,
         )
 
 
@@ -273,7 +268,7 @@ def drift_pursuit(
 
 
 class _Accuracies:
-    """All metrics of items in random order, for the split and for new items."""
+    """All metrics of items in random order."""
 
     def __init__(
         self,
@@ -282,39 +277,30 @@ class _Accuracies:
         points: float,
         surveys: Mapping[str, SimpleSurvey] | None = None,
     ) -> None:
-        """Begin with no item; surveys that are given are those of the split."""
+        """Begin with no item; of the metrics that no survey is given for, one is made."""
         known, given = Known(points / 100), surveys or {}
-        self._of_split = {
+        self._surveys = {
             name: given.get(name) or SimpleSurvey(order, size, (0, 1), known) for name in METRICS
         }
-        self._of_new = {name: SimpleSurvey(order, _ENDLESS, (0, 1), known) for name in METRICS}
 
     def add(self, scores: Sequence[ItemScore]) -> None:
         """Take in the scores of a block."""
-        chosen = [picks(score) for score in scores]
-        for surveys in (self._of_split, self._of_new):
-            for name, survey in surveys.items():
-                survey.next_block()
-                survey.add(
-                    [
-                        int(pick[name] == score.item.gold)
-                        for pick, score in zip(chosen, scores, strict=True)
-                    ]
-                )
+        for name, survey in self._surveys.items():
+            survey.next_block()
+            survey.add([_is_right(score, name) for score in scores])
 
     def metrics(self) -> dict[str, Metric]:
         """Return every metric."""
-        return {name: self._metric(name) for name in METRICS}
-
-    def _metric(self, name: str) -> Metric:
-        split, new = self._of_split[name].sequence, self._of_new[name].sequence
-        return Metric(
-            correct=round(split.seen),
-            total=split.n,
-            value=split.seen / split.n,
-            interval=_interval(new),
-            split_interval=_interval(split),
-        )
+        return {
+            name: Metric(
+                correct=round(survey.sequence.seen),
+                total=survey.sequence.n,
+                value=survey.sequence.seen / survey.sequence.n,
+                interval=None,
+                split_interval=_interval(survey.sequence),
+            )
+            for name, survey in self._surveys.items()
+        }
 
 
 def _is_right(score: ItemScore, metric: str) -> int:

@@ -18,8 +18,8 @@ from edgeval.compare.tables import table as comparison_table
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
-from edgeval.records import DataSource, Evaluation, Record, Report
-from edgeval.report import view
+from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
+from edgeval.report import reasoning, view
 from edgeval.store.repair import Repair
 from edgeval.store.runs import Run, RunDetails
 from edgeval.store.tables import repair_lines, run_tables, runs_table
@@ -52,6 +52,25 @@ def print_files(folder: Path) -> None:
     _console().print(f"{folder}: {', '.join(present)}", soft_wrap=True, markup=False)
 
 
+def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
+    """Print what a record says about each published number, and why.
+
+    Args:
+        report: The record.
+        verdicts: Its verdicts, in the order of its claims.
+    """
+    console = _console()
+    wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
+    for claim, verdict in zip(report.claims, verdicts, strict=True):
+        heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
+        console.print(heading, style="bold", soft_wrap=wraps, markup=False)
+        console.print(reasoning.reasoning(report, claim), soft_wrap=wraps, markup=False)
+    if not report.claims:
+        console.print(view.NO_CLAIM, soft_wrap=wraps, markup=False)
+    if rest := reasoning.not_measured(report):
+        console.print(rest, soft_wrap=wraps, markup=False)
+
+
 def print_evaluation(result: Evaluation) -> None:
     """Print one line a GGUF."""
     metric = result.protocol.metric
@@ -64,7 +83,7 @@ def print_evaluation(result: Evaluation) -> None:
     table.add_column(f"{metric} 95 %", justify="right")
     table.add_column("tokens/s", justify="right")
     for run in result.runs:
-        interval = run.metrics[metric].interval
+        interval = run.metrics[metric].stated_interval
         table.add_row(
             run.file,
             run.label,

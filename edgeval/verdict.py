@@ -1,28 +1,28 @@
-"""What a measurement says about a published number."""
+"""What a measurement says about a published number: nothing but the record is needed for it."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import NormalDist
 
-from edgeval import __version__
-from edgeval.cards import Claim
 from edgeval.metrics import effective_size, metric, wilson_centre
 from edgeval.records import (
     UNQUANTIZED,
+    Claim,
     ClaimCitation,
     DataSource,
     Metric,
     ModelRun,
     ProtocolInfo,
     ProtocolMatch,
+    Report,
     Verdict,
     VerdictStatus,
 )
 
-TOLERANCE_POINTS = 1.0
 _ROUNDING_POINTS = 1e-9
 """Keeps a difference of exactly the tolerance inside it, whatever its binary fraction."""
 
@@ -35,6 +35,53 @@ class Match:
 
     kind: ProtocolMatch
     differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one run says about one claim, and why.
+
+    Attributes:
+        metric: Name of the metric that is judged: the claim's, or the protocol's if the run lacks
+            that.
+        measured: Its value; the interval for the split is that of the claim's split.
+        population: Number of items in that split.
+        match: How the measurement relates to the claim.
+        status: What follows.
+        confidence: Probability that the split's value lies within the tolerance of the claim.
+    """
+
+    metric: str
+    measured: Metric
+    population: int
+    match: Match
+    status: VerdictStatus
+    confidence: float
+
+
+def judged(report: Report, claims: Sequence[Claim]) -> Report:
+    """Return a record with claims and what it says about them."""
+    found = report.model_copy(update={"claims": list(claims)})
+    return found.model_copy(update={"verdicts": verdicts(found)})
+
+
+def verdicts(report: Report) -> list[Verdict]:
+    """Return what a record says about each of its claims, by the reference's numbers.
+
+    It follows from the record alone: whoever has the same record gets the same verdicts, with the
+    same ids and times.
+    """
+    return [
+        verdict(
+            claim,
+            report.runs[0],
+            report.data,
+            report.protocol,
+            report.created_at,
+            report.edgeval_version,
+        )
+        for claim in report.claims
+    ]
 
 
 def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> Match:
@@ -71,6 +118,7 @@ def verdict(
     data: DataSource,
     protocol: ProtocolInfo,
     computed_at: datetime,
+    edgeval_version: str,
 ) -> Verdict:
     """Judge one claim by one run: the same inputs give the same verdict.
 
@@ -80,20 +128,17 @@ def verdict(
         data: The items it was measured on.
         protocol: The protocol it was measured with.
         computed_at: Time of the measurement, in UTC.
+        edgeval_version: The edgeval that measured.
     """
-    found = match(claim, run, data, protocol)
-    counted = run.metrics.get(claim.metric) or run.metrics[protocol.metric]
-    # A file smaller than the claim's split is a slice of it, however much of the file was scored.
-    population = max(data.n_total, claim.n_items)
-    measured = metric(counted.correct, counted.total, population)
+    found = judge(claim, run, data, protocol)
     inputs = (part.model_dump_json() for part in (claim, data, protocol))
-    notes = (claim.notes, f"protocol_match is {found.kind}", *found.differences)
+    notes = (claim.notes, f"protocol_match is {found.match.kind}", *found.match.differences)
     return Verdict(
         id=str(uuid.uuid5(_NAMESPACE, " ".join((run.sha256, *inputs)))),
-        status=status(claim.value, measured, found.kind),
-        score=measured.value,
-        confidence=confidence(claim.value, measured, population),
-        agent_version=f"edgeval-{__version__}",
+        status=found.status,
+        score=found.measured.value,
+        confidence=found.confidence,
+        agent_version=f"edgeval-{edgeval_version}",
         computed_at=computed_at,
         claim_citation=ClaimCitation(
             **claim.citation.model_dump(),
@@ -101,36 +146,53 @@ def verdict(
             reported_metric=claim.metric,
             notes="; ".join(filter(None, notes)),
         ),
-        protocol_match=found.kind,
+        protocol_match=found.match.kind,
     )
 
 
-def status(claim_points: float, measured: Metric, kind: ProtocolMatch) -> VerdictStatus:
+def judge(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> Judgement:
+    """Return what one run says about one claim, with the numbers and differences behind it."""
+    found = match(claim, run, data, protocol)
+    name = claim.metric if claim.metric in run.metrics else protocol.metric
+    counted = run.metrics[name]
+    # A file smaller than the claim's split is a slice of it, however much of the file was scored.
+    population = max(data.n_total, claim.n_items)
+    measured = metric(counted.correct, counted.total, population)
+    return Judgement(
+        metric=name,
+        measured=measured,
+        population=population,
+        match=found,
+        status=status(claim, measured, found.kind),
+        confidence=confidence(claim, measured, population),
+    )
+
+
+def status(claim: Claim, measured: Metric, kind: ProtocolMatch) -> VerdictStatus:
     """Return the status that the split's interval and the protocol match decide.
 
     A proxy agrees with the claim if the interval holds the claim, or lies within its tolerance.
     """
     low, high = 100 * measured.split_interval.low, 100 * measured.split_interval.high
-    margin = TOLERANCE_POINTS + _ROUNDING_POINTS
-    within = claim_points - margin <= low and high <= claim_points + margin
-    apart = high < claim_points - margin or low > claim_points + margin
+    least, most = _tolerated(claim)
+    within = least <= low and high <= most
+    apart = high < least or low > most
     if kind == "mismatch":
         return "inconclusive"
     if apart:
         return "not_reproduced"
     if kind == "exact":
         return "reproduced" if within else "inconclusive"
-    return "partial" if within or low <= claim_points <= high else "inconclusive"
+    return "partial" if within or low <= claim.value <= high else "inconclusive"
 
 
-def confidence(claim_points: float, measured: Metric, population: int) -> float:
+def confidence(claim: Claim, measured: Metric, population: int) -> float:
     """Return the probability that the split's value lies within the tolerance of the claim.
 
     The model is that of the Wilson interval with the finite-population correction: a normal
     distribution around its centre. With every item measured it is 0 or 1.
     """
-    margin = TOLERANCE_POINTS + _ROUNDING_POINTS
-    low, high = (claim_points - margin) / 100, (claim_points + margin) / 100
+    low, high = (points / 100 for points in _tolerated(claim))
     size = effective_size(measured.total, population)
     centre = wilson_centre(measured.value, size)
     deviation = (centre * (1 - centre) / size) ** 0.5
@@ -138,3 +200,9 @@ def confidence(claim_points: float, measured: Metric, population: int) -> float:
         return float(low <= measured.value <= high)
     normal = NormalDist(centre, deviation)
     return normal.cdf(high) - normal.cdf(low)
+
+
+def _tolerated(claim: Claim) -> tuple[float, float]:
+    """Return the least and the most points that are within the tolerance of a claim."""
+    margin = claim.tolerance_points + _ROUNDING_POINTS
+    return claim.value - margin, claim.value + margin

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timezone
+from typing import Any
 
-from edgeval.drift import bonett_price, mcnemar
+from edgeval.drift import adjusted, equivalence, mcnemar
 from edgeval.metrics import metric
 from edgeval.records import (
-    ClaimCitation,
+    Citation,
+    Claim,
     DataSource,
     Device,
     Drift,
@@ -18,19 +20,17 @@ from edgeval.records import (
     ModelRun,
     ModelSource,
     ProtocolInfo,
-    ProtocolMatch,
     Report,
-    Verdict,
     VerdictStatus,
 )
-from edgeval.verdict import confidence
+from edgeval.verdict import judged
 
 N_SPLIT = 10_042
 N_PARAMS = 1_100_048_384
 MADE_AT = datetime(2026, 5, 14, 23, 56, 41, 156000, tzinfo=timezone.utc)
 HOSTILE = '<script>alert(1)</script> | `x` [a](https://example.org) _b_ & "c"'
 
-# A claim for each status; partial and inconclusive need a slice of about 1,000 items.
+# A claim for each status, on a slice of about 1,000 items; reproduced needs the whole split.
 PUBLISHED: dict[VerdictStatus, float] = {
     "reproduced": 59.2,
     "partial": 59.2,
@@ -64,7 +64,7 @@ def example_report(
 
     Args:
         n_items: Number of items evaluated; fewer than the split make it a slice.
-        status: Status of its verdict; None leaves out the claim.
+        status: Status whose claim it has; None leaves out the claim.
         alone: Whether only the reference was evaluated.
         title: Title of the model.
         group: Name of the second group.
@@ -83,7 +83,7 @@ def example_report(
         _run(name, bits, reference_correct - lost + gained, n_items, speed)
         for (name, bits, _, _, speed), (lost, gained) in zip(ladder, counts.values(), strict=True)
     ]
-    return Report(
+    report = Report(
         edgeval_version="0.1.0",
         created_at=MADE_AT,
         command=f"edgeval run tinyllama-3t --items {n_items}",
@@ -105,7 +105,7 @@ def example_report(
         ),
         protocol=ProtocolInfo(name="lm-eval", version=1, metric="acc_norm"),
         engine=Engine(
-            version="0.3.36",
+            version="llama-cpp-python 0.3.36",
             features="CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | AVX512 = 1 | OPENMP = 1",
             backend="cpu",
             threads=2,
@@ -120,14 +120,38 @@ def example_report(
             python="3.11.9",
         ),
         runs=runs,
-        drift=[
-            _drift(name, lost, gained, n_items, list(groups))
-            for name, (lost, gained) in list(counts.items())[1:]
-        ],
-        verdicts=[] if status is None else [_verdict(status, runs[0].metrics["acc_norm"])],
+        drift=adjusted(
+            [
+                _drift(name, lost, gained, n_items, list(groups))
+                for name, (lost, gained) in list(counts.items())[1:]
+            ]
+        ),
         elapsed_s=31.4 + sum(run.load_s + run.elapsed_s for run in runs),
         peak_rss_bytes=2_871_394_304,
     )
+    return report if status is None else judged(report, [example_claim(PUBLISHED[status])])
+
+
+def example_claim(value: float = 59.2, **changes: Any) -> Claim:
+    """Return the claim of the example: the same table of the paper with another number in it."""
+    fields: dict[str, Any] = {
+        "task": "hellaswag",
+        "value": value,
+        "metric": "acc_norm",
+        "protocol": "lm-eval",
+        "data": "Rowan/hellaswag validation",
+        "n_items": N_SPLIT,
+        "notes": "The 3T-token checkpoint",
+        "citation": Citation(
+            paper_arxiv_id="2401.02385",
+            section="Table 2",
+            row="TinyLlama 1.1B (3T)",
+            column="HellaSwag 0-shot",
+            quoted_text=f"TinyLlama {value:.2f}",
+            pdf_page=4,
+        ),
+    }
+    return Claim(**(fields | changes))
 
 
 def _run(name: str, bits: float, correct: int, n_items: int, tokens_per_s: float) -> ModelRun:
@@ -177,39 +201,19 @@ def _drift(name: str, lost: int, gained: int, n_items: int, groups: list[str]) -
         reference="F16",
         n_items=n_items,
         difference_points=100 * (gained - lost) / n_items,
-        interval_points=bonett_price(gained, lost, n_items),
+        new_items=equivalence(gained, lost, n_items),
+        split=equivalence(gained, lost, n_items, N_SPLIT),
         mcnemar_p=mcnemar(gained, lost),
+        mcnemar_p_holm=mcnemar(gained, lost),
         right_to_wrong=lost,
         wrong_to_right=gained,
         pick_agreement=(n_items - round(1.5 * n_flips)) / n_items,
+        mean_logprob_change=-0.01 - n_flips / n_items,
         mean_abs_logprob_change=0.02 + 3 * n_flips / n_items,
+        rms_logprob_change=0.03 + 5 * n_flips / n_items,
         p99_abs_logprob_change=0.1 + 14 * n_flips / n_items,
+        mean_margin_shift=-0.0002 - 0.1 * n_flips / n_items,
         flips=flips,
-    )
-
-
-def _verdict(status: VerdictStatus, measured: Metric) -> Verdict:
-    protocol_match: ProtocolMatch = "exact" if measured.total == N_SPLIT else "proxy"
-    published = PUBLISHED[status]
-    return Verdict(
-        id="4538fa12-ff82-48ef-8b80-7770c856abef",
-        status=status,
-        score=measured.value,
-        confidence=confidence(published, measured, N_SPLIT),
-        agent_version="edgeval-0.1.0",
-        computed_at=MADE_AT,
-        claim_citation=ClaimCitation(
-            paper_arxiv_id="2401.02385",
-            section="Table 2",
-            row="TinyLlama 1.1B (3T)",
-            column="HellaSwag 0-shot",
-            reported_value=published,
-            reported_metric="acc_norm",
-            quoted_text=f"TinyLlama {published:.2f}",
-            pdf_page=4,
-            notes=f"The 3T-token checkpoint; protocol_match is {protocol_match}",
-        ),
-        protocol_match=protocol_match,
     )
 
 

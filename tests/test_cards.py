@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from edgeval import cards as module
-from edgeval.cards import Card, Citation, Claim, cards, cards_folder, find, unknown_model
+from edgeval.cards import Card, cards, cards_folder, find, unknown_model
 from edgeval.errors import EdgevalError
-from edgeval.records import DataSource
+from edgeval.records import Citation, Claim, DataSource
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -131,7 +131,7 @@ def test_a_minimal_card(write_card: WriteCard) -> None:
     card = find("mine")
     assert isinstance(card, Card)
     assert (card.title, card.repo, card.revision) == ("Mine", "me/mine", "main")
-    assert [claim.value for claim in card.claims] == [50.0]
+    assert [(claim.value, claim.tolerance_points) for claim in card.claims] == [(50.0, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,11 @@ def test_a_minimal_card(write_card: WriteCard) -> None:
         ),
         pytest.param(
             MINIMAL + CLAIM.replace("50.0", "100.5"), "claims.0.value.*100", id="over 100 points"
+        ),
+        pytest.param(
+            MINIMAL + CLAIM + "tolerance_points = 0\n",
+            "claims.0.tolerance_points.*greater than 0",
+            id="no tolerance",
         ),
         pytest.param(
             MINIMAL + CLAIM.replace("10042", "0"), "claims.0.n_items.*greater than 0", id="no items"

@@ -298,13 +298,12 @@ def test_another_importance_matrix_makes_another_model() -> None:
 
 def test_runs_without_a_common_metric_or_number_of_items_are_not_compared() -> None:
     (accuracy,) = {example_report(n_items=N_ITEMS).runs[0].metrics["acc"]}
-    found = side_by_side(
-        with_run(
-            with_run(machine(), 0, metrics={"new": accuracy}),
-            1,
-            metrics={"acc": changed(accuracy, total=2000)},
-        )
-    )
+    other = machine()
+    evaluated = [
+        other.runs[0].model_copy(update={"metrics": {"new": accuracy}}),
+        other.runs[1].model_copy(update={"metrics": {"acc": changed(accuracy, total=2000)}}),
+    ]
+    found = side_by_side(other.model_copy(update={"runs": [*evaluated, *other.runs[2:]]}))
     runs = column(found)
     assert runs["F16"] is not None and runs["Q8_0"] is not None
     assert runs["F16"].reasons == ["no metric that both records have"]
@@ -329,7 +328,7 @@ def test_runs_of_one_machine_alone_are_shown_and_not_compared() -> None:
     with pytest.raises(EdgevalError, match=r"\(not evaluated on the first machine\)"):
         require_agreement(apart)
     with pytest.raises(EdgevalError, match=r"\(no run has a partner\)"):
-        require_agreement(side_by_side(changed(other, runs=[])))
+        require_agreement(side_by_side(other.model_copy(update={"runs": []})))
 
 
 def test_files_of_the_same_type_are_told_apart() -> None:
@@ -357,7 +356,13 @@ def test_files_of_the_same_type_are_told_apart() -> None:
 def test_allowed_differences_are_named() -> None:
     other = machine()
     features = "CPU : NEON = 1 | AVX = 1 | SSE3 = 1 | AVX2 = 0 | OPENMP = 1 | REPACK = 1 | "
-    engine = changed(other.engine, version="0.3.35", backend="metal", threads=4, features=features)
+    engine = changed(
+        other.engine,
+        version="llama-cpp-python 0.3.35",
+        backend="metal",
+        threads=4,
+        features=features,
+    )
     other = changed(other, engine=engine, edgeval_version="0.2.0")
     for index in range(len(other.runs)):
         other = with_run(other, index, cache_type="f32")
@@ -366,7 +371,7 @@ def test_allowed_differences_are_named() -> None:
     assert found.machines[0].differences == []
     assert found.machines[1].differences == [
         "edgeval 0.2.0, not 0.1.0",
-        "llama-cpp-python 0.3.35, not 0.3.36",
+        "llama-cpp-python 0.3.35, not llama-cpp-python 0.3.36",
         "backend metal, not cpu",
         "threads 4, not 2",
         "features +NEON +AVX2 +REPACK \N{MINUS SIGN}AVX512",
@@ -501,8 +506,8 @@ def test_one_record_is_not_enough() -> None:
     [
         ("{", "b.json is not JSON"),
         ("[1]", "b.json is not a report: the whole file"),
-        ('{"schema_version": 1}', "b.json is not a report: edgeval_version: Field required"),
-        ('{"schema_version": 2}', "newer edgeval (schema 2, this one reads 1)"),
+        ('{"schema_version": 2}', "b.json is not a report: edgeval_version: Field required"),
+        ('{"schema_version": 3}', "newer edgeval (schema 3, this one reads 2)"),
         ('{"schema_version": 0, "runs": []}', "b.json is not a report: schema_version"),
     ],
 )

@@ -26,8 +26,9 @@ TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 ANNOTATIONS = {"title", "description", "default", "format", "$defs", "$schema"}
-RULES = {"$ref", "anyOf", "type", "const", "enum", "minimum", "minItems", "items"} | {
-    *("properties", "required", "additionalProperties")
+RULES = {"$ref", "anyOf", "type", "const", "enum", "minimum", "minItems", "items", "maximum"} | {
+    "exclusiveMinimum",
+    *("properties", "required", "additionalProperties"),
 }
 
 
@@ -45,6 +46,10 @@ def misfit(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
     if value != schema.get("const", value) or value not in schema.get("enum", [value]):
         return where
     if "minimum" in schema and value < schema["minimum"]:
+        return where
+    if "maximum" in schema and value > schema["maximum"]:
+        return where
+    if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
         return where
     parts: dict[str, tuple[Any, dict[str, Any]]] = {}
     if kind == "array":

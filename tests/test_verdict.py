@@ -7,12 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_example import example_claim, example_report
 
 from edgeval import __version__
-from edgeval.cards import Citation, Claim
 from edgeval.metrics import metric
-from edgeval.records import DataSource, Metric, ModelRun, ProtocolInfo, VerdictStatus
-from edgeval.verdict import confidence, match, status, verdict
+from edgeval.records import (
+    Citation,
+    Claim,
+    DataSource,
+    Metric,
+    ModelRun,
+    ProtocolInfo,
+    Report,
+    VerdictStatus,
+)
+from edgeval.verdict import confidence, judge, judged, match, status, verdict, verdicts
 
 SPLIT = "Rowan/hellaswag validation"
 N_SPLIT = 10042
@@ -90,13 +99,18 @@ def make_protocol(name: str = "lm-eval", version: int = 1, shots: int = 0) -> Pr
     return ProtocolInfo(name=name, version=version, metric="acc_norm", shots=shots)
 
 
-def judge(
+def judgement(
     run: ModelRun | None = None,
     data: DataSource | None = None,
     protocol: ProtocolInfo | None = None,
     claim: Claim = CLAIM,
 ) -> Any:
-    return verdict(claim, run or make_run(), data or make_data(), protocol or make_protocol(), WHEN)
+    measured = (run or make_run(), data or make_data(), protocol or make_protocol())
+    return verdict(claim, *measured, WHEN, __version__)
+
+
+def claiming(value: float) -> Claim:
+    return CLAIM.model_copy(update={"value": value})
 
 
 # Statuses, each from a measurement
@@ -113,7 +127,7 @@ def judge(
     ],
 )
 def test_the_whole_split_in_full_precision_decides(correct: int, expected: VerdictStatus) -> None:
-    found = judge(make_run(correct))
+    found = judgement(make_run(correct))
     assert (found.status, found.protocol_match) == (expected, "exact")
     assert found.score == correct / N_SPLIT
     assert found.confidence == (expected == "reproduced")
@@ -133,27 +147,27 @@ def test_the_whole_split_in_full_precision_decides(correct: int, expected: Verdi
     ],
 )
 def test_a_slice_agrees_so_far_or_not(correct: int, total: int, expected: VerdictStatus) -> None:
-    found = judge(make_run(correct, total), make_data(total))
+    found = judgement(make_run(correct, total), make_data(total))
     assert (found.status, found.protocol_match) == (expected, "proxy")
     assert found.score == correct / total
 
 
 def test_quantized_weights_agree_at_most_partially() -> None:
-    assert judge(make_run(5945, type_="Q8_0")).status == "partial"
-    assert judge(make_run(5000, type_="Q2_K")).status == "not_reproduced"
+    assert judgement(make_run(5945, type_="Q8_0")).status == "partial"
+    assert judgement(make_run(5000, type_="Q2_K")).status == "not_reproduced"
 
 
 def test_another_metric_is_inconclusive_whatever_was_measured() -> None:
     run = make_run(5945, metric_name="acc_token")
     protocol = ProtocolInfo(name="llama.cpp", version=1, metric="acc_token")
-    found = judge(run, protocol=protocol)
+    found = judgement(run, protocol=protocol)
     assert (found.status, found.protocol_match) == ("inconclusive", "mismatch")
     assert found.score == 5945 / N_SPLIT
 
 
 def test_a_small_file_measured_whole_is_still_a_slice_of_the_claims_items() -> None:
     # 280 of 500 is 56 +- 4 points about the 10,042 items: no contradiction of 59.2.
-    found = judge(
+    found = judgement(
         make_run(280, 500, 500), make_data(500, 500, name="items.jsonl", fingerprint="b" * 64)
     )
     assert found.protocol_match == "proxy"
@@ -169,16 +183,16 @@ def test_exactly_one_point_away_is_within_the_tolerance(
     claim_hundredths: int, direction: int
 ) -> None:
     measured = metric(claim_hundredths + 100 * direction, 10_000, 10_000)
-    assert status(claim_hundredths / 100, measured, "exact") == "reproduced"
-    assert confidence(claim_hundredths / 100, measured, 10_000) == 1
+    assert status(claiming(claim_hundredths / 100), measured, "exact") == "reproduced"
+    assert confidence(claiming(claim_hundredths / 100), measured, 10_000) == 1
 
 
 @pytest.mark.parametrize("direction", [-1, 1])
 @pytest.mark.parametrize("claim_hundredths", range(207, 9800, 301))
 def test_a_hundredth_more_than_one_point_away_is_not(claim_hundredths: int, direction: int) -> None:
     measured = metric(claim_hundredths + 101 * direction, 10_000, 10_000)
-    assert status(claim_hundredths / 100, measured, "exact") == "not_reproduced"
-    assert confidence(claim_hundredths / 100, measured, 10_000) == 0
+    assert status(claiming(claim_hundredths / 100), measured, "exact") == "not_reproduced"
+    assert confidence(claiming(claim_hundredths / 100), measured, 10_000) == 0
 
 
 @pytest.mark.parametrize(
@@ -198,9 +212,20 @@ def test_status_by_interval(
     measured = metric(1, 2, 3)
     interval = measured.interval.model_copy(update={"low": low / 100, "high": high / 100})
     measured = measured.model_copy(update={"split_interval": interval})
-    assert status(59.2, measured, "exact") == exact
-    assert status(59.2, measured, "proxy") == proxy
-    assert status(59.2, measured, "mismatch") == "inconclusive"
+    assert status(CLAIM, measured, "exact") == exact
+    assert status(CLAIM, measured, "proxy") == proxy
+    assert status(CLAIM, measured, "mismatch") == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "expected"),
+    [(0.5, "not_reproduced"), (0.79, "not_reproduced"), (0.8, "reproduced"), (2.0, "reproduced")],
+)
+def test_a_claim_has_its_own_tolerance(tolerance: float, expected: VerdictStatus) -> None:
+    claim = Claim(**(CLAIM.model_dump() | {"tolerance_points": tolerance}))
+    measured = metric(600, 1000, 1000)
+    assert status(claim, measured, "exact") == expected
+    assert confidence(claim, measured, 1000) == (expected == "reproduced")
 
 
 # Confidence
@@ -211,7 +236,7 @@ def test_confidence_by_hand() -> None:
     # Centre: (0.595 + 3.841459 / 2220.968) / (1 + 3.841459 / 1110.484) = 0.5946725.
     # Deviation: sqrt(0.5946725 * 0.4053275 / 1110.484) = 0.01473279.
     # z of 0.582 and 0.602: -0.8601578, 0.4973604; their probabilities: 0.1948505, 0.6905326.
-    assert confidence(59.2, metric(595, 1000, N_SPLIT), N_SPLIT) == pytest.approx(
+    assert confidence(CLAIM, metric(595, 1000, N_SPLIT), N_SPLIT) == pytest.approx(
         0.6905326 - 0.1948505, abs=2e-6
     )
 
@@ -220,14 +245,14 @@ def test_confidence_of_a_fair_coin_by_the_error_function() -> None:
     # One half is its own Wilson centre; 100 with all the rest unseen: z = 0.01 / 0.05 * correction.
     size = 100 * 999 / 900
     z = 0.01 / math.sqrt(0.25 / size)
-    assert confidence(50.0, metric(50, 100, 1000), 1000) == pytest.approx(
+    assert confidence(claiming(50.0), metric(50, 100, 1000), 1000) == pytest.approx(
         math.erf(z / math.sqrt(2))
     )
 
 
 def test_confidence_grows_with_the_slice() -> None:
     sizes = (100, 1000, 5000, 10000)
-    found = [confidence(59.2, metric(n * 592 // 1000, n, N_SPLIT), N_SPLIT) for n in sizes]
+    found = [confidence(CLAIM, metric(n * 592 // 1000, n, N_SPLIT), N_SPLIT) for n in sizes]
     assert found == sorted(found)
     assert found[0] < 0.2
     assert found[-1] > 0.999
@@ -235,7 +260,7 @@ def test_confidence_grows_with_the_slice() -> None:
 
 @pytest.mark.parametrize("correct", [0, 10])
 def test_confidence_of_extreme_proportions_is_a_probability(correct: int) -> None:
-    assert 0 <= confidence(59.2, metric(correct, 10, N_SPLIT), N_SPLIT) < 0.01
+    assert 0 <= confidence(CLAIM, metric(correct, 10, N_SPLIT), N_SPLIT) < 0.01
 
 
 # The match and its differences
@@ -273,7 +298,7 @@ def test_the_same_protocol_on_the_whole_split_is_exact(type_: str) -> None:
 )
 def test_each_difference_makes_a_proxy_and_is_named(changed: dict[str, Any], words: str) -> None:
     assert differences(**changed) == ("proxy", (words,))
-    assert words in judge(**changed).claim_citation.notes
+    assert words in judgement(**changed).claim_citation.notes
 
 
 def test_all_differences_are_named() -> None:
@@ -295,7 +320,7 @@ def test_known_data_are_told_by_their_fingerprint_not_their_name() -> None:
 
 def test_other_data_than_the_known_ones_are_a_mismatch_that_decides_nothing() -> None:
     claim = CLAIM.model_copy(update={"data_fingerprint": "c" * 64})
-    found = judge(make_run(2400), make_data(name="other.jsonl"), claim=claim)
+    found = judgement(make_run(2400), make_data(name="other.jsonl"), claim=claim)
     assert (found.protocol_match, found.status) == ("mismatch", "inconclusive")
     assert "other.jsonl holds other items" in found.claim_citation.notes
 
@@ -314,7 +339,7 @@ def test_another_rendering_or_metric_is_a_mismatch(run: ModelRun, protocol: Prot
 
 
 def test_shots_are_a_mismatch_with_a_claim_of_none() -> None:
-    found = judge(protocol=make_protocol(shots=5))
+    found = judgement(protocol=make_protocol(shots=5))
     assert (found.protocol_match, found.status) == ("mismatch", "inconclusive")
     assert found.claim_citation.notes.endswith("protocol lm-eval, 5-shot where the claim is 0-shot")
 
@@ -323,7 +348,7 @@ def test_shots_are_a_mismatch_with_a_claim_of_none() -> None:
 
 
 def test_the_json_has_the_fields_of_published_verdicts() -> None:
-    found = json.loads(judge().model_dump_json())
+    found = json.loads(judgement().model_dump_json())
     assert list(found) == KEYS
     assert list(found["claim_citation"]) == CITATION_KEYS
     assert found["kind"] == "POST"
@@ -352,7 +377,7 @@ def test_the_published_verdict_has_the_same_fields() -> None:
 
 def test_notes_of_a_claim_without_notes_begin_with_the_match() -> None:
     claim = CLAIM.model_copy(update={"notes": ""})
-    assert judge(claim=claim).claim_citation.notes == "protocol_match is exact"
+    assert judgement(claim=claim).claim_citation.notes == "protocol_match is exact"
 
 
 def test_the_score_is_of_the_claims_metric() -> None:
@@ -362,11 +387,11 @@ def test_the_score_is_of_the_claims_metric() -> None:
     }
     run = make_run().model_copy(update={"metrics": metrics})
     claim = CLAIM.model_copy(update={"metric": "acc", "value": 44.8})
-    assert judge(run, claim=claim).score == 4500 / N_SPLIT
+    assert judgement(run, claim=claim).score == 4500 / N_SPLIT
 
 
 def test_the_same_inputs_give_the_same_id() -> None:
-    assert judge().id == judge().id
+    assert judgement().id == judgement().id
 
 
 @pytest.mark.parametrize(
@@ -385,4 +410,46 @@ def test_the_same_inputs_give_the_same_id() -> None:
 )
 def test_any_other_input_gives_another_id(changed: dict[str, Any]) -> None:
     slice_: dict[str, Any] = {"data": make_data(999)}
-    assert judge(**slice_).id != judge(**(slice_ | changed)).id
+    assert judgement(**slice_).id != judgement(**(slice_ | changed)).id
+
+
+# A record
+
+
+@pytest.mark.parametrize("n_items", [60, 1000, N_SPLIT])
+def test_the_same_record_gives_the_same_verdicts_to_everyone(n_items: int) -> None:
+    record = example_report(n_items=n_items, status="partial")
+    saved = record.model_dump_json()
+    loaded = Report.model_validate_json(saved)
+    (found,) = verdicts(loaded)
+    assert found.model_dump_json() == record.verdicts[0].model_dump_json()
+    assert judged(loaded, loaded.claims).model_dump_json() == saved
+    assert found.computed_at == record.created_at
+    assert found.agent_version == f"edgeval-{record.edgeval_version}"
+    # Neither what is stored nor who reads it counts.
+    assert verdicts(loaded.model_copy(update={"verdicts": []})) == [found]
+
+
+def test_a_record_judges_each_claim_by_the_reference() -> None:
+    claims = [example_claim(59.2), example_claim(70.0), example_claim(45.0, metric="acc")]
+    record = judged(example_report(status=None), claims)
+    assert [found.status for found in record.verdicts] == [
+        *("reproduced", "not_reproduced", "not_reproduced"),
+    ]
+    acc, acc_norm = (record.runs[0].metrics[name].value for name in ("acc", "acc_norm"))
+    assert [found.score for found in record.verdicts] == [acc_norm, acc_norm, acc]
+    assert judged(record, []).verdicts == []
+
+
+def test_a_judgement_names_what_it_judged() -> None:
+    data, protocol = make_data(500, 500, name="items.jsonl"), make_protocol("llama.cpp")
+    found = judge(CLAIM, make_run(280, 500, 500), data, protocol)
+    assert (found.metric, found.population, found.match.kind) == ("acc_norm", N_SPLIT, "mismatch")
+    assert found.measured == metric(280, 500, N_SPLIT)
+
+
+def test_a_record_with_another_number_of_verdicts_than_claims_is_refused() -> None:
+    content = json.loads(example_report().model_dump_json())
+    content["verdicts"] *= 2
+    with pytest.raises(ValueError, match="1 claims have 2 verdicts"):
+        Report.model_validate(content)

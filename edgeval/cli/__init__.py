@@ -5,6 +5,7 @@ from edgeval.cli.evaluation import compare, evaluate, report, run
 from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
 from edgeval.cli.lists import models, protocols, schema
 from edgeval.cli.runs import runs
+from edgeval.cli.verdicts import verdict
 
 __all__ = ["app", "main"]
 
@@ -18,6 +19,7 @@ app.command(name="eval")(evaluate)
 app.command()(models)
 app.command()(protocols)
 app.command()(report)
+app.command()(verdict)
 app.command()(compare)
 app.add_typer(runs, name="runs")
 app.command()(schema)

@@ -77,7 +77,7 @@ def setting_differences(other: Report | Evaluation, first: Report | Evaluation) 
     theirs, ours = other.engine, first.engine
     found = [
         _changed("edgeval ", other.edgeval_version, first.edgeval_version),
-        _changed("llama-cpp-python ", theirs.version, ours.version),
+        _changed("", theirs.version, ours.version),
         _changed("backend ", theirs.backend, ours.backend),
         _changed("threads ", str(theirs.threads), str(ours.threads)),
         _features(theirs.features, ours.features),

@@ -8,11 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Literal
 
+from pydantic import Field, model_validator
+
 from edgeval.records.base import Interval, Record
 from edgeval.records.divergence import Divergence
 from edgeval.records.results import (
     UNQUANTIZED,
     Drift,
+    Equivalence,
     Flip,
     ImatrixInfo,
     Metric,
@@ -29,17 +32,27 @@ from edgeval.records.setting import (
     ShotPool,
     protocol_label,
 )
-from edgeval.records.verdicts import ClaimCitation, ProtocolMatch, Verdict, VerdictStatus
+from edgeval.records.verdicts import (
+    Citation,
+    Claim,
+    ClaimCitation,
+    ProtocolMatch,
+    Verdict,
+    VerdictStatus,
+)
 
 __all__ = [
     "SCHEMA_VERSION",
     "UNQUANTIZED",
+    "Citation",
+    "Claim",
     "ClaimCitation",
     "DataSource",
     "Device",
     "Divergence",
     "Drift",
     "Engine",
+    "Equivalence",
     "Evaluation",
     "Flip",
     "ImatrixInfo",
@@ -59,13 +72,13 @@ __all__ = [
     "run_label",
 ]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class Evaluation(Record):
     """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     data: DataSource
@@ -76,9 +89,28 @@ class Evaluation(Record):
 
 
 class Report(Record):
-    """One run: everything needed to judge its numbers. ``report.json`` holds exactly this."""
+    """One run: everything needed to judge its numbers. ``report.json`` holds exactly this.
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    Attributes:
+        schema_version: Version of this schema.
+        edgeval_version: What made the record.
+        created_at: When the run was begun, in UTC.
+        command: The command line.
+        model: Where the ladder came from.
+        data: The items.
+        protocol: How they were scored.
+        engine: What computed the numbers.
+        device: The machine.
+        runs: The models of the ladder, the reference first.
+        drift: Each other model beside the reference.
+        claims: The published numbers of the model on the evaluated task.
+        other_claims: Those on other tasks, which this record cannot judge.
+        verdicts: What the reference's numbers say about each of ``claims``, in their order.
+        elapsed_s: Seconds that the command took.
+        peak_rss_bytes: The most memory that it held.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     command: str
@@ -87,8 +119,19 @@ class Report(Record):
     protocol: ProtocolInfo
     engine: Engine
     device: Device
-    runs: list[ModelRun]
+    runs: list[ModelRun] = Field(min_length=1)
     drift: list[Drift]
-    verdicts: list[Verdict]
+    claims: list[Claim] = Field(default_factory=list)
+    other_claims: list[Claim] = Field(default_factory=list)
+    verdicts: list[Verdict] = Field(default_factory=list)
     elapsed_s: float
     peak_rss_bytes: int
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Report:
+        for run in self.runs:
+            if self.protocol.metric not in run.metrics:
+                raise ValueError(f"the run of {run.file} has no {self.protocol.metric}")
+        if len(self.verdicts) != len(self.claims):
+            raise ValueError(f"{len(self.claims)} claims have {len(self.verdicts)} verdicts")
+        return self

@@ -19,15 +19,15 @@ def run_label(file_type: str, has_imatrix: bool) -> str:
 class Metric(Record):
     """One accuracy of one model.
 
-    Where the evaluation stopped early, the intervals are valid at every look (confidence
-    sequences); otherwise they are Wilson's.
+    Where the evaluation stopped early, the split's interval is valid at every look (a confidence
+    sequence); otherwise the intervals are Wilson's.
 
     Attributes:
         correct: Number of items whose pick is the gold choice.
         total: Number of items scored.
         value: ``correct / total``; of items that were drawn for what they can tell, the reference's
             accuracy and the estimated difference.
-        interval: For new items of the same kind; None of items that are no sample of them.
+        interval: For new items of the same kind; None where the evaluation stopped early.
         split_interval: For the whole split this slice was drawn from, with the finite-population
             correction; zero wide when every item was scored.
     """
@@ -37,6 +37,11 @@ class Metric(Record):
     value: float
     interval: Interval | None
     split_interval: Interval
+
+    @property
+    def stated_interval(self) -> Interval:
+        """What reports show: for new items, or for the split where it stopped early."""
+        return self.interval or self.split_interval
 
 
 class Stopping(Record):
@@ -138,6 +143,30 @@ class Flip(Record):
     pick: int
 
 
+class Equivalence(Record):
+    """What the interval of a difference in accuracy says against a margin.
+
+    Attributes:
+        population: What the interval speaks about: ``new items`` of the same kind, or the whole
+            ``split`` that the slice was drawn from.
+        interval_points: Paired interval of the difference, in points; zero wide for the split when
+            every item was scored.
+        margin_points: Two accuracies this close are called equivalent.
+        status: ``equivalent`` (the interval lies within the margin on both sides of zero),
+            ``drifted`` (it does not, and excludes zero) or ``undecided``.
+        non_inferior: Whether the interval reaches no further below zero than the margin.
+        items_needed: About how many more items would decide it, if they flip as these did; None
+            where it is decided.
+    """
+
+    population: Literal["split", "new items"]
+    interval_points: Interval
+    margin_points: float
+    status: Literal["equivalent", "drifted", "undecided"]
+    non_inferior: bool
+    items_needed: int | None
+
+
 class Drift(Record):
     """A paired comparison with the reference on the same items, by the primary metric.
 
@@ -147,13 +176,25 @@ class Drift(Record):
         reference: What reports call the reference.
         n_items: Number of pairs.
         difference_points: Accuracy minus the reference's, in points.
-        interval_points: Paired interval of the difference, in points (Bonett-Price).
-        mcnemar_p: Exact two-sided McNemar p-value.
+        new_items: What its interval for new items says (Bonett-Price); None where the evaluation
+            stopped early, which is about the split.
+        split: What its interval for the split says: Bonett-Price's with the finite-population
+            correction or, where the evaluation stopped early, one that is valid at every look.
+        stopping: When and why the evaluation stopped early; None where it did not.
+        mcnemar_p: Exact two-sided McNemar p-value; None where the evaluation stopped early.
+        mcnemar_p_holm: The same, adjusted for the number of compared models (Holm).
         right_to_wrong: Number of items only the reference has right.
         wrong_to_right: Number of items only the compared model has right.
-        pick_agreement: Fraction of items with the same pick.
-        mean_abs_logprob_change: Mean of |Δ logprob| over all choices, in nats.
-        p99_abs_logprob_change: Its 99th percentile, in nats.
+        pick_agreement: Fraction of items with the same pick; None of items that were drawn for
+            what they can tell.
+        mean_logprob_change: Mean of Δ logprob over all choices, in nats; negative where the
+            compared model finds them less likely.
+        mean_abs_logprob_change: Mean of |Δ logprob|, in nats.
+        rms_logprob_change: Root of the mean square of Δ logprob, in nats.
+        p99_abs_logprob_change: 99th percentile of |Δ logprob|, in nats.
+        mean_margin_shift: Mean change of the gold choice's lead over the best other choice, in the
+            unit of the metric: nats for ``acc``, nats a character for ``acc_norm``, a byte for
+            ``acc_bytes``, a token for ``acc_token``.
         flips: The items that flipped.
         divergence: How far the next-token distributions are apart; None where they were not
             compared.
@@ -164,15 +205,26 @@ class Drift(Record):
     reference: str
     n_items: int
     difference_points: float
-    interval_points: Interval
-    mcnemar_p: float
+    new_items: Equivalence | None
+    split: Equivalence
+    stopping: Stopping | None = None
+    mcnemar_p: float | None
+    mcnemar_p_holm: float | None
     right_to_wrong: int
     wrong_to_right: int
-    pick_agreement: float
+    pick_agreement: float | None
+    mean_logprob_change: float
     mean_abs_logprob_change: float
+    rms_logprob_change: float
     p99_abs_logprob_change: float
+    mean_margin_shift: float
     flips: list[Flip]
     divergence: Divergence | None = None
+
+    @property
+    def stated(self) -> Equivalence:
+        """What reports say of it: for new items, or for the split where it stopped early."""
+        return self.new_items or self.split
 
     @property
     def label(self) -> str:

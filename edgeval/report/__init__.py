@@ -25,6 +25,7 @@ __all__ = [
     "VERDICT_NAME",
     "load",
     "load_record",
+    "load_run",
     "render",
     "save",
 ]
@@ -48,7 +49,7 @@ def load(directory: Path) -> Report:
     """Read the record of a folder.
 
     Raises:
-        EdgevalError: If there is none, or if it is damaged or of a newer edgeval.
+        EdgevalError: If there is none, or if it is damaged or of another schema.
     """
     path = directory / RECORD_NAME
     try:
@@ -67,7 +68,7 @@ def load_record(path: Path) -> Report | Evaluation:
         path: The file, or the folder that holds a ``report.json``.
 
     Raises:
-        EdgevalError: If there is none, or if it is damaged or of a newer edgeval.
+        EdgevalError: If there is none, or if it is damaged or of another schema.
     """
     if path.is_dir():
         return load(path)
@@ -81,6 +82,25 @@ def load_record(path: Path) -> Report | Evaluation:
         if is_evaluation
         else _validated(Report, path, content)
     )
+
+
+def load_run(path: Path) -> Report:
+    """Read the record of a run.
+
+    Args:
+        path: The file, or the folder that holds a ``report.json``.
+
+    Raises:
+        EdgevalError: If there is none, or if it is damaged, of another schema, or of
+            ``edgeval eval``.
+    """
+    record = load_record(path)
+    if isinstance(record, Evaluation):
+        raise EdgevalError(
+            f"{path} is of edgeval eval, which knows no published numbers; name the folder that "
+            "edgeval run wrote"
+        )
+    return record
 
 
 def render(report: Report, directory: Path) -> None:
@@ -122,7 +142,7 @@ def _content(path: Path) -> object:
 
 
 def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
-    _refuse_newer(path, content)
+    _refuse_another_schema(path, content)
     try:
         return kind.model_validate_json(json.dumps(content))
     except ValidationError as error:
@@ -134,9 +154,16 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
         ) from error
 
 
-def _refuse_newer(path: Path, content: object) -> None:
+def _refuse_another_schema(path: Path, content: object) -> None:
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if not isinstance(version, int):
+        return
+    if 0 < version < SCHEMA_VERSION:
+        raise EdgevalError(
+            f"{path} was made by an older edgeval (schema {version}, this one reads "
+            f"{SCHEMA_VERSION}); evaluate again, the scores come from the store"
+        )
+    if version > SCHEMA_VERSION:
         raise EdgevalError(
             f"{path} was written by a newer edgeval (schema {version}, this one reads "
             f"{SCHEMA_VERSION}); upgrade edgeval with pip install --upgrade edgeval"

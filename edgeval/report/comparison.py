@@ -2,78 +2,55 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
-from edgeval.errors import EdgevalError
 from edgeval.records import Drift, Metric, ModelRun, Report
-
-MARGIN_POINTS = 1.0
-"""Two accuracies this close are called equivalent."""
+from edgeval.report import formatting as fmt
 
 Reading = Literal["reference", "equivalent", "small drift", "drifted", "undecided", "not compared"]
 
-READINGS: dict[Reading, str] = {
-    "reference": "what the others are compared with",
-    "equivalent": f"the interval lies within {MARGIN_POINTS:g} point of the reference",
-    "small drift": f"equivalent within {MARGIN_POINTS:g} point, and the interval excludes zero",
-    "drifted": "the interval excludes zero",
-    "undecided": "the interval is too wide to tell",
-    "not compared": "there is nothing to compare it with",
-}
-"""What the interval of a difference says, in words."""
-
 
 def compared_runs(report: Report) -> list[tuple[ModelRun, Drift | None]]:
-    """Return each run with its comparison; the reference, which has none, comes first.
-
-    Raises:
-        EdgevalError: If the report holds no run.
-    """
-    if not report.runs:
-        raise EdgevalError("the report holds no run; evaluate at least one model")
+    """Return each run with its comparison; the reference, which has none, comes first."""
     reference, *others = report.runs
     by_label = {found.label: found for found in report.drift}
     return [(reference, None), *((run, by_label.get(run.label)) for run in others)]
 
 
 def primary(report: Report, run: ModelRun) -> Metric:
-    """Return a run's accuracy by the protocol's metric.
-
-    Raises:
-        EdgevalError: If the run lacks it.
-    """
-    found = run.metrics.get(report.protocol.metric)
-    if found is None:
-        raise EdgevalError(
-            f"the run of {run.file} has no {report.protocol.metric}, "
-            f"the metric of protocol {report.protocol.name}; evaluate it again"
-        )
-    return found
+    """Return a run's accuracy by the protocol's metric."""
+    return run.metrics[report.protocol.metric]
 
 
 def reading(found: Drift | None) -> Reading:
-    """Return what a paired interval says about a quantized model."""
+    """Return what a paired interval for new items says about a quantized model."""
     if found is None:
         return "not compared"
-    interval = found.interval_points
-    apart = interval.low > 0 or interval.high < 0
-    if interval.low >= -MARGIN_POINTS and interval.high <= MARGIN_POINTS:
-        return "small drift" if apart else "equivalent"
-    return "drifted" if apart else "undecided"
+    said = found.stated
+    apart = said.interval_points.low > 0 or said.interval_points.high < 0
+    return "small drift" if said.status == "equivalent" and apart else said.status
 
 
-def items_to_decide(found: Drift) -> int:
-    """Estimate how many more items an undecided comparison needs at most, if the flips go on.
+def readings(report: Report) -> dict[Reading, str]:
+    """Return what each reading of a report that compares means, in words."""
+    within = margin(report)
+    return {
+        "reference": "what the others are compared with",
+        "equivalent": f"the interval lies within {within} of the reference",
+        "small drift": f"equivalent within {within}, and the interval excludes zero",
+        "drifted": "the interval excludes zero",
+        "undecided": "the interval is too wide to tell",
+        "not compared": "there is nothing to compare it with",
+    }
 
-    The interval's half-width shrinks at least with the square root of the number of items, until
-    the interval either excludes zero or fits into the margin.
+
+def margin(report: Report) -> str:
+    """Return how close two accuracies are that are called equivalent, for example ``1 point``.
+
+    Args:
+        report: A record that compares something.
     """
-    interval = found.interval_points
-    half_width = (interval.high - interval.low) / 2
-    distance = abs(interval.high + interval.low) / 2
-    room = max(distance, MARGIN_POINTS - distance)
-    return max(1, math.ceil(found.n_items * ((half_width / room) ** 2 - 1)))
+    return fmt.points(report.drift[0].stated.margin_points)
 
 
 def is_slice(report: Report) -> bool:

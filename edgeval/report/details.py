@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from edgeval.records import Drift, Flip, Report
+from edgeval.records import Citation, ClaimCitation, Drift, Equivalence, Flip, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import compared_runs
 from edgeval.report.view import items_in_short, slice_sentence
@@ -52,14 +52,51 @@ def paper_url(arxiv_id: str) -> str:
     return f"https://arxiv.org/abs/{quote(arxiv_id)}"
 
 
+def place(cited: Citation | ClaimCitation) -> str:
+    """Return where a claim stands within its source."""
+    page = f", page {cited.pdf_page}" if cited.pdf_page is not None else ""
+    return f"{cited.section}{page}: row {cited.row}, column {cited.column}"
+
+
+def difference_table(report: Report) -> Table:
+    """Return each type's difference with both intervals and what they say, a row a type."""
+    header = ["type", "difference"]
+    drifts = _drifts(report)
+    level = fmt.level(drifts[0].split.interval_points) if drifts else ""
+    for population in ("new items", "split"):
+        header += [f"{level} {population}", f"reading, {population}"]
+    header += ["non-inferior", "Holm p"]
+    empty = "\N{EN DASH}"
+    rows = []
+    for found in drifts:
+        is_exact = found.split.interval_points.low == found.split.interval_points.high
+        new, p = found.new_items, found.mcnemar_p_holm
+        rows.append(
+            [
+                found.label,
+                fmt.signed(found.difference_points, 2),
+                fmt.difference_interval(new) if new else empty,
+                _words(new) if new else empty,
+                "exact" if is_exact else fmt.difference_interval(found.split),
+                _words(found.split),
+                _non_inferior(found),
+                empty if p is None else fmt.p_value(p),
+            ]
+        )
+    return Table(header, rows, words=(0, 3, 5, 6))
+
+
 def drift_table(report: Report) -> Table:
     """Return the flips of each group and the changes of the log-probabilities, a row a type."""
     groups = report.data.groups
     header = [
         "type",
         *(f"{name} ({count:,} items)" for name, count in groups.items()),
-        "mean |Δ logprob|",
-        "99th percentile",
+        "mean Δ logprob",
+        "mean |Δ|",
+        "RMS Δ",
+        "p99 |Δ|",
+        "mean Δ lead",
     ]
     rows = []
     for found in _drifts(report):
@@ -68,8 +105,11 @@ def drift_table(report: Report) -> Table:
             [
                 found.label,
                 *(f"{counts[g, True]:,} lost / {counts[g, False]:,} gained" for g in groups),
-                f"{found.mean_abs_logprob_change:.3f}",
-                f"{found.p99_abs_logprob_change:.3f}",
+                fmt.signed(found.mean_logprob_change, 4),
+                fmt.plain(found.mean_abs_logprob_change, 3),
+                fmt.plain(found.rms_logprob_change, 3),
+                fmt.plain(found.p99_abs_logprob_change, 3),
+                fmt.signed(found.mean_margin_shift, 4),
             ]
         )
     return Table(header, rows)
@@ -152,7 +192,7 @@ def facts(report: Report) -> list[Fact]:
             f"primary metric {report.protocol.metric}",
         ),
         *_shot_facts(report),
-        Fact("Engine", f"llama.cpp through llama-cpp-python {engine.version}"),
+        Fact("Engine", f"llama.cpp through {engine.version}"),
         Fact("Backend", f"{engine.backend}, {engine.threads} threads"),
         Fact("Features", engine.features),
         Fact("Device", f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"),
@@ -167,12 +207,12 @@ def claim_facts(report: Report, index: int) -> list[Fact]:
     """Return what one verdict's claim is, one line a subject."""
     verdict = report.verdicts[index]
     claim = verdict.claim_citation
-    page = f", page {claim.pdf_page}" if claim.pdf_page is not None else ""
-    source = f"{claim.section}{page}: row {claim.row}, column {claim.column}"
+    tolerance = fmt.points(report.claims[index].tolerance_points)
     found = [
         Fact("Published", f"{fmt.plain(claim.reported_value, 2)} ({claim.reported_metric})"),
         Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {items_in_short(report)}"),
-        Fact("Source", source),
+        Fact("Tolerance", f"±{tolerance}"),
+        Fact("Source", place(claim)),
     ]
     if claim.paper_arxiv_id:
         url = paper_url(claim.paper_arxiv_id)
@@ -217,6 +257,18 @@ def _imatrix_facts(report: Report) -> list[Fact]:
 
 def _drifts(report: Report) -> list[Drift]:
     return [found for _, found in compared_runs(report) if found is not None]
+
+
+def _words(said: Equivalence) -> str:
+    if said.items_needed is None:
+        return said.status
+    return f"{said.status} ({fmt.about(said.items_needed)} more)"
+
+
+def _non_inferior(found: Drift) -> str:
+    if found.stated.non_inferior:
+        return "yes"
+    return "on this split" if found.split.non_inferior else "not shown"
 
 
 def _is_lost(flip: Flip) -> bool:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from edgeval.records import Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import MARGIN_POINTS, compared_runs, is_slice, primary
+from edgeval.report.comparison import compared_runs, is_slice, margin, primary
+
+_UNITS = {
+    "acc": "nats",
+    "acc_norm": "nats a character",
+    "acc_bytes": "nats a byte",
+    "acc_token": "nats a token",
+}
 
 
 @dataclass(frozen=True)
@@ -22,13 +29,14 @@ class Explanation:
 def explanations(report: Report) -> list[Explanation]:
     """Return the paragraphs that this report needs."""
     found = [_new_items(report), _split(report)]
-    if len(report.runs) > 1:
-        found += [_paired(report), _mcnemar(), _flips()]
+    if report.drift:
+        found += [_paired(report), _paired_split(report), _mcnemar(), _holm(report), _flips()]
+        found += [_logprobs(report)]
     return found
 
 
 def _new_items(report: Report) -> Explanation:
-    level = fmt.level(primary(report, compared_runs(report)[0][0]).interval)
+    level = fmt.level(primary(report, compared_runs(report)[0][0]).stated_interval)
     return Explanation(
         "Interval for new items",
         f"The {level} score interval of the accuracy. It speaks about other items of the same "
@@ -58,12 +66,38 @@ def _paired(report: Report) -> Explanation:
     return Explanation(
         f"Difference to {reference}",
         "Both models answer the same items, so only the items on which they differ count, and the "
-        "interval of the difference is much narrower than those of the two accuracies. It speaks "
-        f"about new items. A type is equivalent if the interval lies within ±{MARGIN_POINTS:g} "
-        "point, has drifted if it excludes zero, and is undecided if neither holds. Each interval "
-        "is for one type by itself.",
+        "interval of the difference is much narrower than those of the two accuracies. In the "
+        f"ladder it speaks about new items. A type is equivalent if the interval lies within "
+        f"±{margin(report)}, has drifted if it excludes zero, and is undecided if neither holds. "
+        "It is non-inferior if the interval reaches no further down than that. Each interval is "
+        "for one type by itself.",
         "Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479",
         "https://doi.org/10.3102/1076998611411915",
+    )
+
+
+def _paired_split(report: Report) -> Explanation:
+    here = (
+        "In a slice it is narrower than that for new items, by the share of the split that was "
+        "scored."
+        if is_slice(report)
+        else "Every item was scored here, so it is the difference itself."
+    )
+    return Explanation(
+        "Difference on the split",
+        "The same interval with the finite-population correction, and each end moved out by half "
+        "an item of the split, because its flips are whole. It speaks about the difference on "
+        f"exactly this data set. {here}",
+        "Cochran 1977, Sampling Techniques, section 2.6",
+    )
+
+
+def _holm(report: Report) -> Explanation:
+    return Explanation(
+        "Holm p",
+        f"McNemar's p adjusted for the number of types compared, here {len(report.drift)}. If no "
+        "type differed, one ladder in twenty at most would have any below 0.05.",
+        "Holm 1979, Scandinavian Journal of Statistics 6:65",
     )
 
 
@@ -84,4 +118,15 @@ def _flips() -> Explanation:
         "Lost: right by the reference and wrong by the quantized model; gained: the reverse. Two "
         "models of equal accuracy can still differ on many items. Agreement counts the items with "
         "the same pick, right or wrong.",
+    )
+
+
+def _logprobs(report: Report) -> Explanation:
+    metric = report.protocol.metric
+    return Explanation(
+        "Changes of the log-probabilities",
+        "Of every choice of every item: the mean says whether a type finds them less likely, the "
+        "mean of the sizes, the root mean square (RMS) and the 99th percentile how far they moved. "
+        "The lead is what picks the gold choice: its value less that of the best other choice, in "
+        f"the unit of {metric} ({_UNITS[metric]}).",
     )

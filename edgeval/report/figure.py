@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgeval.records import Interval, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import MARGIN_POINTS, Reading, compared_runs, is_slice
+from edgeval.report.comparison import Reading, compared_runs, is_slice, margin
 from edgeval.report.view import ladder_rows
 
 WIDTH = 720
@@ -77,7 +77,7 @@ def drift_figure(report: Report) -> Figure | None:
         if row.reading == "not compared":
             continue
         value = found.difference_points if found else 0.0
-        ends = _ends(found.interval_points, 1) if found else None
+        ends = _ends(found.stated.interval_points, 1) if found else None
         text = f"{row.type}, {row.bits_per_weight} bits: {row.difference}"
         points.append(Point(run.label, run.bits_per_weight, value, ends, row.reading, text))
     if len(points) < 2:
@@ -88,7 +88,8 @@ def drift_figure(report: Report) -> Figure | None:
         f"Difference in accuracy to {reference}, by bits per weight",
         points,
         line=0.0,
-        line_labels=[f"±{MARGIN_POINTS:g} point"],
+        band=report.drift[0].stated.margin_points,
+        line_labels=[f"±{margin(report)}"],
         y_label=f"difference to {reference} (points)",
         tick_text=fmt.signed,
     )
@@ -98,10 +99,10 @@ def claim_figure(report: Report) -> Figure | None:
     """Return the accuracies next to the first claim, or None without one of the same metric."""
     if not report.verdicts or report.verdicts[0].protocol_match == "mismatch":
         return None
-    claim = report.verdicts[0].claim_citation
+    claim = report.claims[0]
     points = []
     for run, row in zip(report.runs, ladder_rows(report), strict=True):
-        measured = run.metrics.get(claim.reported_metric)
+        measured = run.metrics.get(claim.metric)
         if measured is None:
             return None
         ends = _ends(measured.split_interval, 100) if is_slice(report) else None
@@ -114,9 +115,10 @@ def claim_figure(report: Report) -> Figure | None:
         "claim",
         "Accuracy of each type and the published number, by bits per weight",
         points,
-        line=claim.reported_value,
-        line_labels=["published", fmt.plain(claim.reported_value, 2)],
-        y_label=f"{claim.reported_metric} (%)",
+        line=claim.value,
+        band=claim.tolerance_points,
+        line_labels=["published", fmt.plain(claim.value, 2)],
+        y_label=f"{claim.metric} (%)",
         tick_text=fmt.plain,
     )
 
@@ -127,6 +129,7 @@ def _figure(
     points: Sequence[Point],
     *,
     line: float,
+    band: float,
     line_labels: list[str],
     y_label: str,
     tick_text: Callable[[float, int], str],
@@ -134,7 +137,7 @@ def _figure(
     label_places, n_rows = _label_places(points)
     top = n_rows * _LABEL_HEIGHT + _LEADER_HEIGHT
     bottom = top + _PLOT_HEIGHT
-    low, high = _y_domain(points, line)
+    low, high = _y_domain(points, line, band)
 
     def y(value: float) -> float:
         return round(bottom - (value - low) / (high - low) * _PLOT_HEIGHT, 1)
@@ -159,8 +162,8 @@ def _figure(
         top=top,
         bottom=bottom,
         line_y=y(line),
-        band_top=y(line + MARGIN_POINTS),
-        band_bottom=y(line - MARGIN_POINTS),
+        band_top=y(line + band),
+        band_bottom=y(line - band),
         x_ticks=_x_ticks(points),
         y_ticks=[
             (y(index * step), tick_text(index * step, decimals)) for index in range(first, last + 1)
@@ -173,8 +176,8 @@ def _ends(interval: Interval, scale: float) -> tuple[float, float]:
     return interval.low * scale, interval.high * scale
 
 
-def _y_domain(points: Sequence[Point], line: float) -> tuple[float, float]:
-    values = [line - 1.25 * MARGIN_POINTS, line + 1.25 * MARGIN_POINTS]
+def _y_domain(points: Sequence[Point], line: float, band: float) -> tuple[float, float]:
+    values = [line - 1.25 * band, line + 1.25 * band]
     for point in points:
         values += point.ends or (point.value,)
     pad = 0.05 * (max(values) - min(values))

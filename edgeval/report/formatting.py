@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from edgeval.records import Interval
-from edgeval.report.comparison import MARGIN_POINTS
+from edgeval.records import Equivalence, Interval
 
 MINUS = "\N{MINUS SIGN}"
 
-_BOUNDARIES = (-MARGIN_POINTS, 0.0, MARGIN_POINTS)
 _MOST_DECIMALS = 4
 _MIB = 1024.0**2
 
@@ -26,22 +24,24 @@ def signed(value: float, decimals: int) -> str:
     return "+" + text if value > 0 and text.strip("0.,") else text
 
 
-def bound(points: float) -> str:
+def bound(points: float, margin_points: float) -> str:
     """Return one end of an interval in points, to one decimal or to as many as it needs.
 
     Rounding never moves it onto or over zero or the margin of equivalence, because the reader
     takes from it on which side of them the interval ends.
     """
+    edges = (-margin_points, 0.0, margin_points)
     for decimals in range(1, _MOST_DECIMALS):
         rounded = round(points, decimals)
-        if all(_side(rounded, edge) == _side(points, edge) for edge in _BOUNDARIES):
+        if all(_side(rounded, edge) == _side(points, edge) for edge in edges):
             return signed(points, decimals)
     return signed(points, _MOST_DECIMALS)
 
 
-def difference_interval(interval: Interval) -> str:
+def difference_interval(said: Equivalence) -> str:
     """Return an interval in points, for example ``[-1.1, +0.3]``."""
-    return f"[{bound(interval.low)}, {bound(interval.high)}]"
+    low, high = said.interval_points.low, said.interval_points.high
+    return f"[{bound(low, said.margin_points)}, {bound(high, said.margin_points)}]"
 
 
 def accuracy(fraction: float) -> str:
@@ -108,6 +108,11 @@ def about(count: int) -> str:
     """Return a count to two digits, for an estimate."""
     unit = 10 ** max(0, len(str(count)) - 2)
     return f"{round(count / unit) * unit:,}"
+
+
+def points(count: float) -> str:
+    """Return a number of points: ``1 point``, ``0.5 points``."""
+    return f"{count:g} point{'' if count == 1 else 's'}"
 
 
 def listed(names: list[str]) -> str:

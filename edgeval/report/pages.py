@@ -10,8 +10,8 @@ import jinja2
 from markupsafe import Markup
 
 from edgeval.records import Report
-from edgeval.report import details, explanations, figure, formatting, view
-from edgeval.report.comparison import READINGS, is_slice, primary
+from edgeval.report import details, explanations, figure, formatting, reasoning, view
+from edgeval.report.comparison import is_slice, margin, primary, readings
 
 # HTML folds them away; Markdown cannot.
 _HTML_FLIPS, _MARKDOWN_FLIPS = 20, 5
@@ -54,26 +54,32 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
             "status": verdict.status,
             "label": view.STATUS_LABELS[verdict.status],
             "sentence": view.verdict_sentence(report, verdict),
+            "reasoning": reasoning.reasoning(report, claim),
             "facts": details.claim_facts(report, index),
         }
-        for index, verdict in enumerate(report.verdicts)
+        for index, (claim, verdict) in enumerate(zip(report.claims, report.verdicts, strict=True))
     ]
-    shown_readings = dict.fromkeys(row.reading for row in rows)
+    meanings = readings(report) if report.drift else {}
     return {
         "report": report,
         "made": formatting.moment(report.created_at),
-        "level": formatting.level(primary(report, report.runs[0]).interval),
+        "level": formatting.level(primary(report, report.runs[0]).stated_interval),
         "is_slice": is_slice(report),
         "short_items": view.items_in_short(report),
         "items": view.slice_sentence(report),
         "conclusion": view.conclusion(report),
         "rows": rows,
-        "readings": {name: READINGS[name] for name in shown_readings},
-        "has_drift": any(row.reading not in ("reference", "not compared") for row in rows),
+        "readings": {row.reading: meanings[row.reading] for row in rows} if meanings else {},
+        "has_drift": bool(report.drift),
+        "margin": margin(report) if report.drift else "",
         "claims": claims,
+        "tolerance": formatting.points(report.claims[0].tolerance_points) if claims else "",
+        "not_measured": reasoning.not_measured(report),
+        "no_claim": view.NO_CLAIM,
         "figures": [
             drawn for drawn in (figure.drift_figure(report), figure.claim_figure(report)) if drawn
         ],
+        "difference_table": details.difference_table(report),
         "drift_table": details.drift_table(report),
         "flip_tables": details.flip_tables(report, flips_shown),
         "metrics_table": details.metrics_table(report),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeval.records import Drift, ModelRun, Report, Verdict, VerdictStatus
+from edgeval.records import Claim, Drift, ModelRun, Report, Verdict, VerdictStatus
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
-    MARGIN_POINTS,
     Reading,
     compared_runs,
     is_slice,
-    items_to_decide,
+    margin,
     primary,
     reading,
 )
@@ -30,6 +29,9 @@ _STATUS_REASONS: dict[VerdictStatus, str] = {
     "not_reproduced": "the split's interval excludes the claim and its tolerance",
     "inconclusive": "this measurement can neither confirm nor exclude the claim",
 }
+
+
+NO_CLAIM = "No published number is recorded for this model and task, so there is no verdict."
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,14 @@ def conclusion(report: Report) -> str:
     """Return the main result in one or two sentences: what is equivalent, drifted, undecided."""
     pairs = compared_runs(report)
     reference = pairs[0][0]
-    if len(pairs) == 1:
+    if not report.drift:
         return _alone(report, reference)
     groups: dict[Reading, list[tuple[ModelRun, Drift]]] = {}
     for run, found in pairs[1:]:
         if found is not None:
             groups.setdefault(reading(found), []).append((run, found))
     close = groups.get("equivalent", []) + groups.get("small drift", [])
-    sentences = [f"On {items_in_short(report)}, {_smallest(close, reference)}."]
+    sentences = [f"On {items_in_short(report)}, {_smallest(close, reference, margin(report))}."]
     rest = [
         *_drifted_clauses(groups.get("drifted", []), close),
         *_undecided_clauses(report, groups.get("undecided", [])),
@@ -126,6 +128,11 @@ def conclusion(report: Report) -> str:
         text = "; ".join(rest)
         sentences.append(f"{text[0].upper()}{text[1:]}.")
     return " ".join(sentences)
+
+
+def claim_in_short(claim: Claim) -> str:
+    """Return what was published, for a heading: ``acc_norm 59.20, HellaSwag 0-shot``."""
+    return f"{claim.metric} {fmt.plain(claim.value, 2)}, {claim.citation.column}"
 
 
 def verdict_sentences(report: Report) -> list[str]:
@@ -160,7 +167,7 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
     if found is None and run is report.runs[0] and len(report.runs) > 1:
         shown = "reference"
     points = fmt.signed(found.difference_points, 2) if found else shown
-    interval = fmt.difference_interval(found.interval_points) if found else ""
+    interval = fmt.difference_interval(found.stated) if found else ""
     empty = "\N{EN DASH}"
     lost = f"{found.right_to_wrong:,}" if found else empty
     gained = f"{found.wrong_to_right:,}" if found else empty
@@ -169,7 +176,7 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
         size=fmt.size(run.file_bytes),
         bits_per_weight=fmt.plain(run.bits_per_weight, 2),
         accuracy=fmt.accuracy(measured.value),
-        interval=fmt.accuracy_interval(measured.interval),
+        interval=fmt.accuracy_interval(measured.stated_interval),
         split_interval=fmt.accuracy_interval(measured.split_interval)
         if is_slice(report)
         else "exact",
@@ -179,8 +186,10 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
         flips=f"{lost} lost / {gained} gained" if found else empty,
         lost=lost,
         gained=gained,
-        mcnemar_p=fmt.p_value(found.mcnemar_p) if found else empty,
-        agreement=fmt.accuracy(found.pick_agreement) if found else empty,
+        mcnemar_p=fmt.p_value(found.mcnemar_p) if found and found.mcnemar_p is not None else empty,
+        agreement=fmt.accuracy(found.pick_agreement)
+        if found and found.pick_agreement is not None
+        else empty,
         tokens_per_s=fmt.rate(run.tokens_per_s),
         reading=shown,
     )
@@ -190,14 +199,14 @@ def _alone(report: Report, run: ModelRun) -> str:
     measured = primary(report, run)
     return (
         f"On {items_in_short(report)}, {run.label} answers {fmt.accuracy(measured.value)}% "
-        f"correctly ({fmt.level(measured.interval)} interval for new items "
-        f"{fmt.accuracy_interval(measured.interval)}). No other type was evaluated, "
+        f"correctly ({fmt.level(measured.stated_interval)} interval for new items "
+        f"{fmt.accuracy_interval(measured.stated_interval)}). No other type was evaluated, "
         "so there is no drift to report."
     )
 
 
-def _smallest(close: list[tuple[ModelRun, Drift]], reference: ModelRun) -> str:
-    within = f"within {MARGIN_POINTS:g} point"
+def _smallest(close: list[tuple[ModelRun, Drift]], reference: ModelRun, margin_words: str) -> str:
+    within = f"within {margin_words}"
     if not close:
         return f"no type is shown to be equivalent to {reference.label} {within}"
     run, found = min(close, key=lambda pair: pair[0].file_bytes)
@@ -206,7 +215,7 @@ def _smallest(close: list[tuple[ModelRun, Drift]], reference: ModelRun) -> str:
     return (
         f"{run.label} ({sizes}) is the smallest type that is equivalent to {reference.label} "
         f"{within}: {fmt.signed(found.difference_points, 2)} points "
-        f"{fmt.difference_interval(found.interval_points)}{caveat}"
+        f"{fmt.difference_interval(found.stated)}{caveat}"
     )
 
 
@@ -227,7 +236,7 @@ def _undecided_clauses(report: Report, undecided: list[tuple[ModelRun, Drift]]) 
         return []
     names = fmt.listed([run.label for run, _ in undecided])
     verb = "is" if len(undecided) == 1 else "are"
-    more = max(items_to_decide(found) for _, found in undecided)
+    more = max(found.stated.items_needed or 0 for _, found in undecided)
     left = report.data.n_total - report.data.n_items
     split = "" if more <= left else ", more than the split has left"
     return [

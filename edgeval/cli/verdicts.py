@@ -1,0 +1,28 @@
+"""The command that judges published numbers from a saved record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeval.cli.options import Json
+
+
+def verdict(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a run, or its report.json.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say what a saved run shows about the published numbers, and why."""
+    from edgeval import report, terminal
+    from edgeval.verdict import verdicts
+
+    record = report.load_run(run)
+    found = verdicts(record)
+    if as_json:
+        typer.echo(terminal.records_json(found))
+    else:
+        terminal.print_verdicts(record, found)

@@ -1,0 +1,130 @@
+"""Why a verdict is what it is: one paragraph that a reviewer can follow, from the record alone."""
+
+from __future__ import annotations
+
+from edgeval.records import Claim, Report
+from edgeval.report import formatting as fmt
+from edgeval.report.comparison import is_slice
+from edgeval.report.details import place
+from edgeval.verdict import Judgement, judge
+
+_HASH_DIGITS = 12
+
+
+def reasoning(report: Report, claim: Claim) -> str:
+    """Return what was measured and claimed, what differs, what follows and how sure it is."""
+    found = judge(claim, report.runs[0], report.data, report.protocol)
+    sentences = [
+        _measured(report, found),
+        _setting(report),
+        _claimed(claim),
+        _differences(found),
+        _conclusion(claim, found),
+        _confidence(report, found),
+    ]
+    return " ".join(sentences)
+
+
+def not_measured(report: Report) -> str:
+    """Return the published numbers on other tasks as a sentence; empty if there are none."""
+    numbers = [f"{claim.data} {fmt.plain(claim.value, 2)}" for claim in report.other_claims]
+    return f"Not measured here: {', '.join(numbers)}." if numbers else ""
+
+
+def _measured(report: Report, found: Judgement) -> str:
+    run, data = report.runs[0], report.data
+    items = f"all {data.n_items:,} items"
+    drawn = ""
+    if is_slice(report):
+        items = f"a slice of {data.n_items:,} of {data.n_total:,} items"
+        drawn = (
+            "; the first in the file's order, which are no random sample"
+            if data.order == "file"
+            else f"; drawn at random with seed {data.seed}"
+        )
+    known = (
+        "Every item of the split was scored, so this number has no sampling error."
+        if _is_whole(found)
+        else f"The {fmt.level(found.measured.split_interval)} interval for all "
+        f"{found.population:,} items of the split is "
+        f"{fmt.accuracy_interval(found.measured.split_interval)}."
+    )
+    return (
+        f"{report.model.title}, as {run.label} ({run.file}, SHA-256 {_short(run.sha256)}), scores "
+        f"{found.metric} {fmt.accuracy(found.measured.value)} on {items} of {data.name} "
+        f"(SHA-256 {_short(data.fingerprint)}{drawn}). {known}"
+    )
+
+
+def _setting(report: Report) -> str:
+    protocol, engine = report.protocol, report.engine
+    return (
+        f"It was measured with protocol {protocol.label} (version {protocol.version}) by llama.cpp "
+        f"through {engine.version}, on backend {engine.backend} with "
+        f"{engine.threads} threads, on {report.device.cpu}."
+    )
+
+
+def _claimed(claim: Claim) -> str:
+    cited = claim.citation
+    paper = f"arXiv:{cited.paper_arxiv_id}, " if cited.paper_arxiv_id else ""
+    words = f", “{cited.quoted_text}”" if cited.quoted_text else ""
+    return (
+        f"The claim is {claim.metric} {fmt.plain(claim.value, 2)} with protocol {claim.protocol} "
+        f"on the {claim.n_items:,} items of {claim.data} ({paper}{place(cited)}{words})."
+    )
+
+
+def _differences(found: Judgement) -> str:
+    if found.match.kind == "exact":
+        return "Protocol and items are the claim's and no weights are quantized: an exact match."
+    what = "a proxy of" if found.match.kind == "proxy" else "another measurement than"
+    return f"It is {what} the claim's ({'; '.join(found.match.differences)})."
+
+
+def _conclusion(claim: Claim, found: Judgement) -> str:
+    margin = claim.tolerance_points
+    band = f"{fmt.plain(claim.value - margin, 2)} to {fmt.plain(claim.value + margin, 2)}"
+    tolerance = f"the tolerance of ±{fmt.points(margin)}, {band}"
+    what = "The score" if _is_whole(found) else "The interval"
+    if found.match.kind == "mismatch":
+        return "Whatever was measured, that neither confirms nor excludes the claim: inconclusive."
+    if found.status == "not_reproduced":
+        return f"{what} lies outside {tolerance}: not reproduced."
+    if found.status == "reproduced":
+        return f"{what} lies within {tolerance}: reproduced."
+    if found.status == "partial":
+        interval = found.measured.split_interval
+        holds = 100 * interval.low <= claim.value <= 100 * interval.high
+        agrees = "holds the published number" if holds else f"lies within {tolerance}"
+        return f"{what} {agrees}, and a proxy can show no more than that it agrees so far: partial."
+    return (
+        f"{what} reaches into {tolerance}, and beyond it, without holding the published number: "
+        "that neither confirms nor excludes the claim: inconclusive."
+    )
+
+
+def _confidence(report: Report, found: Judgement) -> str:
+    if found.match.kind == "mismatch":
+        return f"The confidence of {found.confidence:.3g} compares the two numbers as they stand."
+    if _is_whole(found):
+        within = "within" if found.confidence else "outside"
+        return f"Every item was scored, so the split's value is {within} the tolerance for certain."
+    doubt = (
+        ", if these items were a random sample, which they are not"
+        if is_slice(report) and report.data.order == "file"
+        else ""
+    )
+    return (
+        "The probability that the whole split's value lies within the tolerance is "
+        f"{fmt.probability(found.confidence)}, by the normal distribution behind the interval"
+        f"{doubt}."
+    )
+
+
+def _is_whole(found: Judgement) -> bool:
+    return found.measured.total >= found.population
+
+
+def _short(digest: str) -> str:
+    return f"{digest[:_HASH_DIGITS]}\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,45 @@
+"""The statistics agree with those of statsmodels and scipy."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from edgeval.drift import holm, mcnemar
+from edgeval.metrics import wilson
+
+CLOSE = {"rel": 1e-12, "abs": 1e-14}
+
+
+@given(st.integers(0, 2000), st.integers(0, 2000))
+@settings(deadline=None)
+def test_mcnemar(gained: int, lost: int) -> None:
+    found = mcnemar(gained, lost)
+    # The diagonal, where both models agree, does not count.
+    table = [[70, lost], [gained, 30]]
+    # Ten digits: either side sums some thousand terms, and each rounds.
+    digits = {"rel": 1e-10, "abs": 1e-300}
+    assert found == pytest.approx(reference_mcnemar(table, exact=True).pvalue, **digits)
+    if gained + lost:
+        assert found == pytest.approx(binomtest(gained, gained + lost, 0.5).pvalue, **digits)
+
+
+@given(st.integers(1, 20_000), st.data())
+@settings(deadline=None)
+def test_wilson(total: int, data: st.DataObject) -> None:
+    correct = data.draw(st.integers(0, total))
+    found = wilson(correct / total, total)
+    expected = proportion_confint(correct, total, alpha=0.05, method="wilson")
+    assert (found.low, found.high) == pytest.approx(expected, **CLOSE)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+@settings(deadline=None, max_examples=20)
+def test_holm(p_values: list[float]) -> None:
+    expected = multipletests(p_values, method="holm")[1]
+    assert holm(p_values) == pytest.approx(list(expected), **CLOSE)
