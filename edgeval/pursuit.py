@@ -183,7 +183,8 @@ class DriftPursuit:
         was_right = [_is_right(score, self._metric) for score in theirs]
         right = [_is_right(score, self._metric) for score in scores]
         leads = [[margin(score, self._metric) for score in each] for each in (scores, theirs)]
-        self._survey.add(np.subtract(right, was_right).tolist(), np.subtract(*leads).tolist())
+        changes = np.subtract(leads[0], leads[1]).tolist()
+        self._survey.add(np.subtract(right, was_right).tolist(), changes)
         self._right += right
         if self._accuracies is not None:
             self._accuracies.add(scores)
