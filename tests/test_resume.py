@@ -44,14 +44,14 @@ def _run(
     setup = prepare(Options(data=items, batch_tokens=BATCH_TOKENS, threads=1, **options))
     with Store(db) as store:
         measured = evaluate_file(gguf, setup, store, progress=progress)
-    return measured.run, measured.scores
+    return measured.run, list(measured.scores.values())
 
 
 class _StopAfter(NoProgress):
     """Presses Ctrl-C after some items."""
 
     def __init__(self, n_items: int) -> None:
-        self._left = n_items
+        self._left, self._has_begun = n_items, False
 
     def task(self, *_: object) -> Any:
         return self
@@ -66,8 +66,9 @@ class _StopAfter(NoProgress):
         pass
 
     def advance(self, amount: float, note: str = "") -> None:
-        # Those that were there already are reported at once, without a note.
-        self._left -= bool(note)
+        # Those that were there already are reported first, at once.
+        self._left -= self._has_begun
+        self._has_begun = True
         if self._left < 0:
             raise KeyboardInterrupt
 

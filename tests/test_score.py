@@ -39,7 +39,7 @@ def _scores(
     gguf: Path, items: Path, batch_tokens: int, threads: int, order: str
 ) -> list[ItemScore]:
     options = Options(data=items, order=order, batch_tokens=batch_tokens, threads=threads)  # type: ignore[arg-type]
-    return evaluate_file(gguf, prepare(options)).scores
+    return list(evaluate_file(gguf, prepare(options)).scores.values())
 
 
 @pytest.mark.parametrize("name", protocol.PROTOCOLS)
@@ -48,7 +48,7 @@ def test_logprobs_are_those_of_an_independent_forward_pass(
 ) -> None:
     setup = prepare(Options(data=tiny_items, protocol=name, limit=12))
     reference = ReferenceLlama(tiny_checkpoint)
-    scores = evaluate_file(tiny_f32, setup).scores
+    scores = list(evaluate_file(tiny_f32, setup).scores.values())
     with llama.Vocabulary(tiny_f32) as vocabulary:
         requests = [setup.protocol.requests(item, vocabulary) for item in setup.items]
     for score, choices in zip(scores, requests, strict=True):
@@ -94,7 +94,7 @@ def test_the_same_run_twice_is_bitwise_equal(tiny_f16: Path, tiny_items: Path) -
 
 def test_scores_come_in_the_order_of_the_items(tiny_f16: Path, tiny_items: Path) -> None:
     setup = prepare(Options(data=tiny_items, batch_tokens=100))
-    scores = evaluate_file(tiny_f16, setup).scores
+    scores = list(evaluate_file(tiny_f16, setup).scores.values())
     assert [score.item for score in scores] == setup.items
 
 
