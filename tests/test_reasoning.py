@@ -66,7 +66,9 @@ def test_a_slice_has_an_interval_and_a_probability() -> None:
     assert "on a slice of 1,000 of 10,042 items of" in found
     assert "drawn at random with seed 0). " in found
     assert f"The 95% interval for all 10,042 items of the split is {interval}." in found
-    assert "It is a proxy of the claim's (a slice: 1,000 of 10,042 items)." in found
+    assert (
+        "This measurement is a proxy of the one claimed (a slice: 1,000 of 10,042 items)." in found
+    )
     assert "The interval holds the published number, and a proxy can show no more" in found
     probability = fmt.probability(judgement.confidence)
     assert f"within the tolerance is {probability}, by the normal distribution" in found
@@ -111,7 +113,7 @@ def test_another_measurement_decides_nothing() -> None:
     protocol = record.protocol.model_copy(update={"name": "llama.cpp", "metric": "acc_token"})
     record = judged(record.model_copy(update={"protocol": protocol}), [example_claim()])
     found = reasoning(record, record.claims[0])
-    assert "It is another measurement than the claim's (protocol llama.cpp where" in found
+    assert "This measurement is another than the one claimed (protocol llama.cpp where" in found
     assert "that neither confirms nor excludes the claim: inconclusive." in found
     assert "for certain" not in found
 
