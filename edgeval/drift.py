@@ -203,13 +203,15 @@ def bonett_price(
     way is added, so that the interval has a width when there are no flips. Its exact coverage at
     50, 200 and 1,000 items, with 0.5, 2 and 10 % of them flipped and 1:1, 3:1 or all one way, is
     95.1 % or more; it nears 100 % where fewer than five flips are expected, as any interval must
-    that agrees with McNemar's exact test, which rejects nothing before the sixth.
+    that agrees with McNemar's exact test, which rejects nothing before the sixth. In between it
+    dips, since counts come in steps: 93.3 % for 201 items of which 5 % flip one way.
 
     For a split the variance has the finite-population correction (Cochran 1977, Sampling
-    Techniques, section 2.6), the two added flips count for as much less, and each end is moved
-    out by half an item of the split, whose flips are whole: without that the coverage falls to
-    93.0 % for 200 of 1,000 items and 88.7 % for 900. With it, it is 95.1 % or more for 50, 200 and
-    1,000 items of 1,000 or 10,042; anywhere, 93.5 % is the lowest found.
+    Techniques, section 2.6), the centre is drawn towards zero by as much less, and each end is
+    moved out by half an item of the split, whose flips are whole. Counts scaled to the effective
+    size would cover less: 93.0 % at worst for 200 of 1,000 items, and 88.7 % for 900. This covers
+    95.0 % or more for 50, 200, 500 and 900 of 1,000 and for 50, 200 and 1,000 of 10,042; the
+    deepest dip found is 93.5 %, for 201 of 10,042 items of which 5 % flip one way.
 
     Args:
         gained: Number of items that only the compared model has right.

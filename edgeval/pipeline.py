@@ -173,5 +173,4 @@ def _claims(card: cards.Card | None) -> tuple[list[Claim], list[Claim]]:
     """Return a card's claims on the evaluated task, and those on other tasks."""
     if card is None:
         return [], []
-    found = card.claims_on(_TASK)
-    return found, [claim for claim in card.claims if claim not in found]
+    return card.claims_on(_TASK), [claim for claim in card.claims if claim.task != _TASK]

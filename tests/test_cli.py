@@ -67,6 +67,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         "models",
         "protocols",
         "report",
+        "verdict",
         "compare",
         "runs",
         "schema",

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from edgeval import pipeline
+from edgeval import cards, pipeline, report
 from edgeval.errors import EdgevalError
 from edgeval.ladder import ladder_files
 from edgeval.progress import NoProgress
 from edgeval.setup import Options
+from edgeval.verdict import verdicts
 
 
 def test_a_card_goes_before_a_path_of_the_same_name(
@@ -48,6 +49,8 @@ def test_a_path_goes_before_a_repository(
 def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) -> None:
     record, _ = pipeline.run("demo", ("F16", "Q8_0", "Q2_K"), out=tmp_path)
     (verdict,) = record.verdicts
+    assert verdicts(report.load(tmp_path)) == record.verdicts
+    assert [claim.value for claim in record.claims] == [73.2]
     assert (verdict.status, verdict.protocol_match) == ("reproduced", "exact")
     assert verdict.confidence == 1
     q8_0, q2_k = record.drift
@@ -60,6 +63,15 @@ def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) ->
     assert q8_0.divergence.n_positions == q2_k.divergence.n_positions
     assert 0 < 100 * q8_0.divergence.kl_nats < q2_k.divergence.kl_nats < 0.2
     assert q2_k.divergence.top1_agreement < 0.98 < q8_0.divergence.top1_agreement < 1
+    assert q2_k.mcnemar_p_holm == 2 * q2_k.mcnemar_p
+    assert (q2_k.new_items.status, q2_k.split.status) == ("drifted", "drifted")
+    assert (
+        q2_k.split.interval_points.low
+        == q2_k.split.interval_points.high
+        == pytest.approx(q2_k.difference_points)
+    )
+    assert q2_k.rms_logprob_change > q2_k.mean_abs_logprob_change > q8_0.rms_logprob_change
+    assert q2_k.mean_margin_shift < 0
     sizes = [run.bits_per_weight for run in record.runs]
     assert sizes == sorted(sizes, reverse=True)
     for run, drift in zip(record.runs[1:], record.drift, strict=True):
@@ -115,3 +127,17 @@ def test_another_checkpoint_never_gets_the_same_gguf(tmp_path: Path) -> None:
     assert paths[0].name == paths[1].name
     assert paths[0] != paths[1]
     assert paths[0].read_bytes() != paths[1].read_bytes()
+
+
+def test_a_card_keeps_the_claims_that_are_not_measured_apart() -> None:
+    claims, others = pipeline._claims(cards.find("tinyllama-3t"))
+    assert [(claim.task, claim.value) for claim in claims] == [("hellaswag", 59.2)]
+    assert {claim.task: claim.value for claim in others} == {
+        "openbookqa": 36.0,
+        "winogrande": 59.12,
+        "arc_challenge": 30.12,
+        "arc_easy": 55.25,
+        "boolq": 57.83,
+        "piqa": 73.29,
+    }
+    assert pipeline._claims(None) == ([], [])

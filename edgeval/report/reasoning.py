@@ -78,8 +78,8 @@ def _claimed(claim: Claim) -> str:
 def _differences(found: Judgement) -> str:
     if found.match.kind == "exact":
         return "Protocol and items are the claim's and no weights are quantized: an exact match."
-    what = "a proxy of" if found.match.kind == "proxy" else "another measurement than"
-    return f"It is {what} the claim's ({'; '.join(found.match.differences)})."
+    what = "a proxy of" if found.match.kind == "proxy" else "another than"
+    return f"This measurement is {what} the one claimed ({'; '.join(found.match.differences)})."
 
 
 def _conclusion(claim: Claim, found: Judgement) -> str:
