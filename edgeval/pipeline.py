@@ -17,6 +17,7 @@ from edgeval.ladder import Source, file_stem, ladder_files
 from edgeval.measure import evaluate_file
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Drift, ModelRun, ModelSource, Report, Verdict
+from edgeval.reference import Reference, load_reference, matching
 from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
@@ -34,6 +35,7 @@ def run(
     options: Options | None = None,
     *,
     imatrix: Path | None = None,
+    reference: Path | None = None,
     out: Path | None = None,
     command: str = "",
     progress: Progress | None = None,
@@ -42,9 +44,10 @@ def run(
 
     Args:
         model: Card name, hub repository, checkpoint directory or GGUF file.
-        types: File types of the ladder, the reference first.
+        types: File types of the ladder, the reference first unless that is a file.
         options: What is evaluated and how.
         imatrix: An importance matrix: what it changes is evaluated without it and with it.
+        reference: A reference file: all types are compared with it, and its own is not evaluated.
         out: Folder of the report; must not hold one. By default a new one in ``edgeval-results``.
         command: The command line, for the record.
         progress: Where to show progress.
@@ -60,15 +63,29 @@ def run(
     bars = progress or NoProgress()
     options = options or Options()
     names = _ladder_types(types)
+    known = None if reference is None else load_reference(reference)
+    if known is not None:
+        names = _without(names, known)
     folder = out or RESULTS_FOLDER / f"{file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
     refuse_existing(folder / "report.json")
     place = locate(model)
     matrix = None if imatrix is None else importance.read(imatrix)
     setup = prepare(_with_card_data(options, place.card))
+    if known is not None:
+        matching.require_items(known, setup)
     source = find_source(place, offline=options.offline, progress=bars)
+    setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
+    if known is not None:
+        matching.require_checkpoint(known, setup.checkpoint)
     paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
+    if known is not None:
+        matching.require_model(known, paths[0])
+        for note in matching.notes(known):
+            bars.log(note)
     with Store(options.store) as store:
         results = [evaluate_file(path, setup, store, progress=bars) for path in paths]
+    if known is not None:
+        results = [known.measured(setup), *results]
     record = Report(
         edgeval_version=__version__,
         created_at=created_at,
@@ -159,6 +176,18 @@ def _ladder_types(types: Sequence[str]) -> list[str]:
     if repeated is not None:
         raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
     return names
+
+
+def _without(names: Sequence[str], reference: Reference) -> list[str]:
+    """Return the types of a ladder but that of a reference file, which is not evaluated."""
+    own = reference.header.type
+    left = [name for name in names if name != own]
+    if not left:
+        raise EdgevalError(
+            f"{reference.path} is {own}, and so is all of the ladder; add a type to --quant that "
+            "is compared with it"
+        )
+    return left
 
 
 def _with_card_data(options: Options, card: cards.Card | None) -> Options:

@@ -69,6 +69,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         "report",
         "compare",
         "runs",
+        "reference",
         "schema",
     ):
         assert f"│ {command} " in result.stdout or f" {command} " in result.stdout

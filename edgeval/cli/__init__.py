@@ -4,6 +4,7 @@ from edgeval.cli.app import app, main
 from edgeval.cli.evaluation import compare, evaluate, report, run
 from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
 from edgeval.cli.lists import models, protocols, schema
+from edgeval.cli.references import reference
 from edgeval.cli.runs import runs
 
 __all__ = ["app", "main"]
@@ -20,4 +21,5 @@ app.command()(protocols)
 app.command()(report)
 app.command()(compare)
 app.add_typer(runs, name="runs")
+app.add_typer(reference, name="reference")
 app.command()(schema)

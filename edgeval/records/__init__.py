@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from edgeval.records.base import Interval, Record
+from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.results import (
     UNQUANTIZED,
     Drift,
@@ -16,6 +17,7 @@ from edgeval.records.results import (
     ImatrixInfo,
     Metric,
     ModelRun,
+    ReferenceInfo,
     run_label,
 )
 from edgeval.records.setting import (
@@ -42,11 +44,14 @@ __all__ = [
     "ImatrixInfo",
     "Interval",
     "Metric",
+    "ModelFacts",
     "ModelRun",
+    "ModelShape",
     "ModelSource",
     "ProtocolInfo",
     "ProtocolMatch",
     "Record",
+    "ReferenceInfo",
     "Report",
     "ShotPool",
     "Verdict",
