@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import bdtr
 
 from edgeval.metrics import LEVEL, picks
-from edgeval.records import Drift, Flip, Interval
+from edgeval.records import Divergence, Drift, Flip, Interval
 from edgeval.tasks import ItemScore
 
 
@@ -22,6 +22,7 @@ def drift(
     metric: str,
     *,
     has_imatrix: bool = False,
+    divergence: Divergence | None = None,
 ) -> Drift:
     """Compare two runs over the same items in the same order.
 
@@ -32,6 +33,7 @@ def drift(
         reference: Its scores.
         metric: The metric whose picks are compared.
         has_imatrix: Whether the compared model was quantized with an importance matrix.
+        divergence: How far its next-token distributions are from the reference's, if known.
 
     Raises:
         ValueError: If the items are not the same.
@@ -71,6 +73,7 @@ def drift(
         mean_abs_logprob_change=float(changes.mean()),
         p99_abs_logprob_change=float(np.quantile(changes, 0.99)),
         flips=flips,
+        divergence=divergence,
     )
 
 

@@ -46,10 +46,10 @@ def evaluate(
     runs = []
     with Store(options.store) as store:
         for path in paths:
-            run, scores = evaluate_file(path, setup, store, progress=progress)
-            runs.append(run)
+            measured = evaluate_file(path, setup, store, progress=progress)
+            runs.append(measured.run)
             if samples is not None:
-                write_samples(samples, scores)
+                write_samples(samples, measured.scores)
     return Evaluation(
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc),

@@ -4,36 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator, Sequence, Set
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval import device, llama, memory, metrics
-from edgeval.errors import StoreError
+from edgeval.drafts import Draft, batch_tokens, drafts
 from edgeval.identity import model_facts
+from edgeval.looks import Looks, MakeSketches, Sketches
 from edgeval.origin import imatrix_info
-from edgeval.plan import Plan, Request, Work, plan
+from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress
-from edgeval.records import ModelRun
+from edgeval.records import Divergence, ModelRun
 from edgeval.score import (
     SCORING_VERSION,
+    ItemResult,
     attention_of,
-    batch_tokens_for,
     n_sessions,
     score_items,
-    settings_for,
 )
 from edgeval.setup import Setup
-from edgeval.store import Measurement, PlanFacts, SavedPlan, Setting, Store
+from edgeval.store import Measurement, PlanFacts, Setting, Store
 from edgeval.tasks import ItemScore
+
+__all__ = ["MakeSketches", "Measured", "Sketches", "evaluate_file"]
 
 _SAVE_INTERVAL_S = 1.0
 """Scores are saved this often, or after each batch where that takes longer."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What one GGUF says about the items.
+
+    Attributes:
+        run: What was measured, in sum.
+        scores: The scores in the order of the items.
+        sketches: Its distributions in short, if they were wanted.
+        divergence: How far its distributions are from a reference's, if that was wanted.
+    """
+
+    run: ModelRun
+    scores: list[ItemScore]
+    sketches: Sketches | None = None
+    divergence: Divergence | None = None
+
+
 def evaluate_file(
-    path: Path, setup: Setup, store: Store | None = None, *, progress: Progress | None = None
-) -> tuple[ModelRun, list[ItemScore]]:
+    path: Path,
+    setup: Setup,
+    store: Store | None = None,
+    *,
+    wanted: MakeSketches | Sketches | None = None,
+    progress: Progress | None = None,
+) -> Measured:
     """Score every item of the setup with one GGUF.
 
     What the store holds of the same setting is taken from it; what is computed is added to it.
@@ -42,21 +66,20 @@ def evaluate_file(
         path: The GGUF.
         setup: What is evaluated and how.
         store: Where scores are kept; None for nowhere.
+        wanted: What more is wanted: sketches of some items, or the divergence from those of a
+            reference. Scores are the same with it and without.
         progress: Where to show progress.
 
-    Returns:
-        What was measured, and the scores in the order of the items.
-
     Raises:
-        EdgevalError: If the file cannot be evaluated, or does not fit in memory.
+        EdgevalError: If the file cannot be evaluated, does not fit in memory, or has other tokens
+            than the reference.
     """
     if store is None:
         with Store(None) as nowhere:
-            return evaluate_file(path, setup, nowhere, progress=progress)
+            return evaluate_file(path, setup, nowhere, wanted=wanted, progress=progress)
     sha256 = store.sha256(path)
     with llama.Vocabulary(path) as vocabulary:
-        file_type = vocabulary.file_type
-        setting = _setting(setup, sha256, file_type)
+        setting = _setting(setup, sha256, vocabulary)
         with store.measurement(
             setting,
             file=path.name,
@@ -64,7 +87,9 @@ def evaluate_file(
             fresh=setup.options.fresh,
             progress=progress,
         ) as measurement:
-            scoring = _Scoring(path, setup, vocabulary, measurement, progress or NoProgress())
+            looks = Looks(wanted, setup.places, measurement, sha256)
+            bars = progress or NoProgress()
+            scoring = _Scoring(path, setup, vocabulary, measurement, looks, bars)
             scores = scoring.complete()
             work, facts = measurement.totals(setup.places)
         imatrix = imatrix_info(vocabulary.metadata)
@@ -90,28 +115,7 @@ def evaluate_file(
         load_s=scoring.load_s,
         tokens_per_s=work.tokens_decoded / work.elapsed_s,
     )
-    return run, in_order
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """Items that are scored together, and how.
-
-    Attributes:
-        places: Their places in the data set.
-        saved: The plan in the store, if it was begun before.
-        choices: For each item, the requests of its choices.
-        plan: All batches of these items.
-        todo: Those of them that score an item which is missing.
-        settings: How the model is run.
-    """
-
-    places: Sequence[int]
-    saved: SavedPlan | None
-    choices: Sequence[Sequence[Request]]
-    plan: Plan
-    todo: Plan
-    settings: llama.SessionSettings
+    return Measured(run, in_order, looks.sketches(), looks.divergence())
 
 
 class _Scoring:
@@ -123,12 +127,14 @@ class _Scoring:
         setup: Setup,
         vocabulary: llama.Vocabulary,
         measurement: Measurement,
+        looks: Looks,
         progress: Progress,
     ) -> None:
         self._path = path
         self._setup = setup
         self._vocabulary = vocabulary
         self._measurement = measurement
+        self._looks = looks
         self._progress = progress
         self.load_s = 0.0
 
@@ -140,10 +146,13 @@ class _Scoring:
             name = self._path.name
             self._progress.log(f"{name}: {len(scores):,} of {len(wanted):,} items already scored")
         missing = wanted.keys() - scores.keys()
-        if not missing:
+        again = self._looks.missing().keys() - missing
+        if again:
+            self._progress.log(f"{self._path.name}: decoding {len(again):,} of them once more")
+        if not missing and not again:
             return scores
-        drafts = list(self._drafts(missing))
-        for draft in drafts:
+        todo = list(drafts(self._setup, self._vocabulary, self._measurement, missing, again))
+        for draft in todo:
             self._require_memory(draft.settings)
         started = time.perf_counter()
         with llama.Model(self._path, self._setup.backend) as model:
@@ -154,7 +163,7 @@ class _Scoring:
             # Closed here, what is complete is saved before the model and the store are gone.
             with (
                 self._progress.task(title, len(wanted), "items") as task,
-                contextlib.closing(self._new_scores(drafts, model)) as new_scores,
+                contextlib.closing(self._new_scores(todo, model)) as new_scores,
             ):
                 task.advance(len(scores))
                 try:
@@ -169,40 +178,6 @@ class _Scoring:
                     raise
         return scores
 
-    def _drafts(self, missing: Set[int]) -> Iterator[_Draft]:
-        """Yield what is to be done: plans that were begun first, then what no plan has."""
-        rest = dict.fromkeys(place for place in self._setup.places if place in missing)
-        for saved in self._measurement.open_plans():
-            self._require_places(saved)
-            # An imported plan may have items that another one has too.
-            left = rest.keys() & set(saved.items)
-            if left:
-                yield self._draft(saved.items, saved, left)
-            for place in left:
-                del rest[place]
-        if rest:
-            yield self._draft(list(rest), None, missing)
-
-    def _require_places(self, saved: SavedPlan) -> None:
-        if max(saved.items) >= self._setup.data.n_total:
-            number = self._measurement.number
-            raise StoreError(
-                f"run {number} of the store has a plan for item {max(saved.items)} of data with "
-                f"{self._setup.data.n_total} items; edgeval runs delete {number} removes it"
-            )
-
-    def _draft(self, places: Sequence[int], saved: SavedPlan | None, missing: Set[int]) -> _Draft:
-        choices = [
-            self._setup.protocol.requests(self._setup.item_at(place), self._vocabulary)
-            for place in places
-        ]
-        batch_tokens = _batch_tokens(self._setup, self._vocabulary.file_type)
-        whole = plan([request for each in choices for request in each], batch_tokens)
-        of_place = (place for place, each in zip(places, choices, strict=True) for _ in each)
-        needed = [index for index, place in enumerate(of_place) if place in missing]
-        settings = settings_for(whole, self._vocabulary.file_type, self._setup.threads)
-        return _Draft(places, saved, choices, whole, whole.only(needed), settings)
-
     def _require_memory(self, settings: llama.SessionSettings) -> None:
         # Where a GPU computes, the weights go to its own memory.
         if self._setup.backend != "cuda" and not self._setup.options.force:
@@ -211,12 +186,12 @@ class _Scoring:
             memory.require(need, self._path.name)
 
     def _new_scores(
-        self, drafts: Sequence[_Draft], model: llama.Model
+        self, drafts: Sequence[Draft], model: llama.Model
     ) -> Generator[tuple[int, ItemScore], None, None]:
         for draft in drafts:
             yield from self._carry_out(draft, model)
 
-    def _carry_out(self, draft: _Draft, model: llama.Model) -> Iterator[tuple[int, ItemScore]]:
+    def _carry_out(self, draft: Draft, model: llama.Model) -> Iterator[tuple[int, ItemScore]]:
         """Score what a draft has to do, and yield places and scores as they are complete."""
         facts = PlanFacts(
             file_type=model.file_type,
@@ -230,25 +205,29 @@ class _Scoring:
         )
         saved = draft.saved or self._measurement.add_plan(draft.places, facts, device.describe())
         items = [self._setup.item_at(place) for place in draft.places]
+        missing = self._looks.missing()
+        closer = {i: missing[place] for i, place in enumerate(draft.places) if place in missing}
         work = Work()
-        unsaved: dict[int, ItemScore] = {}
+        unsaved: dict[int, ItemResult] = {}
         last = time.perf_counter()
         try:
-            for batch in score_items(model, items, draft.choices, draft.todo, draft.settings, work):
-                complete = {draft.places[index]: score for index, score in batch.items()}
+            for batch in score_items(
+                model, items, draft.choices, draft.todo, draft.settings, work, closer
+            ):
+                complete = {draft.places[index]: result for index, result in batch.items()}
                 unsaved |= complete
                 if time.perf_counter() - last > _SAVE_INTERVAL_S:
-                    self._measurement.save(saved, unsaved, work.take())
+                    self._looks.save(saved, unsaved, work.take())
                     unsaved, last = {}, time.perf_counter()
-                yield from complete.items()
+                yield from ((place, result.score) for place, result in complete.items())
         finally:
             # Also when it is interrupted: what is complete is kept.
-            self._measurement.save(saved, unsaved, work.take())
+            self._looks.save(saved, unsaved, work.take())
 
 
-def _setting(setup: Setup, sha256: str, file_type: str) -> Setting:
+def _setting(setup: Setup, sha256: str, vocabulary: llama.Vocabulary) -> Setting:
     engine, data = setup.engine(), setup.data
-    cache_type, flash_attention = attention_of(file_type)
+    cache_type, flash_attention = attention_of(vocabulary.file_type)
     return Setting(
         scoring_version=SCORING_VERSION,
         gguf_sha256=sha256,
@@ -260,11 +239,7 @@ def _setting(setup: Setup, sha256: str, file_type: str) -> Setting:
         engine=engine.version,
         features=engine.features,
         backend=engine.backend,
-        batch_tokens=_batch_tokens(setup, file_type),
+        batch_tokens=batch_tokens(setup, vocabulary),
         cache_type=cache_type,
         flash_attention=flash_attention,
     )
-
-
-def _batch_tokens(setup: Setup, file_type: str) -> int:
-    return setup.options.batch_tokens or batch_tokens_for(file_type)

@@ -14,13 +14,12 @@ from edgeval.drift import drift
 from edgeval.errors import EdgevalError, HubError
 from edgeval.files import refuse_existing
 from edgeval.ladder import Source, file_stem, ladder_files
-from edgeval.measure import evaluate_file
+from edgeval.measure import MakeSketches, Measured, evaluate_file
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Drift, ModelRun, ModelSource, Report, Verdict
 from edgeval.reference import Reference, load_reference, matching
 from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
-from edgeval.tasks import ItemScore
 from edgeval.verdict import verdict
 
 DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
@@ -80,12 +79,10 @@ def run(
     paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
     if known is not None:
         matching.require_model(known, paths[0])
-        for note in matching.notes(known):
+        for note in matching.notes(known, setup):
             bars.log(note)
     with Store(options.store) as store:
-        results = [evaluate_file(path, setup, store, progress=bars) for path in paths]
-    if known is not None:
-        results = [known.measured(setup), *results]
+        results = _measure(paths, setup, store, bars, known)
     record = Report(
         edgeval_version=__version__,
         created_at=created_at,
@@ -95,9 +92,9 @@ def run(
         protocol=setup.protocol_info(),
         engine=setup.engine(),
         device=device.describe(),
-        runs=[result for result, _ in results],
+        runs=[result.run for result in results],
         drift=_drifts(results, setup),
-        verdicts=_verdicts(source, results[0][0], setup, created_at),
+        verdicts=_verdicts(source, results[0].run, setup, created_at),
         elapsed_s=time.perf_counter() - started,
         peak_rss_bytes=device.peak_rss_bytes(),
     )
@@ -196,19 +193,45 @@ def _with_card_data(options: Options, card: cards.Card | None) -> Options:
     return options
 
 
-def _drifts(results: Sequence[tuple[ModelRun, list[ItemScore]]], setup: Setup) -> list[Drift]:
-    reference, reference_scores = results[0]
+def _measure(
+    paths: Sequence[Path],
+    setup: Setup,
+    store: Store,
+    progress: Progress,
+    known: Reference | None = None,
+) -> list[Measured]:
+    """Return what the reference says, from its file or of the first path, and then all others."""
+    others = paths
+    if known is not None:
+        reference = known.measured(setup)
+    else:
+        places = setup.places[: setup.options.kl_items]
+        wanted = MakeSketches(frozenset(places)) if places else None
+        reference = evaluate_file(paths[0], setup, store, progress=progress, wanted=wanted)
+        others = paths[1:]
+    return [
+        reference,
+        *(
+            evaluate_file(path, setup, store, progress=progress, wanted=reference.sketches)
+            for path in others
+        ),
+    ]
+
+
+def _drifts(results: Sequence[Measured], setup: Setup) -> list[Drift]:
+    reference = results[0]
     metric = setup.protocol.metric
     return [
         drift(
-            run.type,
-            scores,
-            reference.label,
-            reference_scores,
+            each.run.type,
+            each.scores,
+            reference.run.label,
+            reference.scores,
             metric,
-            has_imatrix=run.imatrix is not None,
+            has_imatrix=each.run.imatrix is not None,
+            divergence=each.divergence,
         )
-        for run, scores in results[1:]
+        for each in results[1:]
     ]
 
 

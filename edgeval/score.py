@@ -11,15 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from edgeval.errors import EngineError
 from edgeval.llama import Backend, CacheType, Model, Session, SessionSettings
 from edgeval.plan import Batch, Plan, Request, Work, common_prefix_length
+from edgeval.reduction import BatchScore, Bools, Float64, reduce_logits
+from edgeval.sketch import ItemDivergence, Sketch
+from edgeval.sketching import RequestDivergence, Wanted, of_item, of_requests
 from edgeval.tasks import Item, ItemScore
-
-Bools = npt.NDArray[np.bool_]
-Float64 = npt.NDArray[np.float64]
 
 SCORING_VERSION = 1
 """Raised when the same setting would give other scores: kept ones are not looked at then."""
@@ -34,9 +33,6 @@ PLAIN_BATCH_TOKENS = 256
 UBATCH_TOKENS = 512
 """Matrix products gain nothing beyond this size on a CPU."""
 
-_REDUCED_ROWS = 8
-"""Rows a thread reduces at once: at a vocabulary of 32,000 its scratch of 1 MB stays in cache."""
-
 
 @dataclass(frozen=True)
 class RequestScore:
@@ -45,10 +41,25 @@ class RequestScore:
     Attributes:
         logprobs: Log-probability of each token after those before it, in nats, float64.
         is_greedy: Whether no token was more probable; where two are equally so, both are greedy.
+        seen: What was seen of whole distributions, where a closer look was wanted.
     """
 
     logprobs: Float64
     is_greedy: Bools
+    seen: Sketch | RequestDivergence | None = None
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """What a model says about an item.
+
+    Attributes:
+        score: Its score.
+        seen: What was seen of whole distributions, where a closer look was wanted.
+    """
+
+    score: ItemScore
+    seen: Sketch | ItemDivergence | None = None
 
 
 def is_reference(file_type: str) -> bool:
@@ -93,7 +104,11 @@ def n_sessions(backend: Backend) -> int:
 
 
 def score_requests(
-    model: Model, plan: Plan, settings: SessionSettings, work: Work | None = None
+    model: Model,
+    plan: Plan,
+    settings: SessionSettings,
+    work: Work | None = None,
+    wanted: Wanted | None = None,
 ) -> Iterator[dict[int, RequestScore]]:
     """Score requests batch by batch.
 
@@ -102,6 +117,7 @@ def score_requests(
         plan: The batches.
         settings: How to run the model; see ``settings_for``.
         work: Counts what was done so far.
+        wanted: The requests that are looked at closer.
 
     Yields:
         The scores of each batch's requests, by their indices.
@@ -115,7 +131,7 @@ def score_requests(
             stack.enter_context(Session(model, settings)) for _ in range(n_sessions(model.backend))
         ]
         pool = stack.enter_context(ThreadPoolExecutor(settings.threads))
-        results = decode_batches(plan, sessions, pool, settings.threads)
+        results = decode_batches(plan, sessions, pool, settings.threads, wanted)
         while True:
             started = time.perf_counter()
             batch, score = next(results, (None, None))
@@ -134,7 +150,8 @@ def score_items(
     plan: Plan,
     settings: SessionSettings,
     work: Work | None = None,
-) -> Iterator[dict[int, ItemScore]]:
+    wanted: Wanted | None = None,
+) -> Iterator[dict[int, ItemResult]]:
     """Score items as soon as all their choices are.
 
     Args:
@@ -144,96 +161,64 @@ def score_items(
         plan: A plan of all these requests, in this order.
         settings: How to run the model; see ``settings_for``.
         work: Counts what was done so far.
+        wanted: The items that are looked at closer; scores are the same to the last bit.
 
     Yields:
         The scores of the items that each batch completes, by their indices.
 
     Raises:
         EngineError: If llama.cpp fails, or a log-probability is not finite.
+        EdgevalError: If a reference that is wanted has other tokens than the model.
     """
+    closer = of_requests(wanted or {}, items, choices, model.n_vocab)
     item_of_request = [index for index, requests in enumerate(choices) for _ in requests]
     first_request = np.cumsum([0, *map(len, choices)])
     partial: dict[int, dict[int, RequestScore]] = {}
-    for batch in score_requests(model, plan, settings, work):
+    for batch in score_requests(model, plan, settings, work, closer):
         complete = {}
-        for request, score in batch.items():
+        for request, request_score in batch.items():
             index = item_of_request[request]
             scores = partial.setdefault(index, {})
-            scores[request - first_request[index]] = score
+            scores[request - first_request[index]] = request_score
             if len(scores) == len(choices[index]):
                 ordered = [scores[choice] for choice in range(len(scores))]
                 del partial[index]
-                complete[index] = _item_score(items[index], choices[index], ordered)
+                score = _item_score(items[index], choices[index], ordered)
+                parts = [each.seen for each in ordered if each.seen is not None]
+                complete[index] = ItemResult(score, of_item(items[index], parts))
         yield complete
 
 
 def decode_batches(
-    batches: Iterable[Batch], sessions: Sequence[Session], pool: ThreadPoolExecutor, threads: int
-) -> Iterator[tuple[Batch, RequestScore]]:
+    batches: Iterable[Batch],
+    sessions: Sequence[Session],
+    pool: ThreadPoolExecutor,
+    threads: int,
+    wanted: Wanted | None = None,
+) -> Iterator[tuple[Batch, BatchScore]]:
     """Decode batches on the sessions in turn, and reduce their logits on the pool.
 
     Yields:
         Each batch, and the scores of its tokens in the order of its ``targets``.
     """
-    pending: deque[tuple[Batch, Callable[[], RequestScore]]] = deque()
+    pending: deque[tuple[Batch, Callable[[], BatchScore]]] = deque()
     # The next batch is made, and with several sessions decoded, while this one is reduced.
     for batch, session in zip(batches, itertools.cycle(sessions), strict=False):
         if len(pending) == len(sessions):
             done, finish = pending.popleft()
             yield done, finish()
         logits = session.decode(batch)
-        pending.append((batch, reduce_logits(logits, batch, pool, threads)))
+        pending.append((batch, reduce_logits(logits, batch, pool, threads, wanted)))
     for done, finish in pending:
         yield done, finish()
 
 
-def reduce_logits(
-    logits: npt.NDArray[np.float32], batch: Batch, pool: ThreadPoolExecutor, threads: int
-) -> Callable[[], RequestScore]:
-    """Start to reduce the logits of a batch to what is said about its scored tokens.
-
-    The log-softmax is in float32 with the maximum subtracted, straight from the engine's buffer.
-
-    Args:
-        logits: Shape (n_rows, n_vocab), float32; must stay as it is until the result is there.
-        batch: What the logits are of.
-        pool: Runs the reduction.
-        threads: How many parts it is cut into.
-
-    Returns:
-        A function that waits for the result, of all scored tokens in the order of ``targets``.
-    """
-    n_rows = len(logits)
-    largest = np.empty(n_rows, dtype=np.float32)
-    log_sums = np.empty(n_rows, dtype=np.float64)
-    n_parts = min(threads, -(-n_rows // _REDUCED_ROWS))
-    bounds = np.linspace(0, n_rows, n_parts + 1, dtype=int).tolist()
-
-    def reduce_part(begin: int, end: int) -> None:
-        for first in range(begin, end, _REDUCED_ROWS):
-            rows = slice(first, min(first + _REDUCED_ROWS, end))
-            largest[rows] = logits[rows].max(axis=1)
-            scratch = logits[rows] - largest[rows, np.newaxis]
-            np.exp(scratch, out=scratch)
-            log_sums[rows] = np.log(scratch.sum(axis=1), dtype=np.float64)
-
-    parts = [pool.submit(reduce_part, *part) for part in itertools.pairwise(bounds)]
-
-    def finish() -> RequestScore:
-        for part in parts:
-            part.result()
-        chosen, top = logits[batch.rows, batch.targets], largest[batch.rows]
-        logprobs = chosen.astype(np.float64) - top - log_sums[batch.rows]
-        return RequestScore(logprobs, chosen == top)
-
-    return finish
-
-
-def _split(batch: Batch, score: RequestScore) -> Iterator[tuple[int, RequestScore]]:
+def _split(batch: Batch, score: BatchScore) -> Iterator[tuple[int, RequestScore]]:
     ends = np.cumsum(batch.counts)
-    for request, begin, end in zip(batch.requests, ends - batch.counts, ends, strict=True):
-        part = slice(begin, end)
-        yield int(request), RequestScore(score.logprobs[part], score.is_greedy[part])
+    requests = batch.requests.tolist()
+    for request, begin, end in zip(requests, ends - batch.counts, ends, strict=True):
+        part, seen = slice(begin, end), score.seen.get(request)
+        yield request, RequestScore(score.logprobs[part], score.is_greedy[part], seen)
 
 
 def _item_score(

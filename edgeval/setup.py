@@ -34,6 +34,7 @@ class Options:
         offline: Never touch the network.
         store: The file that scores are kept in and taken from; None keeps none.
         fresh: Whether to start over; what the store holds is kept, and not looked at.
+        kl_items: Items on which a ladder's whole next-token distributions are compared; 0 for none.
     """
 
     data: Path | None = None
@@ -50,6 +51,7 @@ class Options:
     offline: bool = False
     store: Path | None = None
     fresh: bool = False
+    kl_items: int = 100
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def prepare(options: Options) -> Setup:
         raise EdgevalError(f"--threads {options.threads} cannot compute; use 1 or more")
     if options.batch_tokens is not None and options.batch_tokens < 1:
         raise EdgevalError(f"--batch {options.batch_tokens} holds no token; use 1 or more")
+    if options.kl_items < 0:
+        raise EdgevalError(f"--kl-items {options.kl_items} cannot be compared; use 0 or more")
     is_text = options.data is not None and options.data.suffix.lower() == ".txt"
     protocol = get(options.protocol or ("llama.cpp" if is_text else DEFAULT))
     _check_shots(options, protocol)

@@ -45,11 +45,14 @@ def main(
             convert(checkpoint, path, dtype)  # type: ignore[arg-type]
     ladder += quantize(ladder[1], types.split(","), work) if types else []
     for path in ladder:
-        run, scores = evaluate_file(path, prepare(Options(data=data, backend=backend, limit=limit)))
+        options = Options(data=data, backend=backend, limit=limit)
+        measured = evaluate_file(path, prepare(options))
+        run, scores = measured.run, measured.scores
         line = f"{run.type:8} {backend} {run.tokens_per_s:9,.0f} tokens/s ({run.elapsed_s:.1f} s)"
         if cpu_limit != 0:
             n = min(len(scores), cpu_limit or len(scores))
-            cpu, expected = evaluate_file(path, prepare(Options(data=data, backend="cpu", limit=n)))
+            on_cpu = evaluate_file(path, prepare(Options(data=data, backend="cpu", limit=n)))
+            cpu, expected = on_cpu.run, on_cpu.scores
             apart = np.abs(
                 [
                     a - b

@@ -54,7 +54,7 @@ def main(
 
 
 def _logprobs(gguf: Path, setup: Setup) -> dict[str, Float64]:
-    _, scores = evaluate_file(gguf, setup)
+    scores = evaluate_file(gguf, setup).scores
     return {score.item.id: np.array(score.logprobs) for score in scores}
 
 

@@ -34,8 +34,7 @@ def demo_f32(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _scores(gguf: Path, protocol: str, limit: int | None) -> list[ItemScore]:
     items = cards_folder() / "demo" / "items.jsonl"
-    _, scores = evaluate_file(gguf, prepare(Options(items, protocol, limit, order="file")))
-    return scores
+    return evaluate_file(gguf, prepare(Options(items, protocol, limit, order="file"))).scores
 
 
 def test_the_golden_values_are_of_this_checkpoint() -> None:

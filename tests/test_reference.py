@@ -25,7 +25,7 @@ from edgeval.cards import cards_folder
 from edgeval.errors import EdgevalError
 from edgeval.gguf_header import read_header
 from edgeval.identity import model_facts, model_shape, tokenizer_fingerprint
-from edgeval.measure import evaluate_file
+from edgeval.measure import MakeSketches, evaluate_file
 from edgeval.quantize import quantize
 from edgeval.records import ModelFacts, ModelShape, ModelSource, Report
 from edgeval.reference import Reference, file, load_reference, matching
@@ -33,6 +33,8 @@ from edgeval.reference.export import export_reference
 from edgeval.reference.packing import DTYPES, Packed, pack
 from edgeval.reference.records import ReferenceHeader
 from edgeval.setup import Options, Setup, prepare
+from edgeval.sketch import Sketch
+from edgeval.sketch import pack as pack_sketch
 from edgeval.store import Store
 from edgeval.store.measurement import PLAN_FACTS
 from edgeval.store.measurement import pack as row_of
@@ -58,7 +60,14 @@ MODEL = ModelFacts(
 )
 KNOWN = replace(FACTS, n_total=50, model=MODEL)
 PLACES = (30, 2, 7, 49)
-SKETCHES = {7: b"abc", 2: b"", 49: bytes(range(256))}
+SKETCHES = {
+    place: Sketch(
+        np.arange(12, dtype=np.uint32).reshape(3, 4) + place,
+        np.linspace(-1, -9, 12, dtype=np.float32).reshape(3, 4),
+    )
+    for place in (7, 2, 49)
+}
+PACKED_SKETCHES = {place: pack_sketch(each) for place, each in SKETCHES.items()}
 
 
 @pytest.fixture
@@ -68,13 +77,15 @@ def db(tmp_path: Path) -> Path:
     with Store(path) as store, open_run(store) as measurement:
         for facts, places in ((FACTS, PLACES[:2]), (KNOWN, PLACES[2:])):
             plan = measurement.add_plan(places, facts, DEVICE)
-            measurement.save(plan, {place: score_of(place) for place in places}, WORK)
+            sketches = {place: SKETCHES[place] for place in places if place in SKETCHES}
+            scores = {place: score_of(place) for place in places}
+            measurement.save(plan, scores, WORK, sketches=sketches)
     return path
 
 
 @pytest.fixture
 def exported(db: Path, tmp_path: Path) -> Path:
-    export_reference(db, 1, tmp_path / "ref.npz", sketches=SKETCHES)
+    export_reference(db, 1, tmp_path / "ref.npz")
     return tmp_path / "ref.npz"
 
 
@@ -87,7 +98,7 @@ def test_scores_are_the_same_to_the_last_bit(exported: Path) -> None:
     assert found.places == sorted(PLACES)
     assert found.scores(_items()) == {place: score_of(place) for place in PLACES}
     assert found.scores({2: make_item(name="2"), 3: make_item()}) == {2: score_of(2)}
-    assert found.sketches == SKETCHES
+    assert found.sketches == PACKED_SKETCHES
     assert found.file_bytes == exported.stat().st_size
 
 
@@ -231,7 +242,7 @@ def test_damaged_files_are_a_sentence_or_the_same_scores(exported: Path) -> None
         else:
             # What changed is none of it: a time or a comment of the archive.
             assert found.header == expected.header
-            assert (found.scores(items), found.sketches) == (scores, SKETCHES)
+            assert (found.scores(items), found.sketches) == (scores, PACKED_SKETCHES)
     assert n_refused > 250
 
 
@@ -446,7 +457,8 @@ def tiny_reference(
     folder = tmp_path_factory.mktemp("reference")
     setup = replace(prepare(Options(data=tiny_items, limit=20)), checkpoint=CHECKPOINT)
     with Store(folder / "a.db") as store:
-        evaluate_file(tiny_f16, setup, store)
+        places = MakeSketches(frozenset(setup.places[:5]))
+        evaluate_file(tiny_f16, setup, store, wanted=places)
     export_reference(folder / "a.db", 1, folder / "ref.npz")
     return folder / "ref.npz"
 
@@ -457,17 +469,41 @@ def test_the_reference_is_the_run_that_was_exported(
     reference = load_reference(tiny_reference)
     setup = prepare(Options(data=tiny_items, limit=20))
     with Store(tiny_reference.with_name("a.db")) as store:
-        expected, expected_scores = evaluate_file(tiny_f16, setup, store)
-    run, scores = reference.measured(setup)
-    assert scores == expected_scores
+        places = MakeSketches(frozenset(setup.places[:5]))
+        expected = evaluate_file(tiny_f16, setup, store, wanted=places)
+    found = reference.measured(setup)
+    run = found.run
+    assert found.scores == expected.scores
     info = run.from_reference
     assert info is not None
     assert (info.file, info.sha256) == ("ref.npz", reference.sha256)
-    assert run.model_copy(update={"from_reference": None}) == expected
+    assert run.model_copy(update={"from_reference": None}) == expected.run
+    assert found.sketches is not None
+    assert expected.sketches is not None
+    assert {place: pack_sketch(each) for place, each in found.sketches.of_place.items()} == {
+        place: pack_sketch(each) for place, each in expected.sketches.of_place.items()
+    }
     slice_ = prepare(Options(data=tiny_items, limit=8))
-    run, scores = reference.measured(slice_)
-    assert scores == expected_scores[:8]
-    assert run.metrics["acc_norm"].total == 8
+    found = reference.measured(slice_)
+    assert found.scores == expected.scores[:8]
+    assert found.run.metrics["acc_norm"].total == 8
+
+
+def test_distributions_are_compared_as_far_as_they_are_there(
+    tiny_reference: Path, tiny_items: Path
+) -> None:
+    reference = load_reference(tiny_reference)
+    for kl_items, n_found in ((0, None), (3, 3), (5, 5), (9, 5)):
+        found = reference.measured(_setup(tiny_items, kl_items=kl_items)).sketches
+        assert (None if found is None else len(found.of_place)) == n_found
+    (note,) = matching.notes(reference, _setup(tiny_items, kl_items=9))
+    assert note.startswith("ref.npz has distributions of 5 of the 9 items on which")
+    older = {place: b"\x00" + packed[1:] for place, packed in reference.sketches.items()}
+    assert replace(reference, sketches=older).measured(_setup(tiny_items)).sketches is None
+    for cut in (1, 20):
+        damaged = {place: packed[:cut] for place, packed in reference.sketches.items()}
+        with pytest.raises(EdgevalError, match=r"ref\.npz has a sketch that cannot be read"):
+            replace(reference, sketches=damaged).measured(_setup(tiny_items))
 
 
 def _setup(items: Path, **changes: Any) -> Setup:
@@ -484,7 +520,7 @@ def test_the_same_items_and_model_match(
     matching.require_model(reference, quantized)
     matching.require_checkpoint(reference, CHECKPOINT)
     matching.require_checkpoint(reference, None)
-    assert list(matching.notes(reference)) == []
+    assert list(matching.notes(reference, _setup(tiny_items, kl_items=5))) == []
 
 
 @pytest.mark.parametrize(
@@ -552,7 +588,7 @@ def test_other_versions_are_refused(
 def test_another_engine_is_a_note(tiny_reference: Path, tiny_items: Path) -> None:
     reference = _with(load_reference(tiny_reference), engine="llama-cpp-python 0.3.1", features="")
     matching.require_items(reference, _setup(tiny_items))
-    (note,) = matching.notes(reference)
+    (note,) = matching.notes(reference, _setup(tiny_items, kl_items=0))
     assert note.startswith("ref.npz was computed by llama-cpp-python 0.3.1, and this is ")
 
 

@@ -43,7 +43,8 @@ def _run(
 ) -> tuple[ModelRun, Scores]:
     setup = prepare(Options(data=items, batch_tokens=BATCH_TOKENS, threads=1, **options))
     with Store(db) as store:
-        return evaluate_file(gguf, setup, store, progress=progress)
+        measured = evaluate_file(gguf, setup, store, progress=progress)
+    return measured.run, measured.scores
 
 
 class _StopAfter(NoProgress):

@@ -11,11 +11,11 @@ from edgeval import llama, protocol
 from edgeval.evaluate import evaluate
 from edgeval.measure import evaluate_file
 from edgeval.plan import Batch, Request, plan
+from edgeval.reduction import reduce_logits
 from edgeval.score import (
     RequestScore,
     batch_tokens_for,
     decode_batches,
-    reduce_logits,
     score_items,
     score_requests,
     settings_for,
@@ -39,7 +39,7 @@ def _scores(
     gguf: Path, items: Path, batch_tokens: int, threads: int, order: str
 ) -> list[ItemScore]:
     options = Options(data=items, order=order, batch_tokens=batch_tokens, threads=threads)  # type: ignore[arg-type]
-    return evaluate_file(gguf, prepare(options))[1]
+    return evaluate_file(gguf, prepare(options)).scores
 
 
 @pytest.mark.parametrize("name", protocol.PROTOCOLS)
@@ -48,7 +48,7 @@ def test_logprobs_are_those_of_an_independent_forward_pass(
 ) -> None:
     setup = prepare(Options(data=tiny_items, protocol=name, limit=12))
     reference = ReferenceLlama(tiny_checkpoint)
-    _, scores = evaluate_file(tiny_f32, setup)
+    scores = evaluate_file(tiny_f32, setup).scores
     with llama.Vocabulary(tiny_f32) as vocabulary:
         requests = [setup.protocol.requests(item, vocabulary) for item in setup.items]
     for score, choices in zip(scores, requests, strict=True):
@@ -68,11 +68,12 @@ def test_token_means_start_after_the_tokens_all_choices_share(
     planned = plan(requests, 256)
     with llama.Model(tiny_f32) as model:
         settings = settings_for(planned, "F32", threads=1)
-        ((score,),) = (
+        ((result,),) = (
             batch.values()
             for batch in score_items(model, setup.items, [requests], planned, settings)
         )
     expected = [reference.choice_logprobs(request.tokens, 4) for request in requests]
+    score = result.score
     assert score.token_means == pytest.approx([each[2:].mean() for each in expected], abs=1e-4)
     assert score.logprobs == pytest.approx([each.sum() for each in expected], abs=1e-4)
 
@@ -93,7 +94,7 @@ def test_the_same_run_twice_is_bitwise_equal(tiny_f16: Path, tiny_items: Path) -
 
 def test_scores_come_in_the_order_of_the_items(tiny_f16: Path, tiny_items: Path) -> None:
     setup = prepare(Options(data=tiny_items, batch_tokens=100))
-    _, scores = evaluate_file(tiny_f16, setup)
+    scores = evaluate_file(tiny_f16, setup).scores
     assert [score.item for score in scores] == setup.items
 
 

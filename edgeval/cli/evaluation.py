@@ -18,6 +18,7 @@ from edgeval.cli.options import (
     Force,
     Fresh,
     Json,
+    KlItems,
     Limit,
     Offline,
     Order,
@@ -78,6 +79,7 @@ def run(
     offline: Offline = False,
     store: StoreOption = STORE,
     fresh: Fresh = False,
+    kl_items: KlItems = 100,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict."""
     from edgeval import pipeline, terminal
@@ -98,6 +100,7 @@ def run(
         offline=offline,
         store=store,
         fresh=fresh,
+        kl_items=kl_items,
     )
     with progress_bars() as progress:
         record, folder = pipeline.run(

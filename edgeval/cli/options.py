@@ -123,4 +123,13 @@ Fresh = Annotated[
         "--fresh", help="Score again what the store holds; it keeps both.", rich_help_panel=HOW
     ),
 ]
+KlItems = Annotated[
+    int,
+    typer.Option(
+        "--kl-items",
+        min=0,
+        help="Compare whole distributions on N items; 0 for none.",
+        rich_help_panel=HOW,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from edgeval.records.base import Interval, Record
+from edgeval.records.divergence import Divergence
 from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.results import (
     UNQUANTIZED,
@@ -37,6 +38,7 @@ __all__ = [
     "ClaimCitation",
     "DataSource",
     "Device",
+    "Divergence",
     "Drift",
     "Engine",
     "Evaluation",

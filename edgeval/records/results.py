@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from edgeval.records.base import Interval, Record
+from edgeval.records.divergence import Divergence
 from edgeval.records.setting import Device
 
 UNQUANTIZED = ("F32", "F16", "BF16")
@@ -154,6 +155,8 @@ class Drift(Record):
         mean_abs_logprob_change: Mean of |Δ logprob| over all choices, in nats.
         p99_abs_logprob_change: Its 99th percentile, in nats.
         flips: The items that flipped.
+        divergence: How far the next-token distributions are apart; None where they were not
+            compared.
     """
 
     type: str
@@ -169,6 +172,7 @@ class Drift(Record):
     mean_abs_logprob_change: float
     p99_abs_logprob_change: float
     flips: list[Flip]
+    divergence: Divergence | None = None
 
     @property
     def label(self) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval import metrics
 from edgeval.errors import DataError, EdgevalError
+from edgeval.looks import Sketches
+from edgeval.measure import Measured
 from edgeval.protocol import get
 from edgeval.records import Metric, ModelRun, ReferenceInfo
 from edgeval.reference.file import read
 from edgeval.reference.packing import Packed
 from edgeval.reference.records import ReferenceHeader
 from edgeval.setup import Setup
+from edgeval.sketch import VERSION, is_current, unpack
 from edgeval.tasks import Item, ItemScore, hellaswag
 
 __all__ = ["Reference", "ReferenceHeader", "load_reference"]
@@ -30,7 +35,7 @@ class Reference:
         file_bytes: Its size.
         header: What it says before its scores.
         packed: The scores.
-        sketches: Sketches of its first items by their places, as the bytes that were exported.
+        sketches: Sketches of some items by their places, as ``edgeval.sketch`` packs them.
     """
 
     path: Path
@@ -60,12 +65,13 @@ class Reference:
                 )
         return found
 
-    def measured(self, setup: Setup) -> tuple[ModelRun, list[ItemScore]]:
+    def measured(self, setup: Setup) -> Measured:
         """Return the reference as a run over the items of a setup, all of which it must have.
 
-        Returns:
-            What the file says was measured, with the accuracies over these items, and the scores
-            in their order.
+        The accuracies are over these items, what scoring took is that of all of the file's.
+
+        Raises:
+            EdgevalError: If an item has another number of choices, or a sketch cannot be read.
         """
         scores = self.scores(dict(zip(setup.places, setup.items, strict=True)))
         in_order = [scores[place] for place in setup.places]
@@ -100,7 +106,26 @@ class Reference:
                 device=header.device,
             ),
         )
-        return run, in_order
+        return Measured(run, in_order, self._sketches_at(setup.places[: setup.options.kl_items]))
+
+    def _sketches_at(self, places: Sequence[int]) -> Sketches | None:
+        """Return the sketches that it has of some items and this edgeval reads, if any."""
+        try:
+            found = {
+                place: unpack(packed)
+                for place in places
+                if (packed := self.sketches.get(place)) is not None and is_current(packed)
+            }
+        except (ValueError, struct.error, zlib.error) as error:
+            raise EdgevalError(
+                f"{self.path} has a sketch that cannot be read ({error}); export it again, or use "
+                "--kl-items 0"
+            ) from error
+        # Of what it says, a divergence depends on the sketches alone.
+        digest = hashlib.sha256(f"{VERSION}".encode())
+        for place in self.sketches:
+            digest.update(f" {place} ".encode() + self.sketches[place])
+        return Sketches(digest.hexdigest(), found) if found else None
 
     def metrics(self, data: Path) -> dict[str, Metric]:
         """Return the accuracies over all its items; which choices are right is in the data.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,21 +13,21 @@ from edgeval.records import Device
 from edgeval.reference.file import write
 from edgeval.reference.packing import pack
 from edgeval.reference.records import ReferenceHeader
+from edgeval.sketch import pack as pack_sketch
 from edgeval.store import Setting
 from edgeval.store.measurement import PlanRow
 from edgeval.store.runs import readable, row_of, transaction
 
 
-def export_reference(
-    path: Path, number: int, target: Path, *, sketches: Mapping[int, bytes] | None = None
-) -> ReferenceHeader:
+def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
     """Write what a run says of every item it has scored as a reference file.
+
+    Sketches of its next-token distributions go with it, as far as it has them.
 
     Args:
         path: The store.
         number: Number of the run.
         target: The file to write.
-        sketches: Sketches of its items by their places in the data set, as bytes.
 
     Returns:
         What the file says before its scores.
@@ -46,13 +45,13 @@ def export_reference(
                 f"run {number} of {path} has no item scored; run the evaluation that began it again"
             )
         work, facts = measurement.totals(scores)
+        sketches = measurement.distributions.sketches(scores.keys())
     known = _best_known(plans)
     if known is None or known.facts.model is None or known.facts.n_total is None:
         raise StoreError(
             f"run {number} of {path} does not say what tokenizer and shape its model has, for an "
             "older edgeval measured it; score it again with --fresh and export that run"
         )
-    kept = {place: each for place, each in (sketches or {}).items() if place in scores}
     header = ReferenceHeader(
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc),
@@ -61,7 +60,7 @@ def export_reference(
         data=row["data"],
         n_total=known.facts.n_total,
         n_items=len(scores),
-        kl_items=len(kept),
+        kl_items=len(sketches),
         file=row["file"],
         type=facts.file_type,
         n_params=facts.n_params,
@@ -73,7 +72,9 @@ def export_reference(
         **vars(work),
         device=_device_of_most(plans, Counter(plan for plan, _ in scores.values())),
     )
-    return write(target, header, pack({place: text for place, (_, text) in scores.items()}, kept))
+    texts = {place: text for place, (_, text) in scores.items()}
+    packed = pack(texts, {place: pack_sketch(each) for place, each in sketches.items()})
+    return write(target, header, packed)
 
 
 def _best_known(plans: list[PlanRow]) -> PlanRow | None:

@@ -76,13 +76,20 @@ def require_model(reference: Reference, gguf: Path) -> None:
         _require_same(reference, (name.replace("_", " "), value, other, _OTHER_MODEL))
 
 
-def notes(reference: Reference) -> Iterator[str]:
+def notes(reference: Reference, setup: Setup) -> Iterator[str]:
     """Yield what differs and does not matter much, in sentences."""
     theirs, ours = reference.header.setting.engine, llama.engine_version()
     if theirs != ours:
         yield (
             f"{reference.path.name} was computed by {theirs}, and this is {ours}; "
             "their kernels may round differently"
+        )
+    wanted = setup.places[: setup.options.kl_items]
+    n_there = sum(place in reference.sketches for place in wanted)
+    if n_there < len(wanted):
+        yield (
+            f"{reference.path.name} has distributions of {n_there:,} of the {len(wanted):,} items "
+            "on which they are compared; KL divergences are of those alone"
         )
 
 

@@ -35,6 +35,8 @@ class Imported(Record):
 def export_run(path: Path, number: int, target: Path) -> None:
     """Write a run as a record that other stores can import.
 
+    Its sketches and divergences stay: they are of few items, and made again from them.
+
     Raises:
         EdgevalError: If there is no such run, or the target exists or cannot be written.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from pydantic import TypeAdapter
 from edgeval.errors import StoreError
 from edgeval.plan import Work
 from edgeval.records import Device, ModelFacts
+from edgeval.sketch import ItemDivergence, Sketch
+from edgeval.store.distributions import Distributions
 from edgeval.store.schema import checksum
 from edgeval.tasks import Item, ItemScore
 
@@ -94,12 +96,15 @@ class Measurement:
 
     Attributes:
         number: Its number in the store: that of a run, for the user.
+        key: Hash of the setting.
+        distributions: What it holds of sketches and divergences.
     """
 
     def __init__(self, connection: sqlite3.Connection, number: int, key: str) -> None:
         self.number = number
         self._connection = connection
-        self._key = key
+        self.key = key
+        self.distributions = Distributions(connection, number, key)
 
     def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
         """Return the scores that are there of some items, by their places in the data set.
@@ -128,7 +133,7 @@ class Measurement:
         )
         found = {}
         for item, plan, text, expected in rows:
-            _require(checksum(self._key, item, plan, text) == expected, "a score")
+            _require(checksum(self.key, item, plan, text) == expected, "a score")
             found[item] = (plan, text)
         return found
 
@@ -148,8 +153,8 @@ class Measurement:
 
     def _plan(self, number: int, *columns: Any) -> PlanRow:
         *head, expected, items_expected, items = columns
-        _require(checksum(self._key, *head) == expected, "a plan")
-        _require(checksum(self._key, items) == items_expected, "the items of a plan")
+        _require(checksum(self.key, *head) == expected, "a plan")
+        _require(checksum(self.key, items) == items_expected, "the items of a plan")
         facts, device, *work = head
         return PlanRow(
             SavedPlan(number, tuple(json.loads(items))),
@@ -158,9 +163,13 @@ class Measurement:
             Work(*work),
         )
 
-    def open_plans(self) -> list[SavedPlan]:
-        """Return the plans of which an item has no score, the oldest first."""
-        scored = self.scored()
+    def open_plans(self, again: Set[int] = frozenset()) -> list[SavedPlan]:
+        """Return the plans of which an item has no score, the oldest first.
+
+        Args:
+            again: Items that count as having none.
+        """
+        scored = self.scored() - again
         plans = [row.plan for row in self.plans()]
         return [each for each in plans if not scored.issuperset(each.items)]
 
@@ -185,23 +194,37 @@ class Measurement:
             "checksum, items_checksum, items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(self.number, *head),
-                *(checksum(self._key, *head), checksum(self._key, packed), packed),
+                *(checksum(self.key, *head), checksum(self.key, packed), packed),
             ),
         )
         return SavedPlan(int(cursor.lastrowid or 0), tuple(items))
 
-    def save(self, plan: SavedPlan, scores: Mapping[int, ItemScore], work: Work) -> None:
+    def save(
+        self,
+        plan: SavedPlan,
+        scores: Mapping[int, ItemScore],
+        work: Work,
+        *,
+        sketches: Mapping[int, Sketch] | None = None,
+        reference: str = "",
+        divergences: Mapping[int, ItemDivergence] | None = None,
+    ) -> None:
         """Add scores, and what they took, in one transaction.
 
         Args:
             plan: The plan that they are of.
             scores: By places in the data set; those that are there already stay as they are.
             work: What was done since the last call.
+            sketches: Those of some of the items.
+            reference: What the divergences are from; see ``Distributions``.
+            divergences: Those of some of the items.
         """
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self.add_scores(plan.id, {item: pack(score) for item, score in scores.items()})
             self.add_work(plan.id, work)
+            self.distributions.add_sketches(sketches or {})
+            self.distributions.add_divergences(reference, divergences or {})
 
     def add_work(self, plan: int, work: Work) -> None:
         """Add what was done to what a plan has taken."""
@@ -210,7 +233,7 @@ class Measurement:
             "WHERE id = ?",
             (plan,),
         ).fetchone()
-        _require(row is not None and checksum(self._key, *row[:-1]) == row[-1], "a plan")
+        _require(row is not None and checksum(self.key, *row[:-1]) == row[-1], "a plan")
         facts, device, tokens_decoded, logit_rows, elapsed_s, _ = row
         total = (
             tokens_decoded + work.tokens_decoded,
@@ -220,7 +243,7 @@ class Measurement:
         self._connection.execute(
             "UPDATE plan SET tokens_decoded = ?, logit_rows = ?, elapsed_s = ?, checksum = ? "
             "WHERE id = ?",
-            (*total, checksum(self._key, facts, device, *total), plan),
+            (*total, checksum(self.key, facts, device, *total), plan),
         )
 
     def add_scores(self, plan: int, packed: Mapping[int, str]) -> None:
@@ -228,7 +251,7 @@ class Measurement:
         self._connection.executemany(
             "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?)",
             [
-                (self.number, item, plan, text, checksum(self._key, item, plan, text))
+                (self.number, item, plan, text, checksum(self.key, item, plan, text))
                 for item, text in packed.items()
             ],
         )

@@ -63,6 +63,8 @@ def repair(path: Path, out: Path | None = None) -> Repair:
     Scores whose run or plan cannot be read are left out, for nothing says of which model they are,
     or how they were computed.
 
+    Sketches and divergences are left out: they are of few items, and made again from them.
+
     Args:
         path: The store.
         out: The new store; as a rule ``NAME-repaired.db`` beside it.

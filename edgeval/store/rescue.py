@@ -98,7 +98,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 class _Reader:
-    """Reads the three tables of a damaged store."""
+    """Reads the tables of a damaged store that hold what took long to compute."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -51,6 +51,25 @@ _MIGRATIONS = (
             checksum INTEGER NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE sketch (
+            measurement INTEGER NOT NULL REFERENCES measurement ON DELETE CASCADE,
+            item INTEGER NOT NULL,
+            packed BLOB NOT NULL,
+            checksum INTEGER NOT NULL,
+            PRIMARY KEY (measurement, item)
+        )""",
+        """CREATE TABLE divergence (
+            measurement INTEGER NOT NULL REFERENCES measurement ON DELETE CASCADE,
+            reference TEXT NOT NULL,
+            item INTEGER NOT NULL,
+            n_positions INTEGER NOT NULL,
+            kl_sum REAL NOT NULL,
+            n_same_top INTEGER NOT NULL,
+            checksum INTEGER NOT NULL,
+            PRIMARY KEY (measurement, reference, item)
+        ) WITHOUT ROWID""",
+    ),
 )
 """For each version, what makes the version before it this one. Entries are never changed.
 

@@ -1,0 +1,95 @@
+"""What is still to be decoded for some items: the batches that were begun, and new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+
+from edgeval import llama
+from edgeval.errors import StoreError
+from edgeval.plan import Plan, Request, plan
+from edgeval.score import batch_tokens_for, settings_for
+from edgeval.setup import Setup
+from edgeval.store import Measurement, SavedPlan
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Items that are scored together, and how.
+
+    Attributes:
+        places: Their places in the data set.
+        saved: The plan in the store, if it was begun before.
+        choices: For each item, the requests of its choices.
+        plan: All batches of these items.
+        todo: Those of them that score an item which is missing, or looked at closer.
+        settings: How the model is run.
+    """
+
+    places: Sequence[int]
+    saved: SavedPlan | None
+    choices: Sequence[Sequence[Request]]
+    plan: Plan
+    todo: Plan
+    settings: llama.SessionSettings
+
+
+def drafts(
+    setup: Setup,
+    vocabulary: llama.Vocabulary,
+    measurement: Measurement,
+    missing: Set[int],
+    again: Set[int],
+) -> Iterator[Draft]:
+    """Yield what is to be done: plans that were begun first, then what no plan has.
+
+    Items that have a score and are looked at closer now are decoded in the batches that they were
+    scored in: what is seen is what would have been seen then.
+
+    Args:
+        setup: What is evaluated and how.
+        vocabulary: That of the GGUF.
+        measurement: What the store has of it.
+        missing: Items without a score, by their places in the data set.
+        again: Items with one that are looked at closer.
+
+    Raises:
+        StoreError: If a plan in the store is of other data.
+    """
+    todo = missing | again
+    rest = dict.fromkeys(place for place in setup.places if place in todo)
+    for saved in measurement.open_plans(again):
+        if max(saved.items) >= setup.data.n_total:
+            number = measurement.number
+            raise StoreError(
+                f"run {number} of the store has a plan for item {max(saved.items)} of data with "
+                f"{setup.data.n_total} items; edgeval runs delete {number} removes it"
+            )
+        # An imported plan may have items that another one has too.
+        left = rest.keys() & set(saved.items)
+        if left:
+            yield _draft(setup, vocabulary, saved.items, saved, left)
+        for place in left:
+            del rest[place]
+    if rest:
+        yield _draft(setup, vocabulary, list(rest), None, rest.keys())
+
+
+def _draft(
+    setup: Setup,
+    vocabulary: llama.Vocabulary,
+    places: Sequence[int],
+    saved: SavedPlan | None,
+    todo: Set[int],
+) -> Draft:
+    choices = [setup.protocol.requests(setup.item_at(place), vocabulary) for place in places]
+    whole = plan([request for each in choices for request in each], batch_tokens(setup, vocabulary))
+    of_place = (place for place, each in zip(places, choices, strict=True) for _ in each)
+    needed = [index for index, place in enumerate(of_place) if place in todo]
+    settings = settings_for(whole, vocabulary.file_type, setup.threads)
+    return Draft(places, saved, choices, whole, whole.only(needed), settings)
+
+
+def batch_tokens(setup: Setup, vocabulary: llama.Vocabulary) -> int:
+    """Return how many tokens the batches of a GGUF are filled up to."""
+    return setup.options.batch_tokens or batch_tokens_for(vocabulary.file_type)

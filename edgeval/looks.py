@@ -1,0 +1,115 @@
+"""Closer looks at some items of one GGUF: what is wanted, what the store has, what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from edgeval.divergence import divergence
+from edgeval.plan import Work
+from edgeval.records import Divergence
+from edgeval.score import ItemResult
+from edgeval.sketch import VERSION, ItemDivergence, Sketch
+from edgeval.store import Measurement, SavedPlan
+
+
+@dataclass(frozen=True)
+class MakeSketches:
+    """That a reference's distributions are kept in short.
+
+    Attributes:
+        places: Of these items, by their places in the data set.
+    """
+
+    places: Set[int]
+
+
+@dataclass(frozen=True)
+class Sketches:
+    """What a reference says of some items; wanted of another model, its divergence from that.
+
+    Attributes:
+        reference: Hash of all that could change it: the version of sketches, the GGUF and the
+            setting in which it was run.
+        of_place: The sketches by places in the data set.
+    """
+
+    reference: str
+    of_place: Mapping[int, Sketch]
+
+
+class Looks:
+    """The closer looks at items of one GGUF; grows while its items are scored."""
+
+    def __init__(
+        self,
+        wanted: MakeSketches | Sketches | None,
+        places: Sequence[int],
+        measurement: Measurement,
+        gguf_sha256: str,
+    ) -> None:
+        """Look up what the store has.
+
+        Args:
+            wanted: What is to be looked at.
+            places: The items that are evaluated; of others nothing is wanted.
+            measurement: What the store has of the GGUF.
+            gguf_sha256: Hash of the GGUF.
+        """
+        self._measurement = measurement
+        self._reference = ""
+        self._found: dict[int, Sketch | ItemDivergence] = {}
+        self._wanted: dict[int, Sketch | None] = {}
+        stored = measurement.distributions
+        if isinstance(wanted, MakeSketches):
+            identity = f"{VERSION} {gguf_sha256} {measurement.key}"
+            self._reference = hashlib.sha256(identity.encode()).hexdigest()
+            self._wanted = {place: None for place in places if place in wanted.places}
+            self._found |= stored.sketches(self._wanted.keys())
+        elif wanted is not None:
+            known = wanted.of_place
+            self._reference = wanted.reference
+            self._wanted = {place: known[place] for place in places if place in known}
+            self._found |= stored.divergences(self._reference, self._wanted.keys())
+
+    def missing(self) -> dict[int, Sketch | None]:
+        """Return what is to be looked at still, by place: a reference's sketch, or None."""
+        return {place: each for place, each in self._wanted.items() if place not in self._found}
+
+    def save(self, plan: SavedPlan, results: Mapping[int, ItemResult], work: Work) -> None:
+        """Save scores and what was seen with them, in one transaction.
+
+        Args:
+            plan: The plan that they are of.
+            results: By places in the data set.
+            work: What was done since the last call.
+        """
+        scores = {place: result.score for place, result in results.items()}
+        seen = {place: result.seen for place, result in results.items()}
+        sketches = {place: each for place, each in seen.items() if isinstance(each, Sketch)}
+        divergences = {
+            place: each for place, each in seen.items() if isinstance(each, ItemDivergence)
+        }
+        self._measurement.save(
+            plan,
+            scores,
+            work,
+            sketches=sketches,
+            reference=self._reference,
+            divergences=divergences,
+        )
+        self._found.update(sketches)
+        self._found.update(divergences)
+
+    def sketches(self) -> Sketches | None:
+        """Return the sketches that were wanted; None if none were."""
+        in_order = [(place, self._found[place]) for place in self._wanted]
+        found = {place: each for place, each in in_order if isinstance(each, Sketch)}
+        return Sketches(self._reference, found) if found else None
+
+    def divergence(self) -> Divergence | None:
+        """Return the divergence that was wanted, over all items; None if none was."""
+        in_order = [self._found[place] for place in self._wanted]
+        found = [each for each in in_order if isinstance(each, ItemDivergence)]
+        return divergence(found) if found else None

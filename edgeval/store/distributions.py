@@ -1,0 +1,75 @@
+"""The sketches of a setting, and its divergences from those of others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Set
+
+from edgeval.sketch import ItemDivergence, Sketch, is_current, pack, unpack
+from edgeval.store.schema import checksum
+
+
+class Distributions:
+    """What the store holds of one setting's next-token distributions; part of a ``Measurement``.
+
+    What has changed on the disk is not there, and neither are sketches of another version: they
+    are of few items, which are decoded again, and what that gives is put in its place.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, number: int, key: str) -> None:
+        self._connection = connection
+        self._number = number
+        self._key = key
+
+    def sketches(self, items: Set[int]) -> dict[int, Sketch]:
+        """Return the sketches that are there of some items, by their places in the data set."""
+        rows = self._connection.execute(
+            "SELECT item, packed, checksum FROM sketch WHERE measurement = ?", (self._number,)
+        )
+        return {
+            item: unpack(packed)
+            for item, packed, expected in rows
+            if item in items
+            and checksum(self._key, item, packed) == expected
+            and is_current(packed)
+        }
+
+    def add_sketches(self, sketches: Mapping[int, Sketch]) -> None:
+        """Add sketches by places in the data set."""
+        packed = {item: pack(sketch) for item, sketch in sketches.items()}
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO sketch VALUES (?, ?, ?, ?)",
+            [
+                (self._number, item, content, checksum(self._key, item, content))
+                for item, content in packed.items()
+            ],
+        )
+
+    def divergences(self, reference: str, items: Set[int]) -> dict[int, ItemDivergence]:
+        """Return the divergences that are there of some items, by their places in the data set.
+
+        Args:
+            reference: Hash that tells the reference from all others; see ``measure.Sketches``.
+            items: Places of the items.
+        """
+        rows = self._connection.execute(
+            "SELECT item, n_positions, kl_sum, n_same_top, checksum FROM divergence "
+            "WHERE measurement = ? AND reference = ?",
+            (self._number, reference),
+        )
+        return {
+            item: ItemDivergence(*values)
+            for item, *values, expected in rows
+            if item in items and checksum(self._key, reference, item, *values) == expected
+        }
+
+    def add_divergences(self, reference: str, divergences: Mapping[int, ItemDivergence]) -> None:
+        """Add divergences from a reference by places in the data set."""
+        rows = [
+            (reference, item, each.n_positions, each.kl_sum, each.n_same_top)
+            for item, each in divergences.items()
+        ]
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO divergence VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(self._number, *row, checksum(self._key, *row)) for row in rows],
+        )
