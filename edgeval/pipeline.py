@@ -61,10 +61,8 @@ def run(
     created_at = datetime.now(timezone.utc)
     bars = progress or NoProgress()
     options = options or Options()
-    names = _ladder_types(types)
     known = None if reference is None else load_reference(reference)
-    if known is not None:
-        names = _without(names, known)
+    names = _ladder_types(types, known)
     folder = out or RESULTS_FOLDER / f"{file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
     refuse_existing(folder / "report.json")
     place = locate(model)
@@ -165,18 +163,16 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
 
 
-def _ladder_types(types: Sequence[str]) -> list[str]:
+def _ladder_types(types: Sequence[str], reference: Reference | None = None) -> list[str]:
+    """Return the types to evaluate; that of a reference file is not."""
     names = [llama.file_type(name) for name in types]
     if not names:
         raise EdgevalError("the ladder is empty; name at least one type with --quant")
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
-    return names
-
-
-def _without(names: Sequence[str], reference: Reference) -> list[str]:
-    """Return the types of a ladder but that of a reference file, which is not evaluated."""
+    if reference is None:
+        return names
     own = reference.header.type
     left = [name for name in names if name != own]
     if not left:

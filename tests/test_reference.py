@@ -662,6 +662,25 @@ def test_a_quantized_model_is_compared_without_the_reference(tmp_path: Path) -> 
     assert not (tmp_path / "c").exists()
 
 
+def test_a_quantized_file_alone_is_enough(
+    tiny_reference: Path, tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    (quantized,) = quantize(tiny_f16, ["Q4_K_M"], tmp_path)
+    record, _ = pipeline.run(
+        *(str(quantized), ["Q4_K_M"], Options(data=tiny_items, limit=12, kl_items=8)),
+        reference=tiny_reference,
+        out=tmp_path / "out",
+    )
+    assert [(run.type, run.from_reference is None) for run in record.runs] == [
+        ("F16", False),
+        ("Q4_K_M", True),
+    ]
+    (drift,) = record.drift
+    assert (drift.reference, drift.n_items) == ("F16", 12)
+    assert drift.divergence is not None
+    assert drift.divergence.n_items == 5
+
+
 def test_the_reference_of_another_checkpoint_is_refused(
     tiny_reference: Path, tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path
 ) -> None:

@@ -153,7 +153,9 @@ def load_reference(path: Path) -> Reference:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
+        raise EdgevalError(
+            f"cannot read {path} ({error.strerror or error}); check the path"
+        ) from error
     header, packed = read(path, data)
     return Reference(
         path=path,

@@ -70,7 +70,8 @@ def read(path: Path, data: bytes) -> tuple[ReferenceHeader, Packed]:
         version = content.get("schema_version") if isinstance(content, dict) else None
         is_newer = isinstance(version, int) and version > REFERENCE_VERSION
     except _DAMAGE as error:
-        raise _unusable(path, str(error) or type(error).__name__) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _unusable(path, reason) from error
     if is_newer:
         raise EdgevalError(
             f"{path} was written by a newer edgeval (schema {version}, this one reads "
