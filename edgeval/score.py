@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeval.errors import EngineError
 from edgeval.llama import Backend, CacheType, Model, Session, SessionSettings
 from edgeval.plan import Batch, Plan, Request, Work, common_prefix_length
 from edgeval.reduction import BatchScore, Bools, Float64, reduce_logits
 from edgeval.sketch import ItemDivergence, Sketch
-from edgeval.sketching import RequestDivergence, Wanted, of_item, of_requests
+from edgeval.sketching import RequestDivergence, Wanted, not_finite, of_item, of_requests
 from edgeval.tasks import Item, ItemScore
 
 SCORING_VERSION = 1
@@ -226,10 +225,7 @@ def _item_score(
 ) -> ItemScore:
     choices = [score.logprobs for score in scores]
     if not all(np.isfinite(choice).all() for choice in choices):
-        raise EngineError(
-            f"item {item.id}: a log-probability is not finite; the model file is damaged or this "
-            "backend computes it wrongly, so make the file again or use --backend cpu"
-        )
+        raise not_finite(item)
     # Choices may begin with the same tokens; the context itself is never scored.
     shared = max(0, common_prefix_length(requests) - requests[0].start)
     return ItemScore(

@@ -75,10 +75,7 @@ def of_item(
     sketch = join(sketches) if sketches else None
     kl_sum = float(sum(float(part.kl.sum()) for part in divergences))
     if not np.isfinite(kl_sum) or not (sketch is None or np.isfinite(sketch.logprobs).all()):
-        raise EngineError(
-            f"item {item.id}: a log-probability is not finite; the model file is damaged or this "
-            "backend computes it wrongly, so make the file again or use --backend cpu"
-        )
+        raise not_finite(item)
     if divergences:
         return ItemDivergence(
             n_positions=sum(len(part.kl) for part in divergences),
@@ -86,6 +83,14 @@ def of_item(
             n_same_top=sum(int(part.is_same_top.sum()) for part in divergences),
         )
     return sketch
+
+
+def not_finite(item: Item) -> EngineError:
+    """Return the error to raise where a log-probability of an item is not finite."""
+    return EngineError(
+        f"item {item.id}: a log-probability is not finite; the model file is damaged or this "
+        "backend computes it wrongly, so make the file again or use --backend cpu"
+    )
 
 
 class Reading:

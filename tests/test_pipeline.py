@@ -54,6 +54,12 @@ def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) ->
     assert abs(q8_0.difference_points) <= 1
     assert q2_k.difference_points <= -3
     assert q2_k.mcnemar_p < 0.001
+    assert q8_0.divergence is not None
+    assert q2_k.divergence is not None
+    assert q8_0.divergence.n_items == q2_k.divergence.n_items == 100
+    assert q8_0.divergence.n_positions == q2_k.divergence.n_positions
+    assert 0 < 100 * q8_0.divergence.kl_nats < q2_k.divergence.kl_nats < 0.2
+    assert q2_k.divergence.top1_agreement < 0.98 < q8_0.divergence.top1_agreement < 1
     sizes = [run.bits_per_weight for run in record.runs]
     assert sizes == sorted(sizes, reverse=True)
     for run, drift in zip(record.runs[1:], record.drift, strict=True):
@@ -70,6 +76,19 @@ def test_a_slice_of_the_demo_is_a_proxy(tmp_path: Path) -> None:
     assert verdict.status != "reproduced"
     assert "a slice: 100 of 1,000 items" in verdict.claim_citation.notes
     assert 0 < verdict.confidence < 1
+
+
+def test_without_items_to_compare_there_is_no_divergence(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    for n_items, expected in ((0, None), (3, 3), (9, 4)):
+        options = Options(data=tiny_items, limit=4, kl_items=n_items)
+        out = tmp_path / str(n_items)
+        record, _ = pipeline.run(str(tiny_f16), ["F16", "Q4_0"], options, out=out)
+        (found,) = record.drift
+        assert (found.divergence and found.divergence.n_items) == expected
+    with pytest.raises(EdgevalError, match=r"--kl-items -1 cannot be compared"):
+        pipeline.run(str(tiny_f16), ["F16"], Options(data=tiny_items, kl_items=-1))
 
 
 def test_a_quantized_gguf_is_no_start_of_a_ladder(

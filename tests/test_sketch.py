@@ -457,3 +457,25 @@ def test_a_migrated_store_without_its_first_page_is_repaired(tmp_path: Path) -> 
     found = repair(db)
     assert [(run.n_scored, run.n_planned) for run in found.runs] == [(100, 100)]
     assert _rows(Path(str(found.out)), "score") == 100
+
+
+def test_a_bad_page_of_sketches_costs_no_score(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    db, setup = tmp_path / "a.db", _setup(tiny_items, limit=10)
+    with Store(db) as store:
+        made = _sketches(tiny_f16, setup, 10, store)
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        ((root,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sketch'")
+    with db.open("r+b") as file:
+        file.seek(4096 * (root - 1))
+        file.write(bytes(4096))
+    with pytest.raises(EdgevalError, match="edgeval runs repair"):
+        Store(db)
+    found = repair(db)
+    assert found.n_lost == 0
+    with Store(Path(str(found.out))) as store:
+        assert _rows(Path(str(found.out)), "score") == 10
+        again = _sketches(tiny_f16, setup, 10, store)
+    assert again.scores == made.scores
+    assert _same(again.sketches, made.sketches)

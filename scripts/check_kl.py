@@ -1,0 +1,152 @@
+"""Hold the KL divergence of sketches against that of full logits: it has to be a close lower bound.
+
+Example::
+
+    edgeval convert models/demo demo-F16.gguf
+    edgeval quantize demo-F16.gguf Q8_0 Q4_K_M Q2_K
+    python scripts/check_kl.py --data models/demo/items.jsonl demo-F16.gguf demo-Q*.gguf
+
+Each item is decoded by itself: by the reference and by the other model, once as edgeval scores it
+and once more for the logits of all tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+from edgeval.divergence import divergence
+from edgeval.llama import Model, Session, Vocabulary
+from edgeval.plan import Plan, Request, plan
+from edgeval.score import batch_tokens_for, score_items, score_requests, settings_for
+from edgeval.setup import Options, Setup, prepare
+from edgeval.sketch import ItemDivergence, Sketch, pack
+from edgeval.sketching import RequestDivergence, of_requests
+
+Float64 = npt.NDArray[np.float64]
+
+TOLERANCE_NATS = 1e-6
+"""What float32 log-probabilities may be above the bound by."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One item's divergence: of the sketch and of full logits, at each position, in nats."""
+
+    of_item: ItemDivergence
+    sketched: Float64
+    exact: Float64
+
+
+def main(
+    reference: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Its GGUF.")],
+    others: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="GGUFs compared with it.")
+    ],
+    data: Annotated[Path, typer.Option(help="Items, as for edgeval eval --data.")],
+    limit: Annotated[int, typer.Option(min=1, help="Number of items.")] = 200,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")
+    ] = None,
+) -> None:
+    """Print one line a type; exit with 1 if a position of any is above the bound.
+
+    Raises:
+        EdgevalError: If a model or the items cannot be used.
+    """
+    setup = prepare(Options(data=data, limit=limit, threads=threads))
+    with Vocabulary(reference) as vocabulary:
+        choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
+    is_above = False
+    header = f"{'type':<10}{'sketch':>12}{'± error':>12}{'exact':>12}{'ratio':>9}{'top 1':>9}"
+    with Model(reference, setup.backend) as first:
+        sketches = [_sketch(first, setup, i, choices[i]) for i in range(len(choices))]
+        n_bytes = sum(len(pack(each)) for each in sketches)
+        n_positions = sum(map(len, sketches))
+        typer.echo(
+            f"{len(sketches):,} items, {n_positions:,} positions; sketches of {n_bytes:,} bytes, "
+            f"{n_bytes / n_positions:.0f} a position; divergences in nats"
+        )
+        typer.echo(f"{header}{'above':>10}")
+        for path in others:
+            with Model(path, setup.backend) as second:
+                name = second.file_type
+                found = list(_compare(first, second, setup, choices, sketches))
+            total = divergence([each.of_item for each in found])
+            sketched = np.concatenate([each.sketched for each in found])
+            exact = np.concatenate([each.exact for each in found])
+            above = float((sketched > exact + TOLERANCE_NATS).mean())
+            error = float("nan") if total.kl_error_nats is None else total.kl_error_nats
+            typer.echo(
+                f"{name:<10}{total.kl_nats:>12.3e}{error:>12.1e}{exact.mean():>12.3e}"
+                f"{total.kl_nats / exact.mean():>9.4f}{total.top1_agreement:>9.4f}{above:>10.4%}"
+            )
+            is_above = is_above or above > 0
+    if is_above:
+        raise typer.Exit(1)
+
+
+def _plan(setup: Setup, model: Model, requests: Sequence[Request]) -> Plan:
+    return plan(requests, setup.options.batch_tokens or batch_tokens_for(model.file_type))
+
+
+def _sketch(model: Model, setup: Setup, index: int, requests: Sequence[Request]) -> Sketch:
+    planned = _plan(setup, model, requests)
+    settings = settings_for(planned, model.file_type, setup.threads)
+    items = setup.items[index : index + 1]
+    results = list(score_items(model, items, [requests], planned, settings, wanted={0: None}))
+    (found,) = (result.seen for batch in results for result in batch.values())
+    assert isinstance(found, Sketch)
+    return found
+
+
+def _compare(
+    first: Model,
+    second: Model,
+    setup: Setup,
+    choices: Sequence[Sequence[Request]],
+    sketches: Sequence[Sketch],
+) -> Iterator[Compared]:
+    for item, requests, sketch in zip(setup.items, choices, sketches, strict=True):
+        planned = _plan(setup, second, requests)
+        settings = settings_for(planned, second.file_type, setup.threads)
+        wanted = of_requests({0: sketch}, [item], [requests], second.n_vocab)
+        parts: dict[int, RequestDivergence] = {}
+        for batch in score_requests(second, planned, settings, wanted=wanted):
+            for request, score in batch.items():
+                assert isinstance(score.seen, RequestDivergence)
+                parts[request] = score.seen
+        ordered = [parts[request] for request in sorted(parts)]
+        p, q = (_log_softmax(model, setup, requests) for model in (first, second))
+        sketched = np.concatenate([part.kl for part in ordered])
+        n_same_top = sum(int(part.is_same_top.sum()) for part in ordered)
+        yield Compared(
+            ItemDivergence(len(sketched), float(sketched.sum()), n_same_top),
+            sketched,
+            (np.exp(p) * (p - q)).sum(axis=1),
+        )
+
+
+def _log_softmax(model: Model, setup: Setup, requests: Sequence[Request]) -> Float64:
+    """Return all log-probabilities at the scored positions, choice after choice."""
+    planned = _plan(setup, model, requests)
+    settings = settings_for(planned, model.file_type, setup.threads)
+    parts: dict[int, Float64] = {}
+    with Session(model, settings) as session:
+        for batch in planned:
+            logits = session.decode(batch)[batch.rows].astype(np.float64)
+            logits -= np.logaddexp.reduce(logits, axis=1, keepdims=True)
+            ends = np.cumsum(batch.counts)
+            split = np.split(logits, ends[:-1])
+            parts |= zip(batch.requests.tolist(), split, strict=True)
+    return np.concatenate([parts[request] for request in sorted(parts)])
+
+
+if __name__ == "__main__":
+    typer.run(main)
