@@ -50,7 +50,9 @@ def compare_with(
         store: Where scores are kept.
         progress: Where to show progress.
     """
-    first = list(reference.sketches.of_place) if reference.sketches else []
+    # In the order of the setup, which is random, whatever their order there.
+    sketched = reference.sketches.of_place if reference.sketches else {}
+    first = [place for place in setup.places if place in sketched]
     pursuit = drift_pursuit(setup, reference.scores, first)
     # What the reference has not seen cannot be compared.
     places = [place for place in setup.places if place in reference.scores]

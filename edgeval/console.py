@@ -26,10 +26,18 @@ from rich.text import Text
 
 from edgeval.progress import Task, Unit
 
+_PLAIN_WIDTH = 160
+
 
 def stderr_console(file: IO[str] | None = None) -> Console:
     """Return the console for progress, messages and errors."""
     return Console(stderr=True, file=file, highlight=False)
+
+
+def stdout_console() -> Console:
+    """Return the console for results; where stdout is no terminal, lines are not cut at 80."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
 def shown(value: str) -> Text:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgeval import device, llama, memory, metrics
 from edgeval.drafts import Draft, batch_tokens, drafts
+from edgeval.identity import model_facts
 from edgeval.looks import Looks, MakeSketches, Sketches
 from edgeval.origin import imatrix_info
 from edgeval.plan import Work
@@ -261,6 +262,8 @@ class _Scoring:
             lower_bound=draft.plan.lower_bound,
             n_batch=draft.settings.n_batch,
             n_ubatch=draft.settings.n_ubatch,
+            n_total=self._setup.data.n_total,
+            model=model_facts(self._path, self._setup.checkpoint),
         )
         saved = draft.saved or self._measurement.add_plan(draft.places, facts, device.describe())
         items = [self._setup.item_at(place) for place in draft.places]

@@ -17,6 +17,7 @@ from edgeval.files import refuse_existing
 from edgeval.ladder import Source, file_stem, ladder_files
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, ModelSource, Report
+from edgeval.reference import Reference, load_reference, matching
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
 from edgeval.verdict import judged
@@ -33,6 +34,7 @@ def run(
     options: Options | None = None,
     *,
     imatrix: Path | None = None,
+    reference_file: Path | None = None,
     out: Path | None = None,
     command: str = "",
     progress: Progress | None = None,
@@ -41,9 +43,11 @@ def run(
 
     Args:
         model: Card name, hub repository, checkpoint directory or GGUF file.
-        types: File types of the ladder, the reference first.
+        types: File types of the ladder, the reference first unless that is a file.
         options: What is evaluated and how.
         imatrix: An importance matrix: what it changes is evaluated without it and with it.
+        reference_file: A reference file: all types are compared with it, and its own is not
+            evaluated.
         out: Folder of the report; must not hold one. By default a new one in ``edgeval-results``.
         command: The command line, for the record.
         progress: Where to show progress.
@@ -58,18 +62,31 @@ def run(
     created_at = datetime.now(timezone.utc)
     bars = progress or NoProgress()
     options = options or Options()
-    names = _ladder_types(types)
+    known = None if reference_file is None else load_reference(reference_file)
+    names = _ladder_types(types, known)
     folder = out or RESULTS_FOLDER / f"{file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
     refuse_existing(folder / "report.json")
     place = locate(model)
     matrix = None if imatrix is None else importance.read(imatrix)
     setup = prepare(_with_card_data(options, place.card))
+    if known is not None:
+        matching.require_items(known, setup)
     source = find_source(place, offline=options.offline, progress=bars)
+    setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
+    if known is not None:
+        matching.require_checkpoint(known, setup.checkpoint)
     paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
+    if known is not None:
+        matching.require_model(known, paths[0])
+        for note in matching.notes(known, setup):
+            bars.log(note)
     claims, other_claims = _claims(source.card)
     with Store(options.store) as store:
-        reference = measure_reference(paths[0], setup, store, bars, claims)
-        others = [compare_with(reference, path, setup, store, bars) for path in paths[1:]]
+        if known is not None:
+            reference = known.measured(setup)
+        else:
+            reference = measure_reference(paths.pop(0), setup, store, bars, claims)
+        others = [compare_with(reference, path, setup, store, bars) for path in paths]
     measured = Report(
         edgeval_version=__version__,
         created_at=created_at,
@@ -153,14 +170,24 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
 
 
-def _ladder_types(types: Sequence[str]) -> list[str]:
+def _ladder_types(types: Sequence[str], reference: Reference | None = None) -> list[str]:
+    """Return the types to evaluate; that of a reference file is not."""
     names = [llama.file_type(name) for name in types]
     if not names:
         raise EdgevalError("the ladder is empty; name at least one type with --quant")
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
-    return names
+    if reference is None:
+        return names
+    own = reference.header.type
+    left = [name for name in names if name != own]
+    if not left:
+        raise EdgevalError(
+            f"{reference.path} is {own}, and so is all of the ladder; add a type to --quant that "
+            "is compared with it"
+        )
+    return left
 
 
 def _with_card_data(options: Options, card: cards.Card | None) -> Options:

@@ -11,7 +11,7 @@ from pathlib import Path
 from edgeval import device, fewshot, llama, sampling
 from edgeval.errors import EdgevalError
 from edgeval.protocol import DEFAULT, Protocol, get
-from edgeval.records import DataSource, Engine, ProtocolInfo, ShotPool
+from edgeval.records import DataSource, Engine, ModelSource, ProtocolInfo, ShotPool
 from edgeval.tasks import Item, hellaswag
 
 
@@ -70,6 +70,7 @@ class Setup:
         data: The data set and the slice of it.
         backend: Where the layers are computed.
         threads: CPU threads.
+        checkpoint: What the models are made of; None if that is not known.
     """
 
     options: Options
@@ -79,6 +80,7 @@ class Setup:
     data: DataSource
     backend: llama.Backend
     threads: int
+    checkpoint: ModelSource | None = None
 
     @functools.cached_property
     def items(self) -> Sequence[Item]:

@@ -70,6 +70,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         "verdict",
         "compare",
         "runs",
+        "reference",
         "schema",
     ):
         assert f"│ {command} " in result.stdout or f" {command} " in result.stdout

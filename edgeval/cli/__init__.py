@@ -4,6 +4,7 @@ from edgeval.cli.app import app, main
 from edgeval.cli.evaluation import compare, evaluate, report, run
 from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
 from edgeval.cli.lists import models, protocols, schema
+from edgeval.cli.references import reference
 from edgeval.cli.runs import runs
 from edgeval.cli.verdicts import verdict
 
@@ -22,4 +23,5 @@ app.command()(report)
 app.command()(verdict)
 app.command()(compare)
 app.add_typer(runs, name="runs")
+app.add_typer(reference, name="reference")
 app.command()(schema)

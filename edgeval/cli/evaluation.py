@@ -51,6 +51,15 @@ def run(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference",
+            metavar="FILE",
+            help="Compare with a file of edgeval reference export; its type is not evaluated.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     data: Data = None,
     protocol: ProtocolName = None,
     shots: Shots = 0,
@@ -102,6 +111,7 @@ def run(
             [name.strip() for name in quant.split(",") if name.strip()],
             options,
             imatrix=imatrix,
+            reference_file=reference,
             out=out,
             command=command_line(),
             progress=progress,

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record
 from edgeval.records.divergence import Divergence
+from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.results import (
     UNQUANTIZED,
     Drift,
@@ -20,6 +21,7 @@ from edgeval.records.results import (
     ImatrixInfo,
     Metric,
     ModelRun,
+    ReferenceInfo,
     Stopping,
     run_label,
 )
@@ -58,11 +60,14 @@ __all__ = [
     "ImatrixInfo",
     "Interval",
     "Metric",
+    "ModelFacts",
     "ModelRun",
+    "ModelShape",
     "ModelSource",
     "ProtocolInfo",
     "ProtocolMatch",
     "Record",
+    "ReferenceInfo",
     "Report",
     "ShotPool",
     "Stopping",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from edgeval.records.base import Interval, Record
 from edgeval.records.divergence import Divergence
+from edgeval.records.setting import Device
 
 UNQUANTIZED = ("F32", "F16", "BF16")
 """llama.cpp's file types that keep the checkpoint's weights, or nearly."""
@@ -80,6 +82,28 @@ class ImatrixInfo(Record):
     n_chunks: int | None = None
 
 
+class ReferenceInfo(Record):
+    """The reference file that a run was taken from, and what measured it.
+
+    Attributes:
+        file: Name of the file.
+        sha256: Hash of the file.
+        created_at: When it was written, in UTC.
+        engine: Version of llama.cpp.
+        features: What llama.cpp was built with, and the CPU's features.
+        backend: Where the layers were computed.
+        device: The machine.
+    """
+
+    file: str
+    sha256: str
+    created_at: datetime
+    engine: str
+    features: str
+    backend: str
+    device: Device
+
+
 class ModelRun(Record):
     """One GGUF's scores, in sum.
 
@@ -104,6 +128,8 @@ class ModelRun(Record):
         elapsed_s: Seconds of scoring, without loading.
         load_s: Seconds of loading.
         tokens_per_s: ``tokens_decoded / elapsed_s``.
+        from_reference: The reference file that the scores are from, with all that they took there;
+            None for what was measured in this run.
     """
 
     type: str
@@ -126,6 +152,7 @@ class ModelRun(Record):
     elapsed_s: float
     load_s: float
     tokens_per_s: float
+    from_reference: ReferenceInfo | None = None
 
     @property
     def label(self) -> str:

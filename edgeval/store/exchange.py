@@ -13,7 +13,7 @@ from edgeval.plan import Work
 from edgeval.progress import Progress
 from edgeval.records import Record
 from edgeval.store import Measurement, Store
-from edgeval.store.measurement import SCORE_FIELDS
+from edgeval.store.measurement import PLAN_FACTS, SCORE_FIELDS
 from edgeval.store.run_record import RECORD_VERSION, PlanRecord, RunRecord, dump, load
 from edgeval.store.runs import readable, row_of, transaction
 
@@ -56,7 +56,7 @@ def export_run(path: Path, number: int, target: Path) -> None:
                 "plans": [
                     {
                         "items": list(each.plan.items),
-                        "facts": vars(each.facts),
+                        "facts": PLAN_FACTS.dump_python(each.facts, mode="json"),
                         "device": each.device.model_dump(mode="json"),
                         **vars(each.work),
                     }

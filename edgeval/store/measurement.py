@@ -8,9 +8,11 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from edgeval.errors import StoreError
 from edgeval.plan import Work
-from edgeval.records import Device
+from edgeval.records import Device, ModelFacts
 from edgeval.sketch import ItemDivergence, Sketch
 from edgeval.store.distributions import Distributions
 from edgeval.store.schema import checksum
@@ -35,6 +37,8 @@ class PlanFacts:
         lower_bound: Tokens that one unlimited batch would decode.
         n_batch: Most tokens in one batch.
         n_ubatch: Most tokens computed at once.
+        n_total: Items in the data set; None in plans of an edgeval that did not keep it.
+        model: What else is known of the model; None in the same plans.
     """
 
     file_type: str
@@ -43,6 +47,12 @@ class PlanFacts:
     lower_bound: int
     n_batch: int
     n_ubatch: int
+    n_total: int | None = None
+    model: ModelFacts | None = None
+
+
+PLAN_FACTS = TypeAdapter(PlanFacts)
+"""Makes JSON of facts, and facts of JSON."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,7 @@ class Measurement:
         facts, device, *work = head
         return PlanRow(
             SavedPlan(number, tuple(json.loads(items))),
-            PlanFacts(**json.loads(facts)),
+            PLAN_FACTS.validate_json(facts),
             Device.model_validate_json(device),
             Work(*work),
         )
@@ -176,7 +186,7 @@ class Measurement:
         """
         packed, taken = json.dumps(list(items)), work or Work()
         head = (
-            *(json.dumps(vars(facts)), device.model_dump_json()),
+            *(PLAN_FACTS.dump_json(facts).decode(), device.model_dump_json()),
             *(taken.tokens_decoded, taken.logit_rows, float(taken.elapsed_s)),
         )
         cursor = self._connection.execute(
@@ -266,6 +276,8 @@ class Measurement:
             lower_bound=sum(each.lower_bound for each in facts),
             n_batch=max(each.n_batch for each in facts),
             n_ubatch=max(each.n_ubatch for each in facts),
+            n_total=facts[-1].n_total,
+            model=facts[-1].model,
         )
 
 

@@ -1,0 +1,54 @@
+"""Commands for reference files: what the reference said of every item, to compare with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeval.cli.options import STORE, Json
+from edgeval.cli.runs import StoreFile
+
+reference = typer.Typer(
+    help="Export a run for machines that never run its model, or show such a file.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@reference.command()
+def export(
+    number: Annotated[
+        int, typer.Argument(metavar="RUN", help="Number of the run, of edgeval runs.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, a .npz.")],
+    store: StoreFile = STORE,
+) -> None:
+    """Write what a run says of every item it has scored, for run --reference."""
+    from edgeval.reference.export import export_reference
+
+    export_reference(store, number, target)
+    typer.echo(target)
+
+
+@reference.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File of edgeval reference export.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Its data set as a file, to show the accuracies too."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a reference file is of: model, data, protocol, items."""
+    from edgeval.console import stdout_console
+    from edgeval.reference import load_reference
+    from edgeval.reference.tables import reference_table
+
+    found = load_reference(file)
+    if as_json:
+        typer.echo(found.header.model_dump_json(indent=2))
+        return
+    accuracies = None if data is None else found.metrics(data)
+    stdout_console().print(reference_table(found, accuracies))

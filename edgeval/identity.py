@@ -1,0 +1,101 @@
+"""What makes two GGUFs the same model at two types: their tokenizer and their shape."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeval.gguf_header import Header, read_header
+from edgeval.origin import imatrix_info
+from edgeval.records import ModelFacts, ModelShape, ModelSource
+
+_TOKENIZER = "tokenizer.ggml."
+_TOKENS = f"{_TOKENIZER}tokens"
+_UNREAD = f"{_TOKENIZER}padding_token_id"
+"""Converters disagree on it, and no text is encoded with it."""
+_DEFAULT_ROPE_BASE = 10000.0
+"""llama.cpp's, where a GGUF does not say it."""
+
+
+def model_facts(path: Path, checkpoint: ModelSource | None = None) -> ModelFacts:
+    """Return what is known of a GGUF besides its scores.
+
+    Args:
+        path: The file.
+        checkpoint: The checkpoint that it was made of, if that is known.
+
+    Raises:
+        GgufError: If the file is missing, not a GGUF or damaged.
+    """
+    header = read_header(path)
+
+    def text(key: str) -> str | None:
+        value = header.metadata.get(key)
+        return None if value is None else str(value)
+
+    return ModelFacts(
+        file_bytes=header.file_bytes,
+        imatrix=imatrix_info(text),
+        tokenizer_fingerprint=tokenizer_fingerprint(header),
+        shape=model_shape(header),
+        checkpoint=checkpoint,
+    )
+
+
+def tokenizer_fingerprint(header: Header) -> str:
+    """Return the SHA-256 over what decides the token ids of a text, as hexadecimal digits.
+
+    That is everything under ``tokenizer.ggml.``: the tokens with their scores and types, merges,
+    the model and its pre-tokenizer, special tokens, and which of them are added. The chat template
+    is not under it. Quantizing copies all of it, so every quantization of a model has the same.
+    """
+    digest = hashlib.sha256()
+    for key in sorted(header.metadata):
+        if key.startswith(_TOKENIZER) and key != _UNREAD:
+            digest.update(f"{key}\n".encode("utf-8", "surrogateescape"))
+            digest.update(_canonical(header.metadata[key]))
+    return digest.hexdigest()
+
+
+def model_shape(header: Header) -> ModelShape:
+    """Return the hyperparameters that every quantization of a model has."""
+    architecture = header.text("general.architecture")
+
+    def number(name: str) -> Any:
+        value = header.metadata.get(f"{architecture}.{name}")
+        if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+            return value.tolist()
+        return value if isinstance(value, int) else None
+
+    heads = number("attention.head_count")
+    kv_heads = number("attention.head_count_kv")
+    rope_base = header.metadata.get(f"{architecture}.rope.freq_base")
+    return ModelShape(
+        architecture=architecture,
+        block_count=number("block_count"),
+        embedding_length=number("embedding_length"),
+        feed_forward_length=number("feed_forward_length"),
+        head_count=heads,
+        # Without a number of their own, there is one for each head.
+        head_count_kv=heads if kv_heads is None else kv_heads,
+        rope_base=rope_base if isinstance(rope_base, float) else _DEFAULT_ROPE_BASE,
+        vocabulary_size=len(header.texts(_TOKENS) or []),
+        n_params=header.n_params,
+    )
+
+
+def _canonical(value: Any) -> bytes:
+    """Return the bytes of a value of the metadata, the same for the same value and for no other."""
+    if isinstance(value, list):
+        parts = [_canonical(each) for each in value]
+        lengths = np.array([len(parts), *map(len, parts)], dtype="<u8")
+        return b"list" + lengths.tobytes() + b"".join(parts)
+    if isinstance(value, str):
+        data = value.encode("utf-8", "surrogateescape")
+        return b"text%d:" % len(data) + data
+    array = np.atleast_1d(value)
+    kind = "<f8" if array.dtype.kind == "f" else "<i8"
+    return b"numbers" + len(array).to_bytes(8, "little") + array.astype(kind).tobytes()

@@ -1,0 +1,178 @@
+"""Reference files: what the reference said of every item, for machines that never run it."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeval import metrics
+from edgeval.errors import DataError, EdgevalError
+from edgeval.looks import Sketches
+from edgeval.measure import Measured
+from edgeval.protocol import get
+from edgeval.records import Metric, ModelRun, ReferenceInfo
+from edgeval.reference.file import read
+from edgeval.reference.packing import Packed
+from edgeval.reference.records import ReferenceHeader
+from edgeval.setup import Setup
+from edgeval.sketch import VERSION, is_current, unpack
+from edgeval.tasks import Item, ItemScore, hellaswag
+
+__all__ = ["Reference", "ReferenceHeader", "load_reference"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A reference file that was read.
+
+    Attributes:
+        path: The file.
+        sha256: Its hash.
+        file_bytes: Its size.
+        header: What it says before its scores.
+        packed: The scores.
+        sketches: Sketches of some items by their places, as ``edgeval.sketch`` packs them.
+    """
+
+    path: Path
+    sha256: str
+    file_bytes: int
+    header: ReferenceHeader
+    packed: Packed
+    sketches: Mapping[int, bytes]
+
+    @property
+    def places(self) -> list[int]:
+        """Places of its items in the data set, ascending."""
+        return [int(place) for place in self.packed.places]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has every item of the data set."""
+        return len(self.packed.places) == self.header.n_total
+
+    def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
+        """Return the scores that it has of some items, by their places in the data set.
+
+        Raises:
+            EdgevalError: If one is of another number of choices.
+        """
+        found = self.packed.scores(items)
+        for score in found.values():
+            if len(score.logprobs) != len(score.item.choices):
+                raise EdgevalError(
+                    f"{self.path} has {len(score.logprobs)} choices for item {score.item.id}, "
+                    f"which has {len(score.item.choices)}; export the reference again"
+                )
+        return found
+
+    def measured(self, setup: Setup) -> Measured:
+        """Return the reference as a run over the whole data set, or over the items of a setup.
+
+        What scoring took is that of all of the file's items.
+
+        Args:
+            setup: What is evaluated; if the file has not all items, it must have these.
+
+        Raises:
+            EdgevalError: If an item has another number of choices, or a sketch cannot be read.
+        """
+        rest = set(self.places) - set(setup.places) if self.is_whole else ()
+        items = {place: setup.item_at(place) for place in (*setup.places, *sorted(rest))}
+        found = self.scores(items)
+        scores = {place: found[place] for place in items}
+        header, setting = self.header, self.header.setting
+        run = ModelRun(
+            type=header.type,
+            imatrix=header.model.imatrix,
+            file=header.file,
+            sha256=setting.gguf_sha256,
+            file_bytes=header.model.file_bytes,
+            bits_per_weight=8 * header.tensor_bytes / header.n_params,
+            n_params=header.n_params,
+            metrics=metrics.metrics_of(list(scores.values()), setup.data.n_total),
+            tokens_decoded=header.tokens_decoded,
+            tokens_lower_bound=header.tokens_lower_bound,
+            logit_rows=header.logit_rows,
+            batch_tokens=setting.batch_tokens,
+            n_batch=header.n_batch,
+            n_ubatch=header.n_ubatch,
+            cache_type=setting.cache_type,
+            flash_attention=setting.flash_attention,
+            elapsed_s=header.elapsed_s,
+            load_s=0.0,
+            tokens_per_s=header.tokens_decoded / header.elapsed_s if header.elapsed_s else 0.0,
+            from_reference=ReferenceInfo(
+                file=self.path.name,
+                sha256=self.sha256,
+                created_at=header.created_at,
+                engine=setting.engine,
+                features=setting.features,
+                backend=setting.backend,
+                device=header.device,
+            ),
+        )
+        sketched = [place for place in setup.places if place in self.sketches]
+        return Measured(run, scores, self._sketches_at(sketched[: setup.options.kl_items]))
+
+    def _sketches_at(self, places: Sequence[int]) -> Sketches | None:
+        """Return the sketches that it has of some items and this edgeval reads, if any."""
+        try:
+            found = {
+                place: unpack(packed)
+                for place in places
+                if (packed := self.sketches.get(place)) is not None and is_current(packed)
+            }
+        except (ValueError, struct.error, zlib.error) as error:
+            raise EdgevalError(
+                f"{self.path} has a sketch that cannot be read ({error}); export it again, or use "
+                "--kl-items 0"
+            ) from error
+        # Of what it says, a divergence depends on the sketches alone.
+        digest = hashlib.sha256(f"{VERSION}".encode())
+        for place in self.sketches:
+            digest.update(f" {place} ".encode() + self.sketches[place])
+        return Sketches(digest.hexdigest(), found) if found else None
+
+    def metrics(self, data: Path) -> dict[str, Metric]:
+        """Return the accuracies over all its items; which choices are right is in the data.
+
+        Args:
+            data: The data set that they are of, as a file.
+
+        Raises:
+            EdgevalError: If the file cannot be read, or is another data set.
+        """
+        data_set = hellaswag.load(data)
+        if data_set.fingerprint != self.header.setting.data_fingerprint:
+            raise DataError(f"{data} is not the data set of {self.path}, {self.header.data}")
+        items = data_set.items(get(self.header.setting.protocol).rendering)
+        scores = self.scores({place: items[place] for place in self.places})
+        return metrics.metrics_of(list(scores.values()), self.header.n_total)
+
+
+def load_reference(path: Path) -> Reference:
+    """Read a reference file.
+
+    Raises:
+        EdgevalError: If there is none, or it is damaged, changed or of a newer edgeval.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EdgevalError(
+            f"cannot read {path} ({error.strerror or error}); check the path"
+        ) from error
+    header, packed = read(path, data)
+    return Reference(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        file_bytes=len(data),
+        header=header,
+        packed=packed,
+        sketches=packed.sketch_of(),
+    )

@@ -1,0 +1,65 @@
+"""What a reference file says before its scores."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import Field
+
+from edgeval.records import Device, ModelFacts, Record
+from edgeval.store import Setting
+
+REFERENCE_VERSION: Final = 1
+
+
+class ReferenceHeader(Record):
+    """What a reference file says before its scores.
+
+    Attributes:
+        schema_version: Version of the format.
+        edgeval_version: What wrote the file.
+        created_at: When it was written, in UTC.
+        measured_at: When the run was begun, in UTC.
+        setting: All that could change a score.
+        data: Name of the data set.
+        n_total: Items in the data set.
+        n_items: Items that the file has scores of.
+        kl_items: Items that it has sketches of.
+        file: Name of the model's file.
+        type: llama.cpp's name for how the model is quantized.
+        n_params: Number of its parameters.
+        tensor_bytes: Bytes of its tensors.
+        model: What else is known of it.
+        tokens_decoded: Tokens that scoring has decoded.
+        tokens_lower_bound: Tokens in the prefix trees of its plans.
+        logit_rows: Rows of logits it has computed.
+        n_batch: Most tokens in one batch.
+        n_ubatch: Most tokens computed at once.
+        elapsed_s: Seconds it has taken, without loading.
+        device: The machine that scored most of the items.
+        sha256: Hash over everything else in the file.
+    """
+
+    schema_version: Literal[1] = REFERENCE_VERSION
+    edgeval_version: str
+    created_at: datetime
+    measured_at: datetime
+    setting: Setting
+    data: str
+    n_total: int = Field(ge=1)
+    n_items: int = Field(ge=1)
+    kl_items: int = Field(ge=0)
+    file: str
+    type: str
+    n_params: int = Field(ge=1)
+    tensor_bytes: int = Field(ge=0)
+    model: ModelFacts
+    tokens_decoded: int = Field(ge=0)
+    tokens_lower_bound: int = Field(ge=0)
+    logit_rows: int = Field(ge=0)
+    n_batch: int = Field(ge=0)
+    n_ubatch: int = Field(ge=0)
+    elapsed_s: float = Field(ge=0)
+    device: Device
+    sha256: str = ""

@@ -1,0 +1,44 @@
+"""A reference file as text for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from edgeval.console import listing
+from edgeval.records import Metric, protocol_label
+from edgeval.reference import Reference
+from edgeval.report import formatting as fmt
+
+
+def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None = None) -> Table:
+    """Return what a reference file says before its scores, in short.
+
+    Args:
+        reference: The file.
+        metrics: The accuracies over all its items, if they are known.
+    """
+    header = reference.header
+    setting, checkpoint = header.setting, header.model.checkpoint
+    rows = {
+        "file": f"{reference.path.name}, {fmt.size(reference.file_bytes)}",
+        "SHA-256": reference.sha256,
+        "made": f"{header.created_at:%Y-%m-%d %H:%M} UTC by edgeval {header.edgeval_version}",
+        "model": f"{header.file}, {header.type}, {header.n_params:,} parameters",
+        "model's SHA-256": setting.gguf_sha256,
+        "checkpoint": checkpoint.title if checkpoint else "not known",
+        "data": f"{header.data}, {setting.data_fingerprint}",
+        "protocol": f"{protocol_label(setting.protocol, setting.shots)}, version "
+        f"{setting.protocol_version}",
+        "items": f"{header.n_items:,} of {header.n_total:,}",
+        "KL items": f"{header.kl_items:,}",
+        "engine": f"{setting.engine}, {setting.backend}",
+        "device": f"{header.device.cpu}, {header.device.system}",
+        "speed": f"{header.tokens_decoded:,} tokens in {fmt.duration(header.elapsed_s)}",
+    }
+    for name, metric in (metrics or {}).items():
+        rows[name] = (
+            f"{fmt.accuracy(metric.value)}, 95 % interval {fmt.accuracy_interval(metric.stated_interval)}"
+        )
+    return listing(rows)
