@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgeval.drift import drift, stopped
+from edgeval.drift import drift, stopped, with_split_accuracy
 from edgeval.measure import MakeSketches, Measured, evaluate_file
 from edgeval.progress import Progress
 from edgeval.pursuit import DriftPursuit, accuracy_pursuit, drift_pursuit
@@ -81,9 +81,11 @@ def _drift(
         has_imatrix=measured.run.imatrix is not None,
         divergence=measured.divergence,
     )
-    if pursuit is None:
-        return found
-    return stopped(found, pursuit.stopping(), *pursuit.difference, population)
+    if pursuit is not None:
+        found = stopped(found, pursuit.stopping(), *pursuit.difference, population)
+    if len(measured.scores) < len(reference.scores) == population:
+        found = with_split_accuracy(found, reference.run.metrics[setup.protocol.metric].value)
+    return found
 
 
 def _region(setup: Setup, claims: Sequence[Claim]) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import bdtr
 
 from edgeval.metrics import LEVEL, effective_size, margin, picks
-from edgeval.records import Divergence, Drift, Equivalence, Flip, Interval, Stopping
+from edgeval.records import Divergence, Drift, Equivalence, Estimate, Flip, Interval, Stopping
 from edgeval.tasks import ItemScore
 
 MARGIN_POINTS = 1.0
@@ -174,6 +174,28 @@ def stopped(
             "pick_agreement": None if is_weighted else found.pick_agreement,
         }
     )
+
+
+def with_split_accuracy(found: Drift, reference: float) -> Drift:
+    """Return a comparison with the compared model's accuracy on the split.
+
+    The reference's is known, so that only the difference is estimated, whose variance is that of
+    the items on which they differ (difference estimator: Cochran 1977, Sampling Techniques, section
+    7.2; Cassel, Särndal and Wretman 1976, Biometrika 63:615).
+
+    Args:
+        found: The comparison on a part of the split.
+        reference: The reference's accuracy on all of it, in [0, 1].
+    """
+    interval = found.split.interval_points
+    low, value, high = (
+        min(1.0, max(0.0, reference + points / 100))
+        for points in (interval.low, found.difference_points, interval.high)
+    )
+    estimate = Estimate(
+        value=value, interval=interval.model_copy(update={"low": low, "high": high})
+    )
+    return found.model_copy(update={"split_accuracy": estimate})
 
 
 def _what_it_says(

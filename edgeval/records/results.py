@@ -46,6 +46,18 @@ class Metric(Record):
         return self.interval or self.split_interval
 
 
+class Estimate(Record):
+    """An accuracy that is estimated, not counted.
+
+    Attributes:
+        value: The estimate, in [0, 1].
+        interval: Its interval.
+    """
+
+    value: float
+    interval: Interval
+
+
 class Stopping(Record):
     """When and why an evaluation stopped.
 
@@ -207,6 +219,8 @@ class Drift(Record):
             stopped early, which is about the split.
         split: What its interval for the split says: Bonett-Price's with the finite-population
             correction or, where the evaluation stopped early, one that is valid at every look.
+        split_accuracy: The accuracy on the split, if the reference's is known of every item: that
+            and the difference (difference estimator); None where it is not, or this one's is too.
         stopping: When and why the evaluation stopped early; None where it did not.
         mcnemar_p: Exact two-sided McNemar p-value; None where the evaluation stopped early.
         mcnemar_p_holm: The same, adjusted for the number of compared models (Holm).
@@ -234,6 +248,7 @@ class Drift(Record):
     difference_points: float
     new_items: Equivalence | None
     split: Equivalence
+    split_accuracy: Estimate | None = None
     stopping: Stopping | None = None
     mcnemar_p: float | None
     mcnemar_p_holm: float | None

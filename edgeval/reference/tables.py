@@ -38,7 +38,6 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
         "speed": f"{header.tokens_decoded:,} tokens in {fmt.duration(header.elapsed_s)}",
     }
     for name, metric in (metrics or {}).items():
-        rows[name] = (
-            f"{fmt.accuracy(metric.value)}, 95 % interval {fmt.accuracy_interval(metric.stated_interval)}"
-        )
+        interval = fmt.accuracy_interval(metric.stated_interval)
+        rows[name] = f"{fmt.accuracy(metric.value)}, 95 % interval {interval}"
     return listing(rows)
