@@ -104,6 +104,11 @@ class ConfidenceSequence:
         return min(max(mean, self.low), self.high)
 
     @property
+    def means(self) -> tuple[float, float, float]:
+        """The estimated mean of the items, and the lower and upper end of its interval."""
+        return self.estimate / self.size, self.low / self.size, self.high / self.size
+
+    @property
     def standard_error(self) -> float:
         """The estimated standard error of the estimate."""
         if self.n == self.size or self.n < 2:

@@ -64,15 +64,14 @@ class SurveyBase:
     @property
     def is_decided(self) -> bool:
         """Whether the statement is decided."""
-        found = self.sequence
-        return self._statement.is_decided(found.low / found.size, found.high / found.size)
+        _, low, high = self.sequence.means
+        return self._statement.is_decided(low, high)
 
     def to_exclude(self, mean: float) -> tuple[float, float]:
         """Return the totals that bets are made against."""
-        found = self.sequence
-        low, high = found.low / found.size, found.high / found.size
+        _, low, high = self.sequence.means
         below, above = self._statement.to_exclude(mean, low, high)
-        return below * found.size, above * found.size
+        return below * self.sequence.size, above * self.sequence.size
 
 
 class SimpleSurvey(SurveyBase):

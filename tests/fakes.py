@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from edgeval.plan import Int32
-from edgeval.progress import NoProgress
+from edgeval.progress import NoProgress, Task
 from edgeval.tasks import Item, ItemScore
 
 BOS_TEXT = "<s>"
@@ -21,6 +22,32 @@ class Lines(NoProgress):
 
     def log(self, message: str) -> None:
         self.lines.append(message)
+
+
+class StopAfter(NoProgress):
+    """Presses Ctrl-C after some items."""
+
+    def __init__(self, n_items: int) -> None:
+        self._left, self._has_begun = n_items, False
+
+    def task(self, *_: object) -> Any:
+        return self
+
+    def __enter__(self) -> Task:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def resize(self, total: float) -> None:
+        pass
+
+    def advance(self, amount: float, note: str = "") -> None:
+        # Those that were there already are reported first, at once.
+        self._left -= self._has_begun
+        self._has_begun = True
+        if self._left < 0:
+            raise KeyboardInterrupt
 
 
 class FakeTokenizer:

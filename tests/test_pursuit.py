@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Lines
+from fakes import Lines, StopAfter
 from tiny import make_items, write_items
 
 from edgeval import measure, metrics, pipeline
@@ -198,27 +198,6 @@ def test_without_all_of_the_reference_the_order_is_kept(
     assert set(measured.run.metrics) == set(metrics.METRICS)
 
 
-class _StopAfter(NoProgress):
-    """Presses Ctrl-C after some items."""
-
-    def __init__(self, n_items: int) -> None:
-        self._left = n_items
-
-    def task(self, *_: object) -> Any:
-        return self
-
-    def __enter__(self) -> _StopAfter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def advance(self, amount: float, note: str = "") -> None:
-        self._left -= int(amount)
-        if self._left < 0:
-            raise KeyboardInterrupt
-
-
 def test_an_interrupted_run_ends_as_one_that_was_not(
     tiny_q8: Path, many_items: Path, whole: Measured, tmp_path: Path
 ) -> None:
@@ -228,7 +207,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
     with Store(tmp_path / "a.db") as store:
         for n_items in (10, 40, 100):
             with pytest.raises(KeyboardInterrupt, match=r"at \d+ of 400 items of tiny-Q8_0.gguf"):
-                compare_with(whole, tiny_q8, setup, store, _StopAfter(n_items))
+                compare_with(whole, tiny_q8, setup, store, StopAfter(n_items))
         measured, found = _compare(whole, tiny_q8, setup, store)
         assert measured.scores == expected.scores
         assert list(measured.scores) == list(expected.scores)

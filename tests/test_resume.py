@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import Lines
+from fakes import Lines, StopAfter
 
 from edgeval import llama, measure
 from edgeval.llama.library import llama_cpp
 from edgeval.measure import evaluate_file
 from edgeval.plan import plan
-from edgeval.progress import NoProgress, Task
 from edgeval.records import ModelRun
 from edgeval.score import settings_for
 from edgeval.setup import Options, prepare
@@ -47,32 +46,6 @@ def _run(
     return measured.run, list(measured.scores.values())
 
 
-class _StopAfter(NoProgress):
-    """Presses Ctrl-C after some items."""
-
-    def __init__(self, n_items: int) -> None:
-        self._left, self._has_begun = n_items, False
-
-    def task(self, *_: object) -> Any:
-        return self
-
-    def __enter__(self) -> Task:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def resize(self, total: float) -> None:
-        pass
-
-    def advance(self, amount: float, note: str = "") -> None:
-        # Those that were there already are reported first, at once.
-        self._left -= self._has_begun
-        self._has_begun = True
-        if self._left < 0:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("kind", ["f16", "f32"])
 def test_an_interrupted_run_ends_with_the_same_scores(
     kind: str, tiny_f16: Path, tiny_f32: Path, tiny_items: Path, tmp_path: Path
@@ -83,7 +56,7 @@ def test_an_interrupted_run_ends_with_the_same_scores(
     rng = random.Random(0)
     for _ in range(6):
         with pytest.raises(KeyboardInterrupt, match=rf"at \d+ of 40 items of {gguf.name}"):
-            _run(gguf, tiny_items, db, _StopAfter(rng.randint(0, 7)))
+            _run(gguf, tiny_items, db, StopAfter(rng.randint(0, 7)))
     resumed, scores = _run(gguf, tiny_items, db)
     assert scores == expected
     assert resumed.metrics == run.metrics
@@ -136,7 +109,7 @@ def test_what_is_complete_is_saved_when_the_one_who_shows_it_is_interrupted(
     monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 1e9)
     db = tmp_path / "a.db"
     with pytest.raises(KeyboardInterrupt):
-        _run(tiny_f16, tiny_items, db, _StopAfter(10))
+        _run(tiny_f16, tiny_items, db, StopAfter(10))
     assert 10 < _n_scores(db) < 40
 
 
@@ -180,7 +153,7 @@ def test_a_shrunk_run_leaves_the_rest_of_its_plan(
     db = tmp_path / "a.db"
     _, expected = _run(tiny_f16, tiny_items, None)
     with pytest.raises(KeyboardInterrupt):
-        _run(tiny_f16, tiny_items, db, _StopAfter(3))
+        _run(tiny_f16, tiny_items, db, StopAfter(3))
     _, part = _run(tiny_f16, tiny_items, db, limit=12)
     assert part == expected[:12]
     assert _n_scores(db) < 40
@@ -298,13 +271,13 @@ def test_a_log_that_is_cut_off_loses_its_end_only(
     db, rng = tmp_path / "a.db", random.Random(0)
     _, expected = _run(tiny_f16, tiny_items, None)
     with pytest.raises(KeyboardInterrupt):
-        _run(tiny_f16, tiny_items, db, _StopAfter(20))
+        _run(tiny_f16, tiny_items, db, StopAfter(20))
     # A reader keeps the log from being merged, as a machine without power does.
     with contextlib.closing(sqlite3.connect(db)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM score").fetchone()
         with pytest.raises(KeyboardInterrupt):
-            _run(tiny_f16, tiny_items, db, _StopAfter(10))
+            _run(tiny_f16, tiny_items, db, StopAfter(10))
         log = db.with_name("a.db-wal").read_bytes()
         content = db.read_bytes()
     for number in range(10):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Lines
+from fakes import Lines, StopAfter
 from stores import (
     DEVICE,
     FACTS,
@@ -23,7 +23,7 @@ from stores import (
     score_of,
 )
 from test_cli import assert_one_sentence, edgeval
-from test_resume import _run, _StopAfter
+from test_resume import _run
 
 from edgeval import measure
 from edgeval.errors import EdgevalError, StoreError
@@ -290,9 +290,9 @@ def test_plans_that_share_items_score_each_item_once(
     monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
     other = tmp_path / "other.db"
     with pytest.raises(KeyboardInterrupt):
-        _run(tiny_f16, tiny_items, db, _StopAfter(10))
+        _run(tiny_f16, tiny_items, db, StopAfter(10))
     with pytest.raises(KeyboardInterrupt):
-        _run(tiny_f16, tiny_items, other, _StopAfter(4), limit=30)
+        _run(tiny_f16, tiny_items, other, StopAfter(4), limit=30)
     # Parts of both plans are left, and 30 items are in both.
     n_first = list_runs(other)[0].n_items
     export_run(db, 1, tmp_path / "run.json")

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import Lines
+from fakes import Lines, StopAfter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import add_items, open_run
-from test_resume import _StopAfter
 
 from edgeval import llama, measure, sketch
 from edgeval.cards import cards_folder
@@ -266,11 +265,11 @@ def test_interrupted_runs_end_with_the_same_divergence(
     with Store(tmp_path / "a.db") as store:
         for n_items in (3, 9):
             with pytest.raises(KeyboardInterrupt):
-                _sketches(tiny_f16, setup, 20, store, progress=_StopAfter(n_items))
+                _sketches(tiny_f16, setup, 20, store, progress=StopAfter(n_items))
         again = _sketches(tiny_f16, setup, 20, store)
         assert _same(again.sketches, made.sketches)
         with pytest.raises(KeyboardInterrupt):
-            evaluate_file(tiny_q4, setup, store, wanted=again.sketches, progress=_StopAfter(7))
+            evaluate_file(tiny_q4, setup, store, wanted=again.sketches, progress=StopAfter(7))
         resumed = evaluate_file(tiny_q4, setup, store, wanted=again.sketches)
         lines = Lines()
         repeated = evaluate_file(tiny_q4, setup, store, wanted=again.sketches, progress=lines)
