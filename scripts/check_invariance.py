@@ -36,15 +36,19 @@ def main(
     Raises:
         EdgevalError: If the model or the items cannot be used.
     """
-    setup = prepare(Options(data=data, limit=limit, threads=threads))
+    options = Options(data=data, limit=limit, threads=threads)
+    setup = prepare(options)
     base = _logprobs(gguf, setup)
-    shuffled = list(setup.items)
+    shuffled = list(setup.places)
     random.Random(SEED).shuffle(shuffled)
     others = {
         "the same again": setup,
         "one thread": replace(setup, threads=1),
-        "items shuffled": replace(setup, items=shuffled),
-        **{f"--batch {n}": replace(setup, batch_tokens=int(n)) for n in sizes.split(",")},
+        "items shuffled": replace(setup, places=shuffled),
+        **{
+            f"--batch {n}": replace(setup, options=replace(options, batch_tokens=int(n)))
+            for n in sizes.split(",")
+        },
     }
     typer.echo(f"{len(base):,} items, against the default batch size and {threads} threads")
     for name, other in others.items():
@@ -55,7 +59,7 @@ def main(
 
 def _logprobs(gguf: Path, setup: Setup) -> dict[str, Float64]:
     scores = evaluate_file(gguf, setup).scores
-    return {score.item.id: np.array(score.logprobs) for score in scores}
+    return {score.item.id: np.array(score.logprobs) for score in scores.values()}
 
 
 if __name__ == "__main__":
