@@ -10,7 +10,6 @@ each type how many picks are the same, how far log-probabilities are apart, and 
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Annotated
 
@@ -53,16 +52,9 @@ def main(
             n = min(len(scores), cpu_limit or len(scores))
             on_cpu = evaluate_file(path, prepare(Options(data=data, backend="cpu", limit=n)))
             cpu, expected = on_cpu.run, on_cpu.scores
-            apart = np.abs(
-                [
-                    a - b
-                    for one, other in zip(scores, expected, strict=False)
-                    for a, b in itertools.zip_longest(one.logprobs, other.logprobs)
-                ]
-            )
-            pairs = list(
-                zip(map(metrics.picks, scores), map(metrics.picks, expected), strict=False)
-            )
+            both = [(scores[place], expected[place]) for place in expected]
+            apart = np.abs([np.subtract(one.logprobs, other.logprobs) for one, other in both])
+            pairs = [(metrics.picks(one), metrics.picks(other)) for one, other in both]
             same = {
                 name: sum(one[name] == other[name] for one, other in pairs)
                 for name in ("acc", "acc_norm")
