@@ -15,11 +15,14 @@ from edgeval.compare import Comparison
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import LOUD
 from edgeval.compare.tables import table as comparison_table
+from edgeval.console import stdout_console
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
 from edgeval.report import reasoning, view
+from edgeval.report.items import stopping_of, until_decided
+from edgeval.report.tables import evaluation_table, ladder_table
 from edgeval.store.repair import Repair
 from edgeval.store.runs import Run, RunDetails
 from edgeval.store.tables import repair_lines, run_tables, runs_table
@@ -27,19 +30,14 @@ from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
 _PROTOCOL_FIELDS = ("name", "version", "rendering", "bos", "metric", "few_shot", "tool", "versions")
 _TYPE_COLUMNS = 4
-_PLAIN_WIDTH = 160
-"""Columns when stdout is no terminal, so that a table in a file is not cut at 80."""
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
 def print_report(report: Report) -> None:
     """Print the ladder, what it means and the verdicts."""
-    console = _console()
-    console.print(_ladder_table(report))
+    console = stdout_console()
+    console.print(ladder_table(report))
+    if sentence := view.interval_sentence(report):
+        console.print(sentence, soft_wrap=True, markup=False)
     console.print(view.conclusion(report), soft_wrap=True, markup=False)
     for sentence in view.verdict_sentences(report):
         console.print(sentence, soft_wrap=True, markup=False)
@@ -49,7 +47,7 @@ def print_files(folder: Path) -> None:
     """Print where the report was written."""
     names = ("report.html", "report.md", "report.json", "verdict.json")
     present = [name for name in names if (folder / name).is_file()]
-    _console().print(f"{folder}: {', '.join(present)}", soft_wrap=True, markup=False)
+    stdout_console().print(f"{folder}: {', '.join(present)}", soft_wrap=True, markup=False)
 
 
 def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
@@ -59,7 +57,7 @@ def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
         report: The record.
         verdicts: Its verdicts, in the order of its claims.
     """
-    console = _console()
+    console = stdout_console()
     wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
     for claim, verdict in zip(report.claims, verdicts, strict=True):
         heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
@@ -73,30 +71,17 @@ def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
 
 def print_evaluation(result: Evaluation) -> None:
     """Print one line a GGUF."""
-    metric = result.protocol.metric
-    names = [metric, *(name for name in result.runs[0].metrics if name != metric)]
-    table = _table(f"{_items(result.data)}, protocol {result.protocol.label}")
-    table.add_column("file")
-    table.add_column("type")
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_column(f"{metric} 95 %", justify="right")
-    table.add_column("tokens/s", justify="right")
-    for run in result.runs:
-        interval = run.metrics[metric].stated_interval
-        table.add_row(
-            run.file,
-            run.label,
-            *(f"{100 * run.metrics[name].value:.2f}" for name in names),
-            f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
-            f"{run.tokens_per_s:,.0f}",
-        )
-    _console().print(table)
+    console = stdout_console()
+    console.print(evaluation_table(result))
+    stopping = stopping_of(result)
+    if stopping is not None:
+        sentence = f"{until_decided(result, stopping)}. {view.EVERY_LOOK}"
+        console.print(sentence, soft_wrap=True, markup=False)
 
 
 def print_comparison(found: Comparison) -> None:
     """Print several machines' records side by side."""
-    console = _console()
+    console = stdout_console()
     first = found.machines[0]
     title = f"{_items(first.data)}, protocol {first.protocol.label}"
     console.print(title, style="bold", soft_wrap=True, markup=False)
@@ -109,7 +94,7 @@ def print_comparison(found: Comparison) -> None:
 
 def print_inspection(found: Inspection) -> None:
     """Print what a GGUF says of itself, in tables."""
-    console = _console()
+    console = stdout_console()
     for index, table in enumerate(tables(found)):
         if index:
             console.print()
@@ -123,12 +108,12 @@ def inspection_json(found: Inspection) -> str:
 
 def print_runs(runs: Sequence[Run], path: Path) -> None:
     """Print the runs of a store, one line each."""
-    _console().print(runs_table(runs, path))
+    stdout_console().print(runs_table(runs, path))
 
 
 def print_run(run: RunDetails) -> None:
     """Print what a store holds of a run, in tables."""
-    console = _console()
+    console = stdout_console()
     for index, table in enumerate(run_tables(run)):
         if index:
             console.print()
@@ -137,7 +122,7 @@ def print_run(run: RunDetails) -> None:
 
 def print_repair(found: Repair) -> None:
     """Print what was recovered of a store, and what was lost."""
-    console = _console()
+    console = stdout_console()
     for line in repair_lines(found):
         console.print(line, soft_wrap=True)
 
@@ -157,7 +142,7 @@ def print_cards(cards: Sequence[Card]) -> None:
         values = {claim.task: f"{claim.value:.2f}" for claim in card.claims}
         cells = (values.get(task, "") for task in tasks)
         table.add_row(card.name, *cells, card.repo or "ships with edgeval")
-    console = _console()
+    console = stdout_console()
     console.print(table)
     for source, names in _sources(cards).items():
         console.print(f"{source}: {', '.join(names)}", soft_wrap=True, markup=False)
@@ -196,7 +181,7 @@ def print_protocols(protocols: Sequence[Protocol]) -> None:
             protocol.tool,
             protocol.versions,
         )
-    console = _console()
+    console = stdout_console()
     console.print(table)
     console.print(f"default: {DEFAULT}; llama.cpp for .txt", soft_wrap=True, markup=False)
 
@@ -236,28 +221,6 @@ def _descending(name: str) -> float:
 def _type_cells(name: str) -> tuple[str, str, str]:
     bits = f"{BITS_PER_WEIGHT[name]:.2f}" if name in BITS_PER_WEIGHT else "\N{EN DASH}"
     return name, bits, "*" if name in NEEDS_IMATRIX else ""
-
-
-def _ladder_table(report: Report) -> Table:
-    metric = report.protocol.metric
-    what = f"{report.model.title}, protocol {report.protocol.label}"
-    table = _table(f"{what}: {view.slice_sentence(report)}")
-    table.add_column("type")
-    titles = ("size", "bits/weight", metric, "95 % interval", "difference", "flips", "tokens/s")
-    for title in titles:
-        table.add_column(title, justify="right")
-    for row in view.ladder_rows(report):
-        table.add_row(
-            row.type,
-            row.size,
-            row.bits_per_weight,
-            row.accuracy,
-            row.interval,
-            row.difference,
-            row.flips,
-            row.tokens_per_s,
-        )
-    return table
 
 
 def _items(data: DataSource) -> str:

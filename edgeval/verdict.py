@@ -44,7 +44,8 @@ class Judgement:
     Attributes:
         metric: Name of the metric that is judged: the claim's, or the protocol's if the run lacks
             that.
-        measured: Its value; the interval for the split is that of the claim's split.
+        measured: Its value; the interval for the split is that of the claim's split, or of a part
+            of it where the evaluation of that stopped early: a mismatch.
         population: Number of items in that split.
         match: How the measurement relates to the claim.
         status: What follows.
@@ -97,6 +98,14 @@ def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo)
         return Match("mismatch", (f"protocol {protocol.label} where the claim is 0-shot",))
     if claim.data_fingerprint not in (None, data.fingerprint):
         return Match("mismatch", (f"{data.name} holds other items than the claim's {claim.data}",))
+    if run.stopping is not None and data.n_total < claim.n_items:
+        return Match(
+            "mismatch",
+            (
+                f"the evaluation stopped early on {data.name}, which holds {data.n_total:,} of the "
+                f"claim's {claim.n_items:,} items, and its interval is for these alone",
+            ),
+        )
     differences = []
     if protocol.name != claim.protocol:
         differences.append(
@@ -157,7 +166,9 @@ def judge(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo)
     counted = run.metrics[name]
     # A file smaller than the claim's split is a slice of it, however much of the file was scored.
     population = max(data.n_total, claim.n_items)
-    measured = metric(counted.correct, counted.total, population)
+    # The interval of what stopped early is valid because of how it was made: no other is.
+    stopped_early = run.stopping is not None
+    measured = counted if stopped_early else metric(counted.correct, counted.total, population)
     return Judgement(
         metric=name,
         measured=measured,
@@ -190,7 +201,8 @@ def confidence(claim: Claim, measured: Metric, population: int) -> float:
     """Return the probability that the split's value lies within the tolerance of the claim.
 
     The model is that of the Wilson interval with the finite-population correction: a normal
-    distribution around its centre. With every item measured it is 0 or 1.
+    distribution around its centre. With every item measured it is 0 or 1. When the evaluation
+    stopped is not part of the model.
     """
     low, high = (points / 100 for points in _tolerated(claim))
     size = effective_size(measured.total, population)

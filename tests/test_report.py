@@ -17,7 +17,7 @@ from report_example import HOSTILE, N_SPLIT, PUBLISHED, example_claim, example_r
 from edgeval import report
 from edgeval.errors import EdgevalError
 from edgeval.records import Drift, Equivalence, ImatrixInfo, Interval, Report, VerdictStatus
-from edgeval.report import comparison, figure, formatting, pages, view
+from edgeval.report import comparison, figure, formatting, items, pages, view
 from edgeval.verdict import judged
 
 VERDICT_KEYS = [
@@ -78,7 +78,7 @@ VARIANTS: dict[str, Report] = {
 }
 every_variant = pytest.mark.parametrize("record", VARIANTS.values(), ids=VARIANTS.keys())
 slices = pytest.mark.parametrize(
-    "record", [record for record in VARIANTS.values() if comparison.is_slice(record)]
+    "record", [record for record in VARIANTS.values() if items.is_slice(record)]
 )
 
 
@@ -315,7 +315,7 @@ def test_each_status_is_said_first(status: VerdictStatus) -> None:
     assert record.verdicts[0].status == status
     (sentence,) = view.verdict_sentences(record)
     assert sentence.startswith(
-        f"{view.STATUS_LABELS[status]}. On {view.items_in_short(record)}, F16"
+        f"{view.STATUS_LABELS[status]}. On {items.items_in_short(record)}, F16"
     )
     assert f", and the published number is {PUBLISHED[status]:.2f}" in sentence
     page = Page(pages.html_page(record))
@@ -347,7 +347,7 @@ def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> No
             [100 * measured.interval.low, 100 * measured.interval.high], abs=0.0501
         )
         split = row["95% this split"]
-        if comparison.is_slice(record):
+        if items.is_slice(record):
             limits = [100 * measured.split_interval.low, 100 * measured.split_interval.high]
             assert ends(split) == pytest.approx(limits, abs=0.0501)
         else:
@@ -454,7 +454,7 @@ def test_no_flips_and_p_of_one() -> None:
 @slices
 def test_a_slice_is_labelled_wherever_its_numbers_stand(record: Report) -> None:
     label = f"slice of {record.data.n_items:,} of 10,042 items"
-    assert view.slice_sentence(record).startswith(f"a slice: {record.data.n_items:,} of 10,042")
+    assert items.slice_sentence(record).startswith(f"a slice: {record.data.n_items:,} of 10,042")
     assert label in view.conclusion(record)
     assert all(label in sentence for sentence in view.verdict_sentences(record))
     html = pages.html_page(record)
@@ -468,14 +468,14 @@ def test_a_slice_is_labelled_wherever_its_numbers_stand(record: Report) -> None:
 
 def test_the_whole_split_is_labelled_too() -> None:
     record = example_report()
-    assert view.slice_sentence(record) == "all 10,042 items of Rowan/hellaswag validation"
+    assert items.slice_sentence(record) == "all 10,042 items of Rowan/hellaswag validation"
     assert "slice" not in pages.markdown_page(record)
 
 
 def test_a_slice_in_file_order_is_not_called_random() -> None:
     record = VARIANTS["slice"]
     data = record.data.model_copy(update={"order": "file"})
-    sentence = view.slice_sentence(record.model_copy(update={"data": data}))
+    sentence = items.slice_sentence(record.model_copy(update={"data": data}))
     assert "the first in the file's order" in sentence
     assert "not a random sample" in sentence
     assert "seed" not in sentence

@@ -119,9 +119,12 @@ def _uncompared(
     run: ModelRun, record: Report | Evaluation, reasons: Sequence[str] = ()
 ) -> ComparedRun:
     """Return a run that is not compared, for these reasons; without any it is the reference."""
+    # What a reference file says was measured elsewhere, and took what it did there.
+    is_timed = run.from_reference is None and run.elapsed_s > 0
+    n_items = max((found.total for found in run.metrics.values()), default=0)
     return ComparedRun(
         run=run,
-        items_per_s=record.data.n_items / run.elapsed_s if run.elapsed_s > 0 else None,
+        items_per_s=n_items / run.elapsed_s if is_timed else None,
         standing="not comparable" if reasons else "reference",
         reasons=list(reasons),
     )
@@ -134,10 +137,11 @@ def _compared(
     first: Report | Evaluation,
 ) -> ComparedRun:
     reasons = setting_reasons(other, first) + file_reasons(run, reference, other, first)
-    if reasons := reasons or metric_reasons(run, reference):
+    if reasons := reasons or metric_reasons(run, reference, other.data, first.data):
         return _uncompared(run, other, reasons)
     metrics = count_pairs(run, reference)
-    ours = reference.tokens_per_s
+    is_timed = run.from_reference is None and reference.from_reference is None
+    ours = reference.tokens_per_s if is_timed else 0.0
     return _uncompared(run, other).model_copy(
         update={
             "standing": worst(each.agreement for each in metrics.values()),

@@ -62,14 +62,34 @@ def file_reasons(
     return [] if _same_type(run, reference) else ["other importance matrix"]
 
 
-def metric_reasons(run: ModelRun, reference: ModelRun) -> list[str]:
-    """Return what keeps the numbers of right items of a run and another from being compared."""
+def metric_reasons(
+    run: ModelRun, reference: ModelRun, theirs: DataSource, ours: DataSource
+) -> list[str]:
+    """Return what keeps the numbers of right items of a run and another from being compared.
+
+    Args:
+        run: The run.
+        reference: The other.
+        theirs: The items that the run's record names.
+        ours: Those that the other's does.
+    """
+    if is_weighted(run) or is_weighted(reference):
+        return ["items drawn for what they can tell, whose number of right ones says nothing"]
     shared = run.metrics.keys() & reference.metrics.keys()
     if not shared:
         return ["no metric that both records have"]
     if any(run.metrics[name].total != reference.metrics[name].total for name in shared):
         return ["other number of scored items"]
+    # The record's items are the reference's: of a type that has fewer, the order says which.
+    most = max(run.metrics[name].total for name in shared)
+    if most < ours.n_total and _order(theirs) != _order(ours):
+        return [f"other items ({_order(theirs)}, not {_order(ours)})"]
     return []
+
+
+def is_weighted(run: ModelRun) -> bool:
+    """Return whether a run's items were drawn for what they can tell, and are no sample."""
+    return run.stopping is not None and run.stopping.design == "weighted"
 
 
 def setting_differences(other: Report | Evaluation, first: Report | Evaluation) -> list[str]:
@@ -145,7 +165,9 @@ def _fingerprint(record: Report | Evaluation) -> str | None:
 
 
 def _order(data: DataSource) -> str:
-    return f"seed {data.seed}" if data.order == "random" else "in the file's order"
+    if data.order == "file":
+        return "in the file's order"
+    return f"seed {data.seed}" + (" without groups" if data.order == "simple" else "")
 
 
 def _attention(run: ModelRun) -> str:

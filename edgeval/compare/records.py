@@ -39,15 +39,17 @@ class ComparedRun(Record):
 
     Attributes:
         run: What was measured.
-        items_per_s: Items over seconds of scoring, without loading; None where no time passed. Too
-            low where the store answered from a run of more items, whose seconds the record holds.
+        items_per_s: Items over seconds of scoring, without loading; None where no time passed, or
+            the scores are from a reference file. Too low where the store answered from a run of
+            more items, whose seconds the record holds.
         standing: ``reference`` for the first machine's run; otherwise the worst agreement of any
             metric, or ``not comparable``.
         matched_by: What makes it the same measurement; None where nothing does.
         reasons: Why it may not be compared, if so.
         differences: What else differs from the first machine's run, and may.
         metrics: The numbers of right items, by metric; empty where it may not be compared.
-        speed_ratio: Tokens a second over the first machine's; None where it may not be compared.
+        speed_ratio: Tokens a second over the first machine's; None where it may not be compared,
+            or one of them is from a reference file.
     """
 
     run: ModelRun

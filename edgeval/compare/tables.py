@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeval.compare.labels import short_cpu
+from edgeval.compare.matching import is_weighted
 from edgeval.compare.records import ComparedRun, Comparison, Machine
 from edgeval.report import formatting as fmt
 
@@ -65,7 +66,7 @@ def _right_items(run: ComparedRun, metric: str) -> Text:
     if run.standing == "not comparable" or measured is None:
         return Text("not compared")
     if run.standing == "reference":
-        return Text(f"{measured.correct:,}")
+        return Text(_NONE if is_weighted(run.run) else f"{measured.correct:,}")
     pair = run.metrics.get(metric)
     distance = pair.correct - pair.reference_correct if pair else 0
     count = f"{measured.correct:,}" + (f" ({fmt.signed(distance, 0)})" if distance else "")
@@ -75,6 +76,8 @@ def _right_items(run: ComparedRun, metric: str) -> Text:
 
 
 def _tokens_per_s(run: ComparedRun) -> Text:
+    if run.run.from_reference is not None:
+        return Text(_NONE)
     ratio = run.speed_ratio
     times = "" if ratio is None else f" ({_TIMES}{fmt.plain(ratio, 2)})"
     return Text(fmt.rate(run.run.tokens_per_s) + times)

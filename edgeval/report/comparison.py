@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edgeval.records import Drift, Metric, ModelRun, Report
+from edgeval.records import Drift, Estimate, Metric, ModelRun, Report
 from edgeval.report import formatting as fmt
+from edgeval.report.items import stopping_of
 
 Reading = Literal["reference", "equivalent", "small drift", "drifted", "undecided", "not compared"]
 
@@ -22,10 +23,36 @@ def primary(report: Report, run: ModelRun) -> Metric:
     return run.metrics[report.protocol.metric]
 
 
+def is_of_split(report: Report) -> bool:
+    """Return whether the accuracies and intervals of the ladder are for the split alone.
+
+    They are where evaluations stopped early, and where the reference is known of every item and a
+    type of some.
+    """
+    return stopping_of(report) is not None or any(found.split_accuracy for found in report.drift)
+
+
+def split_estimate(measured: Metric, found: Drift | None) -> Estimate:
+    """Return what is known of a run's accuracy on the split.
+
+    Args:
+        measured: Its primary metric.
+        found: Its comparison with the reference, if there is one.
+    """
+    if found is not None and found.split_accuracy is not None:
+        return found.split_accuracy
+    return Estimate(value=measured.value, interval=measured.split_interval)
+
+
 def reading(found: Drift | None) -> Reading:
-    """Return what a paired interval for new items says about a quantized model."""
+    """Return what the stated interval of a difference says about a quantized model.
+
+    An evaluation that was to go on until it is decided, and ended before, reads ``undecided``.
+    """
     if found is None:
         return "not compared"
+    if found.stopping is not None and not found.stopping.is_decided:
+        return "undecided"
     said = found.stated
     apart = said.interval_points.low > 0 or said.interval_points.high < 0
     return "small drift" if said.status == "equivalent" and apart else said.status
@@ -34,12 +61,17 @@ def reading(found: Drift | None) -> Reading:
 def readings(report: Report) -> dict[Reading, str]:
     """Return what each reading of a report that compares means, in words."""
     within = margin(report)
+    is_stopped = stopping_of(report) is not None
     return {
         "reference": "what the others are compared with",
         "equivalent": f"the interval lies within {within} of the reference",
         "small drift": f"equivalent within {within}, and the interval excludes zero",
-        "drifted": "the interval excludes zero",
-        "undecided": "the interval is too wide to tell",
+        "drifted": f"the interval lies beyond {within}"
+        if is_stopped
+        else "the interval excludes zero",
+        "undecided": "the items ran out before it was decided"
+        if is_stopped
+        else "the interval is too wide to tell",
         "not compared": "there is nothing to compare it with",
     }
 
@@ -51,8 +83,3 @@ def margin(report: Report) -> str:
         report: A record that compares something.
     """
     return fmt.points(report.drift[0].stated.margin_points)
-
-
-def is_slice(report: Report) -> bool:
-    """Return whether fewer items than the split holds were evaluated."""
-    return report.data.n_items < report.data.n_total

@@ -1,15 +1,17 @@
-"""The tables behind the ladder: flips, all metrics, the files, and how it was measured."""
+"""The tables behind the ladder: differences, flips, distributions, all metrics and the files."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from edgeval.records import Citation, ClaimCitation, Drift, Equivalence, Flip, Report
+from edgeval.records import Drift, Equivalence, Flip, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import compared_runs
-from edgeval.report.view import items_in_short, slice_sentence
+from edgeval.report.comparison import compared_runs, reading
+from edgeval.report.items import is_uneven, items_of
+from edgeval.report.view import EMPTY
+
+_KL_DECIMALS = 5
 
 
 @dataclass(frozen=True)
@@ -37,61 +39,86 @@ class FlipTable:
     table: Table
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One line of how it was measured."""
-
-    label: str
-    text: str
-    url: str | None = None
-    is_hash: bool = False
-
-
-def paper_url(arxiv_id: str) -> str:
-    """Return the address of a paper."""
-    return f"https://arxiv.org/abs/{quote(arxiv_id)}"
-
-
-def place(cited: Citation | ClaimCitation) -> str:
-    """Return where a claim stands within its source."""
-    page = f", page {cited.pdf_page}" if cited.pdf_page is not None else ""
-    return f"{cited.section}{page}: row {cited.row}, column {cited.column}"
-
-
 def difference_table(report: Report) -> Table:
-    """Return each type's difference with both intervals and what they say, a row a type."""
-    header = ["type", "difference"]
+    """Return each type's difference with its intervals and what they say, a row a type.
+
+    Where the evaluations stopped early there is nothing about new items, and no p-value.
+    """
     drifts = _drifts(report)
     level = fmt.level(drifts[0].split.interval_points) if drifts else ""
-    for population in ("new items", "split"):
+    has_new = any(found.new_items for found in drifts)
+    has_p = any(found.mcnemar_p_holm is not None for found in drifts)
+    header, words = ["type", "difference"], [0]
+    for population in ("new items", "split") if has_new else ("split",):
         header += [f"{level} {population}", f"reading, {population}"]
-    header += ["non-inferior", "Holm p"]
-    empty = "\N{EN DASH}"
+        words.append(len(header) - 1)
+    header.append("non-inferior")
+    words.append(len(header) - 1)
     rows = []
     for found in drifts:
         is_exact = found.split.interval_points.low == found.split.interval_points.high
+        row = [found.label, fmt.signed(found.difference_points, 2)]
         new, p = found.new_items, found.mcnemar_p_holm
+        if has_new:
+            row += [fmt.difference_interval(new), _words(new)] if new else [EMPTY, EMPTY]
+        row += ["exact" if is_exact else fmt.difference_interval(found.split), _split_words(found)]
+        row.append(_non_inferior(found))
+        if has_p:
+            row.append(EMPTY if p is None else fmt.p_value(p))
+        rows.append(row)
+    return Table([*header, "Holm p"] if has_p else header, rows, words=tuple(words))
+
+
+def stopping_table(report: Report) -> Table | None:
+    """Return when and why each run stopped early, a row a type; None where none did."""
+    rows = []
+    for run in report.runs:
+        found = run.stopping
+        if found is None:
+            continue
+        worth = found.effective_items
         rows.append(
             [
-                found.label,
-                fmt.signed(found.difference_points, 2),
-                fmt.difference_interval(new) if new else empty,
-                _words(new) if new else empty,
-                "exact" if is_exact else fmt.difference_interval(found.split),
-                _words(found.split),
-                _non_inferior(found),
-                empty if p is None else fmt.p_value(p),
+                run.label,
+                f"{found.n_items:,}",
+                "by what they can tell" if found.design == "weighted" else found.design,
+                "yes" if found.is_decided else "no",
+                EMPTY if worth is None else f"about {fmt.about(round(worth))} in random order",
             ]
         )
-    return Table(header, rows, words=(0, 3, 5, 6))
+    header = ["type", "items", "drawn", "decided", "worth"]
+    return Table(header, rows, words=(0, 2, 3, 4)) if rows else None
+
+
+def divergence_table(report: Report) -> Table | None:
+    """Return how far each type's next-token distributions are from the reference's, if known."""
+    rows = []
+    for drift in _drifts(report):
+        found = drift.divergence
+        if found is None:
+            continue
+        error = found.kl_error_nats
+        rows.append(
+            [
+                drift.label,
+                fmt.plain(found.kl_nats, _KL_DECIMALS),
+                EMPTY if error is None else fmt.plain(error, _KL_DECIMALS),
+                fmt.accuracy(found.top1_agreement),
+                f"{found.n_items:,}",
+                f"{found.n_positions:,}",
+            ]
+        )
+    header = ["type", "KL, nats", "standard error", "same top token, %", "items", "positions"]
+    return Table(header, rows) if rows else None
 
 
 def drift_table(report: Report) -> Table:
     """Return the flips of each group and the changes of the log-probabilities, a row a type."""
     groups = report.data.groups
+    # Runs of different numbers of items have others of each group, which the record does not hold.
     header = [
         "type",
-        *(f"{name} ({count:,} items)" for name, count in groups.items()),
+        *(name if is_uneven(report) else f"{name} ({n:,} items)" for name, n in groups.items()),
         "mean Δ logprob",
         "mean |Δ|",
         "RMS Δ",
@@ -127,18 +154,20 @@ def flip_tables(report: Report, shown: int) -> list[FlipTable]:
 
 def metrics_table(report: Report) -> Table:
     """Return every metric in percent, a row a type."""
+    has_items = is_uneven(report)
     names = list(dict.fromkeys(name for run in report.runs for name in run.metrics))
     rows = [
         [
             run.label,
+            *([f"{items_of(report, run):,}"] if has_items else []),
             *(
-                fmt.accuracy(run.metrics[name].value) if name in run.metrics else "\N{EN DASH}"
+                fmt.accuracy(run.metrics[name].value) if name in run.metrics else EMPTY
                 for name in names
             ),
         ]
         for run in report.runs
     ]
-    return Table(["type", *names], rows)
+    return Table(["type", *(["items"] if has_items else []), *names], rows)
 
 
 def files_table(report: Report) -> Table:
@@ -164,8 +193,8 @@ def files_table(report: Report) -> Table:
             f"{run.logit_rows:,}",
             f"{run.batch_tokens:,} / {run.n_ubatch:,}",
             f"{'flash' if run.flash_attention else 'plain'}, {run.cache_type} cache",
-            fmt.duration(run.load_s),
-            fmt.duration(run.elapsed_s),
+            EMPTY if run.from_reference else fmt.duration(run.load_s),
+            EMPTY if run.from_reference else fmt.duration(run.elapsed_s),
             run.sha256,
         ]
         for run in report.runs
@@ -173,90 +202,13 @@ def files_table(report: Report) -> Table:
     return Table(header, rows, words=(0, 1, 6, 9), hashes=(9,))
 
 
-def facts(report: Report) -> list[Fact]:
-    """Return how it was measured, one line a subject."""
-    model, data, engine, device = report.model, report.data, report.engine, report.device
-    groups = ", ".join(f"{name} {count:,}" for name, count in data.groups.items())
-    plural = "" if device.physical_cores == 1 else "s"
-    cores = f"{device.physical_cores} core{plural} ({device.logical_cores} logical)"
-    return [
-        _model_fact(report),
-        Fact("Model SHA-256", model.fingerprint, is_hash=True),
-        Fact("Parameters", f"{report.runs[0].n_params:,}"),
-        *_imatrix_facts(report),
-        Fact("Items", f"{slice_sentence(report)}; by group: {groups}"),
-        Fact("Data SHA-256", data.fingerprint, is_hash=True),
-        Fact(
-            "Protocol",
-            f"{report.protocol.label}; version {report.protocol.version}; "
-            f"primary metric {report.protocol.metric}",
-        ),
-        *_shot_facts(report),
-        Fact("Engine", f"llama.cpp through {engine.version}"),
-        Fact("Backend", f"{engine.backend}, {engine.threads} threads"),
-        Fact("Features", engine.features),
-        Fact("Device", f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"),
-        Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
-        Fact("Elapsed", fmt.duration(report.elapsed_s)),
-        Fact("Peak memory", f"{fmt.size(report.peak_rss_bytes)} resident"),
-        Fact("Made", f"{fmt.moment(report.created_at)} by edgeval {report.edgeval_version}"),
-    ]
-
-
-def claim_facts(report: Report, index: int) -> list[Fact]:
-    """Return what one verdict's claim is, one line a subject."""
-    verdict = report.verdicts[index]
-    claim = verdict.claim_citation
-    tolerance = fmt.points(report.claims[index].tolerance_points)
-    found = [
-        Fact("Published", f"{fmt.plain(claim.reported_value, 2)} ({claim.reported_metric})"),
-        Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {items_in_short(report)}"),
-        Fact("Tolerance", f"±{tolerance}"),
-        Fact("Source", place(claim)),
-    ]
-    if claim.paper_arxiv_id:
-        url = paper_url(claim.paper_arxiv_id)
-        found.append(Fact("Paper", f"arXiv:{claim.paper_arxiv_id}", url))
-    if claim.quoted_text:
-        found.append(Fact("Quoted", f"“{claim.quoted_text}”"))
-    found.append(Fact("Protocol match", verdict.protocol_match))
-    if notes := claim.notes.strip("; "):
-        found.append(Fact("Notes", notes))
-    return [*found, Fact("Verdict", f"{verdict.id}, {fmt.moment(verdict.computed_at)}")]
-
-
-def _model_fact(report: Report) -> Fact:
-    model = report.model
-    if model.repo is None:
-        return Fact("Model", model.name)
-    revision = model.revision or "main"
-    url = f"https://huggingface.co/{quote(model.repo)}/tree/{quote(revision)}"
-    return Fact("Model", f"{model.repo} at {revision}", url)
-
-
-def _shot_facts(report: Report) -> list[Fact]:
-    pool = report.data.shot_pool
-    if pool is None:
-        return []
-    return [
-        Fact("Shots", f"{report.protocol.shots} an item, of {pool.n_items:,} in {pool.name}"),
-        Fact("Shots SHA-256", pool.fingerprint, is_hash=True),
-    ]
-
-
-def _imatrix_facts(report: Report) -> list[Fact]:
-    found = []
-    for matrix in dict.fromkeys(run.imatrix for run in report.runs if run.imatrix is not None):
-        chunks = "" if matrix.n_chunks is None else f"{matrix.n_chunks:,} chunks of "
-        source = "" if matrix.dataset is None else f", from {chunks}{matrix.dataset}"
-        found.append(Fact("Importance matrix", matrix.file + source))
-        if matrix.sha256 is not None:
-            found.append(Fact("Importance matrix SHA-256", matrix.sha256, is_hash=True))
-    return found
-
-
 def _drifts(report: Report) -> list[Drift]:
     return [found for _, found in compared_runs(report) if found is not None]
+
+
+def _split_words(found: Drift) -> str:
+    """Return what the split's interval says; where it stopped early, as the ladder reads it."""
+    return _words(found.split) if found.stopping is None else reading(found)
 
 
 def _words(said: Equivalence) -> str:

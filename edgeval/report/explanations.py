@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from edgeval.records import Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import compared_runs, is_slice, margin, primary
+from edgeval.report.comparison import compared_runs, margin, primary
+from edgeval.report.items import is_slice, stopping_of
 
 _UNITS = {
     "acc": "nats",
@@ -28,11 +29,109 @@ class Explanation:
 
 def explanations(report: Report) -> list[Explanation]:
     """Return the paragraphs that this report needs."""
-    found = [_new_items(report), _split(report)]
+    is_stopped = stopping_of(report) is not None
+    found = _of_accuracies(report, is_stopped=is_stopped)
     if report.drift:
-        found += [_paired(report), _paired_split(report), _mcnemar(), _holm(report), _flips()]
-        found += [_logprobs(report)]
+        if is_stopped:
+            found += [_stopped_difference(report), _no_p_value()]
+        else:
+            found += [_paired(report), _paired_split(report), _mcnemar(), _holm(report)]
+        found += [_flips(), _logprobs(report)]
+    if any(drift.divergence for drift in report.drift):
+        found.append(_divergence(report))
     return found
+
+
+def _of_accuracies(report: Report, *, is_stopped: bool) -> list[Explanation]:
+    is_estimated = any(drift.split_accuracy for drift in report.drift)
+    found = []
+    if is_stopped:
+        found.append(_every_look())
+    elif is_estimated:
+        found.append(_split(report))
+    else:
+        found += [_new_items(report), _split(report)]
+    if any(run.stopping and run.stopping.design == "weighted" for run in report.runs):
+        found.append(_weighted())
+    if is_estimated:
+        found.append(_estimator(report))
+    return found
+
+
+def _every_look() -> Explanation:
+    return Explanation(
+        "Interval that is valid at every look",
+        "Each evaluation stopped as soon as what was asked of it was decided. An ordinary interval "
+        "assumes that the number of items was fixed before, and is wrong too often if it is looked "
+        "at again and again. These are confidence sequences: with the stated probability none of "
+        "the intervals, after any number of items, misses the value for the split. They are drawn "
+        "without replacement and shrink to nothing when every item is scored; at the same number "
+        "of items they are wider than an ordinary interval.",
+        "Waudby-Smith and Ramdas 2024, Journal of the Royal Statistical Society B 86:1; without "
+        "replacement: 2020, Advances in Neural Information Processing Systems 33",
+        "https://doi.org/10.1093/jrsssb/qkad009",
+    )
+
+
+def _weighted() -> Explanation:
+    return Explanation(
+        "Items drawn by what they can tell",
+        "The reference's lead on each item is known, and an item that it decides by a hair is more "
+        "likely to flip than one that it decides by far. Items are drawn in proportion to how "
+        "uncertain their flip is, and each counts by the inverse of its probability, so that the "
+        "estimated difference is that of the whole split. The items drawn are no sample of it: "
+        "what is counted on them (flips, changes of the log-probabilities) says nothing about the "
+        "share of all items. They are worth as many items in random order as would give an "
+        "estimate of the same variance.",
+        "Neyman 1934, Journal of the Royal Statistical Society 97:558; Shekhar, Xu, Lipton, Liang "
+        "and Ramdas 2023, ICML",
+        "https://doi.org/10.2307/2342192",
+    )
+
+
+def _estimator(report: Report) -> Explanation:
+    reference = report.runs[0].label
+    return Explanation(
+        "Accuracy by difference",
+        f"{reference} is known of every item of the split. The accuracy of a type that was "
+        f"evaluated on a part of it is that of {reference} on the split plus the difference "
+        "estimated on the part, and its interval is the difference's: most items are answered "
+        "alike by both, and what these add to the accuracy is known.",
+        "Cochran 1977, Sampling Techniques, section 7.2",
+    )
+
+
+def _stopped_difference(report: Report) -> Explanation:
+    reference = report.runs[0].label
+    return Explanation(
+        f"Difference to {reference}",
+        "Both models answer the same items, so only the items on which they differ count. The "
+        "interval is for the whole split and valid at every look. A type is equivalent if it lies "
+        f"within ±{margin(report)}, has drifted if it lies beyond, and is undecided if the items "
+        "ran out before either. It is non-inferior if the interval reaches no further down than "
+        "that. Each interval is for one type by itself.",
+    )
+
+
+def _no_p_value() -> Explanation:
+    return Explanation(
+        "No p-values",
+        "McNemar's p is not given: it takes the number of items as fixed before, and here the "
+        "flips themselves decided it.",
+    )
+
+
+def _divergence(report: Report) -> Explanation:
+    return Explanation(
+        "KL divergence",
+        f"How far the next-token distributions are from those of {report.runs[0].label}, as the "
+        "mean over the scored positions of some items, in nats. At each position the 32 tokens "
+        "that the reference finds most likely are told apart, and all others count as one. Merging "
+        "outcomes never increases a divergence (data processing inequality), so this is a lower "
+        "bound of the KL divergence of the whole distributions. The standard error is clustered by "
+        "item. Same top token: the positions at which both find the same token most likely.",
+        "Cover and Thomas 2006, Elements of Information Theory, section 2.8",
+    )
 
 
 def _new_items(report: Report) -> Explanation:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgeval.records import Interval, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import Reading, compared_runs, is_slice, margin
+from edgeval.report.comparison import Reading, compared_runs, margin, split_estimate
 from edgeval.report.view import ladder_rows
 
 WIDTH = 720
@@ -101,15 +101,18 @@ def claim_figure(report: Report) -> Figure | None:
         return None
     claim = report.claims[0]
     points = []
-    for run, row in zip(report.runs, ladder_rows(report), strict=True):
+    is_primary = claim.metric == report.protocol.metric
+    for (run, found), row in zip(compared_runs(report), ladder_rows(report), strict=True):
         measured = run.metrics.get(claim.metric)
         if measured is None:
             return None
-        ends = _ends(measured.split_interval, 100) if is_slice(report) else None
-        value = 100 * measured.value
+        estimate = split_estimate(measured, found if is_primary else None)
+        interval = estimate.interval
+        ends = _ends(interval, 100) if interval.low < interval.high else None
+        value = 100 * estimate.value
         text = f"{row.type}, {row.bits_per_weight} bits: {fmt.plain(value, 2)}"
         if ends:
-            text += f" {fmt.accuracy_interval(measured.split_interval)}"
+            text += f" {fmt.accuracy_interval(interval)}"
         points.append(Point(run.label, run.bits_per_weight, value, ends, row.reading, text))
     return _figure(
         "claim",

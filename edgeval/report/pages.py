@@ -10,8 +10,18 @@ import jinja2
 from markupsafe import Markup
 
 from edgeval.records import Report
-from edgeval.report import details, explanations, figure, formatting, reasoning, view
-from edgeval.report.comparison import is_slice, margin, primary, readings
+from edgeval.report import (
+    captions,
+    details,
+    explanations,
+    facts,
+    figure,
+    formatting,
+    reasoning,
+    view,
+)
+from edgeval.report.comparison import is_of_split, margin, primary, readings
+from edgeval.report.items import is_slice, is_uneven, items_in_short, slice_sentence
 
 # HTML folds them away; Markdown cannot.
 _HTML_FLIPS, _MARKDOWN_FLIPS = 20, 5
@@ -55,7 +65,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
             "label": view.STATUS_LABELS[verdict.status],
             "sentence": view.verdict_sentence(report, verdict),
             "reasoning": reasoning.reasoning(report, claim),
-            "facts": details.claim_facts(report, index),
+            "facts": facts.claim_facts(report, index),
         }
         for index, (claim, verdict) in enumerate(zip(report.claims, report.verdicts, strict=True))
     ]
@@ -65,8 +75,14 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "made": formatting.moment(report.created_at),
         "level": formatting.level(primary(report, report.runs[0]).stated_interval),
         "is_slice": is_slice(report),
-        "short_items": view.items_in_short(report),
-        "items": view.slice_sentence(report),
+        "is_uneven": is_uneven(report),
+        "is_of_split": is_of_split(report),
+        "has_p": any(found.mcnemar_p is not None for found in report.drift),
+        "has_agreement": any(found.pick_agreement is not None for found in report.drift),
+        "short_items": items_in_short(report),
+        "items": slice_sentence(report),
+        "interval_sentence": view.interval_sentence(report),
+        "captions": captions.captions(report),
         "conclusion": view.conclusion(report),
         "rows": rows,
         "readings": {row.reading: meanings[row.reading] for row in rows} if meanings else {},
@@ -80,11 +96,13 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
             drawn for drawn in (figure.drift_figure(report), figure.claim_figure(report)) if drawn
         ],
         "difference_table": details.difference_table(report),
+        "stopping_table": details.stopping_table(report),
+        "divergence_table": details.divergence_table(report),
         "drift_table": details.drift_table(report),
         "flip_tables": details.flip_tables(report, flips_shown),
         "metrics_table": details.metrics_table(report),
         "files_table": details.files_table(report),
-        "facts": details.facts(report),
+        "facts": facts.facts(report),
         "explanations": explanations.explanations(report),
     }
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edgeval.records import Claim, Report
+from edgeval.records import Claim, Report, Stopping
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import is_slice
-from edgeval.report.details import place
+from edgeval.report.facts import place
+from edgeval.report.items import items_of
 from edgeval.verdict import Judgement, judge
 
 _HASH_DIGITS = 12
@@ -33,21 +33,26 @@ def not_measured(report: Report) -> str:
 
 def _measured(report: Report, found: Judgement) -> str:
     run, data = report.runs[0], report.data
-    items = f"all {data.n_items:,} items"
+    n_items = items_of(report, run)
+    items = f"all {n_items:,} items"
     drawn = ""
-    if is_slice(report):
-        items = f"a slice of {data.n_items:,} of {data.n_total:,} items"
+    if n_items < data.n_total:
+        items = f"a slice of {n_items:,} of {data.n_total:,} items"
         drawn = (
             "; the first in the file's order, which are no random sample"
             if data.order == "file"
             else f"; drawn at random with seed {data.seed}"
         )
+    stopping = run.stopping
+    interval = found.measured.split_interval
     known = (
         "Every item of the split was scored, so this number has no sampling error."
         if _is_whole(found)
-        else f"The {fmt.level(found.measured.split_interval)} interval for all "
-        f"{found.population:,} items of the split is "
-        f"{fmt.accuracy_interval(found.measured.split_interval)}."
+        else f"{_stopped(stopping)} The {fmt.level(interval)} interval for all {data.n_total:,} "
+        f"items of {data.name}, valid at every look, is {fmt.accuracy_interval(interval)}."
+        if stopping is not None
+        else f"The {fmt.level(interval)} interval for all {found.population:,} items of the split "
+        f"is {fmt.accuracy_interval(interval)}."
     )
     return (
         f"{report.model.title}, as {run.label} ({run.file}, SHA-256 {_short(run.sha256)}), scores "
@@ -56,8 +61,23 @@ def _measured(report: Report, found: Judgement) -> str:
     )
 
 
+def _stopped(stopping: Stopping) -> str:
+    points = fmt.points(stopping.points)
+    after = f"It stopped early, after {stopping.n_items:,} items"
+    if stopping.is_decided:
+        return f"{after}, as soon as what was asked was decided to ±{points}."
+    return f"{after}, the most that it might use, before what was asked was decided to ±{points}."
+
+
 def _setting(report: Report) -> str:
-    protocol, engine = report.protocol, report.engine
+    protocol, engine, known = report.protocol, report.engine, report.runs[0].from_reference
+    if known is not None:
+        return (
+            f"It was not measured here but read from {known.file} (SHA-256 "
+            f"{_short(known.sha256)}), and there with protocol {protocol.label} (version "
+            f"{protocol.version}) by llama.cpp through {known.engine}, on backend "
+            f"{known.backend}, on {known.device.cpu}."
+        )
     return (
         f"It was measured with protocol {protocol.label} (version {protocol.version}) by llama.cpp "
         f"through {engine.version}, on backend {engine.backend} with "
@@ -112,7 +132,9 @@ def _confidence(report: Report, found: Judgement) -> str:
         return f"Every item was scored, so the split's value is {within} the tolerance for certain."
     doubt = (
         ", if these items were a random sample, which they are not"
-        if is_slice(report) and report.data.order == "file"
+        if report.data.order == "file"
+        else ", as if the number of items had been fixed"
+        if report.runs[0].stopping is not None
         else ""
     )
     return (

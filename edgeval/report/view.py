@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeval.records import Claim, Drift, ModelRun, Report, Verdict, VerdictStatus
+from edgeval.records import Claim, Drift, Interval, ModelRun, Report, Verdict, VerdictStatus
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
     Reading,
     compared_runs,
-    is_slice,
+    is_of_split,
     margin,
     primary,
     reading,
+    split_estimate,
+)
+from edgeval.report.items import (
+    items_in_short,
+    items_of,
+    reference_items,
+    stopping_of,
+    until_decided,
 )
 
 STATUS_LABELS: dict[VerdictStatus, str] = {
@@ -30,6 +38,11 @@ _STATUS_REASONS: dict[VerdictStatus, str] = {
     "inconclusive": "this measurement can neither confirm nor exclude the claim",
 }
 
+EMPTY = "\N{EN DASH}"
+"""What stands in a cell that has no value."""
+
+EVERY_LOOK = "The intervals are valid at every look."
+"""What is true of evaluations that stopped early."""
 
 NO_CLAIM = "No published number is recorded for this model and task, so there is no verdict."
 
@@ -40,11 +53,13 @@ class LadderRow:
 
     Attributes:
         type: File type, and whether an importance matrix was used.
+        source: Where its scores are from, if they were not measured here; otherwise empty.
+        items: Number of items it was evaluated on.
         size: File size with its unit.
         bits_per_weight: Tensor bits over parameters.
-        accuracy: Primary metric in percent.
-        interval: Its interval for new items, in percent.
-        split_interval: Its interval for the whole split, in percent; ``exact`` if all was scored.
+        accuracy: Primary metric in percent; where the ladder is for the split, that on the split.
+        interval: Its interval for new items, in percent, or that for the split if the ladder is.
+        split_interval: Its interval for the whole split, in percent; ``exact`` if that is known.
         difference: Accuracy minus the reference's in points with its paired interval, or
             ``reference``.
         difference_points: The difference alone.
@@ -54,11 +69,13 @@ class LadderRow:
         gained: Items gained alone.
         mcnemar_p: Exact two-sided p-value.
         agreement: Items with the same pick as the reference, in percent.
-        tokens_per_s: Decoded tokens a second.
+        tokens_per_s: Decoded tokens a second; only of what was measured here.
         reading: What the paired interval says.
     """
 
     type: str
+    source: str
+    items: str
     size: str
     bits_per_weight: str
     accuracy: str
@@ -81,31 +98,18 @@ def ladder_rows(report: Report) -> list[LadderRow]:
     return [_ladder_row(report, run, found) for run, found in compared_runs(report)]
 
 
-def slice_sentence(report: Report) -> str:
-    """Return which items the numbers are of, as a phrase that fits behind a colon."""
-    data = report.data
-    if not is_slice(report):
-        return f"all {data.n_items:,} items of {data.name}"
-    found = f"a slice: {data.n_items:,} of {data.n_total:,} items of {data.name}"
-    if data.order == "file":
-        return (
-            f"{found} (the first in the file's order); they are not a random sample, so the "
-            "intervals may not speak for the rest of the split"
-        )
-    interval = primary(report, report.runs[0]).split_interval
-    half_width = fmt.plain(50 * (interval.high - interval.low), 1)
-    return (
-        f"{found} (random, seed {data.seed}); the accuracy on the whole split is known "
-        f"to about ±{half_width} points"
-    )
+def interval_sentence(report: Report) -> str:
+    """Return what the accuracies and intervals of a ladder speak about, if not only of its items.
 
-
-def items_in_short(report: Report) -> str:
-    """Return which items the numbers are of, for use within a sentence."""
-    data = report.data
-    if is_slice(report):
-        return f"a slice of {data.n_items:,} of {data.n_total:,} items"
-    return f"all {data.n_items:,} items"
+    It is empty where each accuracy is that of the items, as usual.
+    """
+    if not is_of_split(report):
+        return ""
+    level = fmt.level(primary(report, report.runs[0]).split_interval)
+    is_estimated = any(found.split_accuracy for found in report.drift)
+    sum_of = f": that of {report.runs[0].label} plus the difference" if is_estimated else ""
+    found = f"Accuracies and their {level} intervals are for the whole split{sum_of}."
+    return f"{found} {EVERY_LOOK}" if stopping_of(report) is not None else found
 
 
 def conclusion(report: Report) -> str:
@@ -119,9 +123,15 @@ def conclusion(report: Report) -> str:
         if found is not None:
             groups.setdefault(reading(found), []).append((run, found))
     close = groups.get("equivalent", []) + groups.get("small drift", [])
-    sentences = [f"On {items_in_short(report)}, {_smallest(close, reference, margin(report))}."]
+    stopping = stopping_of(report)
+    begin = (
+        f"On {items_in_short(report)}, "
+        if stopping is None
+        else f"{until_decided(report, stopping)}: "
+    )
+    sentences = [f"{begin}{_smallest(close, reference, margin(report))}."]
     rest = [
-        *_drifted_clauses(groups.get("drifted", []), close),
+        *_drifted_clauses(report, groups.get("drifted", [])),
         *_undecided_clauses(report, groups.get("undecided", [])),
     ]
     if rest:
@@ -149,11 +159,11 @@ def verdict_sentence(report: Report, verdict: Verdict) -> str:
     claim = verdict.claim_citation
     difference = fmt.signed(100 * verdict.score - claim.reported_value, 2)
     sentence = (
-        f"On {items_in_short(report)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
+        f"On {reference_items(report)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
         f"published number is {fmt.plain(claim.reported_value, 2)} ({difference} points): "
         f"{_STATUS_REASONS[verdict.status]}."
     )
-    if not is_slice(report):
+    if items_of(report, run) == report.data.n_total:
         return sentence
     return (
         f"{sentence} The probability that the whole split lies within the tolerance of the claim "
@@ -163,43 +173,52 @@ def verdict_sentence(report: Report, verdict: Verdict) -> str:
 
 def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow:
     measured = primary(report, run)
+    estimate = split_estimate(measured, found)
+    split = "exact" if _is_exact(estimate.interval) else fmt.accuracy_interval(estimate.interval)
+    known = run.from_reference
     shown: Reading = reading(found)
     if found is None and run is report.runs[0] and len(report.runs) > 1:
         shown = "reference"
     points = fmt.signed(found.difference_points, 2) if found else shown
     interval = fmt.difference_interval(found.stated) if found else ""
-    empty = "\N{EN DASH}"
-    lost = f"{found.right_to_wrong:,}" if found else empty
-    gained = f"{found.wrong_to_right:,}" if found else empty
+    lost = f"{found.right_to_wrong:,}" if found else EMPTY
+    gained = f"{found.wrong_to_right:,}" if found else EMPTY
+    p, agreement = (found.mcnemar_p, found.pick_agreement) if found else (None, None)
     return LadderRow(
         type=run.label,
+        source=f"from {known.file}" if known else "",
+        items=f"{items_of(report, run):,}",
         size=fmt.size(run.file_bytes),
         bits_per_weight=fmt.plain(run.bits_per_weight, 2),
-        accuracy=fmt.accuracy(measured.value),
-        interval=fmt.accuracy_interval(measured.stated_interval),
-        split_interval=fmt.accuracy_interval(measured.split_interval)
-        if is_slice(report)
-        else "exact",
+        accuracy=fmt.accuracy(estimate.value),
+        interval=split if is_of_split(report) else fmt.accuracy_interval(measured.stated_interval),
+        split_interval=split,
         difference=f"{points} {interval}".strip(),
         difference_points=points,
         difference_interval=interval,
-        flips=f"{lost} lost / {gained} gained" if found else empty,
+        flips=f"{lost} lost / {gained} gained" if found else EMPTY,
         lost=lost,
         gained=gained,
-        mcnemar_p=fmt.p_value(found.mcnemar_p) if found and found.mcnemar_p is not None else empty,
-        agreement=fmt.accuracy(found.pick_agreement)
-        if found and found.pick_agreement is not None
-        else empty,
-        tokens_per_s=fmt.rate(run.tokens_per_s),
+        mcnemar_p=EMPTY if p is None else fmt.p_value(p),
+        agreement=EMPTY if agreement is None else fmt.accuracy(agreement),
+        tokens_per_s=EMPTY if known else fmt.rate(run.tokens_per_s),
         reading=shown,
     )
 
 
+def _is_exact(interval: Interval) -> bool:
+    return interval.low == interval.high
+
+
 def _alone(report: Report, run: ModelRun) -> str:
-    measured = primary(report, run)
+    measured, stopping = primary(report, run), stopping_of(report)
+    begin = f"On {items_in_short(report)}, "
+    about = "interval for new items"
+    if stopping is not None:
+        begin, about = f"{until_decided(report, stopping)}: ", "interval for the split"
     return (
-        f"On {items_in_short(report)}, {run.label} answers {fmt.accuracy(measured.value)}% "
-        f"correctly ({fmt.level(measured.stated_interval)} interval for new items "
+        f"{begin}{run.label} answers {fmt.accuracy(measured.value)}% "
+        f"correctly ({fmt.level(measured.stated_interval)} {about} "
         f"{fmt.accuracy_interval(measured.stated_interval)}). No other type was evaluated, "
         "so there is no drift to report."
     )
@@ -219,14 +238,14 @@ def _smallest(close: list[tuple[ModelRun, Drift]], reference: ModelRun, margin_w
     )
 
 
-def _drifted_clauses(
-    drifted: list[tuple[ModelRun, Drift]], close: list[tuple[ModelRun, Drift]]
-) -> list[str]:
+def _drifted_clauses(report: Report, drifted: list[tuple[ModelRun, Drift]]) -> list[str]:
     if not drifted:
         return []
     names = [
         f"{run.label} ({fmt.signed(found.difference_points, 2)} points)" for run, found in drifted
     ]
+    if stopping_of(report) is not None:
+        return [f"{fmt.listed(names)} drifted by more than {margin(report)}"]
     its = "its interval excludes" if len(names) == 1 else "their intervals exclude"
     return [f"{fmt.listed(names)} drifted: {its} zero"]
 
@@ -237,7 +256,9 @@ def _undecided_clauses(report: Report, undecided: list[tuple[ModelRun, Drift]]) 
     names = fmt.listed([run.label for run, _ in undecided])
     verb = "is" if len(undecided) == 1 else "are"
     more = max(found.stated.items_needed or 0 for _, found in undecided)
-    left = report.data.n_total - report.data.n_items
+    if not more:
+        return [f"{names} {verb} undecided"]
+    left = report.data.n_total - max(items_of(report, run) for run, _ in undecided)
     split = "" if more <= left else ", more than the split has left"
     return [
         f"{names} {verb} undecided (up to about {fmt.about(more)} more items would tell{split})"

@@ -1,0 +1,67 @@
+"""What stands above the tables behind the ladder: what they hold, and of which items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeval.records import Report
+from edgeval.report.comparison import margin
+from edgeval.report.items import items_in_short, stopping_of
+
+
+@dataclass(frozen=True)
+class Captions:
+    """A sentence for each table; those that a report does not show are empty."""
+
+    differences: str
+    stopping: str
+    flips: str
+    divergence: str
+    metrics: str
+
+
+def captions(report: Report) -> Captions:
+    """Return the captions of a report's tables."""
+    items = items_in_short(report)
+    metrics = (
+        f"All metrics in percent, each as it is known of the items evaluated, on {items}."
+        if stopping_of(report) is not None
+        else f"All metrics in percent, from the same pass over {items}."
+    )
+    if not report.drift:
+        return Captions("", _stopping(report), "", "", metrics)
+    reference = report.runs[0].label
+    return Captions(
+        differences=_differences(report, reference, items),
+        stopping=_stopping(report),
+        flips=f"Items whose correctness differs from {reference}, by group, and changes of the "
+        f"choices' log-probabilities in nats, on {items}.",
+        divergence=f"Next-token distributions beside those of {reference}: the KL divergence is a "
+        f"lower bound, from the 32 most likely tokens and the rest as one; on {items}.",
+        metrics=metrics,
+    )
+
+
+def _differences(report: Report, reference: str, items: str) -> str:
+    within = f"and what each says against a margin of {margin(report)}"
+    if stopping_of(report) is not None:
+        return (
+            f"Differences to {reference} in points, with the interval for this split, valid at "
+            f"every look, {within}, on {items}."
+        )
+    return (
+        f"Differences to {reference} in points, with the interval for new items of the same kind "
+        f"and that for this split, {within} (where undecided, about how many more items would "
+        f"tell), on {items}."
+    )
+
+
+def _stopping(report: Report) -> str:
+    found = stopping_of(report)
+    if found is None:
+        return ""
+    return (
+        f"When each evaluation stopped, how its items were drawn, whether it was decided to "
+        f"±{found.points:g} by then, and how many items in random order would tell as much, on "
+        f"{items_in_short(report)}."
+    )

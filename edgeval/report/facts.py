@@ -1,0 +1,142 @@
+"""How it was measured, and what was claimed: one line a subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from edgeval.records import Citation, ClaimCitation, Device, Report
+from edgeval.report import formatting as fmt
+from edgeval.report.items import is_uneven, reference_items, slice_sentence
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of how it was measured."""
+
+    label: str
+    text: str
+    url: str | None = None
+    is_hash: bool = False
+
+
+def paper_url(arxiv_id: str) -> str:
+    """Return the address of a paper."""
+    return f"https://arxiv.org/abs/{quote(arxiv_id)}"
+
+
+def place(cited: Citation | ClaimCitation) -> str:
+    """Return where a claim stands within its source."""
+    page = f", page {cited.pdf_page}" if cited.pdf_page is not None else ""
+    return f"{cited.section}{page}: row {cited.row}, column {cited.column}"
+
+
+def facts(report: Report) -> list[Fact]:
+    """Return how it was measured, one line a subject."""
+    model, data, engine, device = report.model, report.data, report.engine, report.device
+    groups = ", ".join(f"{name} {count:,}" for name, count in data.groups.items())
+    whose = f" of {report.runs[0].label}" if is_uneven(report) else ""
+    return [
+        _model_fact(report),
+        Fact("Model SHA-256", model.fingerprint, is_hash=True),
+        Fact("Parameters", f"{report.runs[0].n_params:,}"),
+        *_imatrix_facts(report),
+        *_reference_facts(report),
+        Fact("Items", f"{slice_sentence(report)}; by group{whose}: {groups}"),
+        Fact("Data SHA-256", data.fingerprint, is_hash=True),
+        Fact(
+            "Protocol",
+            f"{report.protocol.label}; version {report.protocol.version}; "
+            f"primary metric {report.protocol.metric}",
+        ),
+        *_shot_facts(report),
+        Fact("Engine", f"llama.cpp through {engine.version}"),
+        Fact("Backend", f"{engine.backend}, {engine.threads} threads"),
+        Fact("Features", engine.features),
+        Fact("Device", _machine(device)),
+        Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
+        Fact("Elapsed", fmt.duration(report.elapsed_s)),
+        Fact("Peak memory", f"{fmt.size(report.peak_rss_bytes)} resident"),
+        Fact("Made", f"{fmt.moment(report.created_at)} by edgeval {report.edgeval_version}"),
+    ]
+
+
+def claim_facts(report: Report, index: int) -> list[Fact]:
+    """Return what one verdict's claim is, one line a subject."""
+    verdict = report.verdicts[index]
+    claim = verdict.claim_citation
+    tolerance = fmt.points(report.claims[index].tolerance_points)
+    found = [
+        Fact("Published", f"{fmt.plain(claim.reported_value, 2)} ({claim.reported_metric})"),
+        Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {reference_items(report)}"),
+        Fact("Tolerance", f"±{tolerance}"),
+        Fact("Source", place(claim)),
+    ]
+    if claim.paper_arxiv_id:
+        url = paper_url(claim.paper_arxiv_id)
+        found.append(Fact("Paper", f"arXiv:{claim.paper_arxiv_id}", url))
+    if claim.quoted_text:
+        found.append(Fact("Quoted", f"“{claim.quoted_text}”"))
+    found.append(Fact("Protocol match", verdict.protocol_match))
+    if notes := claim.notes.strip("; "):
+        found.append(Fact("Notes", notes))
+    return [*found, Fact("Verdict", f"{verdict.id}, {fmt.moment(verdict.computed_at)}")]
+
+
+def _model_fact(report: Report) -> Fact:
+    model = report.model
+    if model.repo is None:
+        return Fact("Model", model.name)
+    revision = model.revision or "main"
+    url = f"https://huggingface.co/{quote(model.repo)}/tree/{quote(revision)}"
+    return Fact("Model", f"{model.repo} at {revision}", url)
+
+
+def _reference_facts(report: Report) -> list[Fact]:
+    """Return what measured a reference that is from a file; nothing of one measured here."""
+    run = report.runs[0]
+    known = run.from_reference
+    if known is None:
+        return []
+    return [
+        Fact(
+            "Reference",
+            f"{run.label}, from {known.file} of {fmt.moment(known.created_at)}; it was not "
+            "evaluated here",
+        ),
+        Fact("Reference SHA-256", known.sha256, is_hash=True),
+        Fact("Reference engine", f"llama.cpp through {known.engine}, on backend {known.backend}"),
+        Fact("Reference features", known.features),
+        Fact(
+            "Reference device",
+            f"{_machine(known.device)}; {known.device.system}; {fmt.rate(run.tokens_per_s)} "
+            f"tokens/s, {fmt.duration(run.elapsed_s)} of scoring",
+        ),
+    ]
+
+
+def _machine(device: Device) -> str:
+    plural = "" if device.physical_cores == 1 else "s"
+    cores = f"{device.physical_cores} core{plural} ({device.logical_cores} logical)"
+    return f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"
+
+
+def _shot_facts(report: Report) -> list[Fact]:
+    pool = report.data.shot_pool
+    if pool is None:
+        return []
+    return [
+        Fact("Shots", f"{report.protocol.shots} an item, of {pool.n_items:,} in {pool.name}"),
+        Fact("Shots SHA-256", pool.fingerprint, is_hash=True),
+    ]
+
+
+def _imatrix_facts(report: Report) -> list[Fact]:
+    found = []
+    for matrix in dict.fromkeys(run.imatrix for run in report.runs if run.imatrix is not None):
+        chunks = "" if matrix.n_chunks is None else f"{matrix.n_chunks:,} chunks of "
+        source = "" if matrix.dataset is None else f", from {chunks}{matrix.dataset}"
+        found.append(Fact("Importance matrix", matrix.file + source))
+        if matrix.sha256 is not None:
+            found.append(Fact("Importance matrix SHA-256", matrix.sha256, is_hash=True))
+    return found

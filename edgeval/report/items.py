@@ -1,0 +1,101 @@
+"""How many items each number of a record is of, and that in words."""
+
+from __future__ import annotations
+
+from edgeval.records import Evaluation, ModelRun, Report, Stopping
+from edgeval.report import formatting as fmt
+
+
+def items_of(record: Report | Evaluation, run: ModelRun) -> int:
+    """Return the number of items that a run was evaluated on."""
+    return run.metrics[record.protocol.metric].total
+
+
+def is_slice(record: Report | Evaluation) -> bool:
+    """Return whether any run was evaluated on fewer items than the split holds."""
+    return any(items_of(record, run) < record.data.n_total for run in record.runs)
+
+
+def is_uneven(record: Report | Evaluation) -> bool:
+    """Return whether runs have different numbers of items."""
+    return len({items_of(record, run) for run in record.runs}) > 1
+
+
+def stopping_of(record: Report | Evaluation) -> Stopping | None:
+    """Return how the runs of a record stopped early; None if all items were to be evaluated.
+
+    Each run stopped at its own number of items; the points are those of all.
+    """
+    return next((run.stopping for run in record.runs if run.stopping is not None), None)
+
+
+def items_in_short(record: Report | Evaluation) -> str:
+    """Return which items the numbers are of, for use within a sentence."""
+    if not is_slice(record):
+        return f"all {record.data.n_total:,} items"
+    reference, fewest, most = _range(record)
+    counts = f"a slice of {fewest:,}" if fewest == most else f"slices of {fewest:,} to {most:,}"
+    apart = "" if fewest <= reference <= most else f" ({_of_reference(record, reference)})"
+    return f"{counts} of {record.data.n_total:,} items{apart}"
+
+
+def reference_items(report: Report) -> str:
+    """Return which items the reference's numbers are of, for use within a sentence."""
+    count, total = items_of(report, report.runs[0]), report.data.n_total
+    return f"all {total:,} items" if count == total else f"a slice of {count:,} of {total:,} items"
+
+
+def until_decided(record: Report | Evaluation, stopping: Stopping) -> str:
+    """Return when the runs stopped, for the beginning of a sentence."""
+    reference, fewest, most = _range(record)
+    counts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    each = " a type" if len(record.runs) > 1 else ""
+    apart = "" if fewest <= reference <= most else f" ({_of_reference(record, reference)})"
+    decided = [run.stopping.is_decided for run in record.runs if run.stopping is not None]
+    at_last = "" if all(decided) else " or out of items"
+    return (
+        f"Stopped as soon as decided to ±{fmt.points(stopping.points)}{at_last}, after {counts} of "
+        f"{record.data.n_total:,} items{each}{apart}"
+    )
+
+
+def slice_sentence(record: Report | Evaluation) -> str:
+    """Return which items the numbers are of, as a phrase that fits behind a colon."""
+    data = record.data
+    if not is_slice(record):
+        return f"all {data.n_total:,} items of {data.name}"
+    reference, fewest, most = _range(record)
+    counts = f"a slice: {fewest:,}" if fewest == most else f"slices: {fewest:,} to {most:,}"
+    found = f"{counts} of {data.n_total:,} items of {data.name}"
+    if data.order == "file":
+        return (
+            f"{found} (the first in the file's order); they are not a random sample, so the "
+            "intervals may not speak for the rest of the split"
+        )
+    found += f" (random, seed {data.seed})"
+    if not fewest <= reference <= most:
+        found += f", {_of_reference(record, reference)}"
+    stopping = stopping_of(record)
+    if stopping is not None:
+        return f"{found}; each stops when decided to ±{fmt.points(stopping.points)}"
+    if reference == data.n_total:
+        return found
+    interval = record.runs[0].metrics[record.protocol.metric].split_interval
+    half_width = fmt.plain(50 * (interval.high - interval.low), 1)
+    return f"{found}; the accuracy on the whole split is known to about ±{half_width} points"
+
+
+def _of_reference(record: Report | Evaluation, count: int) -> str:
+    label = record.runs[0].label
+    return f"{label} on all" if count == record.data.n_total else f"{label} on {count:,}"
+
+
+def _range(record: Report | Evaluation) -> tuple[int, int, int]:
+    """Return the first run's number of items, and the least and the most of the others.
+
+    In a report the first is the reference, which may have many more; of runs without any, and of
+    one alone, the least and the most are those of all.
+    """
+    counts = [items_of(record, run) for run in record.runs]
+    others = counts[1:] if isinstance(record, Report) and len(counts) > 1 else counts
+    return counts[0], min(others), max(others)

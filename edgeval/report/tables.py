@@ -1,0 +1,65 @@
+"""A ladder, and an evaluation without one, as tables for the terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from edgeval.records import Evaluation, Report
+from edgeval.report import formatting as fmt
+from edgeval.report import view
+from edgeval.report.comparison import is_of_split
+from edgeval.report.items import is_uneven, items_of, slice_sentence, stopping_of
+
+
+def ladder_table(report: Report) -> Table:
+    """Return a row for each type, the reference first."""
+    metric = report.protocol.metric
+    what = f"{report.model.title}, protocol {report.protocol.label}"
+    table = _table(f"{what}: {slice_sentence(report)}")
+    has_items = is_uneven(report)
+    interval = "95 % split" if is_of_split(report) else "95 % interval"
+    table.add_column("type")
+    titles = ("size", "bits/weight", *(["items"] if has_items else []), metric, interval)
+    for title in (*titles, "difference", "flips", "tokens/s"):
+        table.add_column(title, justify="right")
+    for row in view.ladder_rows(report):
+        table.add_row(
+            f"{row.type}, {row.source}" if row.source else row.type,
+            row.size,
+            row.bits_per_weight,
+            *([row.items] if has_items else []),
+            row.accuracy,
+            row.interval,
+            row.difference,
+            row.flips,
+            row.tokens_per_s,
+        )
+    return table
+
+
+def evaluation_table(result: Evaluation) -> Table:
+    """Return a row for each GGUF."""
+    metric = result.protocol.metric
+    names = [metric, *(name for name in result.runs[0].metrics if name != metric)]
+    table = _table(f"protocol {result.protocol.label}: {slice_sentence(result)}")
+    has_items = is_uneven(result)
+    is_stopped = stopping_of(result) is not None
+    table.add_column("file")
+    table.add_column("type")
+    titles = [*(["items"] if has_items else []), *names]
+    for title in (*titles, f"{metric} 95 %{' split' if is_stopped else ''}", "tokens/s"):
+        table.add_column(title, justify="right")
+    for run in result.runs:
+        table.add_row(
+            run.file,
+            run.label,
+            *([f"{items_of(result, run):,}"] if has_items else []),
+            *(fmt.accuracy(run.metrics[name].value) for name in names),
+            fmt.accuracy_interval(run.metrics[metric].stated_interval),
+            fmt.rate(run.tokens_per_s),
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", header_style="bold")
