@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
-from edgeval.drift import adjusted, equivalence, mcnemar
+from edgeval.drift import adjusted, equivalence, mcnemar, stopped, with_split_accuracy
 from edgeval.metrics import metric
 from edgeval.records import (
     Citation,
     Claim,
     DataSource,
     Device,
+    Divergence,
     Drift,
     Engine,
     Flip,
+    Interval,
     Metric,
     ModelRun,
     ModelSource,
     ProtocolInfo,
+    ReferenceInfo,
     Report,
+    Stopping,
     VerdictStatus,
 )
 from edgeval.verdict import judged
@@ -48,6 +52,15 @@ LADDER = (
     ("Q4_0", 4.63, 244, 170, 125.2),
     ("Q3_K_M", 3.95, 402, 240, 108.9),
     ("Q2_K", 3.13, 1034, 412, 94.0),
+)
+
+
+# Type, items evaluated, lost, gained, difference in points and its interval, decided, worth.
+STOPPED = (
+    ("Q8_0", 256, 2, 3, 0.1, (-0.6, 0.8), True, 2104.0),
+    ("Q4_K_M", 1040, 31, 22, -0.65, (-0.94, 0.4), True, 2112.0),
+    ("Q4_0", 700, 30, 20, -0.8, (-1.6, 0.2), False, 900.0),
+    ("Q2_K", 300, 90, 31, -8.3, (-14.1, -2.2), True, 180.0),
 )
 
 
@@ -132,6 +145,81 @@ def example_report(
     return report if status is None else judged(report, [example_claim(PUBLISHED[status])])
 
 
+def stopped_report(
+    *, design: Literal["random order", "weighted"] = "weighted", status: VerdictStatus | None = None
+) -> Report:
+    """Return a report of evaluations that stopped early.
+
+    Args:
+        design: Either ``weighted`` by a reference that a file holds of the whole split, or in
+            ``random order`` beside a reference that stopped after 2,432 items.
+        status: Status whose claim it has, on the whole split.
+    """
+    record = example_report(status=None)
+    by_type = {run.type: run for run in record.runs}
+    reference, data = by_type["F16"], record.data.model_copy(update={"order": "simple"})
+    if design == "weighted":
+        reference = reference.model_copy(update={"from_reference": example_reference()})
+    else:
+        stopping = Stopping(points=1.0, is_decided=True, design=design, n_items=2432)
+        counted = _looked_at(1439, 2432, (0.572, 0.611))
+        update = {"metrics": dict.fromkeys(reference.metrics, counted), "stopping": stopping}
+        reference = reference.model_copy(update=update)
+        data = data.model_copy(update={"n_items": 2432})
+    runs, drifts = [reference], []
+    for name, n_items, lost, gained, points, ends, is_decided, worth in STOPPED:
+        stopping = Stopping(
+            points=1.0,
+            is_decided=is_decided,
+            design=design,
+            n_items=n_items,
+            effective_items=worth if design == "weighted" else None,
+        )
+        known = reference.metrics["acc_norm"].value
+        low, high = (known + end / 100 for end in ends)
+        measured = _looked_at(round(0.4 * n_items), n_items, (low, high), known + points / 100)
+        update = {"metrics": {"acc_norm": measured}, "stopping": stopping}
+        runs.append(by_type[name].model_copy(update=update))
+        interval = Interval(low=ends[0], high=ends[1], level=0.95)
+        found = _drift(name, lost, gained, n_items, list(data.groups))
+        found = stopped(found, stopping, points, interval, N_SPLIT)
+        if design == "weighted":
+            found = with_split_accuracy(found, known)
+        drifts.append(found.model_copy(update={"divergence": _divergence(n_items)}))
+    record = record.model_copy(update={"runs": runs, "drift": drifts, "data": data})
+    return record if status is None else judged(record, [example_claim(PUBLISHED[status])])
+
+
+def sliced_report() -> Report:
+    """Return a report of 200 items beside a reference that a file holds of the whole split."""
+    whole, part = example_report(), example_report(n_items=200, status=None)
+    reference = whole.runs[0].model_copy(update={"from_reference": example_reference()})
+    known = reference.metrics["acc_norm"].value
+    drifts = [with_split_accuracy(found, known) for found in part.drift]
+    return whole.model_copy(update={"runs": [reference, *part.runs[1:]], "drift": drifts})
+
+
+def example_reference() -> ReferenceInfo:
+    """Return what a reference file says of what measured it: another machine."""
+    return ReferenceInfo(
+        file="ref.npz",
+        sha256=_sha256("ref.npz"),
+        created_at=MADE_AT,
+        engine="llama-cpp-python 0.3.35",
+        features="CUDA : ARCHS = 900",
+        backend="cuda",
+        device=Device(
+            system="Linux 5.15.0",
+            machine="x86_64",
+            cpu="AMD EPYC 9654 96-Core Processor",
+            physical_cores=96,
+            logical_cores=192,
+            memory_bytes=768 * 1024**3,
+            python="3.12.4",
+        ),
+    )
+
+
 def example_claim(value: float = 59.2, **changes: Any) -> Claim:
     """Return the claim of the example: the same table of the paper with another number in it."""
     fields: dict[str, Any] = {
@@ -214,6 +302,29 @@ def _drift(name: str, lost: int, gained: int, n_items: int, groups: list[str]) -
         p99_abs_logprob_change=0.1 + 14 * n_flips / n_items,
         mean_margin_shift=-0.0002 - 0.1 * n_flips / n_items,
         flips=flips,
+    )
+
+
+def _looked_at(
+    correct: int, total: int, ends: tuple[float, float], value: float | None = None
+) -> Metric:
+    """Return a metric with an interval that is valid at every look."""
+    return Metric(
+        correct=correct,
+        total=total,
+        value=correct / total if value is None else value,
+        interval=None,
+        split_interval=Interval(low=ends[0], high=ends[1], level=0.95),
+    )
+
+
+def _divergence(n_items: int) -> Divergence:
+    return Divergence(
+        n_items=100,
+        n_positions=4205,
+        kl_nats=1 / n_items,
+        kl_error_nats=0.1 / n_items,
+        top1_agreement=0.9515,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_example import example_report
+from report_example import example_report, stopped_report
 from rich.console import Console
 from test_cli import assert_one_sentence, edgeval
 from tiny import make_items, write_items
@@ -187,6 +187,7 @@ POOL = ShotPool(name="solved.jsonl", fingerprint="ab" * 32, n_items=9)
         (data(n_items=2000), "other items (2,000, not 2,009)"),
         (data(seed=1), "other items (seed 1, not seed 0)"),
         (data(order="file"), "other items (in the file's order, not seed 0)"),
+        (data(order="simple"), "other items (seed 0 without groups, not seed 0)"),
         (protocol(name="llama.cpp"), "other protocol (llama.cpp, not lm-eval)"),
         (protocol(version=2), "other version of the protocol (2, not 1)"),
         (protocol(shots=5), "other number of shots (5, not 0)"),
@@ -308,6 +309,47 @@ def test_runs_without_a_common_metric_or_number_of_items_are_not_compared() -> N
     assert runs["F16"] is not None and runs["Q8_0"] is not None
     assert runs["F16"].reasons == ["no metric that both records have"]
     assert runs["Q8_0"].reasons == ["other number of scored items"]
+
+
+def test_items_drawn_for_what_they_can_tell_are_not_compared() -> None:
+    record = stopped_report()
+    found = side_by_side(record, first=record)
+    runs = column(found)
+    assert runs["F16"] is not None and runs["Q4_K_M"] is not None
+    assert runs["F16"].standing == "equal"
+    assert runs["Q4_K_M"].reasons == [
+        "items drawn for what they can tell, whose number of right ones says nothing"
+    ]
+    shown = printed(found, width=120)
+    (counts,) = (line for line in shown if "Q4_K_M" in line and "not compared" in line)
+    assert "416" not in counts
+
+
+def test_runs_that_stopped_at_other_items_are_not_compared() -> None:
+    record = stopped_report(design="random order")
+    assert {run.standing for run in column(side_by_side(record, first=record)).values() if run} == {
+        "equal"
+    }
+    metrics = {
+        name: changed(found, total=found.total + 64)
+        for name, found in record.runs[2].metrics.items()
+    }
+    runs = column(side_by_side(with_run(record, 2, metrics=metrics), first=record))
+    assert runs["Q4_K_M"] is not None and runs["Q2_K"] is not None
+    assert runs["Q4_K_M"].reasons == ["other number of scored items"]
+    assert runs["Q2_K"].standing == "equal"
+    # Of a whole reference the order is no matter, of a type with fewer items it is.
+    whole = data(n_items=record.data.n_total)
+    other = side_by_side(data(seed=1)(whole(record)), first=whole(record))
+    reasons = {run.reasons[0] for run in column(other).values() if run and run.reasons}
+    assert reasons == {"other items (seed 1 without groups, not seed 0 without groups)"}
+
+
+def test_what_is_from_a_reference_file_has_no_speed() -> None:
+    record = stopped_report()
+    first, *rest = [each for each in column(side_by_side(record, first=record)).values() if each]
+    assert (first.items_per_s, first.speed_ratio) == (None, None)
+    assert rest[0].items_per_s == pytest.approx(256 / record.runs[1].elapsed_s)
 
 
 def test_runs_of_one_machine_alone_are_shown_and_not_compared() -> None:

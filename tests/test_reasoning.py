@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from report_example import N_SPLIT, PUBLISHED, example_claim, example_report
+from report_example import N_SPLIT, PUBLISHED, example_claim, example_report, stopped_report
 
 from edgeval.records import Report, VerdictStatus
 from edgeval.report import formatting as fmt
@@ -139,3 +139,32 @@ def test_claims_on_other_tasks_are_named_and_not_judged() -> None:
     assert line in pages.markdown_page(record)
     assert not_measured(example_report()) == ""
     assert "Not measured" not in pages.html_page(example_report())
+
+
+def test_an_evaluation_that_stopped_early_says_when_and_that_its_interval_allows_it() -> None:
+    record = stopped_report(design="random order", status="partial")
+    found = reasoning(record, record.claims[0])
+    assert "scores acc_norm 59.17 on a slice of 2,432 of 10,042 items of Rowan/hella" in found
+    assert (
+        "It stopped early, after 2,432 items, as soon as what was asked was decided to ±1 point. "
+        "The 95% interval for all 10,042 items of Rowan/hellaswag validation, valid at every look, "
+        "is [57.2, 61.1]."
+    ) in found
+    assert found.endswith("as if the number of items had been fixed.")
+    run = record.runs[0]
+    assert run.stopping is not None
+    stopping = run.stopping.model_copy(update={"is_decided": False})
+    ended = record.model_copy(update={"runs": [run.model_copy(update={"stopping": stopping})]})
+    assert (
+        "after 2,432 items, the most that it might use, before what was asked was decided to ±1 "
+        "point."
+    ) in paragraph(ended)
+
+
+def test_a_reference_file_is_named_with_the_machine_that_measured_it() -> None:
+    record = stopped_report(status="reproduced")
+    found = reasoning(record, record.claims[0])
+    assert "on all 10,042 items of Rowan/hellaswag validation" in found
+    assert "It was not measured here but read from ref.npz (SHA-256 " in found
+    assert "through llama-cpp-python 0.3.35, on backend cuda, on AMD EPYC 9654 96-Core" in found
+    assert record.device.cpu not in found

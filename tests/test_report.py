@@ -12,12 +12,38 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from report_example import HOSTILE, N_SPLIT, PUBLISHED, example_claim, example_report
+from report_example import (
+    HOSTILE,
+    N_SPLIT,
+    PUBLISHED,
+    example_claim,
+    example_report,
+    sliced_report,
+    stopped_report,
+)
 
-from edgeval import report
+from edgeval import report, terminal
 from edgeval.errors import EdgevalError
-from edgeval.records import Drift, Equivalence, ImatrixInfo, Interval, Report, VerdictStatus
-from edgeval.report import comparison, figure, formatting, items, pages, view
+from edgeval.records import (
+    Drift,
+    Equivalence,
+    Evaluation,
+    ImatrixInfo,
+    Interval,
+    Report,
+    VerdictStatus,
+)
+from edgeval.report import (
+    comparison,
+    details,
+    explanations,
+    facts,
+    figure,
+    formatting,
+    items,
+    pages,
+    view,
+)
 from edgeval.verdict import judged
 
 VERDICT_KEYS = [
@@ -76,6 +102,14 @@ VARIANTS: dict[str, Report] = {
         for status in PUBLISHED
     },
 }
+SPLIT_VARIANTS: dict[str, Report] = {
+    "weighted": stopped_report(status="reproduced"),
+    "random order": stopped_report(design="random order", status="partial"),
+    "sliced": sliced_report(),
+}
+every_page = pytest.mark.parametrize(
+    "record", [*VARIANTS.values(), *SPLIT_VARIANTS.values()], ids=[*VARIANTS, *SPLIT_VARIANTS]
+)
 every_variant = pytest.mark.parametrize("record", VARIANTS.values(), ids=VARIANTS.keys())
 slices = pytest.mark.parametrize(
     "record", [record for record in VARIANTS.values() if items.is_slice(record)]
@@ -166,7 +200,7 @@ def with_interval(low: float, high: float) -> Drift:
 # The record
 
 
-@every_variant
+@every_page
 def test_a_saved_report_loads_equal(record: Report, tmp_path: Path) -> None:
     report.save(record, tmp_path / "new" / "folder")
     assert report.load(tmp_path / "new" / "folder") == record
@@ -174,7 +208,7 @@ def test_a_saved_report_loads_equal(record: Report, tmp_path: Path) -> None:
     assert text == record.model_dump_json(indent=2) + "\n"
 
 
-@every_variant
+@every_page
 def test_rendering_a_loaded_report_gives_the_same_bytes(record: Report, tmp_path: Path) -> None:
     report.save(record, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
@@ -415,7 +449,7 @@ def test_the_other_tables_hold_the_records_numbers() -> None:
         assert number(row["tokens decoded"]) == run.tokens_decoded
 
 
-@every_variant
+@every_page
 def test_both_pages_show_the_same_rows(record: Report) -> None:
     page = Page(pages.html_page(record))
     for row in view.ladder_rows(record):
@@ -588,7 +622,7 @@ def test_numbers_as_text(text: str, expected: str) -> None:
     assert text == with_minus(expected)
 
 
-@every_variant
+@every_page
 def test_a_negative_zero_is_never_shown(record: Report) -> None:
     text = Page(pages.html_page(record)).text
     for verdict in record.verdicts:
@@ -599,7 +633,7 @@ def test_a_negative_zero_is_never_shown(record: Report) -> None:
 # The pages
 
 
-@every_variant
+@every_page
 def test_html_is_well_formed_and_loads_nothing(record: Report) -> None:
     html = pages.html_page(record)
     page = Page(html)
@@ -620,7 +654,7 @@ def test_html_is_well_formed_and_loads_nothing(record: Report) -> None:
         assert reference in ids
 
 
-@every_variant
+@every_page
 def test_html_is_accessible(record: Report) -> None:
     html = pages.html_page(record)
     for svg in re.findall(r'<svg class="plot".*?</svg>', html, flags=re.DOTALL):
@@ -768,3 +802,242 @@ def test_runs_of_one_type_are_told_apart_by_their_matrix() -> None:
     assert drawn is not None
     by_label = {mark.point.label: mark for mark in drawn.marks}
     assert abs(by_label["Q4_K_M"].x - by_label["Q4_K_M +imatrix"].x) >= 10
+
+
+# Evaluations that stopped early, and reference files
+
+
+def test_each_type_has_its_items_and_the_accuracy_of_the_split() -> None:
+    record = SPLIT_VARIANTS["weighted"]
+    rows = tables(pages.markdown_page(record))[0]
+    assert [
+        (row["type"], row["items"], row["acc_norm"], row["95% this split"]) for row in rows
+    ] == [
+        ("F16, from ref.npz", "10,042", "59.17", "exact"),
+        ("Q8_0", "256", "59.27", "[58.6, 60.0]"),
+        ("Q4_K_M", "1,040", "58.52", "[58.2, 59.6]"),
+        ("Q4_0", "700", "58.37", "[57.6, 59.4]"),
+        ("Q2_K", "300", "50.87", "[45.1, 57.0]"),
+    ]
+    assert [(row["difference"], row["reading"]) for row in rows] == [
+        ("reference", "reference"),
+        (with_minus("+0.10 [-0.6, +0.8]"), "equivalent"),
+        (with_minus("-0.65 [-0.9, +0.4]"), "equivalent"),
+        (with_minus("-0.80 [-1.6, +0.2]"), "undecided"),
+        (with_minus("-8.30 [-14.1, -2.2]"), "drifted"),
+    ]
+    assert rows[0]["tokens/s"] == "\N{EN DASH}"
+    assert not {"McNemar p", "agreement %", "95% new items"} & set(rows[0])
+    # 40 % of the items drawn are right, which says nothing about the split.
+    for page in (pages.markdown_page(record), Page(pages.html_page(record)).text):
+        assert "40.00" not in page
+
+
+def test_the_conclusion_says_when_each_type_stopped() -> None:
+    assert view.conclusion(SPLIT_VARIANTS["weighted"]) == with_minus(
+        "Stopped as soon as decided to ±1 point or out of items, after 256 to 1,040 of 10,042 "
+        "items a type (F16 on all): Q4_K_M (638 MiB instead of 2.05 GiB) is the smallest type that "
+        "is equivalent to F16 within 1 point: -0.65 points [-0.9, +0.4]. Q2_K (-8.30 points) "
+        "drifted by more than 1 point; Q4_0 was undecided when the items ran out."
+    )
+    own = view.conclusion(SPLIT_VARIANTS["random order"])
+    assert "after 256 to 1,040 of 10,042 items a type (F16 on 2,432): Q4_K_M (638" in own
+
+
+def test_what_is_said_of_an_evaluation_that_ended_undecided_is_not_said_of_others() -> None:
+    record = SPLIT_VARIANTS["weighted"]
+    decided = record.model_copy(
+        update={
+            "runs": [run for run in record.runs if run.type != "Q4_0"],
+            "drift": [found for found in record.drift if found.type != "Q4_0"],
+        }
+    )
+    assert view.conclusion(decided).startswith("Stopped as soon as decided to ±1 point, after 256")
+    assert "undecided" not in view.conclusion(decided)
+    apart = record.drift[-1]
+    assert apart.stopping is not None
+    update = {"stopping": apart.stopping.model_copy(update={"is_decided": False})}
+    assert comparison.reading(apart) == "drifted"
+    assert comparison.reading(apart.model_copy(update=update)) == "undecided"
+
+
+def test_the_intervals_of_the_ladder_are_said_to_be_of_the_split() -> None:
+    of_split = "Accuracies and their 95% intervals are for the whole split"
+    expected = {
+        "weighted": f"{of_split}: that of F16 plus the difference. {view.EVERY_LOOK}",
+        "random order": f"{of_split}. {view.EVERY_LOOK}",
+        "sliced": f"{of_split}: that of F16 plus the difference.",
+    }
+    for name, sentence in expected.items():
+        record = SPLIT_VARIANTS[name]
+        assert view.interval_sentence(record) == sentence
+        assert sentence in pages.markdown_page(record)
+        assert sentence in Page(pages.html_page(record)).text
+    assert view.interval_sentence(VARIANTS["slice"]) == ""
+
+
+def test_a_slice_beside_a_whole_reference_shows_the_accuracy_of_the_split() -> None:
+    record = SPLIT_VARIANTS["sliced"]
+    rows = {row.type: row for row in view.ladder_rows(record)}
+    found = record.drift[-1]
+    run = record.runs[-1]
+    assert found.split_accuracy is not None
+    assert (rows["Q2_K"].items, rows["F16"].items) == ("200", "10,042")
+    # 59.17 less 6.50 points; of the 200 items themselves 52.50 % are right.
+    assert rows["Q2_K"].difference.startswith(with_minus("-6.50 "))
+    assert rows["Q2_K"].accuracy == "52.67"
+    assert rows["Q2_K"].interval == formatting.accuracy_interval(found.split_accuracy.interval)
+    assert f"{100 * run.metrics['acc_norm'].value:.2f}" == "52.50"
+    assert "On a slice of 200 of 10,042 items (F16 on all), " in view.conclusion(record)
+    (sentence,) = view.verdict_sentences(record)
+    assert sentence.startswith("Reproduced. On all 10,042 items, F16 scores 59.17")
+    assert "as counted on a slice of 200 of 10,042 items" in pages.markdown_page(record)
+
+
+def test_how_each_evaluation_stopped_is_a_table() -> None:
+    found = details.stopping_table(SPLIT_VARIANTS["weighted"])
+    assert found is not None
+    assert found.header == ["type", "items", "drawn", "decided", "worth"]
+    assert found.rows == [
+        ["Q8_0", "256", "by what they can tell", "yes", "about 2,100 in random order"],
+        ["Q4_K_M", "1,040", "by what they can tell", "yes", "about 2,100 in random order"],
+        ["Q4_0", "700", "by what they can tell", "no", "about 900 in random order"],
+        ["Q2_K", "300", "by what they can tell", "yes", "about 180 in random order"],
+    ]
+    own = details.stopping_table(SPLIT_VARIANTS["random order"])
+    assert own is not None
+    assert own.rows[0] == ["F16", "2,432", "random order", "yes", "\N{EN DASH}"]
+    assert details.stopping_table(VARIANTS["slice"]) is None
+
+
+def test_divergences_are_a_table_and_a_lower_bound() -> None:
+    record = SPLIT_VARIANTS["weighted"]
+    found = details.divergence_table(record)
+    assert found is not None
+    assert found.rows[0] == ["Q8_0", "0.00391", "0.00039", "95.15", "100", "4,205"]
+    for page in (pages.markdown_page(record), Page(pages.html_page(record)).text):
+        assert "a lower bound, from the 32 most likely tokens and the rest as one" in page
+        assert "data processing inequality" in page
+        assert "0.00391" in page
+    assert details.divergence_table(VARIANTS["full"]) is None
+    assert "KL" not in pages.markdown_page(VARIANTS["full"])
+
+
+def test_the_reference_file_is_named_with_what_measured_it() -> None:
+    found = {fact.label: fact.text for fact in facts.facts(SPLIT_VARIANTS["weighted"])}
+    reference = SPLIT_VARIANTS["weighted"].runs[0].from_reference
+    assert reference is not None
+    assert found["Reference"] == (
+        "F16, from ref.npz of 2026-05-14 23:56 UTC; it was not evaluated here"
+    )
+    assert found["Reference SHA-256"] == reference.sha256
+    assert found["Reference engine"] == (
+        "llama.cpp through llama-cpp-python 0.3.35, on backend cuda"
+    )
+    assert found["Reference device"].startswith(
+        "AMD EPYC 9654 96-Core Processor; 96 cores (192 logical), 768.00 GiB of memory; Linux 5"
+    )
+    assert "82.4 tokens/s" in found["Reference device"]
+    assert found["Device"].startswith("Intel(R) Xeon(R)")
+    assert not [fact for fact in facts.facts(VARIANTS["full"]) if "Reference" in fact.label]
+
+
+@pytest.mark.parametrize(
+    ("name", "subjects"),
+    [
+        (
+            "weighted",
+            [
+                "Interval that is valid at every look",
+                "Items drawn by what they can tell",
+                "Accuracy by difference",
+                "Difference to F16",
+                "No p-values",
+                "Flips and agreement",
+                "Changes of the log-probabilities",
+                "KL divergence",
+            ],
+        ),
+        (
+            "random order",
+            [
+                "Interval that is valid at every look",
+                "Difference to F16",
+                "No p-values",
+                "Flips and agreement",
+                "Changes of the log-probabilities",
+                "KL divergence",
+            ],
+        ),
+        (
+            "sliced",
+            [
+                "Interval for the split",
+                "Accuracy by difference",
+                "Difference to F16",
+                "Difference on the split",
+                "McNemar p",
+                "Holm p",
+                "Flips and agreement",
+                "Changes of the log-probabilities",
+            ],
+        ),
+    ],
+)
+def test_only_what_a_report_shows_is_explained(name: str, subjects: list[str]) -> None:
+    found = explanations.explanations(SPLIT_VARIANTS[name])
+    assert [each.subject for each in found] == subjects
+
+
+def test_the_terminal_shows_the_items_and_the_reference_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal.print_report(SPLIT_VARIANTS["weighted"])
+    lines = capsys.readouterr().out.splitlines()
+    row = next(line for line in lines if "Q4_K_M " in line)
+    assert [cell.strip() for cell in re.split("[│|]", row)[1:-1]] == [
+        "Q4_K_M",
+        "638 MiB",
+        "4.85",
+        "1,040",
+        "58.52",
+        "[58.2, 59.6]",
+        with_minus("-0.65 [-0.9, +0.4]"),
+        "31 lost / 22 gained",
+        "136",
+    ]
+    assert any("F16, from ref.npz" in line for line in lines)
+    assert view.interval_sentence(SPLIT_VARIANTS["weighted"]) in lines
+
+
+def test_the_terminal_shows_where_each_file_of_an_evaluation_stopped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = SPLIT_VARIANTS["random order"]
+    q2_k = record.runs[0].model_copy(
+        update={
+            "type": "Q2_K",
+            "metrics": {
+                name: found.model_copy(update={"total": 1408})
+                for name, found in record.runs[0].metrics.items()
+            },
+        }
+    )
+    result = Evaluation(
+        edgeval_version=record.edgeval_version,
+        created_at=record.created_at,
+        data=record.data,
+        protocol=record.protocol,
+        engine=record.engine,
+        device=record.device,
+        runs=[record.runs[0], q2_k],
+    )
+    terminal.print_evaluation(result)
+    shown = capsys.readouterr().out
+    assert "slices: 1,408 to 2,432 of 10,042 items of Rowan/hellaswag validation" in shown
+    assert "95 % split" in shown
+    assert "[57.2, 61.1]" in shown
+    assert shown.endswith(
+        "Stopped as soon as decided to ±1 point, after 1,408 to 2,432 of 10,042 items a file. "
+        f"{view.EVERY_LOOK}\n"
+    )

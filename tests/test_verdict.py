@@ -15,10 +15,12 @@ from edgeval.records import (
     Citation,
     Claim,
     DataSource,
+    Interval,
     Metric,
     ModelRun,
     ProtocolInfo,
     Report,
+    Stopping,
     VerdictStatus,
 )
 from edgeval.verdict import confidence, judge, judged, match, status, verdict, verdicts
@@ -172,6 +174,49 @@ def test_a_small_file_measured_whole_is_still_a_slice_of_the_claims_items() -> N
     )
     assert found.protocol_match == "proxy"
     assert found.status == "partial"
+
+
+# Evaluations that stopped early
+
+
+def stopped_early(ends: tuple[float, float], *, population: int = N_SPLIT) -> ModelRun:
+    """Return a run of 300 items, 59 % of them right, with an interval that is not Wilson's."""
+    run = make_run(177, 300, population)
+    interval = Interval(low=ends[0], high=ends[1], level=0.95)
+    found = run.metrics["acc_norm"].model_copy(
+        update={"interval": None, "split_interval": interval}
+    )
+    stopping = Stopping(points=1.0, is_decided=True, design="random order", n_items=300)
+    return run.model_copy(update={"metrics": {"acc_norm": found}, "stopping": stopping})
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ((0.585, 0.600), "partial"),
+        ((0.592, 0.640), "partial"),
+        ((0.595, 0.640), "inconclusive"),
+        ((0.603, 0.640), "not_reproduced"),
+    ],
+)
+def test_what_stopped_early_is_judged_by_its_own_interval(
+    ends: tuple[float, float], expected: VerdictStatus
+) -> None:
+    run, data = stopped_early(ends), make_data(300, order="simple")
+    found = judge(CLAIM, run, data, make_protocol())
+    assert found.status == expected
+    assert found.measured == run.metrics["acc_norm"]
+    assert found.match.differences == ("a slice: 300 of 10,042 items",)
+
+
+def test_what_stopped_early_on_a_part_of_the_claims_items_decides_nothing() -> None:
+    run = stopped_early((0.603, 0.640), population=500)
+    found = judge(CLAIM, run, make_data(300, 500, order="simple"), make_protocol())
+    assert (found.match.kind, found.status) == ("mismatch", "inconclusive")
+    assert found.match.differences == (
+        f"the evaluation stopped early on {SPLIT}, which holds 500 of the claim's 10,042 items, "
+        "and its interval is for these alone",
+    )
 
 
 # The tolerance

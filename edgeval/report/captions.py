@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeval.records import Report
-from edgeval.report.comparison import margin
+from edgeval.report import formatting as fmt
+from edgeval.report.comparison import is_of_split, margin
 from edgeval.report.items import items_in_short, stopping_of
 
 
@@ -24,9 +25,11 @@ def captions(report: Report) -> Captions:
     """Return the captions of a report's tables."""
     items = items_in_short(report)
     metrics = (
-        f"All metrics in percent, each as it is known of the items evaluated, on {items}."
+        f"All metrics in percent, from the same pass over {items}."
+        if not is_of_split(report)
+        else f"All metrics that the items evaluated can tell, in percent, on {items}."
         if stopping_of(report) is not None
-        else f"All metrics in percent, from the same pass over {items}."
+        else f"All metrics in percent, as counted on {items}."
     )
     if not report.drift:
         return Captions("", _stopping(report), "", "", metrics)
@@ -35,9 +38,9 @@ def captions(report: Report) -> Captions:
         differences=_differences(report, reference, items),
         stopping=_stopping(report),
         flips=f"Items whose correctness differs from {reference}, by group, and changes of the "
-        f"choices' log-probabilities in nats, on {items}.",
+        f"choices' log-probabilities in nats, on {items}.{_no_sample(report)}",
         divergence=f"Next-token distributions beside those of {reference}: the KL divergence is a "
-        f"lower bound, from the 32 most likely tokens and the rest as one; on {items}.",
+        f"lower bound, from the 32 most likely tokens and the rest as one.",
         metrics=metrics,
     )
 
@@ -56,12 +59,17 @@ def _differences(report: Report, reference: str, items: str) -> str:
     )
 
 
+def _no_sample(report: Report) -> str:
+    is_weighted = any(run.stopping and run.stopping.design == "weighted" for run in report.runs)
+    return " They were drawn by what they can tell, and are no sample." if is_weighted else ""
+
+
 def _stopping(report: Report) -> str:
     found = stopping_of(report)
     if found is None:
         return ""
     return (
-        f"When each evaluation stopped, how its items were drawn, whether it was decided to "
-        f"±{found.points:g} by then, and how many items in random order would tell as much, on "
-        f"{items_in_short(report)}."
+        "When each evaluation stopped, how its items were drawn, whether it was decided to "
+        f"±{fmt.points(found.points)} by then, and how many items in random order would tell as "
+        f"much, on {items_in_short(report)}."
     )

@@ -49,7 +49,8 @@ def until_decided(record: Report | Evaluation, stopping: Stopping) -> str:
     """Return when the runs stopped, for the beginning of a sentence."""
     reference, fewest, most = _range(record)
     counts = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    each = " a type" if len(record.runs) > 1 else ""
+    what = " a type" if isinstance(record, Report) else " a file"
+    each = what if len(record.runs) > 1 else ""
     apart = "" if fewest <= reference <= most else f" ({_of_reference(record, reference)})"
     decided = [run.stopping.is_decided for run in record.runs if run.stopping is not None]
     at_last = "" if all(decided) else " or out of items"
@@ -59,28 +60,36 @@ def until_decided(record: Report | Evaluation, stopping: Stopping) -> str:
     )
 
 
-def slice_sentence(record: Report | Evaluation) -> str:
-    """Return which items the numbers are of, as a phrase that fits behind a colon."""
+def counted_items(record: Report | Evaluation) -> str:
+    """Return how many items the numbers are of, and of which data, for a heading."""
     data = record.data
     if not is_slice(record):
         return f"all {data.n_total:,} items of {data.name}"
-    reference, fewest, most = _range(record)
+    _, fewest, most = _range(record)
     counts = f"a slice: {fewest:,}" if fewest == most else f"slices: {fewest:,} to {most:,}"
-    found = f"{counts} of {data.n_total:,} items of {data.name}"
+    return f"{counts} of {data.n_total:,} items of {data.name}"
+
+
+def slice_sentence(report: Report) -> str:
+    """Return which items the numbers are of, as a phrase that fits behind a colon."""
+    data, found = report.data, counted_items(report)
+    if not is_slice(report):
+        return found
     if data.order == "file":
         return (
             f"{found} (the first in the file's order); they are not a random sample, so the "
             "intervals may not speak for the rest of the split"
         )
     found += f" (random, seed {data.seed})"
+    reference, fewest, most = _range(report)
     if not fewest <= reference <= most:
-        found += f", {_of_reference(record, reference)}"
-    stopping = stopping_of(record)
+        found += f", {_of_reference(report, reference)}"
+    stopping = stopping_of(report)
     if stopping is not None:
         return f"{found}; each stops when decided to ±{fmt.points(stopping.points)}"
     if reference == data.n_total:
         return found
-    interval = record.runs[0].metrics[record.protocol.metric].split_interval
+    interval = report.runs[0].metrics[report.protocol.metric].split_interval
     half_width = fmt.plain(50 * (interval.high - interval.low), 1)
     return f"{found}; the accuracy on the whole split is known to about ±{half_width} points"
 

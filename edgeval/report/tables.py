@@ -8,7 +8,7 @@ from edgeval.records import Evaluation, Report
 from edgeval.report import formatting as fmt
 from edgeval.report import view
 from edgeval.report.comparison import is_of_split
-from edgeval.report.items import is_uneven, items_of, slice_sentence, stopping_of
+from edgeval.report.items import counted_items, is_uneven, items_of, slice_sentence, stopping_of
 
 
 def ladder_table(report: Report) -> Table:
@@ -41,7 +41,7 @@ def evaluation_table(result: Evaluation) -> Table:
     """Return a row for each GGUF."""
     metric = result.protocol.metric
     names = [metric, *(name for name in result.runs[0].metrics if name != metric)]
-    table = _table(f"protocol {result.protocol.label}: {slice_sentence(result)}")
+    table = _table(f"{counted_items(result)}, protocol {result.protocol.label}")
     has_items = is_uneven(result)
     is_stopped = stopping_of(result) is not None
     table.add_column("file")

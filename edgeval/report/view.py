@@ -255,9 +255,10 @@ def _undecided_clauses(report: Report, undecided: list[tuple[ModelRun, Drift]]) 
         return []
     names = fmt.listed([run.label for run, _ in undecided])
     verb = "is" if len(undecided) == 1 else "are"
+    if stopping_of(report) is not None:
+        was = "was" if len(undecided) == 1 else "were"
+        return [f"{names} {was} undecided when the items ran out"]
     more = max(found.stated.items_needed or 0 for _, found in undecided)
-    if not more:
-        return [f"{names} {verb} undecided"]
     left = report.data.n_total - max(items_of(report, run) for run, _ in undecided)
     split = "" if more <= left else ", more than the split has left"
     return [
