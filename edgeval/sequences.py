@@ -110,7 +110,8 @@ class ConfidenceSequence:
             return 0.0
         weights = np.array(self._weights) / sum(self._weights)
         squares = (np.array(self._estimates) - self.estimate) ** 2
-        return float(np.sqrt((weights**2 * squares).sum() * self.n / (self.n - 1)))
+        # With equal weights this divides by n (n - 1).
+        return float(np.sqrt((weights**2 * squares).sum() / (1 - (weights**2).sum())))
 
     def capital(self, total: float) -> tuple[float, float]:
         """Return the logarithms of what bets against a total have made of one unit.
@@ -136,7 +137,11 @@ class ConfidenceSequence:
         self._weights.extend((1 / np.maximum(draws.variances, 1e-9)).tolist())
         self.n += len(draws.values)
         self.seen += float(draws.values.sum())
-        self.low, self.high = max(self.low, certain[0]), min(self.high, certain[1])
+        # If bets have excluded all totals that are possible still, which happens only where they
+        # have excluded the true one, the nearest of those is left.
+        least, most = certain
+        self.low = min(max(self.low, least), most)
+        self.high = max(min(self.high, most), least)
         if self.low < self.high:
             self.low = self._above.bound(self.low, self.high, self.threshold)
             self.high = -self._below.bound(-self.high, -self.low, self.threshold)
@@ -197,12 +202,13 @@ def growth_optimal(gains: Float64, probabilities: Float64) -> tuple[float, float
     kept = probabilities > 0
     gains, probabilities = gains[kept], probabilities[kept]
     worst = -float(gains.min())
-    if float(probabilities @ gains) <= 0 or worst <= 0:
+    predicted = probabilities * gains
+    if float(predicted.sum()) <= 0 or worst <= 0:
         return 0.0, 0.0
     most = _MOST_STAKED / worst
 
     def slope(bet: float) -> float:
-        return float((probabilities * gains / (1 + bet * gains)).sum())
+        return float(predicted @ (1 / (1 + bet * gains)))
 
     bet = most if slope(most) >= 0 else float(brentq(slope, 0.0, most, rtol=1e-6))
     return bet, float(probabilities @ np.log1p(bet * gains))
