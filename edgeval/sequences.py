@@ -23,6 +23,9 @@ Float64 = npt.NDArray[np.float64]
 _MOST_STAKED = 0.9999
 """Share of the capital that a bet can lose at most: after the worst outcome some is left."""
 
+_ROUNDING = 1e-9
+"""Share of an estimate by which rounding may put it beside what is exactly so."""
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -168,8 +171,9 @@ class _Capital:
         """
         rest = total - self._before
         room = rest - self._lowest
-        if (room < 0).any():
+        if (room < -_ROUNDING * np.maximum(1.0, np.abs(self._lowest))).any():
             return math.inf
+        room = np.maximum(room, 0.0)
         with np.errstate(divide="ignore"):
             bets = np.minimum(self._bets, _MOST_STAKED / room)
         return float(np.log1p(bets * (self._estimates - rest), where=bets > 0, out=0 * bets).sum())
@@ -203,12 +207,13 @@ def growth_optimal(gains: Float64, probabilities: Float64) -> tuple[float, float
     gains, probabilities = gains[kept], probabilities[kept]
     worst = -float(gains.min())
     predicted = probabilities * gains
-    if float(predicted.sum()) <= 0 or worst <= 0:
-        return 0.0, 0.0
-    most = _MOST_STAKED / worst
 
     def slope(bet: float) -> float:
         return float(predicted @ (1 / (1 + bet * gains)))
 
+    # The slope itself is asked: a sum in another order may round to the other side of zero.
+    if slope(0.0) <= 0 or worst <= 0:
+        return 0.0, 0.0
+    most = _MOST_STAKED / worst
     bet = most if slope(most) >= 0 else float(brentq(slope, 0.0, most, rtol=1e-6))
     return bet, float(probabilities @ np.log1p(bet * gains))
