@@ -18,13 +18,13 @@ TINY = [
     # An item of margin 0 that the reference has right, and flips; one large margin that flips.
     ([0.0, -0.4, 1.5, -2.0], [True, False, True, False], [-1, 0, 0, 1], 1),
     ([0.0, -0.4, 1.5, -2.0], [True, False, True, False], [-1, 0, 0, 1], 3),
-    ([0.0, 0.1, -0.05, 1.0, -3.0], [False, True, False, True, False], [1, -1, 0, -1, 0], 2),
-    ([0.5, 0.2, 0.01, 1.0, 0.0], [True] * 5, [0, -1, -1, 0, 0], 2),
-    ([-0.5, -0.2, -0.01, -1.0, 0.0], [False] * 5, [0, 0, 0, 0, 0], 2),
+    ([0.5, 0.2, 0.01, 0.0], [True] * 4, [0, -1, -1, 0], 2),
+    ([-0.5, -0.2, -1.0, 0.0], [False] * 4, [0, 0, 0, 0], 2),
 ]
+FIVE = ([0.0, 0.1, -0.05, 1.0, -3.0], [False, True, False, True, False], [1, -1, 0, -1, 0], 2)
 
 
-@pytest.mark.parametrize(("margins", "is_right", "values", "block"), TINY)
+@pytest.mark.parametrize(("margins", "is_right", "values", "block"), [*TINY, FIVE])
 @pytest.mark.parametrize("first", [(), (2,)])
 def test_bets_against_the_true_total_are_fair_over_all_orders(
     margins: list[float],
@@ -103,7 +103,7 @@ def test_items_are_drawn_in_proportion_to_their_weights() -> None:
     survey = WeightedSurvey([0.02, -0.3, 1.5, 3.0], [True, False, True, True], POINT, 7, block=2)
     firsts: Counter[int] = Counter()
     pairs: Counter[tuple[int, ...]] = Counter()
-    n = 500
+    n = 300
     for _ in range(n):
         places = survey.next_block()
         firsts[places[0]] += 1
