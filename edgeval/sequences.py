@@ -23,6 +23,9 @@ Float64 = npt.NDArray[np.float64]
 _MOST_STAKED = 0.9999
 """Share of the capital that a bet can lose at most: after the worst outcome some is left."""
 
+_ROUNDING = 1e-9
+"""Share of an estimate by which rounding may put it beside what is exactly so."""
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -115,7 +118,8 @@ class ConfidenceSequence:
             return 0.0
         weights = np.array(self._weights) / sum(self._weights)
         squares = (np.array(self._estimates) - self.estimate) ** 2
-        return float(np.sqrt((weights**2 * squares).sum() * self.n / (self.n - 1)))
+        # With equal weights this divides by n (n - 1).
+        return float(np.sqrt((weights**2 * squares).sum() / (1 - (weights**2).sum())))
 
     def capital(self, total: float) -> tuple[float, float]:
         """Return the logarithms of what bets against a total have made of one unit.
@@ -141,7 +145,11 @@ class ConfidenceSequence:
         self._weights.extend((1 / np.maximum(draws.variances, 1e-9)).tolist())
         self.n += len(draws.values)
         self.seen += float(draws.values.sum())
-        self.low, self.high = max(self.low, certain[0]), min(self.high, certain[1])
+        # If bets have excluded all totals that are possible still, which happens only where they
+        # have excluded the true one, the nearest of those is left.
+        least, most = certain
+        self.low = min(max(self.low, least), most)
+        self.high = max(min(self.high, most), least)
         if self.low < self.high:
             self.low = self._above.bound(self.low, self.high, self.threshold)
             self.high = -self._below.bound(-self.high, -self.low, self.threshold)
@@ -168,8 +176,9 @@ class _Capital:
         """
         rest = total - self._before
         room = rest - self._lowest
-        if (room < 0).any():
+        if (room < -_ROUNDING * np.maximum(1.0, np.abs(self._lowest))).any():
             return math.inf
+        room = np.maximum(room, 0.0)
         with np.errstate(divide="ignore"):
             bets = np.minimum(self._bets, _MOST_STAKED / room)
         return float(np.log1p(bets * (self._estimates - rest), where=bets > 0, out=0 * bets).sum())
@@ -202,12 +211,14 @@ def growth_optimal(gains: Float64, probabilities: Float64) -> tuple[float, float
     kept = probabilities > 0
     gains, probabilities = gains[kept], probabilities[kept]
     worst = -float(gains.min())
-    if float(probabilities @ gains) <= 0 or worst <= 0:
-        return 0.0, 0.0
-    most = _MOST_STAKED / worst
+    predicted = probabilities * gains
 
     def slope(bet: float) -> float:
-        return float((probabilities * gains / (1 + bet * gains)).sum())
+        return float(predicted @ (1 / (1 + bet * gains)))
 
+    # The slope itself is asked: a sum in another order may round to the other side of zero.
+    if slope(0.0) <= 0 or worst <= 0:
+        return 0.0, 0.0
+    most = _MOST_STAKED / worst
     bet = most if slope(most) >= 0 else float(brentq(slope, 0.0, most, rtol=1e-6))
     return bet, float(probabilities @ np.log1p(bet * gains))

@@ -166,7 +166,7 @@ class WeightedSurvey(SurveyBase):
 
     def _chances(self) -> Float64:
         """Return the predicted probability of each item of the population that it flips."""
-        scale = self._sum_of_changes / self._n_changes
+        scale = max(self._sum_of_changes / self._n_changes, np.finfo(np.float64).tiny)
         calibration = (self._flips / self._predicted)[self._is_right.astype(int)]
         anyhow = _ANY_FLIP / (self.sequence.n + _ANY_FLIP_ITEMS)
         expected: Float64 = calibration * 0.5 * np.exp(-self._sizes / scale)
