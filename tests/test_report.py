@@ -844,6 +844,24 @@ def test_the_conclusion_says_when_each_type_stopped() -> None:
     assert "after 256 to 1,040 of 10,042 items a type (F16 on 2,432): Q4_K_M (638" in own
 
 
+def test_a_lone_run_that_stopped_early_says_so_unless_it_had_every_item() -> None:
+    record = SPLIT_VARIANTS["random order"].model_copy(update={"drift": [], "claims": []})
+    run = record.runs[0]
+    alone = record.model_copy(update={"runs": [run], "verdicts": []})
+    assert view.conclusion(alone).startswith(
+        "Stopped as soon as decided to ±1 point, after 2,432 of 10,042 items: F16 answers 59.17% "
+        "correctly (95% interval for the split [57.2, 61.1]). No other"
+    )
+    exact = Interval(low=0.6, high=0.6, level=0.95)
+    found = run.metrics["acc_norm"].model_copy(
+        update={"total": N_SPLIT, "value": 0.6, "split_interval": exact}
+    )
+    whole = run.model_copy(update={"metrics": {"acc_norm": found}})
+    assert view.conclusion(alone.model_copy(update={"runs": [whole]})).startswith(
+        "On all 10,042 items, F16 answers 60.00% correctly (exact for the split). No other"
+    )
+
+
 def test_what_is_said_of_an_evaluation_that_ended_undecided_is_not_said_of_others() -> None:
     record = SPLIT_VARIANTS["weighted"]
     decided = record.model_copy(
@@ -953,7 +971,7 @@ def test_the_reference_file_is_named_with_what_measured_it() -> None:
                 "Accuracy by difference",
                 "Difference to F16",
                 "No p-values",
-                "Flips and agreement",
+                "Flips",
                 "Changes of the log-probabilities",
                 "KL divergence",
             ],
@@ -1003,10 +1021,11 @@ def test_the_terminal_shows_the_items_and_the_reference_file(
         "58.52",
         "[58.2, 59.6]",
         with_minus("-0.65 [-0.9, +0.4]"),
-        "31 lost / 22 gained",
+        "31 / 22",
         "136",
     ]
-    assert any("F16, from ref.npz" in line for line in lines)
+    assert any("│ from ref.npz " in line for line in lines)
+    assert max(map(len, lines[:12])) <= 120
     assert view.interval_sentence(SPLIT_VARIANTS["weighted"]) in lines
 
 

@@ -36,7 +36,8 @@ def explanations(report: Report) -> list[Explanation]:
             found += [_stopped_difference(report), _no_p_value()]
         else:
             found += [_paired(report), _paired_split(report), _mcnemar(), _holm(report)]
-        found += [_flips(), _logprobs(report)]
+        has_agreement = any(drift.pick_agreement is not None for drift in report.drift)
+        found += [_flips(has_agreement=has_agreement), _logprobs(report)]
     if any(drift.divergence for drift in report.drift):
         found.append(_divergence(report))
     return found
@@ -64,9 +65,9 @@ def _every_look() -> Explanation:
         "Each evaluation stopped as soon as what was asked of it was decided. An ordinary interval "
         "assumes that the number of items was fixed before, and is wrong too often if it is looked "
         "at again and again. These are confidence sequences: with the stated probability none of "
-        "the intervals, after any number of items, misses the value for the split. They are drawn "
-        "without replacement and shrink to nothing when every item is scored; at the same number "
-        "of items they are wider than an ordinary interval.",
+        "the intervals, after any number of items, misses the value for the split. They know that "
+        "no item is drawn twice, and shrink to nothing when every item is scored; at the same "
+        "number of items they are wider than an ordinary interval.",
         "Waudby-Smith and Ramdas 2024, Journal of the Royal Statistical Society B 86:1; without "
         "replacement: 2020, Advances in Neural Information Processing Systems 33",
         "https://doi.org/10.1093/jrsssb/qkad009",
@@ -84,7 +85,7 @@ def _weighted() -> Explanation:
         "share of all items. They are worth as many items in random order as would give an "
         "estimate of the same variance.",
         "Neyman 1934, Journal of the Royal Statistical Society 97:558; Shekhar, Xu, Lipton, Liang "
-        "and Ramdas 2023, ICML",
+        "and Ramdas 2023, Uncertainty in Artificial Intelligence, PMLR 216",
         "https://doi.org/10.2307/2342192",
     )
 
@@ -211,12 +212,13 @@ def _mcnemar() -> Explanation:
     )
 
 
-def _flips() -> Explanation:
+def _flips(*, has_agreement: bool) -> Explanation:
+    agreement = " Agreement counts the items with the same pick, right or wrong."
     return Explanation(
-        "Flips and agreement",
+        "Flips and agreement" if has_agreement else "Flips",
         "Lost: right by the reference and wrong by the quantized model; gained: the reverse. Two "
-        "models of equal accuracy can still differ on many items. Agreement counts the items with "
-        "the same pick, right or wrong.",
+        "models of equal accuracy can still differ on many items."
+        f"{agreement if has_agreement else ''}",
     )
 
 

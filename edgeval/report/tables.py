@@ -19,19 +19,21 @@ def ladder_table(report: Report) -> Table:
     has_items = is_uneven(report)
     interval = "95 % split" if is_of_split(report) else "95 % interval"
     table.add_column("type")
-    titles = ("size", "bits/weight", *(["items"] if has_items else []), metric, interval)
-    for title in (*titles, "difference", "flips", "tokens/s"):
+    # With one column more the others are narrower, so that a screen of 120 holds them.
+    bits, flips = ("bits/\nweight", "lost/gained") if has_items else ("bits/weight", "flips")
+    titles = ("size", bits, *(["items"] if has_items else []), metric, interval)
+    for title in (*titles, "difference", flips, "tokens/s"):
         table.add_column(title, justify="right")
     for row in view.ladder_rows(report):
         table.add_row(
-            f"{row.type}, {row.source}" if row.source else row.type,
+            f"{row.type},\n{row.source}" if row.source else row.type,
             row.size,
             row.bits_per_weight,
             *([row.items] if has_items else []),
             row.accuracy,
             row.interval,
             row.difference,
-            row.flips,
+            f"{row.lost} / {row.gained}" if has_items and row.difference_interval else row.flips,
             row.tokens_per_s,
         )
     return table

@@ -16,6 +16,7 @@ from edgeval.report.comparison import (
     split_estimate,
 )
 from edgeval.report.items import (
+    is_slice,
     items_in_short,
     items_of,
     reference_items,
@@ -109,7 +110,8 @@ def interval_sentence(report: Report) -> str:
     is_estimated = any(found.split_accuracy for found in report.drift)
     sum_of = f": that of {report.runs[0].label} plus the difference" if is_estimated else ""
     found = f"Accuracies and their {level} intervals are for the whole split{sum_of}."
-    return f"{found} {EVERY_LOOK}" if stopping_of(report) is not None else found
+    has_looks = stopping_of(report) is not None and is_slice(report)
+    return f"{found} {EVERY_LOOK}" if has_looks else found
 
 
 def conclusion(report: Report) -> str:
@@ -123,13 +125,7 @@ def conclusion(report: Report) -> str:
         if found is not None:
             groups.setdefault(reading(found), []).append((run, found))
     close = groups.get("equivalent", []) + groups.get("small drift", [])
-    stopping = stopping_of(report)
-    begin = (
-        f"On {items_in_short(report)}, "
-        if stopping is None
-        else f"{until_decided(report, stopping)}: "
-    )
-    sentences = [f"{begin}{_smallest(close, reference, margin(report))}."]
+    sentences = [f"{_evaluated(report)}{_smallest(close, reference, margin(report))}."]
     rest = [
         *_drifted_clauses(report, groups.get("drifted", [])),
         *_undecided_clauses(report, groups.get("undecided", [])),
@@ -211,17 +207,25 @@ def _is_exact(interval: Interval) -> bool:
 
 
 def _alone(report: Report, run: ModelRun) -> str:
-    measured, stopping = primary(report, run), stopping_of(report)
-    begin = f"On {items_in_short(report)}, "
-    about = "interval for new items"
-    if stopping is not None:
-        begin, about = f"{until_decided(report, stopping)}: ", "interval for the split"
+    found = primary(report, run).stated_interval
+    level, interval = fmt.level(found), fmt.accuracy_interval(found)
+    known = f"{level} interval for new items {interval}"
+    if stopping_of(report) is not None:
+        known = f"{level} interval for the split {interval}"
+    if stopping_of(report) is not None and _is_exact(found):
+        known = "exact for the split"
     return (
-        f"{begin}{run.label} answers {fmt.accuracy(measured.value)}% "
-        f"correctly ({fmt.level(measured.stated_interval)} {about} "
-        f"{fmt.accuracy_interval(measured.stated_interval)}). No other type was evaluated, "
-        "so there is no drift to report."
+        f"{_evaluated(report)}{run.label} answers {fmt.accuracy(primary(report, run).value)}% "
+        f"correctly ({known}). No other type was evaluated, so there is no drift to report."
     )
+
+
+def _evaluated(report: Report) -> str:
+    """Return on which items, or when they were enough, for the beginning of the conclusion."""
+    stopping = stopping_of(report)
+    if stopping is None or not is_slice(report):
+        return f"On {items_in_short(report)}, "
+    return f"{until_decided(report, stopping)}: "
 
 
 def _smallest(close: list[tuple[ModelRun, Drift]], reference: ModelRun, margin_words: str) -> str:
