@@ -163,12 +163,14 @@ def stopped(
         population: Number of items in the split.
     """
     is_weighted = stopping.design == "weighted"
+    split = _what_it_says(interval, stopping.n_items, population, stopping.points)
     return found.model_copy(
         update={
             "stopping": stopping,
             "difference_points": difference_points,
             "new_items": None,
-            "split": _what_it_says(interval, stopping.n_items, population, stopping.points),
+            # What is needed is estimated for intervals of a fixed number of items.
+            "split": split.model_copy(update={"items_needed": None}),
             "mcnemar_p": None,
             "mcnemar_p_holm": None,
             "pick_agreement": None if is_weighted else found.pick_agreement,

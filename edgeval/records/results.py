@@ -195,7 +195,7 @@ class Equivalence(Record):
             ``drifted`` (it does not, and excludes zero) or ``undecided``.
         non_inferior: Whether the interval reaches no further below zero than the margin.
         items_needed: About how many more items would decide it, if they flip as these did; None
-            where it is decided.
+            where it is decided, or the evaluation stopped early.
     """
 
     population: Literal["split", "new items"]
