@@ -83,7 +83,8 @@ def _drift(
     )
     if pursuit is not None:
         found = stopped(found, pursuit.stopping(), *pursuit.difference, population)
-    if len(measured.scores) < len(reference.scores) == population:
+    is_random = setup.data.order != "file"
+    if is_random and len(measured.scores) < len(reference.scores) == population:
         found = with_split_accuracy(found, reference.run.metrics[setup.protocol.metric].value)
     return found
 
