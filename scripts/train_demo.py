@@ -6,7 +6,7 @@ SentencePiece, ``model.safetensors`` in bfloat16), the held-out items and a log.
     python scripts/train_demo.py --out models/demo
     python scripts/train_demo.py --out /tmp/smoke --steps 20 --device cpu
     python scripts/train_demo.py --out /tmp/larger --hidden 512 --layers 8 --rate 1e-3 \
-        --steps 10000 --items 10042 --tokenizer models/demo/tokenizer.model
+        --steps 5000 --items 10042 --tokenizer models/demo/tokenizer.model
 
 Needs torch, transformers, sentencepiece, safetensors, numpy and typer.
 """
