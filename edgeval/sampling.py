@@ -43,4 +43,6 @@ def simple_order(n_items: int, seed: int) -> list[int]:
         n_items: Number of items.
         seed: Seed of the order.
     """
-    return [int(index) for index in np.random.default_rng(seed).permutation(n_items)]
+    # Another stream than that of weighted draws, which may go on where this order ends.
+    rng = np.random.default_rng((seed, 1))
+    return [int(index) for index in rng.permutation(n_items)]

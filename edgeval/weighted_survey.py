@@ -89,8 +89,7 @@ class WeightedSurvey(SurveyBase):
         self._signs = np.where(self._is_right, -1.0, 1.0)
         size = len(self._sizes)
         super().__init__(ConfidenceSequence(size, -1, 1), statement, min(limit or size, size))
-        # Another stream than that of the order, which the first items are of.
-        self._rng = np.random.default_rng((seed, 1))
+        self._rng = np.random.default_rng(seed)
         self._first = list(first)[: self.limit]
         self._block = block
         self._undrawn = np.ones(size, dtype=np.bool_)
