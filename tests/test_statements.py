@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval.statements import Known, Within
+from edgeval.statements import Both, Known, Within
 
 POINT = Within(-0.01, 0.01)
+ANYWHERE = (-1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -37,15 +38,31 @@ def test_a_mean_is_known_by_an_interval_of_twice_the_margin(low: float, high: fl
 
 
 def test_what_is_excluded_for_a_range() -> None:
-    assert POINT.to_exclude(0.003) == (-0.01, 0.01)
-    assert POINT.to_exclude(0.01) == (-0.01, 0.01)
+    assert POINT.to_exclude(0.003, *ANYWHERE) == (-0.01, 0.01)
+    assert POINT.to_exclude(0.01, *ANYWHERE) == (-0.01, 0.01)
     # From outside it is the nearer end, and as far on the other side.
-    assert POINT.to_exclude(0.03) == (0.01, pytest.approx(0.05))
-    assert POINT.to_exclude(-0.03) == (pytest.approx(-0.05), -0.01)
+    assert POINT.to_exclude(0.03, *ANYWHERE) == (0.01, pytest.approx(0.05))
+    assert POINT.to_exclude(-0.03, *ANYWHERE) == (pytest.approx(-0.05), -0.01)
 
 
 def test_what_is_excluded_for_a_margin() -> None:
-    assert Known(0.05).to_exclude(0.6) == (pytest.approx(0.55), pytest.approx(0.65))
+    assert Known(0.05).to_exclude(0.6, *ANYWHERE) == (
+        pytest.approx(0.55),
+        pytest.approx(0.65),
+    )
+
+
+def test_of_two_the_first_that_is_open_is_pursued() -> None:
+    both = Both(Known(0.02), POINT)
+    assert not both.is_decided(-0.03, 0.03)
+    assert both.to_exclude(0.0, -0.03, 0.03) == (-0.02, 0.02)
+    # The mean is known, but not whether it is in the range.
+    assert not both.is_decided(-0.005, 0.02)
+    assert both.to_exclude(0.0, -0.005, 0.02) == (-0.01, 0.01)
+    # It is in the range, or outside, but not known.
+    assert not Both(Known(0.001), POINT).is_decided(-0.005, 0.005)
+    assert both.is_decided(-0.005, 0.005)
+    assert both.is_decided(0.02, 0.05)
 
 
 means = st.floats(-1, 1)
@@ -56,7 +73,7 @@ def test_what_is_excluded_is_around_the_estimate_and_decides(
     one: float, other: float, estimate: float
 ) -> None:
     statement = Within(min(one, other), max(one, other))
-    below, above = statement.to_exclude(estimate)
+    below, above = statement.to_exclude(estimate, *ANYWHERE)
     assert below <= estimate <= above
     if statement.low <= estimate <= statement.high:
         assert statement.is_decided(below, above)
