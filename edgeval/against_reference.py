@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgeval.drift import drift, stopped, with_split_accuracy
+from edgeval.drift import difference_estimate, drift, stopped
 from edgeval.measure import MakeSketches, Measured, evaluate_file
 from edgeval.progress import Progress
 from edgeval.pursuit import DriftPursuit, accuracy_pursuit, drift_pursuit
@@ -85,7 +85,9 @@ def _drift(
         found = stopped(found, pursuit.stopping(), *pursuit.difference, population)
     is_random = setup.data.order != "file"
     if is_random and len(measured.scores) < len(reference.scores) == population:
-        found = with_split_accuracy(found, reference.run.metrics[setup.protocol.metric].value)
+        known = reference.run.metrics[setup.protocol.metric].value
+        estimate = difference_estimate(known, found.difference_points, found.split.interval_points)
+        found = found.model_copy(update={"split_accuracy": estimate})
     return found
 
 

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from scipy.special import bdtr
 
-from edgeval.metrics import LEVEL, effective_size, margin, picks
+from edgeval.metrics import LEVEL, effective_size, margin, pick
 from edgeval.records import Divergence, Drift, Equivalence, Estimate, Flip, Interval, Stopping
 from edgeval.tasks import ItemScore
 
@@ -47,8 +47,8 @@ def drift(
     """
     if [score.item for score in scores] != [score.item for score in reference]:
         raise ValueError("drift needs the scores of the same items in the same order")
-    ours = [picks(score)[metric] for score in scores]
-    theirs = [picks(score)[metric] for score in reference]
+    ours = [pick(score, metric) for score in scores]
+    theirs = [pick(score, metric) for score in reference]
     flips = [
         Flip(
             item=score.item.id,
@@ -178,26 +178,23 @@ def stopped(
     )
 
 
-def with_split_accuracy(found: Drift, reference: float) -> Drift:
-    """Return a comparison with the compared model's accuracy on the split.
+def difference_estimate(reference: float, difference_points: float, interval: Interval) -> Estimate:
+    """Return a model's accuracy on the split.
 
     The reference's is known, so that only the difference is estimated, whose variance is that of
     the items on which they differ (difference estimator: Cochran 1977, Sampling Techniques, section
     7.2; Cassel, Särndal and Wretman 1976, Biometrika 63:615).
 
     Args:
-        found: The comparison on a part of the split.
-        reference: The reference's accuracy on all of it, in [0, 1].
+        reference: The reference's accuracy on all of the split, in [0, 1].
+        difference_points: The estimated difference on the split, in points.
+        interval: Its interval, in points.
     """
-    interval = found.split.interval_points
     low, value, high = (
         min(1.0, max(0.0, reference + points / 100))
-        for points in (interval.low, found.difference_points, interval.high)
+        for points in (interval.low, difference_points, interval.high)
     )
-    estimate = Estimate(
-        value=value, interval=interval.model_copy(update={"low": low, "high": high})
-    )
-    return found.model_copy(update={"split_accuracy": estimate})
+    return Estimate(value=value, interval=interval.model_copy(update={"low": low, "high": high}))
 
 
 def _what_it_says(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from edgeval.origin import imatrix_info
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
 from edgeval.pursuit import Pursuit
-from edgeval.records import Divergence, ModelRun
+from edgeval.records import Divergence, ModelFacts, ModelRun
 from edgeval.score import (
     SCORING_VERSION,
     ItemResult,
@@ -184,6 +185,11 @@ class _Scoring:
                 task.advance(0, pursuit.note)
         return found
 
+    @functools.cached_property
+    def _model_facts(self) -> ModelFacts:
+        # Read once: an evaluation that stops early has a plan for each of its blocks.
+        return model_facts(self._path, self._setup.checkpoint)
+
     def _items(self) -> dict[int, Item]:
         return dict(zip(self._setup.places, self._setup.items, strict=True))
 
@@ -263,7 +269,7 @@ class _Scoring:
             n_batch=draft.settings.n_batch,
             n_ubatch=draft.settings.n_ubatch,
             n_total=self._setup.data.n_total,
-            model=model_facts(self._path, self._setup.checkpoint),
+            model=self._model_facts,
         )
         saved = draft.saved or self._measurement.add_plan(draft.places, facts, device.describe())
         items = [self._setup.item_at(place) for place in draft.places]

@@ -22,7 +22,12 @@ METRICS: dict[str, Callable[[ItemScore], Sequence[float]]] = {
 
 def picks(score: ItemScore) -> dict[str, int]:
     """Return the index of the picked choice under every metric."""
-    return {name: _argmax(values(score)) for name, values in METRICS.items()}
+    return {name: pick(score, name) for name in METRICS}
+
+
+def pick(score: ItemScore, name: str) -> int:
+    """Return the index of the picked choice under one metric."""
+    return _argmax(METRICS[name](score))
 
 
 def margin(score: ItemScore, name: str) -> float:

@@ -98,8 +98,8 @@ class ConfidenceSequence:
     def estimate(self) -> float:
         """The estimated total, inside the interval.
 
-        The mean of each draw's estimate of the whole, weighted by its predicted variance; with
-        equal probabilities it is the mean of the items (Des Raj 1956, JASA 51:269).
+        The mean of each draw's estimate of the whole, weighted by the inverse of its predicted
+        variance; with equal probabilities it is the mean of the items (Des Raj 1956, JASA 51:269).
         """
         if self.n == self.size or not self._weights:
             return min(max(self.seen, self.low), self.high)

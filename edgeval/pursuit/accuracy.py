@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgeval.metrics import METRICS, picks
+from edgeval.metrics import METRICS, pick
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.sequences import ConfidenceSequence
 from edgeval.statements import Known, Statement
@@ -104,7 +104,7 @@ class Accuracies:
 
 def is_right(score: ItemScore, metric: str) -> int:
     """Return 1 if the gold choice is picked under a metric, else 0."""
-    return int(picks(score)[metric] == score.item.gold)
+    return int(pick(score, metric) == score.item.gold)
 
 
 def interval_of(found: ConfidenceSequence) -> Interval:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from edgeval.drift import difference_estimate
 from edgeval.metrics import margin
 from edgeval.pursuit.accuracy import Accuracies, is_right
 from edgeval.records import Interval, Metric, Stopping
@@ -106,25 +107,20 @@ class DriftPursuit:
         """Return the accuracies that its items can tell.
 
         Items that were drawn for what they can tell are no sample of the split: from them the
-        accuracy is the reference's and the difference (the difference estimator: Cochran 1977,
-        Sampling Techniques, section 7.2).
+        accuracy is the reference's and the difference.
         """
         if self._accuracies is not None:
             return self._accuracies.metrics()
         size = len(self._reference)
         known = sum(is_right(score, self._metric) for score in self._reference.values()) / size
-        difference, interval = self.difference
+        estimate = difference_estimate(known, *self.difference)
         return {
             self._metric: Metric(
                 correct=sum(self._right),
                 total=len(self._right),
-                value=known + difference / 100,
+                value=estimate.value,
                 interval=None,
-                split_interval=Interval(
-                    low=max(0.0, known + interval.low / 100),
-                    high=min(1.0, known + interval.high / 100),
-                    level=interval.level,
-                ),
+                split_interval=estimate.interval,
             )
         }
 
