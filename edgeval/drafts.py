@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgeval import llama
 from edgeval.errors import StoreError
 from edgeval.plan import Plan, Request, plan
-from edgeval.score import batch_tokens_for, settings_for
+from edgeval.score import settings_for
 from edgeval.setup import Setup
 from edgeval.store import Measurement, SavedPlan
 
@@ -90,13 +90,9 @@ def _draft(
     todo: Set[int],
 ) -> Draft:
     choices = [setup.protocol.requests(setup.item_at(place), vocabulary) for place in places]
-    whole = plan([request for each in choices for request in each], batch_tokens(setup, vocabulary))
+    placement = setup.placement(vocabulary)
+    whole = plan([request for each in choices for request in each], placement.batch_tokens)
     of_place = (place for place, each in zip(places, choices, strict=True) for _ in each)
     needed = [index for index, place in enumerate(of_place) if place in todo]
-    settings = settings_for(whole, vocabulary.file_type, setup.threads)
+    settings = settings_for(whole, vocabulary.file_type, setup.threads, placement.ubatch_tokens)
     return Draft(places, saved, choices, whole, whole.only(needed), settings)
-
-
-def batch_tokens(setup: Setup, vocabulary: llama.Vocabulary) -> int:
-    """Return how many tokens the batches of a GGUF are filled up to."""
-    return setup.options.batch_tokens or batch_tokens_for(vocabulary.file_type)

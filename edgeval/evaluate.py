@@ -15,6 +15,7 @@ from edgeval.measure import evaluate_file
 from edgeval.progress import Progress
 from edgeval.pursuit import accuracy_pursuit
 from edgeval.records import Evaluation
+from edgeval.selfcheck import trusted
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
@@ -47,6 +48,7 @@ def evaluate(
     runs = []
     most: Collection[int] = ()
     with Store(options.store) as store:
+        setup = trusted(paths, setup, store, progress)
         for path in paths:
             pursuit = accuracy_pursuit(setup)
             measured = evaluate_file(path, setup, store, pursuit=pursuit, progress=progress)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval import device, llama, memory, metrics
-from edgeval.drafts import Draft, batch_tokens, drafts
+from edgeval.drafts import Draft, drafts
 from edgeval.identity import model_facts
 from edgeval.looks import Looks, MakeSketches, Sketches
 from edgeval.origin import imatrix_info
@@ -18,15 +18,9 @@ from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
 from edgeval.pursuit import Pursuit
 from edgeval.records import Divergence, ModelFacts, ModelRun
-from edgeval.score import (
-    SCORING_VERSION,
-    ItemResult,
-    attention_of,
-    n_sessions,
-    score_items,
-)
+from edgeval.score import ItemResult, score_items
 from edgeval.setup import Setup
-from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.store import Measurement, PlanFacts, Store
 from edgeval.tasks import Item, ItemScore
 
 __all__ = ["MakeSketches", "Measured", "Sketches", "evaluate_file"]
@@ -85,7 +79,7 @@ def evaluate_file(
             )
     sha256 = store.sha256(path)
     with llama.Vocabulary(path) as vocabulary:
-        setting = _setting(setup, sha256, vocabulary)
+        setting = setup.setting(sha256, vocabulary)
         with store.measurement(
             setting,
             file=path.name,
@@ -123,6 +117,8 @@ def evaluate_file(
         elapsed_s=work.elapsed_s,
         load_s=scoring.load_s,
         tokens_per_s=work.tokens_decoded / work.elapsed_s,
+        offload=setting.offload(setup.placement(vocabulary).n_layers),
+        self_check=store.self_check(setting) if setting.devices else None,
     )
     return Measured(run, scores, looks.sketches(), looks.divergence())
 
@@ -242,16 +238,16 @@ class _Scoring:
             for draft in todo:
                 self._require_memory(draft.settings)
             started = time.perf_counter()
-            self._model = self._stack.enter_context(llama.Model(self._path, self._setup.backend))
+            offload = self._setup.placement(self._vocabulary).offload
+            self._model = self._stack.enter_context(llama.Model(self._path, offload))
             self.load_s = time.perf_counter() - started
         return self._model
 
     def _require_memory(self, settings: llama.SessionSettings) -> None:
-        # Where a GPU computes, the weights go to its own memory.
-        if self._setup.backend != "cuda" and not self._setup.options.force:
-            sessions = n_sessions(self._setup.backend)
-            need = memory.estimate(self._vocabulary, settings, sessions)
-            memory.require(need, self._path.name)
+        if not self._setup.options.force:
+            placement = self._setup.placement(self._vocabulary)
+            need = memory.estimate(self._vocabulary, settings, placement.n_sessions)
+            memory.require(placement.left_to_machine(need), self._path.name)
 
     def _new_scores(
         self, drafts: Sequence[Draft], model: llama.Model
@@ -275,12 +271,13 @@ class _Scoring:
         items = [self._setup.item_at(place) for place in draft.places]
         missing = self._looks.missing()
         closer = {i: missing[place] for i, place in enumerate(draft.places) if place in missing}
+        n_sessions = self._setup.placement(self._vocabulary).n_sessions
         work = Work()
         unsaved: dict[int, ItemResult] = {}
         last = time.perf_counter()
         try:
             for batch in score_items(
-                model, items, draft.choices, draft.todo, draft.settings, work, closer
+                model, items, draft.choices, draft.todo, draft.settings, work, closer, n_sessions
             ):
                 complete = {draft.places[index]: result for index, result in batch.items()}
                 unsaved |= complete
@@ -291,23 +288,3 @@ class _Scoring:
         finally:
             # Also when it is interrupted: what is complete is kept.
             self._looks.save(saved, unsaved, work.take())
-
-
-def _setting(setup: Setup, sha256: str, vocabulary: llama.Vocabulary) -> Setting:
-    engine, data = setup.engine(), setup.data
-    cache_type, flash_attention = attention_of(vocabulary.file_type)
-    return Setting(
-        scoring_version=SCORING_VERSION,
-        gguf_sha256=sha256,
-        data_fingerprint=data.fingerprint,
-        protocol=setup.protocol.name,
-        protocol_version=setup.protocol.version,
-        shots=setup.options.shots,
-        shot_pool_fingerprint=data.shot_pool.fingerprint if data.shot_pool else None,
-        engine=engine.version,
-        features=engine.features,
-        backend=engine.backend,
-        batch_tokens=batch_tokens(setup, vocabulary),
-        cache_type=cache_type,
-        flash_attention=flash_attention,
-    )

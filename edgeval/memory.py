@@ -78,12 +78,13 @@ def require(memory: Memory, name: str) -> None:
     available = psutil.virtual_memory().available
     if memory.total > available:
         raise EdgevalError(
-            f"{name} takes about {_megabytes(memory.total)} (weights {_megabytes(memory.weights)}, "
-            f"KV cache {_megabytes(memory.cache)}, logits {_megabytes(memory.logits)}, computing "
-            f"{_megabytes(memory.compute)}) and {_megabytes(available)} of memory are free; close "
+            f"{name} takes about {megabytes(memory.total)} (weights {megabytes(memory.weights)}, "
+            f"KV cache {megabytes(memory.cache)}, logits {megabytes(memory.logits)}, computing "
+            f"{megabytes(memory.compute)}) and {megabytes(available)} of memory are free; close "
             "other programs, evaluate a smaller type, lower --batch, or try it with --force"
         )
 
 
-def _megabytes(n_bytes: int) -> str:
+def megabytes(n_bytes: int) -> str:
+    """Return a number of bytes as text."""
     return f"{n_bytes / 1e6:,.0f} MB"

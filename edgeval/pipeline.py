@@ -18,6 +18,7 @@ from edgeval.ladder import Source, file_stem, ladder_files
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, ModelSource, Report
 from edgeval.reference import Reference, load_reference, matching
+from edgeval.selfcheck import trusted
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
 from edgeval.verdict import judged
@@ -82,6 +83,7 @@ def run(
             bars.log(note)
     claims, other_claims = _claims(source.card)
     with Store(options.store) as store:
+        setup = trusted(paths, setup, store, bars)
         if known is not None:
             reference = known.measured(setup)
         else:

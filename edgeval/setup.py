@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgeval import device, fewshot, llama, sampling
 from edgeval.errors import EdgevalError
+from edgeval.placement import Placement, Wishes, place
 from edgeval.protocol import DEFAULT, Protocol, get
 from edgeval.records import DataSource, Engine, ModelSource, ProtocolInfo, ShotPool
+from edgeval.score import SCORING_VERSION, attention_of
+from edgeval.store import Setting
 from edgeval.tasks import Item, hellaswag
 
 
@@ -27,7 +30,10 @@ class Options:
         seed: Seed of the random order.
         shots: Solved items to show before each item.
         shots_data: A local file to draw them from; None for the hub's train split.
-        backend: ``auto``, ``cpu``, ``cuda`` or ``metal``.
+        backend: ``auto``, ``cpu``, ``cuda``, ``metal``, or another that llama.cpp was built with.
+        devices: GPUs to use, by llama.cpp's names or their places; none for those that are needed.
+        gpu_layers: Layers to compute there; None for as many as fit.
+        check: Whether a GPU's scores are held to the CPU's before they are trusted.
         threads: CPU threads; None for one a physical core.
         batch_tokens: Tokens that a batch is filled up to; None for what suits each type.
         force: Whether a model is loaded that does not fit the memory free now.
@@ -47,6 +53,9 @@ class Options:
     shots: int = 0
     shots_data: Path | None = None
     backend: str = "auto"
+    devices: tuple[str, ...] = ()
+    gpu_layers: int | None = None
+    check: bool = True
     threads: int | None = None
     batch_tokens: int | None = None
     force: bool = False
@@ -68,7 +77,7 @@ class Setup:
             early, those of all that it may draw.
         item_at: Returns the item at any place, with its shots.
         data: The data set and the slice of it.
-        backend: Where the layers are computed.
+        devices: The GPUs that may be used; none for the CPU.
         threads: CPU threads.
         checkpoint: What the models are made of; None if that is not known.
     """
@@ -78,14 +87,69 @@ class Setup:
     places: Sequence[int]
     item_at: Callable[[int], Item]
     data: DataSource
-    backend: llama.Backend
+    devices: tuple[llama.Device, ...]
     threads: int
     checkpoint: ModelSource | None = None
+    _placements: dict[Path, Placement] = field(default_factory=dict, compare=False)
 
     @functools.cached_property
     def items(self) -> Sequence[Item]:
         """The items to evaluate, in their order."""
         return [self.item_at(place) for place in self.places]
+
+    @property
+    def backend(self) -> str:
+        """``cpu``, or the backend of the devices."""
+        return llama.Offload(self.devices).backend
+
+    def on_cpu(self) -> Setup:
+        """Return the same setup without GPUs."""
+        return replace(self, devices=(), _placements={})
+
+    def placement(self, vocabulary: llama.Vocabulary) -> Placement:
+        """Return where a model is computed: found out once, by the memory that is free then.
+
+        Raises:
+            EngineError: If no part of it fits on the devices.
+        """
+        known = self._placements.get(vocabulary.path)
+        if known is None:
+            options = self.options
+            wishes = Wishes(
+                devices=self.devices,
+                all_devices=bool(options.devices),
+                gpu_layers=options.gpu_layers,
+                batch_tokens=options.batch_tokens,
+                force=options.force,
+            )
+            known = self._placements[vocabulary.path] = place(vocabulary, wishes)
+        return known
+
+    def setting(self, sha256: str, vocabulary: llama.Vocabulary) -> Setting:
+        """Return the key under which the scores of a GGUF are kept.
+
+        Raises:
+            EngineError: If no part of it fits on the devices.
+        """
+        engine, data, placement = self.engine(), self.data, self.placement(vocabulary)
+        cache_type, flash_attention = attention_of(vocabulary.file_type)
+        return Setting(
+            scoring_version=SCORING_VERSION,
+            gguf_sha256=sha256,
+            data_fingerprint=data.fingerprint,
+            protocol=self.protocol.name,
+            protocol_version=self.protocol.version,
+            shots=self.options.shots,
+            shot_pool_fingerprint=data.shot_pool.fingerprint if data.shot_pool else None,
+            engine=engine.version,
+            features=engine.features,
+            backend=engine.backend,
+            devices=tuple(device.description for device in placement.offload.devices),
+            gpu_layers=placement.gpu_layers,
+            batch_tokens=placement.batch_tokens,
+            cache_type=cache_type,
+            flash_attention=flash_attention,
+        )
 
     @property
     def limit(self) -> int:
@@ -131,13 +195,15 @@ def prepare(options: Options) -> Setup:
     Raises:
         EdgevalError: If an option or the data cannot be used.
     """
-    backend = llama.choose_backend(options.backend)
+    devices = llama.choose_devices(options.backend, options.devices)
     if options.limit is not None and options.limit < 1:
         raise EdgevalError(f"--limit {options.limit} leaves no items; use 1 or more")
     if options.threads is not None and options.threads < 1:
         raise EdgevalError(f"--threads {options.threads} cannot compute; use 1 or more")
     if options.batch_tokens is not None and options.batch_tokens < 1:
         raise EdgevalError(f"--batch {options.batch_tokens} holds no token; use 1 or more")
+    if options.gpu_layers is not None and options.gpu_layers < 0:
+        raise EdgevalError(f"--gpu-layers {options.gpu_layers} is no number; use 0 or more")
     if options.kl_items < 0:
         raise EdgevalError(f"--kl-items {options.kl_items} cannot be compared; use 0 or more")
     if options.until is not None and options.until <= 0:
@@ -187,7 +253,7 @@ def prepare(options: Options) -> Setup:
         places=chosen,
         item_at=item_at,
         data=data,
-        backend=backend,
+        devices=devices,
         threads=options.threads or device.physical_cores(),
     )
 

@@ -22,7 +22,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from edgeval.llama import Model, Session, Vocabulary
+from edgeval.llama import Model, Offload, Session, Vocabulary
 from edgeval.plan import Batch, plan
 from edgeval.score import batch_tokens_for, decode_batches, settings_for
 from edgeval.setup import Options, prepare
@@ -56,7 +56,7 @@ def main(
     as_many = _prompt(round(share * PROMPT_TOKENS), vocabulary.n_vocab)
     single = replace(settings, n_batch=PROMPT_TOKENS, n_sequences=1)
     with (
-        Model(gguf, setup.backend) as model,
+        Model(gguf, Offload(setup.devices)) as model,
         Session(model, settings) as session,
         Session(model, single) as prompt_session,
         ThreadPoolExecutor(setup.threads) as pool,

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import typer
 
 from edgeval.divergence import divergence
-from edgeval.llama import Model, Session, Vocabulary
+from edgeval.llama import Model, Offload, Session, Vocabulary
 from edgeval.plan import Plan, Request, plan
 from edgeval.score import batch_tokens_for, score_items, score_requests, settings_for
 from edgeval.setup import Options, Setup, prepare
@@ -65,7 +65,7 @@ def main(
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
     is_above = False
     header = f"{'type':<10}{'sketch':>12}{'± error':>12}{'exact':>12}{'ratio':>9}{'top 1':>9}"
-    with Model(reference, setup.backend) as first:
+    with Model(reference, Offload(setup.devices)) as first:
         sketches = [_sketch(first, setup, i, choices[i]) for i in range(len(choices))]
         n_bytes = sum(len(pack(each)) for each in sketches)
         n_positions = sum(map(len, sketches))
@@ -75,7 +75,7 @@ def main(
         )
         typer.echo(f"{header}{'above':>10}")
         for path in others:
-            with Model(path, setup.backend) as second:
+            with Model(path, Offload(setup.devices)) as second:
                 name = second.file_type
                 found = list(_compare(first, second, setup, choices, sketches))
             total = divergence([each.of_item for each in found])

@@ -90,6 +90,34 @@ Backend = Annotated[
     str,
     typer.Option("--backend", help="auto, cpu, metal or cuda.", rich_help_panel=HOW),
 ]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME,...",
+        help="GPUs to use, as edgeval doctor lists them.",
+        show_default="as many as needed",
+        rich_help_panel=HOW,
+    ),
+]
+GpuLayers = Annotated[
+    int | None,
+    typer.Option(
+        "--gpu-layers",
+        min=0,
+        help="Layers to compute on GPUs.",
+        show_default="as many as fit",
+        rich_help_panel=HOW,
+    ),
+]
+NoCheck = Annotated[
+    bool,
+    typer.Option(
+        "--no-check",
+        help="Trust a GPU without holding its scores to the CPU's.",
+        rich_help_panel=HOW,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -142,3 +170,8 @@ KlItems = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def device_names(given: str | None) -> tuple[str, ...]:
+    """Return the names in a list that commas separate."""
+    return tuple(name.strip() for name in (given or "").split(",") if name.strip())

@@ -1,7 +1,13 @@
 """llama.cpp: backends, models, tokens, decoding and quantization."""
 
 from edgeval.llama.activations import Activations
-from edgeval.llama.backends import Backend, available_backends, choose_backend
+from edgeval.llama.backends import (
+    VERIFIED_BACKENDS,
+    available_backends,
+    choose_devices,
+    rebuild_command,
+)
+from edgeval.llama.devices import CPU, Device, Offload, built_backends, devices
 from edgeval.llama.file_types import file_type, file_types, writable_type, writable_types
 from edgeval.llama.library import engine_version, system_info
 from edgeval.llama.model import Model
@@ -10,23 +16,29 @@ from edgeval.llama.session import CacheType, Session, SessionSettings
 from edgeval.llama.vocabulary import Vocabulary
 
 __all__ = [
+    "CPU",
     "LONGEST_TEXT",
+    "VERIFIED_BACKENDS",
     "Activations",
-    "Backend",
     "CacheType",
+    "Device",
     "Metadata",
     "Model",
+    "Offload",
     "Recipe",
     "Session",
     "SessionSettings",
     "Vocabulary",
     "Weights",
     "available_backends",
-    "choose_backend",
+    "built_backends",
+    "choose_devices",
+    "devices",
     "engine_version",
     "file_type",
     "file_types",
     "quantize_file",
+    "rebuild_command",
     "recipe",
     "system_info",
     "writable_type",

@@ -240,7 +240,7 @@ def _has_layout(tensor: _Tensor, address: int) -> bool:
 
 @functools.cache
 def _functions() -> Any:
-    library = ggml()
+    library = ggml("ggml-base")
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     library.ggml_get_name.restype = library.ggml_op_desc.restype = ctypes.c_char_p
     library.ggml_nbytes.restype = size

@@ -1,51 +1,126 @@
-"""Where llama.cpp can compute."""
+"""Which of the backends of the installed llama.cpp computes, and on which devices."""
 
 from __future__ import annotations
 
-from typing import Literal
+import sys
+from collections.abc import Sequence
 
 from edgeval.errors import EngineError, closest
-from edgeval.llama.library import llama_cpp, system_info
+from edgeval.llama.devices import Device, built_backends, devices
+from edgeval.llama.library import engine, llama_cpp
 
-Backend = Literal["cpu", "cuda", "metal"]
+VERIFIED_BACKENDS = ("cuda", "metal")
+"""GPU backends that edgeval is written for, the faster first; others work the same way, untested.
+"""
 
-_BACKEND_FEATURES: dict[Backend, tuple[str, ...]] = {"cuda": ("CUDA",), "metal": ("Metal", "MTL")}
-_REBUILD: dict[str, str] = {
-    "cuda": 'CMAKE_ARGS="-DGGML_CUDA=on"',
-    "metal": 'CMAKE_ARGS="-DGGML_METAL=on"',
+_CMAKE_OPTIONS = {
+    "cuda": "-DGGML_CUDA=on",
+    "metal": "-DGGML_METAL=on",
+    "vulkan": "-DGGML_VULKAN=on",
+    "rocm": "-DGGML_HIP=on",
+    "sycl": "-DGGML_SYCL=on",
+    "opencl": "-DGGML_OPENCL=on",
 }
+"""What llama.cpp is built with for each backend (its docs/build.md)."""
 
 
-def available_backends() -> tuple[Backend, ...]:
-    """Return the backends the installed llama.cpp was built with, the fastest first."""
-    info = system_info()
-    offload = llama_cpp.llama_supports_gpu_offload()
-    gpus = [
-        backend
-        for backend, features in _BACKEND_FEATURES.items()
-        if offload and any(f"{feature} :" in info for feature in features)
-    ]
-    return (*gpus, "cpu")
-
-
-def choose_backend(wanted: str) -> Backend:
-    """Return the backend for ``auto|cpu|cuda|metal``.
+def available_backends() -> tuple[str, ...]:
+    """Return the backends that can compute here, the fastest first; the last one is ``cpu``.
 
     Raises:
-        EngineError: If the wanted backend is not in the installed llama.cpp.
+        EngineError: If llama.cpp's registry cannot be read.
     """
-    available = available_backends()
+    found = dict.fromkeys(device.backend for device in devices())
+    known = [name for name in VERIFIED_BACKENDS if name in found]
+    return (*known, *(name for name in found if name not in known), "cpu")
+
+
+def choose_devices(backend: str = "auto", names: Sequence[str] = ()) -> tuple[Device, ...]:
+    """Return the GPUs to compute on; none for the CPU.
+
+    Args:
+        backend: ``auto`` for the fastest that is here, ``cpu``, ``cuda``, ``metal``, or another
+            that llama.cpp was built with.
+        names: Devices by llama.cpp's names (``CUDA0``) or by their places in the list of the
+            backend's; none for all of the backend that have memory of their own, or else for all.
+
+    Raises:
+        EngineError: If there is no such backend or device, or the devices are of several backends.
+    """
+    wanted = backend.lower()
+    if wanted == "cpu":
+        if names:
+            raise EngineError(
+                "--device names GPUs, and --backend cpu uses none; leave one of the two out"
+            )
+        return ()
+    if wanted == "auto" and names:
+        return _named(devices(), names)
     if wanted == "auto":
-        return available[0]
-    for backend in available:
-        if backend == wanted:
-            return backend
-    if wanted not in _REBUILD:
+        wanted = available_backends()[0]
+    else:
+        _require(wanted)
+    found = tuple(device for device in devices() if device.backend == wanted)
+    if names:
+        return _named(found, names)
+    return tuple(device for device in found if not device.is_integrated) or found
+
+
+def rebuild_command(backend: str) -> str:
+    """Return the command that builds the installed binding again, for a backend."""
+    option = _CMAKE_OPTIONS[backend]
+    version = llama_cpp.__version__
+    install = f"pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python=={version}"
+    if sys.platform == "win32":
+        return f"$env:CMAKE_ARGS='{option}'; {install}"
+    return f'CMAKE_ARGS="{option}" {install}'
+
+
+def _require(backend: str) -> None:
+    """Refuse a backend that cannot compute here.
+
+    Raises:
+        EngineError: With what is missing, and what to do.
+    """
+    if backend in available_backends():
+        return
+    if backend in built_backends():
+        reason = engine().reason()
         raise EngineError(
-            f"unknown backend {wanted!r}{closest(wanted, ('auto', 'cpu', *_REBUILD))}; "
-            "use auto, cpu, cuda or metal"
+            f"llama-cpp-python was built with {backend} but finds no device for it ({reason}); "
+            "install or update its driver, or use --backend cpu; edgeval doctor tells more"
+        )
+    if backend not in _CMAKE_OPTIONS:
+        known = ("auto", "cpu", *VERIFIED_BACKENDS)
+        raise EngineError(
+            f"unknown backend {backend!r}{closest(backend, (*known, *_CMAKE_OPTIONS))}; "
+            f"use {', '.join(known[:-1])} or {known[-1]}"
+        )
+    if (backend == "metal") != (sys.platform == "darwin") and backend in VERIFIED_BACKENDS:
+        instead = "metal" if sys.platform == "darwin" else "cuda"
+        raise EngineError(
+            f"there is no {backend} on this system; use --backend cpu, or {instead} if it has "
+            "such a GPU"
         )
     raise EngineError(
-        f"the installed llama-cpp-python was built without {wanted}; use --backend cpu, or rebuild "
-        f"it: {_REBUILD[wanted]} pip install --force-reinstall --no-cache-dir llama-cpp-python"
+        f"the installed llama-cpp-python was built without {backend}; use --backend cpu, or build "
+        f"it again: {rebuild_command(backend)}"
     )
+
+
+def _named(candidates: Sequence[Device], names: Sequence[str]) -> tuple[Device, ...]:
+    """Return the devices that are meant, in the order of their names."""
+    by_name = {device.name.casefold(): device for device in candidates}
+    by_name |= {str(place): device for place, device in enumerate(candidates)}
+    here = ", ".join(f"{each.name} ({each.description})" for each in candidates) or "none"
+    found: dict[str, Device] = {}
+    for name in names:
+        device = by_name.get(name.strip().casefold())
+        if device is None:
+            raise EngineError(f"no device {name!r} here; there is: {here}")
+        found[device.name] = device
+    if len({device.backend for device in found.values()}) > 1:
+        raise EngineError(
+            f"{' and '.join(found)} are of several backends; name devices of one with --device"
+        )
+    return tuple(found.values())

@@ -140,8 +140,11 @@ def listening(listener: Callable[[str], None]) -> Iterator[Log]:
 
 
 @functools.cache
-def ggml() -> Any:
-    """Return the library of ggml's tensors, whose functions the binding does not declare.
+def ggml(name: str) -> Any:
+    """Return a library of ggml, whose functions the binding does not declare.
+
+    Args:
+        name: ``ggml-base`` has those of tensors and devices, ``ggml`` those of the registry.
 
     Raises:
         EngineError: If it is not where the binding has its libraries.
@@ -149,10 +152,12 @@ def ggml() -> Any:
     try:
         from llama_cpp._ctypes_extensions import load_shared_library
 
-        return load_shared_library("ggml-base", Path(llama_cpp.__file__).parent / "lib")
+        # The binding reads the same variable.
+        folder = os.environ.get("LLAMA_CPP_LIB_PATH") or Path(llama_cpp.__file__).parent / "lib"
+        return load_shared_library(name, Path(folder))
     except (ImportError, OSError, RuntimeError) as error:
         raise EngineError(
-            f"{engine_version()} has no library of ggml that edgeval can use ({error}); install "
+            f"{engine_version()} has no library {name} that edgeval can use ({error}); install "
             "the version that edgeval was tested with"
         ) from error
 

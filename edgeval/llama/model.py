@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 from edgeval.errors import EngineError
-from edgeval.llama.backends import Backend
+from edgeval.llama.devices import CPU, Offload
 from edgeval.llama.file_types import file_types
 from edgeval.llama.library import Owner, llama_cpp
 from edgeval.llama.vocabulary import Vocabulary, load
@@ -17,15 +18,17 @@ class Model(Owner):
 
     Attributes:
         path: The file.
-        backend: Where its layers are computed.
+        offload: The part of it that is computed on GPUs.
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``.
         n_vocab: Number of token ids.
         n_params: Number of parameters.
         tensor_bytes: Bytes of all tensors.
     """
 
-    def __init__(self, path: Path, backend: Backend = "cpu") -> None:
+    def __init__(self, path: Path, offload: Offload = CPU) -> None:
         """Load a GGUF.
+
+        Over several GPUs its layers are split by the memory that is free on each.
 
         Raises:
             GgufError: If the file is missing, not a GGUF or damaged.
@@ -33,7 +36,7 @@ class Model(Owner):
                 does not predict the next token.
         """
         self.path = path
-        self.backend = backend
+        self.offload = offload
         with Vocabulary(path) as vocabulary:
             is_quantized = vocabulary.file_type not in UNQUANTIZED
             self.n_vocab = vocabulary.n_vocab
@@ -44,7 +47,12 @@ class Model(Owner):
                     "next token; evaluate another model"
                 )
         params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = 0 if backend == "cpu" else -1
+        # The list ends with a null pointer. An empty one keeps the weights in the CPU's own layout;
+        # without a list llama.cpp would put them where a GPU that is here reads them best.
+        handles = (ctypes.c_void_p * (len(offload.devices) + 1))()
+        handles[: len(offload.devices)] = [device.handle for device in offload.devices]
+        params.devices = ctypes.cast(handles, ctypes.c_void_p)
+        params.n_gpu_layers = -1 if offload.layers is None else offload.layers
         # llama.cpp rearranges many quantized tensors for the CPU: a mapped file would stay in
         # memory beside them.
         params.load_mode = (

@@ -68,10 +68,13 @@ class Session(Owner):
         )
         # Sequences share the cells of their common prefix only in a unified cache.
         params.kv_unified = True
-        params.offload_kqv = params.op_offload = model.backend != "cpu"
+        params.offload_kqv = params.op_offload = bool(model.offload.devices)
         self._pressed = threading.Event()
+        self._stopped = threading.Event()
         # A batch may take minutes: the CPU asks after each step of it whether to stop.
-        self._abort = llama_cpp.ggml_abort_callback(lambda _: self._pressed.is_set())
+        self._abort = llama_cpp.ggml_abort_callback(
+            lambda _: self._pressed.is_set() or self._stopped.is_set()
+        )
         params.abort_callback = self._abort
         with uninterrupted():
             handle = llama_cpp.llama_init_from_model(model.handle, params)
@@ -111,6 +114,10 @@ class Session(Owner):
             )
         logits = llama_cpp.llama_get_logits(self.handle)
         return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
+
+    def stop(self) -> None:
+        """Make ``decode``, in another thread, end soon with an error, and any later one."""
+        self._stopped.set()
 
 
 def decode_tokens(

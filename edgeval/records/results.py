@@ -116,6 +116,48 @@ class ReferenceInfo(Record):
     device: Device
 
 
+class Offload(Record):
+    """The part of a model that was computed on GPUs.
+
+    Attributes:
+        devices: What their drivers call them.
+        layers: Number of layers there; the output counts as one.
+        n_layers: Number of all layers.
+    """
+
+    devices: list[str]
+    layers: int
+    n_layers: int
+
+
+class SelfCheck(Record):
+    """How close a GPU's scores came to the CPU's, on a few items.
+
+    Attributes:
+        n_items: Number of items.
+        n_same_picks: Those of which both pick the same choice, by the primary metric.
+        max_logprob_change: Largest |Δ logprob| of a choice, in nats.
+        mean_logprob_change: Mean |Δ logprob| of a choice, in nats.
+        token_change: Mean over the choices of |Δ logprob| a token, in nats: what is judged.
+        bar: What that may be for this type of model.
+        speedup: How many times as many tokens a second as on the CPU.
+    """
+
+    n_items: int
+    n_same_picks: int
+    max_logprob_change: float
+    mean_logprob_change: float
+    token_change: float
+    bar: float
+    speedup: float
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the GPU's scores are the CPU's, as far as its arithmetic allows."""
+        # Written so that NaN fails.
+        return self.token_change <= self.bar
+
+
 class ModelRun(Record):
     """One GGUF's scores, in sum.
 
@@ -140,6 +182,8 @@ class ModelRun(Record):
         elapsed_s: Seconds of scoring, without loading.
         load_s: Seconds of loading.
         tokens_per_s: ``tokens_decoded / elapsed_s``.
+        offload: What was computed on GPUs; None for nothing.
+        self_check: How close these came to the CPU; None on the CPU, or where it was not checked.
         from_reference: The reference file that the scores are from, with all that they took there;
             None for what was measured in this run.
     """
@@ -164,6 +208,8 @@ class ModelRun(Record):
     elapsed_s: float
     load_s: float
     tokens_per_s: float
+    offload: Offload | None = None
+    self_check: SelfCheck | None = None
     from_reference: ReferenceInfo | None = None
 
     @property

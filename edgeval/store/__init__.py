@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from edgeval.checkpoint import sha256_of
 from edgeval.errors import StoreError
 from edgeval.progress import NoProgress, Progress
+from edgeval.records import SelfCheck
 from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
 from edgeval.store.schema import checksum, migrate
 from edgeval.store.setting import Setting
@@ -94,6 +95,36 @@ class Store:
             )
         return digest
 
+    def self_check(self, setting: Setting) -> SelfCheck | None:
+        """Return how close a GPU came to the CPU when it was checked; None if it was not.
+
+        Data and protocol are not looked at: the same computation was checked on other items then.
+
+        Raises:
+            StoreError: If the file cannot be read.
+        """
+        key = _key(setting.computation)
+        with self._explained():
+            row = self._connection.execute(
+                "SELECT found, checksum FROM self_check WHERE key = ?", (key,)
+            ).fetchone()
+        # What is damaged is checked again.
+        is_there = row is not None and checksum(key, row[0]) == row[1]
+        return SelfCheck.model_validate_json(row[0]) if is_there else None
+
+    def add_self_check(self, setting: Setting, found: SelfCheck) -> None:
+        """Keep how close a GPU came to the CPU.
+
+        Raises:
+            StoreError: If the file cannot be written.
+        """
+        key, text = _key(setting.computation), found.model_dump_json()
+        with self._explained():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO self_check VALUES (?, ?, ?)",
+                (key, text, checksum(key, text)),
+            )
+
     @contextlib.contextmanager
     def measurement(
         self,
@@ -116,8 +147,8 @@ class Store:
         Raises:
             StoreError: If the file cannot be read or written.
         """
-        content = setting.model_dump_json()
-        key = hashlib.sha256(content.encode()).hexdigest()
+        content = setting.content
+        key = _key(content)
         with self._explained(), self.alone(key, progress):
             (last,) = self._connection.execute(
                 "SELECT max(attempt) FROM measurement WHERE key = ?", (key,)
@@ -197,6 +228,10 @@ class Store:
                 f"the store {self.path} cannot be used ({error}); what it holds is left as it is, "
                 "so free some space or name another file with --store"
             ) from error
+
+
+def _key(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _check(connection: sqlite3.Connection) -> None:

@@ -70,6 +70,13 @@ _MIGRATIONS = (
             PRIMARY KEY (measurement, reference, item)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE self_check (
+            key TEXT PRIMARY KEY,
+            found TEXT NOT NULL,
+            checksum INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 """For each version, what makes the version before it this one. Entries are never changed.
 

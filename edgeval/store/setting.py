@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeval.records import Record
+from edgeval.records import Offload, Record
 
 
 class Setting(Record):
@@ -21,6 +21,8 @@ class Setting(Record):
         engine: Version of llama.cpp.
         features: What it was built with, and the CPU's features.
         backend: Where the layers are computed.
+        devices: The GPUs that some are computed on; none on the CPU alone.
+        gpu_layers: How many are computed there; the output counts as one.
         batch_tokens: Tokens that batches are filled up to.
         cache_type: Type of the KV cache.
         flash_attention: Whether attention is computed by the fused kernel.
@@ -39,3 +41,22 @@ class Setting(Record):
     batch_tokens: int
     cache_type: str
     flash_attention: bool
+    devices: tuple[str, ...] = ()
+    gpu_layers: int = 0
+
+    @property
+    def content(self) -> str:
+        """The key as JSON. What has a default came later, and is not in keys where it has it."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    @property
+    def computation(self) -> str:
+        """The part of the key that is about how a model is computed, not about what on, as JSON."""
+        of_items = {"data_fingerprint", "protocol", "protocol_version", "shots"}
+        return self.model_dump_json(exclude={*of_items, "shot_pool_fingerprint"})
+
+    def offload(self, n_layers: int) -> Offload | None:
+        """Return what was computed on GPUs, of a model with so many layers; None for nothing."""
+        if not self.devices:
+            return None
+        return Offload(devices=list(self.devices), layers=self.gpu_layers, n_layers=n_layers)

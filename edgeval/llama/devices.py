@@ -1,0 +1,147 @@
+"""The devices that llama.cpp computes on beside the CPU: GPUs, as its registry has them."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgeval.llama.library import engine, ggml
+
+# ggml-backend.h's enum ggml_backend_dev_type, which the binding does not export.
+_GPU, _INTEGRATED_GPU = 1, 2
+
+_BACKENDS = {"MTL": "metal", "Metal": "metal"}
+"""Names of ggml's registries that are not a backend's own in small letters."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One GPU.
+
+    Attributes:
+        name: llama.cpp's name of it, for example ``CUDA0``.
+        description: What its driver calls it, for example ``NVIDIA H200``.
+        backend: What computes on it: ``cuda``, ``metal``, or another of ggml's registries in small
+            letters, for example ``vulkan``.
+        is_integrated: Whether its memory is the machine's.
+        handle: llama.cpp's pointer to it.
+    """
+
+    name: str
+    description: str
+    backend: str
+    is_integrated: bool = False
+    handle: int = field(default=0, compare=False, repr=False)
+
+    def memory(self) -> tuple[int, int]:
+        """Return its memory that is free now and all of it, in bytes."""
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        _base().ggml_backend_dev_memory(self.handle, ctypes.byref(free), ctypes.byref(total))
+        return free.value, total.value
+
+
+@dataclass(frozen=True)
+class Offload:
+    """The part of a model that is computed on GPUs.
+
+    Attributes:
+        devices: The GPUs, all of one backend; none for the CPU alone.
+        layers: How many layers are there, the last ones first; the output counts as one. None for
+            all.
+    """
+
+    devices: tuple[Device, ...] = ()
+    layers: int | None = None
+
+    @property
+    def backend(self) -> str:
+        """``cpu``, or that of the devices."""
+        return self.devices[0].backend if self.devices else "cpu"
+
+
+CPU = Offload()
+"""Nothing is offloaded."""
+
+
+@functools.cache
+def devices() -> tuple[Device, ...]:
+    """Return the GPUs that llama.cpp can use here, in its own order.
+
+    Raises:
+        EngineError: If llama.cpp's registry cannot be read.
+    """
+    engine()
+    registry, base = _registry(), _base()
+    found = []
+    for index in range(registry.ggml_backend_dev_count()):
+        handle = registry.ggml_backend_dev_get(index)
+        kind = base.ggml_backend_dev_type(handle)
+        if kind in (_GPU, _INTEGRATED_GPU):
+            backend = _backend(
+                base.ggml_backend_reg_name(base.ggml_backend_dev_backend_reg(handle))
+            )
+            found.append(
+                Device(
+                    name=base.ggml_backend_dev_name(handle).decode(),
+                    description=base.ggml_backend_dev_description(handle).decode().strip(),
+                    backend=backend,
+                    # ggml calls Apple's GPUs dedicated; they have no memory of their own.
+                    is_integrated=kind == _INTEGRATED_GPU or backend == "metal",
+                    handle=handle,
+                )
+            )
+    return tuple(found)
+
+
+@functools.cache
+def built_backends() -> tuple[str, ...]:
+    """Return what llama.cpp was built with beside the CPU, whether or not a device is here.
+
+    Raises:
+        EngineError: If llama.cpp's registry cannot be read.
+    """
+    engine()
+    registry, base = _registry(), _base()
+    names = [
+        _backend(base.ggml_backend_reg_name(registry.ggml_backend_reg_get(index)))
+        for index in range(registry.ggml_backend_reg_count())
+    ]
+    return tuple(name for name in names if name != "cpu")
+
+
+def _backend(name: bytes) -> str:
+    text = name.decode()
+    return _BACKENDS.get(text, text.lower())
+
+
+@functools.cache
+def _registry() -> Any:
+    library = ggml("ggml")
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    for name in ("dev", "reg"):
+        count = getattr(library, f"ggml_backend_{name}_count")
+        get = getattr(library, f"ggml_backend_{name}_get")
+        count.restype, count.argtypes = size, []
+        get.restype, get.argtypes = pointer, [size]
+    return library
+
+
+@functools.cache
+def _base() -> Any:
+    library = ggml("ggml-base")
+    pointer, text = ctypes.c_void_p, ctypes.c_char_p
+    for name, restype in (
+        ("dev_name", text),
+        ("dev_description", text),
+        ("dev_type", ctypes.c_int),
+        ("dev_backend_reg", pointer),
+        ("reg_name", text),
+    ):
+        function = getattr(library, f"ggml_backend_{name}")
+        function.restype, function.argtypes = restype, [pointer]
+    sizes = ctypes.POINTER(ctypes.c_size_t)
+    library.ggml_backend_dev_memory.restype = None
+    library.ggml_backend_dev_memory.argtypes = [pointer, sizes, sizes]
+    return library

@@ -1,0 +1,190 @@
+"""Where a model is computed: how many of its layers on which GPUs, in how large batches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from edgeval import llama, memory
+from edgeval.errors import EngineError
+from edgeval.gguf_header import read_header
+from edgeval.memory import Memory, megabytes
+from edgeval.score import UBATCH_TOKENS, attention_of, batch_tokens_for
+
+_SESSIONS = {"cuda": 3}
+"""Sessions side by side on a GPU that holds the whole model: while one batch is computed, the next
+is prepared and the last one reduced. On an H200 one decoded 31,000 tokens/s, two 46,000, three
+58,000, and four 50,000 (TinyLlama's shape, F16)."""
+
+_FEWEST_BATCH_TOKENS = 256
+_RESERVED_BYTES = 512 * 2**20
+"""What a device keeps free: for the libraries' own workspaces, and for what else is shown on it."""
+
+_BLOCK = re.compile(r"blk\.(\d+)\.")
+_EMBEDDING = "token_embd.weight"
+_OUTPUT = "output.weight"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model is computed, and in how large batches.
+
+    Attributes:
+        offload: What is computed on GPUs.
+        n_layers: Number of all layers; the output counts as one.
+        device_bytes: Bytes of the weights there.
+        batch_tokens: Tokens that a batch is filled up to.
+        ubatch_tokens: Most tokens computed at once.
+        n_sessions: Sessions that batches are decoded on side by side.
+    """
+
+    offload: llama.Offload
+    n_layers: int
+    device_bytes: int
+    batch_tokens: int
+    ubatch_tokens: int
+    n_sessions: int
+
+    @property
+    def gpu_layers(self) -> int:
+        """Number of layers on GPUs."""
+        layers = self.offload.layers
+        return 0 if not self.offload.devices else self.n_layers if layers is None else layers
+
+    def left_to_machine(self, need: Memory) -> Memory:
+        """Return the part of what a model takes that is in the machine's own memory."""
+        devices = self.offload.devices
+        if not devices or any(device.is_integrated for device in devices):
+            return need
+        on_cpu = self.n_layers - self.gpu_layers
+        return Memory(
+            weights=need.weights - self.device_bytes,
+            cache=need.cache * on_cpu // self.n_layers,
+            logits=need.logits,
+            compute=need.compute if on_cpu else 0,
+        )
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked for; None where it is to be found out.
+
+    Attributes:
+        devices: GPUs that may be used; none for the CPU.
+        all_devices: Whether all of them are to be used, even if one is enough.
+        gpu_layers: Layers to compute there.
+        batch_tokens: Tokens that a batch is filled up to.
+        force: Whether what does not fit is tried.
+    """
+
+    devices: tuple[llama.Device, ...] = ()
+    all_devices: bool = False
+    gpu_layers: int | None = None
+    batch_tokens: int | None = None
+    force: bool = False
+
+
+def place(vocabulary: llama.Vocabulary, wishes: Wishes) -> Placement:
+    """Return where a model is computed, by the memory that is free on the devices now.
+
+    One device is used if it holds the whole model, else all of them. Where memory is short, fewer
+    sessions are used, then smaller batches; then layers are left to the CPU.
+
+    Raises:
+        EngineError: If no layer fits, or not as many as are asked for.
+        GgufError: If the file is damaged.
+    """
+    weights = _layer_bytes(vocabulary)
+    tokens = wishes.batch_tokens or batch_tokens_for(vocabulary.file_type)
+    on_cpu = Placement(llama.CPU, len(weights), 0, tokens, UBATCH_TOKENS, 1)
+    if not wishes.devices:
+        return on_cpu
+    attempts = list(_attempts(on_cpu, wishes, weights))
+    if wishes.force:
+        return attempts[0]
+    usable = {each: max(0, each.memory()[0] - _RESERVED_BYTES) for each in wishes.devices}
+    for attempt in attempts:
+        group = _group_for(_need(vocabulary, attempt), usable, max(weights), wishes.all_devices)
+        if group:
+            return replace(attempt, offload=replace(attempt.offload, devices=group))
+    names = " and ".join(f"{each.name} ({each.description})" for each in wishes.devices)
+    raise EngineError(
+        f"{vocabulary.path.name} takes at least {megabytes(_need(vocabulary, attempts[-1]))} of "
+        f"{names}, where {megabytes(sum(usable.values()))} can be used; close other programs, use "
+        "--backend cpu, fewer --gpu-layers or a lower --batch, or try it with --force"
+    )
+
+
+def _attempts(on_cpu: Placement, wishes: Wishes, weights: Sequence[int]) -> Iterator[Placement]:
+    """Yield the placements to try on the devices, the best first."""
+    n_layers = on_cpu.n_layers
+    wanted = n_layers if wishes.gpu_layers is None else min(wishes.gpu_layers, n_layers)
+
+    def with_layers(layers: int) -> Placement:
+        offload = llama.Offload(wishes.devices, None if layers == n_layers else layers)
+        return replace(on_cpu, offload=offload, device_bytes=sum(weights[n_layers - layers :]))
+
+    most = _SESSIONS.get(wishes.devices[0].backend, 2) if wanted == n_layers else 1
+    tokens = on_cpu.batch_tokens
+    while True:
+        for n_sessions in range(most, 0, -1):
+            yield replace(
+                with_layers(wanted),
+                batch_tokens=tokens,
+                ubatch_tokens=tokens,
+                n_sessions=n_sessions,
+            )
+        tokens //= 2
+        if wishes.batch_tokens or tokens < _FEWEST_BATCH_TOKENS:
+            break
+    if wishes.gpu_layers is None:
+        # The layers that are left keep the CPU busy: a second session would gain nothing.
+        yield from map(with_layers, range(n_layers - 1, 0, -1))
+
+
+def _need(vocabulary: llama.Vocabulary, placement: Placement) -> int:
+    """Return the bytes that a placement takes on its devices."""
+    cache_type, flash_attention = attention_of(vocabulary.file_type)
+    settings = llama.SessionSettings(
+        n_batch=placement.batch_tokens,
+        n_ubatch=placement.ubatch_tokens,
+        n_sequences=1,
+        threads=1,
+        cache_type=cache_type,
+        flash_attention=flash_attention,
+    )
+    whole = memory.estimate(vocabulary, settings, placement.n_sessions)
+    cache = whole.cache * placement.gpu_layers // placement.n_layers
+    return placement.device_bytes + cache + whole.compute
+
+
+def _group_for(
+    need: int, usable: Mapping[llama.Device, int], layer_bytes: int, all_devices: bool
+) -> tuple[llama.Device, ...]:
+    """Return the devices that hold so many bytes; none if all of them do not."""
+    if not all_devices:
+        for device, room in usable.items():
+            if need <= room:
+                return (device,)
+    # Layers are not divided: each further device may be left with room for most of one.
+    lost = (len(usable) - 1) * layer_bytes
+    return tuple(usable) if need + lost <= sum(usable.values()) else ()
+
+
+def _layer_bytes(vocabulary: llama.Vocabulary) -> list[int]:
+    """Return the bytes of each layer's weights, the output's last.
+
+    The embedding is always the CPU's; a model without an output of its own has a copy of it there.
+    """
+    tensors = read_header(vocabulary.path).tensors
+    blocks = [0] * vocabulary.dimension("block_count")
+    sizes = {tensor.name: tensor.nbytes for tensor in tensors}
+    rest = 0
+    for name, size in sizes.items():
+        found = _BLOCK.match(name)
+        if found and int(found[1]) < len(blocks):
+            blocks[int(found[1])] += size
+        elif name != _EMBEDDING or _OUTPUT not in sizes:
+            rest += size
+    return [*blocks, rest]

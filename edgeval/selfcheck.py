@@ -1,0 +1,161 @@
+"""A GPU's scores are held to the CPU's on a few items, before they are trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgeval import llama, memory, sampling
+from edgeval.errors import EngineError
+from edgeval.metrics import pick
+from edgeval.plan import Work, plan
+from edgeval.progress import NoProgress, Progress
+from edgeval.records import SelfCheck
+from edgeval.score import score_items, settings_for
+from edgeval.setup import Setup
+from edgeval.store import Store
+from edgeval.tasks import ItemScore
+
+_N_ITEMS = 24
+
+_BARS = {"F32": 0.01, "F16": 0.02, "BF16": 0.02}
+_QUANTIZED_BAR = 0.1
+"""Nats a token, on average over the choices."""
+
+
+def trusted(
+    paths: Sequence[Path], setup: Setup, store: Store, progress: Progress | None = None
+) -> Setup:
+    """Return a setup whose GPUs, if it has any, compute what the CPU does with these models.
+
+    Where the backend was chosen automatically, the CPU takes over if they do not, or if it is
+    faster.
+
+    Args:
+        paths: The GGUFs.
+        setup: What is evaluated and how.
+        store: Where the results of checks are kept: what was checked before is not again.
+        progress: Where to show progress.
+
+    Raises:
+        EngineError: If a backend that was asked for computes something else.
+        EdgevalError: If a model cannot be loaded, or does not fit in memory.
+    """
+    if not setup.devices:
+        return setup
+    bars = progress or NoProgress()
+    names = " and ".join(dict.fromkeys(device.description for device in setup.devices))
+    where = f"{setup.backend} on {names}"
+    if not setup.options.check:
+        bars.log(f"computing with {where}, which is not checked")
+        return setup
+    try:
+        checks = [_passed(path, setup, store, bars, where) for path in paths]
+    except EngineError as error:
+        if setup.options.backend != "auto":
+            raise
+        # What to do about it follows the first clause; here it is done.
+        reason, _, _ = str(error).partition(";")
+        bars.log(f"{reason}; computing on the CPU")
+        return setup.on_cpu()
+    # The first is the reference; all are computed in one place, so that they compare.
+    if setup.options.backend == "auto" and checks[0].speedup < 1:
+        bars.log(f"the CPU is faster than {where}; computing on the CPU")
+        return setup.on_cpu()
+    bars.log(f"computing with {where}, which passed the self-check")
+    return setup
+
+
+def _passed(path: Path, setup: Setup, store: Store, progress: Progress, where: str) -> SelfCheck:
+    """Return the check of a model that has passed it.
+
+    Raises:
+        EngineError: If it has not.
+    """
+    found = self_check(path, setup, store, progress)
+    if not found.has_passed:
+        raise EngineError(
+            f"{where} fails the self-check with {path.name}: log-probabilities are "
+            f"{found.token_change:.2g} nats a token from the CPU's on average, where "
+            f"{found.bar:.2g} are allowed; use --backend cpu, update the driver and "
+            "llama-cpp-python, or take its scores as they are with --no-check"
+        )
+    return found
+
+
+def self_check(
+    path: Path, setup: Setup, store: Store, progress: Progress | None = None
+) -> SelfCheck:
+    """Return how close the GPUs of a setup come to the CPU with a model, checked now or before.
+
+    Raises:
+        EdgevalError: If the model cannot be loaded, or does not fit in memory.
+    """
+    with llama.Vocabulary(path) as vocabulary:
+        setting = setup.setting(store.sha256(path), vocabulary)
+        known = None if setup.options.fresh else store.self_check(setting)
+        if known is None:
+            known = _compared(vocabulary, setup, progress or NoProgress())
+            store.add_self_check(setting, known)
+    return known
+
+
+def _compared(vocabulary: llama.Vocabulary, setup: Setup, progress: Progress) -> SelfCheck:
+    places = sampling.simple_order(setup.data.n_total, 0)[:_N_ITEMS]
+    title = f"check {setup.backend} with {vocabulary.file_type}"
+    with progress.task(title, 2 * len(places), "items") as task:
+        theirs, cpu_s = _scores(vocabulary, setup.on_cpu(), places)
+        task.advance(len(places))
+        ours, gpu_s = _scores(vocabulary, setup, places)
+        task.advance(len(places))
+    changes = np.abs(
+        np.concatenate(
+            [np.subtract(a.logprobs, b.logprobs) for a, b in zip(ours, theirs, strict=True)]
+        )
+    )
+    n_tokens = np.concatenate([score.n_tokens for score in theirs])
+    metric = setup.protocol.metric
+    same = [pick(a, metric) == pick(b, metric) for a, b in zip(ours, theirs, strict=True)]
+    return SelfCheck(
+        n_items=len(places),
+        n_same_picks=sum(same),
+        max_logprob_change=float(changes.max()),
+        mean_logprob_change=float(changes.mean()),
+        token_change=float((changes / n_tokens).mean()),
+        bar=_BARS.get(vocabulary.file_type, _QUANTIZED_BAR),
+        speedup=cpu_s / gpu_s,
+    )
+
+
+def _scores(
+    vocabulary: llama.Vocabulary, setup: Setup, places: Sequence[int]
+) -> tuple[list[ItemScore], float]:
+    """Return the scores of some items, and the seconds of scoring them."""
+    placement = setup.placement(vocabulary)
+    items = [setup.item_at(place) for place in places]
+    choices = [setup.protocol.requests(item, vocabulary) for item in items]
+    planned = plan([request for each in choices for request in each], placement.batch_tokens)
+    settings = settings_for(planned, vocabulary.file_type, setup.threads, placement.ubatch_tokens)
+    if not setup.options.force:
+        need = memory.estimate(vocabulary, settings, placement.n_sessions)
+        memory.require(placement.left_to_machine(need), vocabulary.path.name)
+    found: dict[int, ItemScore] = {}
+    work = Work()
+    with llama.Model(vocabulary.path, placement.offload) as model:
+        # A GPU loads its kernels when they are first used: the second time counts.
+        for _ in range(2 if placement.offload.devices else 1):
+            work.take()
+            batches = score_items(
+                model,
+                items,
+                choices,
+                planned,
+                settings,
+                work,
+                n_sessions=placement.n_sessions,
+            )
+            for batch in batches:
+                found |= {index: result.score for index, result in batch.items()}
+    return [found[index] for index in range(len(items))], work.elapsed_s
