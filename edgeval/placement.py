@@ -105,13 +105,15 @@ def place(vocabulary: llama.Vocabulary, wishes: Wishes) -> Placement:
         return attempts[0]
     usable = {each: max(0, each.memory()[0] - _RESERVED_BYTES) for each in wishes.devices}
     for attempt in attempts:
-        group = _group_for(_need(vocabulary, attempt), usable, max(weights), wishes.all_devices)
+        need = device_need(vocabulary, attempt)
+        group = _group_for(need, usable, max(weights), wishes.all_devices)
         if group:
             return replace(attempt, offload=replace(attempt.offload, devices=group))
     names = " and ".join(f"{each.name} ({each.description})" for each in wishes.devices)
+    least = megabytes(device_need(vocabulary, attempts[-1]))
     raise EngineError(
-        f"{vocabulary.path.name} takes at least {megabytes(_need(vocabulary, attempts[-1]))} of "
-        f"{names}, where {megabytes(sum(usable.values()))} can be used; close other programs, use "
+        f"{vocabulary.path.name} takes at least {least} of {names}, where "
+        f"{megabytes(sum(usable.values()))} can be used; close other programs, use "
         "--backend cpu, fewer --gpu-layers or a lower --batch, or try it with --force"
     )
 
@@ -143,7 +145,7 @@ def _attempts(on_cpu: Placement, wishes: Wishes, weights: Sequence[int]) -> Iter
         yield from map(with_layers, range(n_layers - 1, 0, -1))
 
 
-def _need(vocabulary: llama.Vocabulary, placement: Placement) -> int:
+def device_need(vocabulary: llama.Vocabulary, placement: Placement) -> int:
     """Return the bytes that a placement takes on its devices."""
     cache_type, flash_attention = attention_of(vocabulary.file_type)
     settings = llama.SessionSettings(

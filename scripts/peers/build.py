@@ -37,6 +37,9 @@ class Peers:
         tools: Path | None,
         python: Path | None,
         programs: Sequence[str] = PROGRAMS,
+        *,
+        build: str = "tools",
+        cmake_options: Sequence[str] = (),
     ) -> None:
         """Name where the peers are, or are to be made.
 
@@ -45,11 +48,16 @@ class Peers:
             tools: Folder of llama.cpp's tools, if they are built already.
             python: An interpreter that has lm_eval, if there is one already.
             programs: Which of llama.cpp's tools are wanted.
+            build: Name of the folder in which they are built.
+            cmake_options: What they are built with beside the usual, for example
+                ``-DGGML_CUDA=ON``.
         """
         self._folder = folder
         self._tools = tools
         self._python = python
         self._programs = tuple(programs)
+        self._build = build
+        self._cmake_options = tuple(cmake_options)
 
     @cached_property
     def binding_version(self) -> str:
@@ -62,7 +70,7 @@ class Peers:
     @cached_property
     def tools(self) -> dict[str, Path]:
         """llama.cpp's tools by name."""
-        folder = self._tools or self._folder / "tools"
+        folder = self._tools or self._folder / self._build
         found = {name: find_program(folder, name) for name in self._programs}
         if self._tools is None and None in found.values():
             self._build_tools(folder)
@@ -121,7 +129,7 @@ class Peers:
         try:
             cmake = self._cmake()
             _say(f"building {' and '.join(self._programs)}, a few minutes")
-            run([*cmake, "-S", self.source, "-B", target, *_CMAKE_OPTIONS])
+            run([*cmake, "-S", self.source, "-B", target, *_CMAKE_OPTIONS, *self._cmake_options])
             jobs = str(os.cpu_count() or 1)
             build = ["--build", target, "--config", "Release", "--parallel", jobs]
             run([*cmake, *build, "--target", *self._programs])

@@ -35,6 +35,8 @@ class Scored:
         tokens_decoded: Tokens the engine decoded.
         correct: Items whose pick is the gold choice, by metric.
         tokens_per_s: Decoded tokens a second of scoring, where the tool says it.
+        load_s: Seconds of loading the model, where the tool says it.
+        scoring_s: Seconds of scoring, where the tool says it.
         samples: Each item's log-probabilities, where they were asked for.
     """
 
@@ -43,6 +45,8 @@ class Scored:
     tokens_decoded: int
     correct: dict[str, int]
     tokens_per_s: float | None = None
+    load_s: float | None = None
+    scoring_s: float | None = None
     samples: Sequence[dict[str, Any]] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -50,12 +54,22 @@ class Scored:
         return {name: value for name, value in vars(self).items() if name != "samples"}
 
 
-def edgeval(bench: Bench, gguf: Path, data: Path, protocol: str) -> Scored:
-    """Run ``edgeval eval`` in an empty folder, so that no earlier score can answer."""
+def edgeval(
+    bench: Bench, gguf: Path, data: Path, protocol: str, where: Sequence[object] = ()
+) -> Scored:
+    """Run ``edgeval eval`` in an empty folder, so that no earlier score can answer.
+
+    Args:
+        bench: The run.
+        gguf: The model.
+        data: The items.
+        protocol: How they are scored.
+        where: Options that say where it is computed.
+    """
     with TemporaryDirectory(dir=bench.folder) as folder:
         samples = Path(folder) / "samples.jsonl"
         options = ["--data", data, "--protocol", protocol, "--order", "file"]
-        how = ["--threads", str(bench.threads), "--samples", samples, "--json"]
+        how = ["--threads", str(bench.threads), "--samples", samples, *where, "--json"]
         done = run([*EDGEVAL, "eval", gguf, *options, *how], cwd=Path(folder))
         rows = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
     (score,) = json.loads(done.stdout)["runs"]
@@ -65,17 +79,26 @@ def edgeval(bench: Bench, gguf: Path, data: Path, protocol: str) -> Scored:
         tokens_decoded=score["tokens_decoded"],
         correct={name: metric["correct"] for name, metric in score["metrics"].items()},
         tokens_per_s=score["tokens_per_s"],
+        load_s=score["load_s"],
+        scoring_s=score["elapsed_s"],
         samples=rows,
     )
 
 
-def perplexity(bench: Bench, gguf: Path, items: Items) -> Scored:
-    """Run ``llama-perplexity --hellaswag`` on all items; it goes through them in its own order."""
+def perplexity(bench: Bench, gguf: Path, items: Items, where: Sequence[object] = ()) -> Scored:
+    """Run ``llama-perplexity --hellaswag`` on all items; it goes through them in its own order.
+
+    Args:
+        bench: The run.
+        gguf: The model.
+        items: The items.
+        where: Options that say where it is computed.
+    """
     program = bench.peers.tools["llama-perplexity"]
     task = ["--hellaswag", "--hellaswag-tasks", str(items.n), "-f", items.text]
     # -lv 4: it says how many tokens it decoded.
     how = ["-t", str(bench.threads), "-c", "2048", "-b", "2048", "-lv", "4"]
-    done = run([program, "-m", gguf, *task, *how])
+    done = run([program, "-m", gguf, *task, *how, *where])
     rows = _ACCURACY.findall(done.stdout)
     decoded = _DECODED.search(done.stdout + done.stderr)
     if not rows or int(rows[-1][0]) != items.n or decoded is None:
@@ -86,10 +109,30 @@ def perplexity(bench: Bench, gguf: Path, items: Items) -> Scored:
 
 def prompt_speed(bench: Bench, gguf: Path) -> float:
     """Return the median tokens a second of ``llama-bench -p 512 -n 0 -r 3``."""
+    return prompt_speeds(bench, gguf, [512], repeats=3)[512]
+
+
+def prompt_speeds(
+    bench: Bench,
+    gguf: Path,
+    sizes: Sequence[int],
+    repeats: int,
+    where: Sequence[object] = (),
+) -> dict[int, float]:
+    """Return the median tokens a second of ``llama-bench -n 0``, by the prompt's tokens.
+
+    Args:
+        bench: The run.
+        gguf: The model.
+        sizes: Tokens of the prompts.
+        repeats: How often each is computed.
+        where: Options that say where it is computed.
+    """
     program = bench.peers.tools["llama-bench"]
-    how = ["-p", "512", "-n", "0", "-r", "3", "-t", str(bench.threads), "-o", "json"]
-    (test,) = json.loads(run([program, "-m", gguf, *how]).stdout)
-    return float(statistics.median(test["samples_ts"]))
+    prompts = ["-p", ",".join(map(str, sizes)), "-n", "0", "-r", str(repeats)]
+    how = ["-t", str(bench.threads), "-o", "json", *where]
+    tests = json.loads(run([program, "-m", gguf, *prompts, *how]).stdout)
+    return {test["n_prompt"]: statistics.median(test["samples_ts"]) for test in tests}
 
 
 def lm_eval(bench: Bench, model: Sequence[object], items: Items) -> tuple[Finished, list[Any]]:

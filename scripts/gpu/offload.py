@@ -1,0 +1,64 @@
+"""A model of which only some layers are on the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from peers.markdown import Bar, Section, table
+
+from edgeval import llama
+from edgeval.checkpoint import sha256_of
+from edgeval.measure import Measured, evaluate_file
+from edgeval.setup import Setup
+from gpu.agreement import logprob_changes
+from gpu.check import Check
+
+TYPES = ("F16", "Q4_K_M")
+LAYERS = (None, 1, 0)
+ITEMS = 100
+
+
+def measure(check: Check) -> Section:
+    """Score with all layers on the device, one and none, and compare with the CPU."""
+    rows = [row for path in check.ladder(TYPES) for row in _of_file(check, path)]
+    header = ["type", "layers on the device", "\\|Δ logprob\\| max, nats", "mean"]
+    cells = [
+        [row["type"], str(row["gpu_layers"]), f"{row['max']:.2g}", f"{row['mean']:.2g}"]
+        for row in rows
+    ]
+    keys = {row["setting"] for row in rows}
+    bars = [Bar("settings that are told apart", len(keys), ">=", len(rows))]
+    return Section("Partial offload", table(header, cells), {"rows": rows}, bars)
+
+
+def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
+    on_cpu = evaluate_file(path, check.setup(check.items, ITEMS).on_cpu())
+    rows = []
+    for layers in LAYERS:
+        setup = check.setup(check.items, ITEMS, gpu_layers=layers)
+        with llama.Vocabulary(path) as vocabulary:
+            placed = setup.placement(vocabulary)
+        measured = evaluate_file(path, setup)
+        changes = logprob_changes(_scores(measured), _scores(on_cpu))
+        rows.append(
+            {
+                "type": measured.run.type,
+                "gpu_layers": placed.gpu_layers,
+                "n_layers": placed.n_layers,
+                "max": float(changes.max()),
+                "mean": float(changes.mean()),
+                "tokens_per_s": measured.run.tokens_per_s,
+                "setting": _key(setup, path),
+            }
+        )
+    return rows
+
+
+def _key(setup: Setup, path: Path) -> str:
+    with llama.Vocabulary(path) as vocabulary:
+        return setup.setting(sha256_of(path), vocabulary).content
+
+
+def _scores(measured: Measured) -> list[Any]:
+    return list(measured.scores.values())

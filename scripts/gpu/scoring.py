@@ -1,0 +1,48 @@
+"""Scores of a GGUF's items, on a placement of one's own choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeval import llama
+from edgeval.placement import Placement
+from edgeval.plan import Work, plan
+from edgeval.score import score_items, settings_for
+from edgeval.setup import Setup
+
+Float64 = npt.NDArray[np.float64]
+
+
+def logprobs(path: Path, setup: Setup, placement: Placement) -> tuple[Float64, Work]:
+    """Return the log-probabilities of all items' choices in nats, and the work of it.
+
+    Args:
+        path: The GGUF.
+        setup: The items and their protocol.
+        placement: Where it is computed, and on how many sessions.
+
+    Returns:
+        One value a choice, shape (choices of all items,), in the order of the items.
+    """
+    with llama.Vocabulary(path) as vocabulary:
+        choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
+        file_type = vocabulary.file_type
+    planned = plan([request for each in choices for request in each], placement.batch_tokens)
+    settings = settings_for(planned, file_type, setup.threads, placement.ubatch_tokens)
+    found: dict[int, tuple[float, ...]] = {}
+    work = Work()
+    with llama.Model(path, placement.offload) as model:
+        for batch in score_items(
+            model,
+            setup.items,
+            choices,
+            planned,
+            settings,
+            work,
+            n_sessions=placement.n_sessions,
+        ):
+            found |= {index: result.score.logprobs for index, result in batch.items()}
+    return np.concatenate([found[index] for index in range(len(setup.items))]), work
