@@ -64,8 +64,12 @@ def main(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each tool for speed.")] = 2,
     memory_model: Annotated[
-        str, typer.Option(help="Whose ladder memory is measured with: demo or tinyllama.")
-    ] = "demo",
+        str | None,
+        typer.Option(
+            help="Whose ladder memory is measured with: demo or tinyllama.",
+            show_default="tinyllama if it is there",
+        ),
+    ] = None,
     layers: Annotated[int, typer.Option(min=1, help="Layers; 22 is TinyLlama's.")] = 22,
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")
@@ -84,7 +88,8 @@ def main(
     """Print what was found as Markdown and write every value to one JSON file."""
     names = chosen(only, SECTIONS, "section")
     wanted = chosen(types, TYPES, "type")
-    chosen(memory_model, ("demo", "tinyllama"), "model")
+    if memory_model is not None:
+        chosen(memory_model, ("demo", "tinyllama"), "model")
     try:
         llama.choose_devices(backend)
     except EngineError as error:

@@ -41,7 +41,8 @@ class Check:
         types: File types whose scores are held to the CPU's.
         limit: Most items in any section; for rehearsals.
         rounds: How often edgeval and llama.cpp's tools are run in turn.
-        memory_model: Whose ladder memory is measured with: ``demo`` or ``tinyllama``.
+        memory_model: Whose ladder memory is measured with: ``demo`` or ``tinyllama``; None for the
+            larger one that is there.
         layers: Layers of the TinyLlama-shaped model; 22 is TinyLlama's.
     """
 
@@ -57,7 +58,7 @@ class Check:
     types: tuple[str, ...] = TYPES
     limit: int | None = None
     rounds: int = 2
-    memory_model: str = "demo"
+    memory_model: str | None = None
     layers: int = 22
 
     @cached_property
