@@ -1,7 +1,7 @@
 """``python pretended_gpus.py MODE STEP ARGUMENT...``: a step of doctor, where the CPU stands in.
 
 llama.cpp computes on the CPU for a device without a handle, so that all of a check is real but the
-device.
+device. MODE is ``pass``, or ``fail`` for GPUs that fail and then crash.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ GPUS = (
 
 
 def _crashing(step: Any) -> Any:
+    """Return a step that crashes after it has found everything."""
+
     def run(*arguments: str) -> Iterator[Any]:
         yield from step(*arguments)
         os.abort()
@@ -40,9 +42,9 @@ if __name__ == "__main__":
     for module in (llama, backends):
         setattr(module, "devices", lambda: GPUS)  # noqa: B010
         setattr(module, "built_backends", lambda: ("cuda",))  # noqa: B010
+    selfcheck._N_ITEMS = 6
     if mode == "fail":
         # What is compared is equal: only a bar that nothing passes fails.
         selfcheck._BARS["F16"] = -1.0
-    if mode == "crash":
         steps.STEPS["check"] = _crashing(steps.check)
     sys.exit(__main__.main(arguments, sys.stdout))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edgeval.cli.options import STORE, Backend, Devices, Json, StoreOption, device_names
+from edgeval.cli.options import HOW, STORE, Backend, Json, StoreOption, device_names
 
 
 def doctor(
@@ -15,13 +15,22 @@ def doctor(
         typer.Argument(help="Card name, checkpoint directory or .gguf file to check GPUs with."),
     ] = "demo",
     backend: Backend = "auto",
-    device: Devices = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME,...",
+            help="GPUs to check, each by itself.",
+            show_default="all of the backend",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     store: StoreOption = STORE,
     as_json: Json = False,
 ) -> None:
-    """Show what this installation is and what is wrong, and hold each GPU to the CPU.
+    """Say what is wrong with this installation; hold GPUs to the CPU.
 
-    The exit code is 1 if an evaluation would fail.
+    The exit code is 1 if a check failed, or something was found that an evaluation would fail over.
     """
     from edgeval.doctor import diagnose
     from edgeval.doctor.tables import print_diagnosis

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeval import cards, device, llama
 from edgeval.console import TerminalProgress, stderr_console
 from edgeval.doctor.machine import unused_gpu
-from edgeval.errors import EdgevalError, EngineError
+from edgeval.errors import EngineError
 from edgeval.evaluate import evaluate
 from edgeval.ladder import ladder_files
 from edgeval.pipeline import find_source, locate
@@ -41,27 +41,21 @@ def look(model: str, backend: str, *names: str) -> Iterator[Look]:
     """
     locate(model)
     wanted = backend.lower()
-    here = llama.devices()
-    built = llama.built_backends()
-    automatic = llama.choose_devices("auto")
-    findings = []
+    here, built = llama.devices(), llama.built_backends()
+    advice = []
     for name in built:
         has_device = any(each.backend == name for each in here)
         if name in _GPU_BACKENDS and name != wanted and not has_device:
-            findings.append(Finding(kind="advice", sentence=_refusal(name)))
-    found = unused_gpu(built)
-    if found is not None and found.backend != wanted:
-        sentence = (
-            f"{found.description} is here, and llama-cpp-python was built without {found.backend}; "
-            f"to use it, build it again: {llama.rebuild_command(found.backend)}"
+            advice += _choose(name)[1]
+    unused = unused_gpu(built)
+    if unused is not None and unused.backend != wanted:
+        advice.append(
+            f"{unused.description} is here, and llama-cpp-python was built without "
+            f"{unused.backend}; to use it, build it again: {llama.rebuild_command(unused.backend)}"
         )
-        findings.append(Finding(kind="advice", sentence=sentence))
-    try:
-        every = wanted == "auto" and not names
-        chosen = here if every else llama.choose_devices(wanted, names)
-    except EngineError as error:
-        chosen = ()
-        findings.append(Finding(kind="problem", sentence=str(error).removesuffix(_POINTER)))
+    every = wanted == "auto" and not names
+    chosen, problems = (here, []) if every else _choose(wanted, names)
+    automatic = llama.choose_devices("auto")
     yield Look(
         backends=[
             Backend(name=name, is_tested=name in ("cpu", *llama.VERIFIED_BACKENDS))
@@ -69,7 +63,10 @@ def look(model: str, backend: str, *names: str) -> Iterator[Look]:
         ],
         devices=[_gpu(each, automatic) for each in here],
         chosen=[each.name for each in chosen],
-        findings=findings,
+        findings=[
+            *(Finding(kind="problem", sentence=sentence) for sentence in problems),
+            *(Finding(kind="advice", sentence=sentence) for sentence in advice),
+        ],
     )
 
 
@@ -127,13 +124,12 @@ def _gpu(here: llama.Device, automatic: Sequence[llama.Device]) -> Gpu:
     )
 
 
-def _refusal(backend: str) -> str:
-    """Return why a backend cannot compute here."""
+def _choose(backend: str, names: Sequence[str] = ()) -> tuple[tuple[llama.Device, ...], list[str]]:
+    """Return the devices that are meant, and why there are none."""
     try:
-        llama.choose_devices(backend)
+        return llama.choose_devices(backend, names), []
     except EngineError as error:
-        return str(error).removesuffix(_POINTER)
-    raise EdgevalError(f"a device of {backend} appeared while it was looked for; look again")
+        return (), [str(error).removesuffix(_POINTER)]
 
 
 def _data(model: str) -> Path:

@@ -43,7 +43,7 @@ def conclusion(found: Diagnosis) -> str:
             return f"{begin}; the CPU computes."
         return f"{begin}, and nothing can be evaluated here until that is solved."
     if found.cpu is not None:
-        reason = "no GPU was checked" if found.devices else "there is no GPU to check"
+        reason = "no GPU was checked" if found.devices else "llama.cpp has no GPU here"
         return f"Nothing is wrong; {reason}, and the CPU computes: {_trial(found.cpu)}."
     names = list(dict.fromkeys(check.device for check in found.checks))
     verb = "computes" if len(names) == 1 else "compute"
