@@ -1,4 +1,7 @@
-"""Files that are whole or absent: written under a temporary name beside them, then renamed."""
+"""Files that are whole or absent: written under a temporary name beside them, then renamed.
+
+And where those are that can be made again.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
+
 from edgeval.errors import EdgevalError
 
 _SPARE_BYTES = 16 * 1024 * 1024
+
+
+def cache_folder() -> Path:
+    """Return where GGUFs are kept: ``EDGEVAL_CACHE``, or the platform's cache folder."""
+    configured = os.environ.get("EDGEVAL_CACHE")
+    return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgeval"))
 
 
 @contextlib.contextmanager

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-import platformdirs
-
 from edgeval import cards, llama
 from edgeval.checkpoint import sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.errors import EdgevalError
+from edgeval.files import cache_folder
 from edgeval.gguf_header import read_header
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
@@ -43,12 +41,6 @@ class Rung:
 
     name: str
     matrix: ImportanceMatrix | None = None
-
-
-def cache_folder() -> Path:
-    """Return where GGUFs are kept: ``EDGEVAL_CACHE``, or the platform's cache folder."""
-    configured = os.environ.get("EDGEVAL_CACHE")
-    return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgeval"))
 
 
 def ladder_files(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from edgeval.inspection import Inspection
-from edgeval.records import Evaluation, Record, Report
+from edgeval.records import Diagnosis, Evaluation, Record, Report
 from edgeval.store.run_record import RunRecord
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -15,6 +15,7 @@ RECORDS: dict[str, type[Record]] = {
     "eval": Evaluation,
     "inspect": Inspection,
     "run": RunRecord,
+    "doctor": Diagnosis,
 }
 
 

@@ -69,6 +69,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
         "report",
         "verdict",
         "compare",
+        "doctor",
         "runs",
         "reference",
         "schema",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from diagnosis_example import example_diagnosis
 from report_example import example_report
 from stores import make_store
 from test_cli import edgeval
@@ -80,6 +81,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
         "eval": {name: value for name, value in report.items() if name in shared},
         "inspect": inspect(tiny_f16).model_dump(mode="json"),
         "run": json.loads((tmp_path / "run.json").read_text("utf-8")),
+        "doctor": example_diagnosis().model_dump(mode="json"),
     }
 
 

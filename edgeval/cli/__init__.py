@@ -1,6 +1,7 @@
 """The command line: parse, call one public function, render. No logic."""
 
 from edgeval.cli.app import app, main
+from edgeval.cli.doctor import doctor
 from edgeval.cli.evaluation import compare, evaluate, report, run
 from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
 from edgeval.cli.lists import models, protocols, schema
@@ -22,6 +23,7 @@ app.command()(protocols)
 app.command()(report)
 app.command()(verdict)
 app.command()(compare)
+app.command()(doctor)
 app.add_typer(runs, name="runs")
 app.add_typer(reference, name="reference")
 app.command()(schema)

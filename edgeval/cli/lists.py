@@ -40,14 +40,15 @@ class RecordName(str, Enum):
     eval = "eval"
     inspect = "inspect"
     run = "run"
+    doctor = "doctor"
 
 
 def schema(
     record: Annotated[
         RecordName,
         typer.Argument(
-            help="report: report.json; eval, inspect: what they print with --json; run: the file "
-            "of edgeval runs export."
+            help="report: report.json; eval, inspect, doctor: what they print with --json; run: "
+            "the file of edgeval runs export."
         ),
     ] = RecordName.report,
 ) -> None:

@@ -11,6 +11,16 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record
+from edgeval.records.diagnosis import (
+    Backend,
+    CpuTrial,
+    Diagnosis,
+    Finding,
+    Folder,
+    Gpu,
+    GpuCheck,
+    Look,
+)
 from edgeval.records.divergence import Divergence
 from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.results import (
@@ -49,20 +59,28 @@ from edgeval.records.verdicts import (
 __all__ = [
     "SCHEMA_VERSION",
     "UNQUANTIZED",
+    "Backend",
     "Citation",
     "Claim",
     "ClaimCitation",
+    "CpuTrial",
     "DataSource",
     "Device",
+    "Diagnosis",
     "Divergence",
     "Drift",
     "Engine",
     "Equivalence",
     "Estimate",
     "Evaluation",
+    "Finding",
     "Flip",
+    "Folder",
+    "Gpu",
+    "GpuCheck",
     "ImatrixInfo",
     "Interval",
+    "Look",
     "Metric",
     "ModelFacts",
     "ModelRun",

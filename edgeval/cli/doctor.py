@@ -1,0 +1,44 @@
+"""The command that looks at the machine and the installation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgeval.cli.options import HOW, STORE, Backend, Json, StoreOption, device_names
+
+
+def doctor(
+    model: Annotated[
+        str,
+        typer.Argument(help="Card name, checkpoint directory or .gguf file to check GPUs with."),
+    ] = "demo",
+    backend: Backend = "auto",
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME,...",
+            help="GPUs to check, each by itself.",
+            show_default="all of the backend",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    store: StoreOption = STORE,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with this installation; hold GPUs to the CPU.
+
+    The exit code is 1 if a check failed, or something was found that an evaluation would fail over.
+    """
+    from edgeval.doctor import diagnose
+    from edgeval.doctor.tables import print_diagnosis
+
+    found = diagnose(model, backend, device_names(device), store=store)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        print_diagnosis(found)
+    if found.problems:
+        raise typer.Exit(1)
