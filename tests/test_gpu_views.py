@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report_example import example_reference, example_report, gpu_report, stopped_report
 from rich.console import Console
+from stores import DEVICE, FACTS, WORK, open_run, score_of
 from test_report import Page, cells, tables
 
 from edgeval import terminal
 from edgeval.compare import compare_records, require_agreement
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import table as comparison_table
-from edgeval.records import Evaluation, Offload, Report
+from edgeval.records import Evaluation, ModelFacts, ModelShape, Offload, Report
+from edgeval.reference import load_reference
+from edgeval.reference.export import export_reference
+from edgeval.reference.tables import reference_table
 from edgeval.report import details, explanations, facts, pages
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import backend_of, where
 from edgeval.report.reasoning import reasoning
 from edgeval.report.selfchecks import self_check
+from edgeval.setup import Options, prepare
+from edgeval.store import Store
+from edgeval.store.runs import show_run
 
 PASSED = (
     "cuda against the CPU, 24 items a type: passed by all 8; largest 0.0042 nats a token (Q2_K, of "
@@ -226,6 +235,72 @@ def test_only_reports_of_gpus_explain_the_check() -> None:
 )
 def test_nats_have_two_digits(value: float, expected: str) -> None:
     assert fmt.nats(value) == expected
+
+
+# What the store holds
+
+
+GPU = {"backend": "cuda", "devices": ["NVIDIA H200"], "gpu_layers": 2}
+MODEL = ModelFacts(
+    file_bytes=300,
+    imatrix=None,
+    tokenizer_fingerprint="d" * 64,
+    shape=ModelShape(
+        architecture="llama",
+        block_count=2,
+        embedding_length=64,
+        feed_forward_length=[128, 256],
+        head_count=4,
+        head_count_kv=2,
+        rope_base=10000.0,
+        vocabulary_size=512,
+        n_params=100,
+    ),
+    checkpoint=None,
+)
+
+
+def stored(path: Path, **setting: Any) -> Path:
+    """Make a store with one run of two items."""
+    with Store(path) as store, open_run(store, **setting) as measurement:
+        facts = replace(FACTS, n_total=50, model=MODEL)
+        plan = measurement.add_plan([3, 4], facts, DEVICE)
+        measurement.save(plan, {place: score_of(place) for place in (3, 4)}, WORK)
+    return path
+
+
+def test_a_reference_file_and_a_stored_run_name_their_gpu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = stored(tmp_path / "a.db", **GPU)
+    there = "cuda with 2 of 3 layers on NVIDIA H200, the rest on the CPU"
+    terminal.print_run(show_run(db, 1))
+    assert capsys.readouterr().out.splitlines()[-1] == f"Computed with {there}."
+    export_reference(db, 1, tmp_path / "ref.npz")
+    reference = load_reference(tmp_path / "ref.npz")
+    assert reference.header.offload == Offload(devices=["NVIDIA H200"], layers=2, n_layers=3)
+    console = Console(file=io.StringIO(), width=160)
+    console.print(reference_table(reference))
+    assert f"llama-cpp-python 0.3.36, {there}" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_run_from_a_reference_file_has_its_devices(tmp_path: Path, tiny_items: Path) -> None:
+    setup = prepare(Options(data=tiny_items, backend="cpu"))
+    kept = replace(setup, places=[3, 4])
+    for name, setting, devices in (("gpu", GPU, ["NVIDIA H200"]), ("cpu", {}, [])):
+        db = stored(tmp_path / f"{name}.db", **setting)
+        export_reference(db, 1, tmp_path / f"{name}.npz")
+        run = load_reference(tmp_path / f"{name}.npz").measured(kept).run
+        assert run.from_reference is not None
+        assert run.from_reference.devices == devices
+        assert (run.offload and run.offload.layers) == (2 if devices else None)
+
+
+def test_a_stored_run_on_the_cpu_has_no_such_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.print_run(show_run(stored(tmp_path / "a.db"), 1))
+    assert "Computed with" not in capsys.readouterr().out
 
 
 # Beside another machine
