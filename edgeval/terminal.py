@@ -20,7 +20,8 @@ from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
-from edgeval.report import reasoning, view
+from edgeval.report import reasoning, selfchecks, view
+from edgeval.report.backends import where
 from edgeval.report.items import stopping_of, until_decided
 from edgeval.report.tables import evaluation_table, ladder_table
 from edgeval.store.repair import Repair
@@ -41,6 +42,7 @@ def print_report(report: Report) -> None:
     console.print(view.conclusion(report), soft_wrap=True, markup=False)
     for sentence in view.verdict_sentences(report):
         console.print(sentence, soft_wrap=True, markup=False)
+    _print_computed(report, console)
 
 
 def print_files(folder: Path) -> None:
@@ -77,6 +79,7 @@ def print_evaluation(result: Evaluation) -> None:
     if stopping is not None:
         sentence = f"{until_decided(result, stopping)}. {view.EVERY_LOOK}"
         console.print(sentence, soft_wrap=True, markup=False)
+    _print_computed(result, console)
 
 
 def print_comparison(found: Comparison) -> None:
@@ -118,6 +121,10 @@ def print_run(run: RunDetails) -> None:
         if index:
             console.print()
         console.print(table)
+    known = (plan.facts.model.shape for plan in run.plans if plan.facts.model is not None)
+    if run.setting.devices and (shape := next(known, None)):
+        there = where(run.setting.backend, run.setting.offload(shape.n_layers))
+        console.print(f"Computed with {there}.", soft_wrap=True, markup=False)
 
 
 def print_repair(found: Repair) -> None:
@@ -221,6 +228,14 @@ def _descending(name: str) -> float:
 def _type_cells(name: str) -> tuple[str, str, str]:
     bits = f"{BITS_PER_WEIGHT[name]:.2f}" if name in BITS_PER_WEIGHT else "\N{EN DASH}"
     return name, bits, "*" if name in NEEDS_IMATRIX else ""
+
+
+def _print_computed(record: Report | Evaluation, console: Console) -> None:
+    """Print on which GPUs a record was computed and whether that was checked; none, nothing."""
+    if sentence := selfchecks.computed(record):
+        console.print(sentence, soft_wrap=True, markup=False)
+    if failure := selfchecks.failure(record.engine.backend, record.runs):
+        console.print(failure, style=LOUD, soft_wrap=True, markup=False)
 
 
 def _items(data: DataSource) -> str:

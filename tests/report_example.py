@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from edgeval.drift import adjusted, equivalence, mcnemar, stopped, with_split_accuracy
+from edgeval.drift import adjusted, difference_estimate, equivalence, mcnemar, stopped
 from edgeval.metrics import metric
 from edgeval.records import (
     Citation,
@@ -21,9 +21,11 @@ from edgeval.records import (
     Metric,
     ModelRun,
     ModelSource,
+    Offload,
     ProtocolInfo,
     ReferenceInfo,
     Report,
+    SelfCheck,
     Stopping,
     VerdictStatus,
 )
@@ -184,7 +186,7 @@ def stopped_report(
         found = _drift(name, lost, gained, n_items, list(data.groups))
         found = stopped(found, stopping, points, interval, N_SPLIT)
         if design == "weighted":
-            found = with_split_accuracy(found, known)
+            found = _with_split_accuracy(found, known)
         drifts.append(found.model_copy(update={"divergence": _divergence(n_items)}))
     record = record.model_copy(update={"runs": runs, "drift": drifts, "data": data})
     return record if status is None else judged(record, [example_claim(PUBLISHED[status])])
@@ -195,7 +197,7 @@ def sliced_report() -> Report:
     whole, part = example_report(), example_report(n_items=200, status=None)
     reference = whole.runs[0].model_copy(update={"from_reference": example_reference()})
     known = reference.metrics["acc_norm"].value
-    drifts = [with_split_accuracy(found, known) for found in part.drift]
+    drifts = [_with_split_accuracy(found, known) for found in part.drift]
     return whole.model_copy(update={"runs": [reference, *part.runs[1:]], "drift": drifts})
 
 
@@ -217,6 +219,71 @@ def example_reference() -> ReferenceInfo:
             memory_bytes=768 * 1024**3,
             python="3.12.4",
         ),
+    )
+
+
+# Type, and how close a GPU came to the CPU, in nats a token.
+CHECKS = (
+    ("F16", 0.0009),
+    ("Q8_0", 0.0021),
+    ("Q6_K", 0.0018),
+    ("Q5_K_M", 0.0024),
+    ("Q4_K_M", 0.0031),
+    ("Q4_0", 0.0022),
+    ("Q3_K_M", 0.0038),
+    ("Q2_K", 0.0042),
+)
+
+
+def gpu_report(
+    *,
+    token_changes: dict[str, float | None] | None = None,
+    layers: dict[str, int] | None = None,
+    devices: tuple[str, ...] = ("NVIDIA H200",),
+    status: VerdictStatus | None = "reproduced",
+    alone: bool = False,
+) -> Report:
+    """Return a report that was computed with GPUs.
+
+    Args:
+        token_changes: How close the GPU came to the CPU with a type, instead of the example's, in
+            nats a token; None where it was not checked.
+        layers: How many of 23 layers were on it, where not all.
+        devices: The GPUs.
+        status: Status whose claim it has; None leaves out the claim.
+        alone: Whether only the reference was evaluated.
+    """
+    record = example_report(status=status, alone=alone)
+    changes: dict[str, float | None] = {**dict(CHECKS), **(token_changes or {})}
+    runs = [
+        run.model_copy(
+            update={
+                "offload": Offload(
+                    devices=list(devices),
+                    layers=(layers or {}).get(run.type, 23),
+                    n_layers=23,
+                ),
+                "self_check": example_check(run.type, changes[run.type]),
+            }
+        )
+        for run in record.runs
+    ]
+    engine = record.engine.model_copy(update={"backend": "cuda", "threads": 16})
+    return record.model_copy(update={"runs": runs, "engine": engine})
+
+
+def example_check(file_type: str, token_change: float | None) -> SelfCheck | None:
+    """Return a self-check with so many nats a token; None for none."""
+    if token_change is None:
+        return None
+    return SelfCheck(
+        n_items=24,
+        n_same_picks=23,
+        max_logprob_change=90 * token_change,
+        mean_logprob_change=20 * token_change,
+        token_change=token_change,
+        bar=0.02 if file_type == "F16" else 0.1,
+        speedup=41.5,
     )
 
 
@@ -303,6 +370,12 @@ def _drift(name: str, lost: int, gained: int, n_items: int, groups: list[str]) -
         mean_margin_shift=-0.0002 - 0.1 * n_flips / n_items,
         flips=flips,
     )
+
+
+def _with_split_accuracy(found: Drift, reference: float) -> Drift:
+    interval = found.split.interval_points
+    estimate = difference_estimate(reference, found.difference_points, interval)
+    return found.model_copy(update={"split_accuracy": estimate})
 
 
 def _looked_at(

@@ -22,6 +22,7 @@ from edgeval.compare.records import ComparedRun, Comparison, Machine, Row
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, ModelRun, Report
 from edgeval.report import load_record
+from edgeval.report.backends import devices_of
 
 __all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
 
@@ -167,6 +168,7 @@ def _machine(
         protocol=record.protocol,
         engine=record.engine,
         device=record.device,
+        devices=devices_of(record.runs),
         elapsed_s=report and report.elapsed_s,
         peak_rss_bytes=report and report.peak_rss_bytes,
         differences=setting_differences(record, first),

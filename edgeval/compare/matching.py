@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from edgeval.compare.records import MatchedBy
-from edgeval.records import DataSource, Evaluation, ModelRun, ProtocolInfo, Report
+from edgeval.records import DataSource, Evaluation, ModelRun, Offload, ProtocolInfo, Report
+from edgeval.report.backends import device_names, devices_of
 
 _FEATURE = re.compile(r"(\w+) = (\S+)")
 
@@ -98,7 +99,7 @@ def setting_differences(other: Report | Evaluation, first: Report | Evaluation) 
     found = [
         _changed("edgeval ", other.edgeval_version, first.edgeval_version),
         _changed("", theirs.version, ours.version),
-        _changed("backend ", theirs.backend, ours.backend),
+        _changed("backend ", _backend(other), _backend(first)),
         _changed("threads ", str(theirs.threads), str(ours.threads)),
         _features(theirs.features, ours.features),
         "items in another order" if _order(other.data) != _order(first.data) else "",
@@ -112,6 +113,7 @@ def run_differences(run: ModelRun, reference: ModelRun) -> list[str]:
         _changed("batch size ", f"{run.batch_tokens:,}", f"{reference.batch_tokens:,}"),
         _changed("cache ", run.cache_type, reference.cache_type),
         _changed("attention ", _attention(run), _attention(reference)),
+        _layers(run.offload, reference.offload),
     ]
     return [difference for difference in found if difference]
 
@@ -172,6 +174,21 @@ def _order(data: DataSource) -> str:
 
 def _attention(run: ModelRun) -> str:
     return "flash" if run.flash_attention else "plain"
+
+
+def _backend(record: Report | Evaluation) -> str:
+    """Return a record's backend with its GPUs: they decide the speed, and how sums are rounded."""
+    devices = devices_of(record.runs)
+    return record.engine.backend + (f" on {device_names(devices)}" if devices else "")
+
+
+def _layers(theirs: Offload | None, ours: Offload | None) -> str:
+    """Return how many layers were on GPUs, if that differs and some were on the CPU of one."""
+    if not any(each and each.layers < each.n_layers for each in (theirs, ours)):
+        return ""
+    return _changed(
+        "layers on GPUs ", *(str(each.layers if each else 0) for each in (theirs, ours))
+    )
 
 
 def _changed(what: str, theirs: str, ours: str) -> str:

@@ -87,6 +87,7 @@ class Machine(Record):
         protocol: How they were scored.
         engine: What computed the numbers.
         device: The machine.
+        devices: The GPUs that its runs were computed on; none on the CPU.
         elapsed_s: Seconds of the whole command, as far as the record says.
         peak_rss_bytes: Most memory that the command held, as far as the record says.
         differences: What differs from the first record for all runs, and may.
@@ -101,6 +102,7 @@ class Machine(Record):
     protocol: ProtocolInfo
     engine: Engine
     device: Device
+    devices: list[str] = Field(default_factory=list)
     elapsed_s: float | None
     peak_rss_bytes: int | None
     differences: list[str]
@@ -112,3 +114,7 @@ class Comparison(Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     machines: list[Machine]
     rows: list[Row]
+
+    def runs_of(self, machine: int) -> list[ModelRun]:
+        """Return the runs of one of the machines, by its place in their list."""
+        return [found.run for row in self.rows if (found := row.runs[machine]) is not None]

@@ -8,12 +8,16 @@ from collections.abc import Iterable, Iterator
 from edgeval.compare.agreement import FROM_BEST
 from edgeval.compare.records import ComparedRun, Comparison, Machine
 from edgeval.report.formatting import listed
+from edgeval.report.selfchecks import failure
 
 _Runs = list[tuple[str, ComparedRun]]
 
 
 def alarms(found: Comparison) -> Iterator[str]:
-    """Yield a sentence for each run whose numbers of right items are too far apart."""
+    """Yield a sentence for each failed self-check, and each run too far apart in right items."""
+    for index, machine in enumerate(found.machines):
+        if failed := failure(machine.engine.backend, found.runs_of(index)):
+            yield f"{machine.label}: {failed}"
     for machine, runs in _others(found):
         for name, run in runs:
             apart = {

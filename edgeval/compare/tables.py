@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +11,8 @@ from edgeval.compare.labels import short_cpu
 from edgeval.compare.matching import is_weighted
 from edgeval.compare.records import ComparedRun, Comparison, Machine
 from edgeval.report import formatting as fmt
+from edgeval.report.backends import device_names
+from edgeval.report.selfchecks import self_check_in_short
 
 LOUD = "bold red"
 """How a run that differs is shown."""
@@ -26,7 +28,7 @@ def table(found: Comparison) -> Table:
     grid.add_column(min_width=len(title))
     for machine in found.machines:
         grid.add_column(Text(machine.label), justify="right")
-    for name, cells in _facts(found.machines).items():
+    for name, cells in _facts(found).items():
         grid.add_row(name, *map(Text, cells))
     _add_section(grid, title, found, lambda run: _right_items(run, metric))
     _add_section(grid, "tokens/s", found, _tokens_per_s)
@@ -34,12 +36,14 @@ def table(found: Comparison) -> Table:
     return grid
 
 
-def _facts(machines: Sequence[Machine]) -> dict[str, list[str]]:
+def _facts(found: Comparison) -> dict[str, list[str]]:
+    machines = found.machines
     rows: dict[str, Callable[[Machine], str]] = {
         "cpu": lambda each: short_cpu(each.device),
         "cores": lambda each: f"{each.device.physical_cores} ({each.device.logical_cores} logical)",
         "memory": lambda each: fmt.size(each.device.memory_bytes),
         "backend": lambda each: each.engine.backend,
+        "GPU": lambda each: device_names(each.devices) or _NONE,
         "threads": lambda each: str(each.engine.threads),
         "elapsed": lambda each: _NONE if each.elapsed_s is None else fmt.duration(each.elapsed_s),
         "peak memory": lambda each: (
@@ -48,7 +52,12 @@ def _facts(machines: Sequence[Machine]) -> dict[str, list[str]]:
     }
     if all(each.label == short_cpu(each.device) for each in machines):
         del rows["cpu"]
-    return {name: [text(each) for each in machines] for name, text in rows.items()}
+    facts = {name: [text(each) for each in machines] for name, text in rows.items()}
+    if not any(each.devices for each in machines):
+        del facts["GPU"]
+        return facts
+    checks = [self_check_in_short(found.runs_of(index)) for index in range(len(machines))]
+    return facts | {"self-check": [each or _NONE for each in checks]}
 
 
 def _add_section(

@@ -34,6 +34,12 @@ class ModelShape(Record):
     vocabulary_size: int
     n_params: int
 
+    @property
+    def n_layers(self) -> int:
+        """Number of layers that can be on a GPU; the output counts as one."""
+        blocks = self.block_count or 0
+        return 1 + (blocks if isinstance(blocks, int) else max(blocks))
+
 
 class ModelFacts(Record):
     """What is known of a GGUF besides its scores.

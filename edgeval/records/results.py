@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from edgeval.records.base import Interval, Record
 from edgeval.records.divergence import Divergence
 from edgeval.records.setting import Device
@@ -104,6 +106,7 @@ class ReferenceInfo(Record):
         engine: Version of llama.cpp.
         features: What llama.cpp was built with, and the CPU's features.
         backend: Where the layers were computed.
+        devices: The GPUs that some were computed on; none on the CPU alone.
         device: The machine.
     """
 
@@ -113,6 +116,7 @@ class ReferenceInfo(Record):
     engine: str
     features: str
     backend: str
+    devices: list[str] = Field(default_factory=list)
     device: Device
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from edgeval.records import Device, ModelFacts, Record
+from edgeval.records import Device, ModelFacts, Offload, Record
 from edgeval.store import Setting
 
 REFERENCE_VERSION: Final = 1
@@ -63,3 +63,8 @@ class ReferenceHeader(Record):
     elapsed_s: float = Field(ge=0)
     device: Device
     sha256: str = ""
+
+    @property
+    def offload(self) -> Offload | None:
+        """What was computed on GPUs; None for nothing."""
+        return self.setting.offload(self.model.shape.n_layers)

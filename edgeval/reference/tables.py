@@ -10,6 +10,7 @@ from edgeval.console import listing
 from edgeval.records import Metric, protocol_label
 from edgeval.reference import Reference
 from edgeval.report import formatting as fmt
+from edgeval.report.backends import where
 
 
 def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None = None) -> Table:
@@ -33,7 +34,7 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
         f"{setting.protocol_version}",
         "items": f"{header.n_items:,} of {header.n_total:,}",
         "KL items": f"{header.kl_items:,}",
-        "engine": f"{setting.engine}, {setting.backend}",
+        "engine": f"{setting.engine}, {where(setting.backend, header.offload)}",
         "device": f"{header.device.cpu}, {header.device.system}",
         "speed": f"{header.tokens_decoded:,} tokens in {fmt.duration(header.elapsed_s)}",
     }

@@ -16,6 +16,7 @@ class Captions:
 
     differences: str
     stopping: str
+    self_check: str
     flips: str
     divergence: str
     metrics: str
@@ -32,11 +33,12 @@ def captions(report: Report) -> Captions:
         else f"All metrics in percent, as counted on {items}."
     )
     if not report.drift:
-        return Captions("", _stopping(report), "", "", metrics)
+        return Captions("", _stopping(report), _self_check(report), "", "", metrics)
     reference = report.runs[0].label
     return Captions(
         differences=_differences(report, reference, items),
         stopping=_stopping(report),
+        self_check=_self_check(report),
         flips=f"Items whose correctness differs from {reference}, by group, and changes of the "
         f"choices' log-probabilities in nats, on {items}.{_no_sample(report)}",
         divergence=f"Next-token distributions beside those of {reference}: the KL divergence is a "
@@ -62,6 +64,14 @@ def _differences(report: Report, reference: str, items: str) -> str:
 def _no_sample(report: Report) -> str:
     is_weighted = any(run.stopping and run.stopping.design == "weighted" for run in report.runs)
     return " They were drawn by what they can tell, and are no sample." if is_weighted else ""
+
+
+def _self_check(report: Report) -> str:
+    return (
+        f"How far the choices' log-probabilities by {report.engine.backend} are from the CPU's, in "
+        "nats, on a few items: the mean of |Δ| a token, which is held to what is allowed, the mean "
+        "and the largest |Δ|, and the items of which both pick the same choice."
+    )
 
 
 def _stopping(report: Report) -> str:

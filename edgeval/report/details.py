@@ -9,6 +9,7 @@ from edgeval.records import Drift, Equivalence, Flip, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import compared_runs, reading
 from edgeval.report.items import is_uneven, items_of
+from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs
 from edgeval.report.view import EMPTY
 
 _KL_DECIMALS = 5
@@ -88,6 +89,32 @@ def stopping_table(report: Report) -> Table | None:
         )
     header = ["type", "items", "drawn", "decided", "worth"]
     return Table(header, rows, words=(0, 2, 3, 4)) if rows else None
+
+
+def self_check_table(report: Report) -> Table | None:
+    """Return how close each GPU run came to the CPU, a row a type; None where none was checked."""
+    runs = gpu_runs(report.runs)
+    rows = []
+    for name, run in runs:
+        found = run.self_check
+        if found is None:
+            rows.append([name, NOT_CHECKED, *[EMPTY] * 5])
+            continue
+        rows.append(
+            [
+                name,
+                "passed" if found.has_passed else FAILED,
+                fmt.nats(found.token_change),
+                f"{found.bar:g}",
+                fmt.nats(found.mean_logprob_change),
+                fmt.nats(found.max_logprob_change),
+                f"{found.n_same_picks:,} of {found.n_items:,}",
+            ]
+        )
+    header = ["type", "self-check", "nats a token", "allowed"]
+    header += ["mean |Δ logprob|", "largest |Δ|", "same picks"]
+    is_checked = any(run.self_check for _, run in runs)
+    return Table(header, rows, words=(0, 1)) if is_checked else None
 
 
 def divergence_table(report: Report) -> Table | None:

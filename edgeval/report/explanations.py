@@ -8,6 +8,7 @@ from edgeval.records import Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import compared_runs, margin, primary
 from edgeval.report.items import is_slice, stopping_of
+from edgeval.report.selfchecks import gpu_runs
 
 _UNITS = {
     "acc": "nats",
@@ -40,6 +41,8 @@ def explanations(report: Report) -> list[Explanation]:
         found += [_flips(has_agreement=has_agreement), _logprobs(report)]
     if any(drift.divergence for drift in report.drift):
         found.append(_divergence(report))
+    if gpu_runs(report.runs):
+        found.append(_gpu(report))
     return found
 
 
@@ -132,6 +135,29 @@ def _divergence(report: Report) -> Explanation:
         "bound of the KL divergence of the whole distributions. The standard error is clustered by "
         "item. Same top token: the positions at which both find the same token most likely.",
         "Cover and Thomas 2006, Elements of Information Theory, section 2.8",
+    )
+
+
+def _gpu(report: Report) -> Explanation:
+    backend = report.engine.backend
+    is_cuda = backend == "cuda"
+    theirs = (
+        "CUDA in blocks of 32 (Q8_1), or of 64 for Q2_K; F16 weights it multiplies in F16, and F32 "
+        "weights in TF32 (10 of 23 bits of the fraction) on GPUs that have it"
+        if is_cuda
+        else f"{backend} has kernels of its own"
+    )
+    return Explanation(
+        "Self-check of a GPU",
+        "Before a GPU is trusted with a model, some items are scored by it and by the CPU: the "
+        "mean change of a choice's log-probability, a token, has to stay within what is allowed "
+        "for the type. It is hardly ever zero, because the two round differently. Before they meet "
+        "quantized weights, the CPU rounds activations to 8 bits in blocks that share a scale: of "
+        "256 values for the K types (Q8_K), of 32 for Q8_0 and Q4_0 (Q8_0); "
+        f"{theirs}. That decides near ties, so types are compared as computed in one place.",
+        "llama.cpp, ggml/src: ggml-common.h and ggml-cpu/ggml-cpu.c"
+        + ("; ggml-cuda/mmq.cuh, quantize.cu, ggml-cuda.cu and common.cuh" if is_cuda else ""),
+        "https://github.com/ggml-org/llama.cpp/tree/master/ggml/src",
     )
 
 

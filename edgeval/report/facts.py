@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 from edgeval.records import Citation, ClaimCitation, Device, Report
 from edgeval.report import formatting as fmt
+from edgeval.report.backends import backend_and_threads, where
 from edgeval.report.items import is_uneven, reference_items, slice_sentence
+from edgeval.report.selfchecks import check_of_run, self_check
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def facts(report: Report) -> list[Fact]:
         ),
         *_shot_facts(report),
         Fact("Engine", f"llama.cpp through {engine.version}"),
-        Fact("Backend", f"{engine.backend}, {engine.threads} threads"),
+        Fact("Backend", backend_and_threads(report)),
+        *_self_check_facts(report),
         Fact("Features", engine.features),
         Fact("Device", _machine(device)),
         Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
@@ -98,6 +101,7 @@ def _reference_facts(report: Report) -> list[Fact]:
     known = run.from_reference
     if known is None:
         return []
+    backend, check = where(known.backend, run.offload), check_of_run(run)
     return [
         Fact(
             "Reference",
@@ -105,7 +109,8 @@ def _reference_facts(report: Report) -> list[Fact]:
             "evaluated here",
         ),
         Fact("Reference SHA-256", known.sha256, is_hash=True),
-        Fact("Reference engine", f"llama.cpp through {known.engine}, on backend {known.backend}"),
+        Fact("Reference engine", f"llama.cpp through {known.engine}, on backend {backend}"),
+        *([Fact("Reference self-check", check)] if check else []),
         Fact("Reference features", known.features),
         Fact(
             "Reference device",
@@ -113,6 +118,11 @@ def _reference_facts(report: Report) -> list[Fact]:
             f"tokens/s, {fmt.duration(run.elapsed_s)} of scoring",
         ),
     ]
+
+
+def _self_check_facts(report: Report) -> list[Fact]:
+    found = self_check(report.engine.backend, report.runs)
+    return [Fact("Self-check", found)] if found else []
 
 
 def _machine(device: Device) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timezone
 
 from edgeval.records import Equivalence, Interval
@@ -22,6 +23,12 @@ def signed(value: float, decimals: int) -> str:
     """Return a number with its sign; what rounds to zero has none."""
     text = plain(value, decimals)
     return "+" + text if value > 0 and text.strip("0.,") else text
+
+
+def nats(value: float) -> str:
+    """Return a size in nats with two significant digits, for example ``0.0042``."""
+    decimals = 1 - math.floor(math.log10(value)) if value > 0 else 0
+    return plain(value, max(0, decimals))
 
 
 def bound(points: float, margin_points: float) -> str:

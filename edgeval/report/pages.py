@@ -18,6 +18,7 @@ from edgeval.report import (
     figure,
     formatting,
     reasoning,
+    selfchecks,
     view,
 )
 from edgeval.report.comparison import is_of_split, margin, primary, readings
@@ -83,6 +84,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "items": slice_sentence(report),
         "interval_sentence": view.interval_sentence(report),
         "captions": captions.captions(report),
+        "failure": selfchecks.failure(report.engine.backend, report.runs),
         "conclusion": view.conclusion(report),
         "rows": rows,
         "readings": {row.reading: meanings[row.reading] for row in rows} if meanings else {},
@@ -97,6 +99,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         ],
         "difference_table": details.difference_table(report),
         "stopping_table": details.stopping_table(report),
+        "self_check_table": details.self_check_table(report),
         "divergence_table": details.divergence_table(report),
         "drift_table": details.drift_table(report),
         "flip_tables": details.flip_tables(report, flips_shown),

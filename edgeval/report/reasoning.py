@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from edgeval.records import Claim, Report, Stopping
 from edgeval.report import formatting as fmt
+from edgeval.report.backends import where
 from edgeval.report.facts import place
 from edgeval.report.items import items_of
+from edgeval.report.selfchecks import check_of_run
 from edgeval.verdict import Judgement, judge
 
 _HASH_DIGITS = 12
@@ -70,17 +72,23 @@ def _stopped(stopping: Stopping) -> str:
 
 
 def _setting(report: Report) -> str:
-    protocol, engine, known = report.protocol, report.engine, report.runs[0].from_reference
+    """Return with what it was measured and, of a GPU, how that was checked."""
+    return " ".join(part for part in (_tool(report), check_of_run(report.runs[0])) if part)
+
+
+def _tool(report: Report) -> str:
+    protocol, engine, run = report.protocol, report.engine, report.runs[0]
+    known = run.from_reference
     if known is not None:
         return (
             f"It was not measured here but read from {known.file} (SHA-256 "
             f"{_short(known.sha256)}), and there with protocol {protocol.label} (version "
             f"{protocol.version}) by llama.cpp through {known.engine}, on backend "
-            f"{known.backend}, on {known.device.cpu}."
+            f"{where(known.backend, run.offload)}, on {known.device.cpu}."
         )
     return (
         f"It was measured with protocol {protocol.label} (version {protocol.version}) by llama.cpp "
-        f"through {engine.version}, on backend {engine.backend} with "
+        f"through {engine.version}, on backend {where(engine.backend, run.offload)} with "
         f"{engine.threads} threads, on {report.device.cpu}."
     )
 
