@@ -94,6 +94,7 @@ def evaluate_file(
                 scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
             work, facts = measurement.totals(scores.keys())
         imatrix = imatrix_info(vocabulary.metadata)
+        offload = setting.offload(setup.placement(vocabulary).n_layers)
     run = ModelRun(
         type=facts.file_type,
         imatrix=imatrix,
@@ -117,7 +118,7 @@ def evaluate_file(
         elapsed_s=work.elapsed_s,
         load_s=scoring.load_s,
         tokens_per_s=work.tokens_decoded / work.elapsed_s,
-        offload=setting.offload(setup.placement(vocabulary).n_layers),
+        offload=offload,
         self_check=store.self_check(setting) if setting.devices else None,
     )
     return Measured(run, scores, looks.sketches(), looks.divergence())

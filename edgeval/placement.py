@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from edgeval import llama, memory
 from edgeval.errors import EngineError
@@ -88,32 +89,35 @@ class Wishes:
 def place(vocabulary: llama.Vocabulary, wishes: Wishes) -> Placement:
     """Return where a model is computed, by the memory that is free on the devices now.
 
-    One device is used if it holds the whole model, else all of them. Where memory is short, fewer
-    sessions are used, then smaller batches; then layers are left to the CPU.
+    One device is used if it holds the whole model, else as many as are needed. Where memory is
+    short, fewer sessions are used, then smaller batches; then layers are left to the CPU.
 
     Raises:
         EngineError: If no layer fits, or not as many as are asked for.
         GgufError: If the file is damaged.
     """
-    weights = _layer_bytes(vocabulary)
+    n_blocks = vocabulary.dimension("block_count")
     tokens = wishes.batch_tokens or batch_tokens_for(vocabulary.file_type)
-    on_cpu = Placement(llama.CPU, len(weights), 0, tokens, UBATCH_TOKENS, 1)
+    on_cpu = Placement(llama.CPU, n_blocks + 1, 0, tokens, UBATCH_TOKENS, 1)
     if not wishes.devices:
         return on_cpu
+    weights = _layer_bytes(vocabulary.path, n_blocks)
     attempts = list(_attempts(on_cpu, wishes, weights))
-    if wishes.force:
-        return attempts[0]
-    usable = {each: max(0, each.memory()[0] - _RESERVED_BYTES) for each in wishes.devices}
+    free = {each: each.memory()[0] for each in wishes.devices}
     for attempt in attempts:
-        need = device_need(vocabulary, attempt)
-        group = _group_for(need, usable, max(weights), wishes.all_devices)
+        need = _need(vocabulary, attempt)
+        group = _group_for(need, free, max(weights), wishes.all_devices)
         if group:
             return replace(attempt, offload=replace(attempt.offload, devices=group))
+    # What takes least is the likeliest to work all the same.
+    least = attempts[-1]
+    if wishes.force:
+        return least
     names = " and ".join(f"{each.name} ({each.description})" for each in wishes.devices)
-    least = megabytes(device_need(vocabulary, attempts[-1]))
+    usable = sum(max(0, each - _RESERVED_BYTES) for each in free.values())
     raise EngineError(
-        f"{vocabulary.path.name} takes at least {least} of {names}, where "
-        f"{megabytes(sum(usable.values()))} can be used; close other programs, use "
+        f"{vocabulary.path.name} takes at least {megabytes(_need(vocabulary, least).on(1))} of "
+        f"{names}, where {megabytes(usable)} can be used; close other programs, use "
         "--backend cpu, fewer --gpu-layers or a lower --batch, or try it with --force"
     )
 
@@ -124,8 +128,13 @@ def _attempts(on_cpu: Placement, wishes: Wishes, weights: Sequence[int]) -> Iter
     wanted = n_layers if wishes.gpu_layers is None else min(wishes.gpu_layers, n_layers)
 
     def with_layers(layers: int) -> Placement:
-        offload = llama.Offload(wishes.devices, None if layers == n_layers else layers)
-        return replace(on_cpu, offload=offload, device_bytes=sum(weights[n_layers - layers :]))
+        return replace(
+            on_cpu,
+            offload=llama.Offload(wishes.devices, None if layers == n_layers else layers),
+            device_bytes=sum(weights[n_layers - layers :]),
+            # A GPU gains by size: a batch is computed at once.
+            ubatch_tokens=on_cpu.batch_tokens,
+        )
 
     most = _SESSIONS.get(wishes.devices[0].backend, 2) if wanted == n_layers else 1
     tokens = on_cpu.batch_tokens
@@ -146,7 +155,27 @@ def _attempts(on_cpu: Placement, wishes: Wishes, weights: Sequence[int]) -> Iter
 
 
 def device_need(vocabulary: llama.Vocabulary, placement: Placement) -> int:
-    """Return the bytes that a placement takes on its devices."""
+    """Return the bytes that a placement takes on its devices, all together."""
+    return _need(vocabulary, placement).on(len(placement.offload.devices))
+
+
+@dataclass(frozen=True)
+class _Need:
+    """What a placement takes of its devices, in bytes.
+
+    Attributes:
+        divided: Weights and cache: the devices share them.
+        each: Intermediate results: every device has its own.
+    """
+
+    divided: int
+    each: int
+
+    def on(self, n_devices: int) -> int:
+        return self.divided + n_devices * self.each
+
+
+def _need(vocabulary: llama.Vocabulary, placement: Placement) -> _Need:
     cache_type, flash_attention = attention_of(vocabulary.file_type)
     settings = llama.SessionSettings(
         n_batch=placement.batch_tokens,
@@ -158,34 +187,47 @@ def device_need(vocabulary: llama.Vocabulary, placement: Placement) -> int:
     )
     whole = memory.estimate(vocabulary, settings, placement.n_sessions)
     cache = whole.cache * placement.gpu_layers // placement.n_layers
-    return placement.device_bytes + cache + whole.compute
+    return _Need(placement.device_bytes + cache, whole.compute)
 
 
 def _group_for(
-    need: int, usable: Mapping[llama.Device, int], layer_bytes: int, all_devices: bool
+    need: _Need, free: Mapping[llama.Device, int], layer_bytes: int, all_devices: bool
 ) -> tuple[llama.Device, ...]:
-    """Return the devices that hold so many bytes; none if all of them do not."""
-    if not all_devices:
+    """Return the devices that hold what a placement takes; none if they do not."""
+    usable = {device: n_bytes - _RESERVED_BYTES for device, n_bytes in free.items()}
+    if len(free) == 1 or not all_devices:
         for device, room in usable.items():
-            if need <= room:
+            if need.on(1) <= room:
                 return (device,)
-    # Layers are not divided: each further device may be left with room for most of one.
-    lost = (len(usable) - 1) * layer_bytes
-    return tuple(usable) if need + lost <= sum(usable.values()) else ()
+    # llama.cpp divides the layers by the memory that is free, up to one more or less.
+    rest = {device: room - need.each - layer_bytes for device, room in usable.items()}
+    emptiest = sorted(free, key=lambda device: -free[device])
+    for n_devices in range(len(free) if all_devices else 2, len(free) + 1):
+        group = emptiest[:n_devices]
+        total = sum(free[device] for device in group)
+        if all(
+            rest[device] > 0 and need.divided * free[device] <= rest[device] * total
+            for device in group
+        ):
+            return tuple(device for device in free if device in group)
+    return ()
 
 
-def _layer_bytes(vocabulary: llama.Vocabulary) -> list[int]:
+def _layer_bytes(path: Path, n_blocks: int) -> list[int]:
     """Return the bytes of each layer's weights, the output's last.
 
     The embedding is always the CPU's; a model without an output of its own has a copy of it there.
+
+    Raises:
+        GgufError: If the file is damaged.
     """
-    tensors = read_header(vocabulary.path).tensors
-    blocks = [0] * vocabulary.dimension("block_count")
+    tensors = read_header(path).tensors
+    blocks = [0] * n_blocks
     sizes = {tensor.name: tensor.nbytes for tensor in tensors}
     rest = 0
     for name, size in sizes.items():
         found = _BLOCK.match(name)
-        if found and int(found[1]) < len(blocks):
+        if found and int(found[1]) < n_blocks:
             blocks[int(found[1])] += size
         elif name != _EMBEDDING or _OUTPUT not in sizes:
             rest += size

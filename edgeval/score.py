@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from edgeval.llama import CacheType, Model, Session, SessionSettings
+from edgeval.llama import CacheType, Model, Session, SessionSettings, uninterrupted
 from edgeval.plan import Batch, Plan, Request, Work, common_prefix_length
 from edgeval.reduction import BatchScore, Bools, Float64, reduce_logits
 from edgeval.sketch import ItemDivergence, Sketch
@@ -231,7 +231,9 @@ def decode_batches(
         except BaseException:
             for session in sessions:
                 session.stop()
-            workers.shutdown(wait=False, cancel_futures=True)
+            # A second Ctrl-C must not let the sessions be freed while they decode.
+            with uninterrupted():
+                workers.shutdown(cancel_futures=True)
             raise
 
 

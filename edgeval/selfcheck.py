@@ -30,17 +30,16 @@ def trusted(
 ) -> Setup:
     """Return a setup whose GPUs, if it has any, compute what the CPU does with these models.
 
-    Where the backend was chosen automatically, the CPU takes over if they do not, or if it is
-    faster.
+    Where no GPU was asked for, the CPU takes over if they do not, or if it is faster.
 
     Args:
         paths: The GGUFs.
         setup: What is evaluated and how.
-        store: Where the results of checks are kept: what was checked before is not again.
+        store: Where the checks that were passed are kept: they are not made again.
         progress: Where to show progress.
 
     Raises:
-        EngineError: If a backend that was asked for computes something else.
+        EngineError: If GPUs that were asked for cannot be used or compute something else.
         EdgevalError: If a model cannot be loaded, or does not fit in memory.
     """
     if not setup.devices:
@@ -51,17 +50,19 @@ def trusted(
     if not setup.options.check:
         bars.log(f"computing with {where}, which is not checked")
         return setup
+    options = setup.options
+    is_chosen = options.backend.lower() != "auto" or options.devices or options.gpu_layers
     try:
         checks = [_passed(path, setup, store, bars, where) for path in paths]
     except EngineError as error:
-        if setup.options.backend != "auto":
+        if is_chosen:
             raise
         # What to do about it follows the first clause; here it is done.
         reason, _, _ = str(error).partition(";")
         bars.log(f"{reason}; computing on the CPU")
         return setup.on_cpu()
     # The first is the reference; all are computed in one place, so that they compare.
-    if setup.options.backend == "auto" and checks[0].speedup < 1:
+    if checks[0].speedup < 1 and not is_chosen:
         bars.log(f"the CPU is faster than {where}; computing on the CPU")
         return setup.on_cpu()
     bars.log(f"computing with {where}, which passed the self-check")
@@ -90,6 +91,8 @@ def self_check(
 ) -> SelfCheck:
     """Return how close the GPUs of a setup come to the CPU with a model, checked now or before.
 
+    Only what has passed is remembered.
+
     Raises:
         EdgevalError: If the model cannot be loaded, or does not fit in memory.
     """
@@ -98,7 +101,9 @@ def self_check(
         known = None if setup.options.fresh else store.self_check(setting)
         if known is None:
             known = _compared(vocabulary, setup, progress or NoProgress())
-            store.add_self_check(setting, known)
+            # A driver that is updated may pass, and is not in the key.
+            if known.has_passed:
+                store.add_self_check(setting, known)
     return known
 
 
@@ -140,7 +145,8 @@ def _scores(
     settings = settings_for(planned, vocabulary.file_type, setup.threads, placement.ubatch_tokens)
     if not setup.options.force:
         need = memory.estimate(vocabulary, settings, placement.n_sessions)
-        memory.require(placement.left_to_machine(need), vocabulary.path.name)
+        name = f"checking {vocabulary.path.name} on {setup.backend}"
+        memory.require(placement.left_to_machine(need), name)
     found: dict[int, ItemScore] = {}
     work = Work()
     with llama.Model(vocabulary.path, placement.offload) as model:

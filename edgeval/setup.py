@@ -32,7 +32,7 @@ class Options:
         shots_data: A local file to draw them from; None for the hub's train split.
         backend: ``auto``, ``cpu``, ``cuda``, ``metal``, or another that llama.cpp was built with.
         devices: GPUs to use, by llama.cpp's names or their places; none for those that are needed.
-        gpu_layers: Layers to compute there; None for as many as fit.
+        gpu_layers: Layers to compute there, 0 for the CPU alone; None for as many as fit.
         check: Whether a GPU's scores are held to the CPU's before they are trusted.
         threads: CPU threads; None for one a physical core.
         batch_tokens: Tokens that a batch is filled up to; None for what suits each type.
@@ -204,6 +204,13 @@ def prepare(options: Options) -> Setup:
         raise EdgevalError(f"--batch {options.batch_tokens} holds no token; use 1 or more")
     if options.gpu_layers is not None and options.gpu_layers < 0:
         raise EdgevalError(f"--gpu-layers {options.gpu_layers} is no number; use 0 or more")
+    if options.gpu_layers == 0:
+        devices = ()
+    if options.gpu_layers and not devices:
+        raise EdgevalError(
+            f"--gpu-layers {options.gpu_layers} needs a GPU, and the CPU computes here; leave it "
+            "out, or see what edgeval doctor tells"
+        )
     if options.kl_items < 0:
         raise EdgevalError(f"--kl-items {options.kl_items} cannot be compared; use 0 or more")
     if options.until is not None and options.until <= 0:

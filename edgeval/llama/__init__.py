@@ -9,7 +9,7 @@ from edgeval.llama.backends import (
 )
 from edgeval.llama.devices import CPU, Device, Offload, built_backends, devices
 from edgeval.llama.file_types import file_type, file_types, writable_type, writable_types
-from edgeval.llama.library import engine_version, system_info
+from edgeval.llama.library import engine_version, system_info, uninterrupted
 from edgeval.llama.model import Model
 from edgeval.llama.quantizer import LONGEST_TEXT, Metadata, Recipe, Weights, quantize_file, recipe
 from edgeval.llama.session import CacheType, Session, SessionSettings
@@ -41,6 +41,7 @@ __all__ = [
     "rebuild_command",
     "recipe",
     "system_info",
+    "uninterrupted",
     "writable_type",
     "writable_types",
 ]

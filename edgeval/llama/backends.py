@@ -43,6 +43,7 @@ def choose_devices(backend: str = "auto", names: Sequence[str] = ()) -> tuple[De
             that llama.cpp was built with.
         names: Devices by llama.cpp's names (``CUDA0``) or by their places in the list of the
             backend's; none for all of the backend that have memory of their own, or else for all.
+            With ``auto``, a name may be that of another backend's device.
 
     Raises:
         EngineError: If there is no such backend or device, or the devices are of several backends.
@@ -54,15 +55,15 @@ def choose_devices(backend: str = "auto", names: Sequence[str] = ()) -> tuple[De
                 "--device names GPUs, and --backend cpu uses none; leave one of the two out"
             )
         return ()
-    if wanted == "auto" and names:
-        return _named(devices(), names)
-    if wanted == "auto":
+    is_auto = wanted == "auto"
+    if is_auto:
         wanted = available_backends()[0]
     else:
         _require(wanted)
     found = tuple(device for device in devices() if device.backend == wanted)
     if names:
-        return _named(found, names)
+        others = [device for device in devices() if device.backend != wanted]
+        return _named([*found, *others] if is_auto else found, names)
     return tuple(device for device in found if not device.is_integrated) or found
 
 
@@ -109,15 +110,24 @@ def _require(backend: str) -> None:
 
 
 def _named(candidates: Sequence[Device], names: Sequence[str]) -> tuple[Device, ...]:
-    """Return the devices that are meant, in the order of their names."""
+    """Return the devices that are meant, in the order of the names.
+
+    Raises:
+        EngineError: If there is no such device, or they are of several backends.
+    """
+    if not candidates:
+        raise EngineError(
+            "--device names GPUs, and llama-cpp-python finds none here; leave it out, or see what "
+            "edgeval doctor tells"
+        )
     by_name = {device.name.casefold(): device for device in candidates}
     by_name |= {str(place): device for place, device in enumerate(candidates)}
-    here = ", ".join(f"{each.name} ({each.description})" for each in candidates) or "none"
+    here = ", ".join(f"{each.name} ({each.description})" for each in candidates)
     found: dict[str, Device] = {}
     for name in names:
         device = by_name.get(name.strip().casefold())
         if device is None:
-            raise EngineError(f"no device {name!r} here; there is: {here}")
+            raise EngineError(f"there is no device {name!r} here; use {here}")
         found[device.name] = device
     if len({device.backend for device in found.values()}) > 1:
         raise EngineError(

@@ -7,7 +7,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgeval.llama.library import engine, ggml
+from edgeval.llama.library import engine, ggml, llama_cpp
 
 # ggml-backend.h's enum ggml_backend_dev_type, which the binding does not export.
 _GPU, _INTEGRATED_GPU = 1, 2
@@ -73,6 +73,9 @@ def devices() -> tuple[Device, ...]:
         EngineError: If llama.cpp's registry cannot be read.
     """
     engine()
+    if not llama_cpp.llama_supports_gpu_offload():
+        # Whoever has no GPU does not need the libraries that are read below.
+        return ()
     registry, base = _registry(), _base()
     found = []
     for index in range(registry.ggml_backend_dev_count()):

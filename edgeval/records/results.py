@@ -158,7 +158,6 @@ class SelfCheck(Record):
     @property
     def has_passed(self) -> bool:
         """Whether the GPU's scores are the CPU's, as far as its arithmetic allows."""
-        # Written so that NaN fails.
         return self.token_change <= self.bar
 
 
