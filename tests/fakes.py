@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edgeval.llama import Device
 from edgeval.plan import Int32
 from edgeval.progress import NoProgress, Task
 from edgeval.tasks import Item, ItemScore
@@ -115,3 +117,26 @@ def score_picking(pick: int, *, gold: int, name: str = "7") -> ItemScore:
     """Return a score of four equally long choices that picks one of them under every metric."""
     logprobs = [-1.0 if choice == pick else -2.0 for choice in range(4)]
     return make_score(logprobs, make_item(gold=gold, name=name))
+
+
+@dataclass(frozen=True)
+class PretendedDevice(Device):
+    """A GPU that the CPU stands in for: its null pointer ends llama.cpp's list of devices.
+
+    Attributes:
+        free: What it says of its free memory, in bytes.
+    """
+
+    free: int = 64 * 2**30
+
+    def memory(self) -> tuple[int, int]:
+        return self.free, self.free
+
+
+def make_device(backend: str = "cuda", number: int = 0, **changes: Any) -> PretendedDevice:
+    return PretendedDevice(
+        name=f"{backend.upper()}{number}",
+        description=f"{backend.title()} Card",
+        backend=backend,
+        **changes,
+    )
