@@ -15,7 +15,6 @@ from edgeval.reduction import reduce_logits
 from edgeval.score import (
     RequestScore,
     batch_tokens_for,
-    decode_batches,
     score_items,
     score_requests,
     settings_for,
@@ -133,28 +132,6 @@ def test_all_tokens_of_one_vocabulary_sum_to_probability_one(tiny_f16: Path) -> 
     requests = [Request(np.array([1, 20, each], dtype=np.int32), 2) for each in range(512)]
     scores = _score_requests(tiny_f16, requests)
     assert np.exp([score.logprobs[0] for score in scores]).sum() == pytest.approx(1, abs=1e-5)
-
-
-def test_two_sessions_in_turn_give_what_one_gives(tiny_f16: Path, tiny_items: Path) -> None:
-    """A GPU decodes into one while the other is reduced; here the CPU stands in for it."""
-    setup = prepare(Options(data=tiny_items))
-    with llama.Vocabulary(tiny_f16) as vocabulary:
-        choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
-    planned = plan([request for each in choices for request in each], 100)
-    settings = settings_for(planned, "F16", threads=2)
-    with (
-        llama.Model(tiny_f16) as model,
-        llama.Session(model, settings) as first,
-        llama.Session(model, settings) as second,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        alone = list(decode_batches(planned, [first], pool, 2))
-        in_turn = list(decode_batches(planned, [first, second], pool, 2))
-    assert len(alone) == len(in_turn) == planned.n_batches > 2
-    for (batch, expected), (same_batch, found) in zip(alone, in_turn, strict=True):
-        np.testing.assert_array_equal(batch.requests, same_batch.requests)
-        np.testing.assert_array_equal(expected.logprobs, found.logprobs)
-        np.testing.assert_array_equal(expected.is_greedy, found.is_greedy)
 
 
 def test_work_is_counted(tiny_f16: Path, tiny_items: Path) -> None:

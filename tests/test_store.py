@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from stores import open_run as _open
 
 from edgeval.errors import StoreError
 from edgeval.plan import Work
+from edgeval.records import SelfCheck
 from edgeval.store import Measurement, Setting, Store
 from edgeval.store.schema import SCHEMA_VERSION
 
@@ -185,3 +187,90 @@ def test_a_killed_process_blocks_nobody(path: Path) -> None:
     holder.wait(10)
     with Store(path) as store, _open(store) as measurement:
         assert measurement.scored() == set()
+
+
+VERSION_2_CONTENT = (
+    '{"scoring_version":1,"gguf_sha256":"' + "a" * 64 + '","data_fingerprint":"' + "b" * 64 + '",'
+    '"protocol":"lm-eval","protocol_version":1,"shots":0,"shot_pool_fingerprint":null,'
+    '"engine":"llama-cpp-python 0.3.36","features":"AVX2 = 1","backend":"cpu",'
+    '"batch_tokens":1024,"cache_type":"f16","flash_attention":true}'
+)
+"""The key of ``SETTING`` as it was written before there were devices in it."""
+
+
+def test_keys_of_the_cpu_are_what_they_always_were() -> None:
+    setting = Setting.model_validate(SETTING)
+    assert setting.content == VERSION_2_CONTENT
+    assert Setting.model_validate_json(VERSION_2_CONTENT) == setting
+    on_gpu = Setting.model_validate(
+        SETTING | {"backend": "cuda", "devices": ["NVIDIA H200"], "gpu_layers": 23}
+    )
+    assert '"devices":["NVIDIA H200"],"gpu_layers":23' in on_gpu.content
+    assert Setting.model_validate_json(on_gpu.content) == on_gpu
+
+
+def test_a_store_of_version_2_is_migrated_and_its_scores_found(path: Path) -> None:
+    with Store(path) as store, _open(store) as measurement:
+        _add(measurement, 1, 2)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE self_check")
+        connection.execute("PRAGMA user_version = 2")
+        ((content, key),) = connection.execute("SELECT setting, key FROM measurement")
+    assert content == VERSION_2_CONTENT
+    assert key == hashlib.sha256(VERSION_2_CONTENT.encode()).hexdigest()
+    setting = Setting.model_validate(SETTING)
+    with Store(path) as store:
+        assert _scored(store) == {1, 2}
+        assert store.self_check(setting) is None
+        store.add_self_check(setting, SELF_CHECK)
+    with Store(path) as store:
+        assert store.self_check(setting) == SELF_CHECK
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+SELF_CHECK = SelfCheck(
+    n_items=24,
+    n_same_picks=23,
+    max_logprob_change=0.5,
+    mean_logprob_change=0.1,
+    token_change=0.01,
+    bar=0.02,
+    speedup=70.5,
+)
+GPU = {"backend": "cuda", "devices": ("NVIDIA H200",), "gpu_layers": 23}
+
+
+@pytest.mark.parametrize("field", [*SETTING, "devices", "gpu_layers"])
+def test_a_self_check_is_of_a_computation_with_any_data(field: str, path: Path) -> None:
+    values = SETTING | GPU
+    value = values[field]
+    others = {
+        str: lambda: f"{value}x",
+        int: lambda: value + 1,
+        bool: lambda: not value,
+        tuple: lambda: (*value, "another"),
+        type(None): lambda: "c" * 64,
+    }
+    other = Setting.model_validate(values | {field: others[type(value)]()})
+    is_of_data = field in (
+        "data_fingerprint",
+        "protocol",
+        "protocol_version",
+        "shots",
+        "shot_pool_fingerprint",
+    )
+    with Store(path) as store:
+        store.add_self_check(Setting.model_validate(values), SELF_CHECK)
+        assert store.self_check(other) == (SELF_CHECK if is_of_data else None)
+
+
+def test_a_damaged_self_check_is_not_there(path: Path) -> None:
+    setting = Setting.model_validate(SETTING | GPU)
+    with Store(path) as store:
+        store.add_self_check(setting, SELF_CHECK)
+        with store.connection() as connection:
+            connection.execute("UPDATE self_check SET found = replace(found, '70.5', '7.5')")
+        assert store.self_check(setting) is None
+        store.add_self_check(setting, SELF_CHECK)
+        assert store.self_check(setting) == SELF_CHECK
