@@ -134,6 +134,14 @@ def test_what_fails_in_a_thread_is_raised_and_the_others_stop(
     assert all(session._stopped.is_set() for session in running.sessions)
 
 
+def _press_ctrl_c() -> None:
+    if hasattr(signal, "pthread_kill"):
+        # As a terminal does: what the main thread waits for is interrupted.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
+
+
 @pytest.mark.parametrize("n_presses", [1, 2])
 def test_ctrl_c_drops_the_batches_in_flight_of_all_sessions(
     n_presses: int,
@@ -152,7 +160,7 @@ def test_ctrl_c_drops_the_batches_in_flight_of_all_sessions(
     def press() -> None:
         with lock:
             if next(presses, None) is not None:
-                signal.raise_signal(signal.SIGINT)
+                _press_ctrl_c()
 
     def pressing(ask: Callable[[Any], bool]) -> Any:
         def wrapped(data: Any) -> bool:
