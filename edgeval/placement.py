@@ -127,31 +127,29 @@ def _attempts(on_cpu: Placement, wishes: Wishes, weights: Sequence[int]) -> Iter
     n_layers = on_cpu.n_layers
     wanted = n_layers if wishes.gpu_layers is None else min(wishes.gpu_layers, n_layers)
 
-    def with_layers(layers: int) -> Placement:
-        return replace(
-            on_cpu,
+    def attempt(layers: int, batch_tokens: int, n_sessions: int) -> Placement:
+        return Placement(
             offload=llama.Offload(wishes.devices, None if layers == n_layers else layers),
+            n_layers=n_layers,
             device_bytes=sum(weights[n_layers - layers :]),
+            batch_tokens=batch_tokens,
             # A GPU gains by size: a batch is computed at once.
-            ubatch_tokens=on_cpu.batch_tokens,
+            ubatch_tokens=batch_tokens,
+            n_sessions=n_sessions,
         )
 
     most = _SESSIONS.get(wishes.devices[0].backend, 2) if wanted == n_layers else 1
     tokens = on_cpu.batch_tokens
     while True:
         for n_sessions in range(most, 0, -1):
-            yield replace(
-                with_layers(wanted),
-                batch_tokens=tokens,
-                ubatch_tokens=tokens,
-                n_sessions=n_sessions,
-            )
+            yield attempt(wanted, tokens, n_sessions)
         tokens //= 2
         if wishes.batch_tokens or tokens < _FEWEST_BATCH_TOKENS:
             break
     if wishes.gpu_layers is None:
         # The layers that are left keep the CPU busy: a second session would gain nothing.
-        yield from map(with_layers, range(n_layers - 1, 0, -1))
+        for layers in range(n_layers - 1, 0, -1):
+            yield attempt(layers, on_cpu.batch_tokens, 1)
 
 
 def device_need(vocabulary: llama.Vocabulary, placement: Placement) -> int:

@@ -86,6 +86,15 @@ def test_the_second_device_is_used_where_the_first_is_full(tiny: llama.Vocabular
     assert place(tiny, Wishes(both)).offload == llama.Offload(both[1:])
 
 
+def test_what_a_placement_takes_of_its_devices(tiny: llama.Vocabulary) -> None:
+    both = _devices(10**9, 10**9)
+    for wishes in (Wishes(both), Wishes(both, all_devices=True), Wishes(both, gpu_layers=1)):
+        found = place(tiny, wishes)
+        divided, each = _need(tiny, found)
+        n_devices = len(found.offload.devices)
+        assert placement.device_need(tiny, found) == divided + n_devices * each > 0
+
+
 def test_devices_that_were_named_are_all_used(tiny: llama.Vocabulary) -> None:
     both = _devices(10**9, 10**10)
     assert place(tiny, Wishes(both, all_devices=True)).offload == llama.Offload(both)
