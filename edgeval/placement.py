@@ -15,12 +15,13 @@ from edgeval.score import UBATCH_TOKENS, attention_of, batch_tokens_for
 
 _SESSIONS = {"cuda": 3}
 """Sessions side by side on a GPU that holds the whole model: while one batch is computed, the next
-is prepared and the last one reduced. On an H200 one decoded 31,000 tokens/s, two 46,000, three
-58,000, and four 50,000 (TinyLlama's shape, F16)."""
+is prepared and the last one reduced. On an H200 one decoded 39,000 tokens/s, two 64,000, three
+74,000 and four 81,000 (TinyLlama's shape, F16); each takes 300 MB there."""
 
 _FEWEST_BATCH_TOKENS = 256
-_RESERVED_BYTES = 512 * 2**20
-"""What a device keeps free: for the libraries' own workspaces, and for what else is shown on it."""
+RESERVED_BYTES = 512 * 2**20
+"""What a device keeps free: for the libraries' own workspaces, which took 400 MB for three sessions
+on an H200, and for what else is shown on it."""
 
 _BLOCK = re.compile(r"blk\.(\d+)\.")
 _EMBEDDING = "token_embd.weight"
@@ -114,7 +115,7 @@ def place(vocabulary: llama.Vocabulary, wishes: Wishes) -> Placement:
     if wishes.force:
         return least
     names = " and ".join(f"{each.name} ({each.description})" for each in wishes.devices)
-    usable = sum(max(0, each - _RESERVED_BYTES) for each in free.values())
+    usable = sum(max(0, each - RESERVED_BYTES) for each in free.values())
     raise EngineError(
         f"{vocabulary.path.name} takes at least {megabytes(_need(vocabulary, least).on(1))} of "
         f"{names}, where {megabytes(usable)} can be used; close other programs, use "
@@ -192,7 +193,7 @@ def _group_for(
     need: _Need, free: Mapping[llama.Device, int], layer_bytes: int, all_devices: bool
 ) -> tuple[llama.Device, ...]:
     """Return the devices that hold what a placement takes; none if they do not."""
-    usable = {device: n_bytes - _RESERVED_BYTES for device, n_bytes in free.items()}
+    usable = {device: n_bytes - RESERVED_BYTES for device, n_bytes in free.items()}
     if len(free) == 1 or not all_devices:
         for device, room in usable.items():
             if need.on(1) <= room:

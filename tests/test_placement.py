@@ -20,7 +20,7 @@ from edgeval.memory import Memory
 from edgeval.placement import Placement, Wishes, place
 from edgeval.score import attention_of
 
-RESERVED = placement._RESERVED_BYTES
+RESERVED = placement.RESERVED_BYTES
 N_LAYERS = 3
 MEGABYTE = 10**6
 

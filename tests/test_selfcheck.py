@@ -80,7 +80,7 @@ def test_the_same_computation_passes_and_is_remembered(
     assert lines.lines == ["computing with cuda on Cuda Card, which passed the self-check"]
     assert (found.n_items, found.n_same_picks) == (24, 24)
     assert (found.token_change, found.max_logprob_change, found.mean_logprob_change) == (0, 0, 0)
-    assert (found.bar, found.has_passed) == (0.02, True)
+    assert (found.bar, found.has_passed) == (0.015, True)
     assert found.speedup > 0
     # Other data and another slice are the same computation.
     other = write_items(tmp_path / "items.jsonl", make_items(30, seed=1))
@@ -103,7 +103,7 @@ def test_another_computation_is_checked_again(
         for options in ({}, *others):
             self_check(tiny_f16, _setup(tiny_items, **options), store)
         assert compared.count == 5
-        assert self_check(tiny_f32, _setup(tiny_items), store).bar == 0.01
+        assert self_check(tiny_f32, _setup(tiny_items), store).bar == 0.005
     assert compared.count == 6
 
 
@@ -113,7 +113,7 @@ def test_a_small_data_set_is_enough(tiny_f16: Path, tmp_path: Path) -> None:
         assert self_check(tiny_f16, _setup(items), store).n_items == 3
 
 
-@pytest.mark.parametrize(("change", "has_passed"), [(0.019, True), (0.021, False), (-5.0, False)])
+@pytest.mark.parametrize(("change", "has_passed"), [(0.014, True), (0.016, False), (-5.0, False)])
 def test_what_is_judged_is_the_change_a_token(
     change: float,
     has_passed: bool,
@@ -145,11 +145,11 @@ def test_a_gpu_that_was_asked_for_and_fails_is_an_error(
                 trusted([tiny_f16], _setup(tiny_items, **options), store)
             assert str(caught.value) == (
                 "cuda on Cuda Card fails the self-check with tiny-F16.gguf: log-probabilities are "
-                "0.5 nats a token from the CPU's on average, where 0.02 are allowed; use --backend "
-                "cpu, update the driver and llama-cpp-python, or take its scores as they are with "
+                "0.5 nats a token from the CPU's on average, where 0.015 are allowed; use "
+                "--backend cpu, update the driver and llama-cpp-python, or take its scores as they are with "
                 "--no-check"
             )
-    # What fails is not remembered: the driver may be another one the next time.
+    # What fails is checked again: the driver may be another one the next time.
     assert compared.count == 3
 
 
@@ -165,7 +165,8 @@ def test_a_failed_check_ends_the_command(
     taken = CliRunner().invoke(app, [*arguments, "--backend", "cuda", "--no-check"])
     assert taken.exit_code == 0
     run = json.loads(taken.stdout)["runs"][0]
-    assert run["self_check"] is None
+    # The report carries how it failed before.
+    assert run["self_check"]["token_change"] > run["self_check"]["bar"]
     assert run["offload"] == {"devices": ["Cuda Card"], "layers": 3, "n_layers": 3}
     assert "which is not checked" in taken.stderr
     fallen = CliRunner().invoke(app, arguments)
@@ -186,7 +187,7 @@ def test_the_cpu_takes_over_where_no_gpu_was_asked_for(
     assert (found.devices, found.backend) == ((), "cpu")
     assert lines.lines == [
         "cuda on Cuda Card fails the self-check with tiny-F16.gguf: log-probabilities are 0.5 nats "
-        "a token from the CPU's on average, where 0.02 are allowed; computing on the CPU"
+        "a token from the CPU's on average, where 0.015 are allowed; computing on the CPU"
     ]
     with llama.Vocabulary(tiny_f16) as vocabulary:
         assert found.placement(vocabulary).offload == llama.CPU

@@ -116,7 +116,7 @@ class Session(Owner):
         return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
 
     def stop(self) -> None:
-        """Make ``decode``, in another thread, end soon with an error, and any later one."""
+        """Make ``decode``, in another thread, end soon with an error; a GPU ends its batch."""
         self._stopped.set()
 
 

@@ -33,6 +33,8 @@ class Run(Record):
         shots: Solved items shown before each item.
         data: Name of the data set.
         n_items: Number of items scored.
+        backend: Where the layers were computed.
+        devices: The GPUs that some were computed on; none on the CPU alone.
         created_at: When it was begun, in UTC.
         is_latest: Whether evaluations of its setting are answered from it; ``--fresh`` begins
             another.
@@ -45,6 +47,8 @@ class Run(Record):
     shots: int
     data: str
     n_items: int
+    backend: str
+    devices: tuple[str, ...] = ()
     created_at: datetime
     is_latest: bool
 
@@ -209,6 +213,8 @@ def _runs(connection: sqlite3.Connection) -> list[Run]:
                 shots=setting.shots,
                 data=row["data"],
                 n_items=len(measurement.scored()),
+                backend=setting.backend,
+                devices=setting.devices,
                 created_at=row["created_at"],
                 is_latest=row["attempt"] == latest[row["key"]],
             )

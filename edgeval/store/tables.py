@@ -11,6 +11,7 @@ from rich.table import Table
 
 from edgeval.console import listing, shown
 from edgeval.records import protocol_label
+from edgeval.report.backends import device_names
 from edgeval.store.repair import Repair
 from edgeval.store.runs import Run, RunDetails
 
@@ -19,11 +20,11 @@ _UNKNOWN = "\N{EN DASH}"
 
 def runs_table(runs: Sequence[Run], path: Path) -> Table:
     """Return one line a run."""
-    table = _table(
-        f"runs in {path}",
-        ["run", "file", "type", "protocol", "data", "items", "when", "latest"],
-        numbers={"run", "items"},
-    )
+    # A store of the CPU's runs alone says nothing of devices.
+    has_devices = any(run.devices for run in runs)
+    titles = ["run", "file", "type", "protocol", "data", "items"]
+    titles += [*(["computed on"] if has_devices else []), "when", "latest"]
+    table = _table(f"runs in {path}", titles, numbers={"run", "items"})
     for run in runs:
         table.add_row(
             str(run.number),
@@ -32,6 +33,7 @@ def runs_table(runs: Sequence[Run], path: Path) -> Table:
             protocol_label(run.protocol, run.shots),
             shown(run.data),
             f"{run.n_items:,}",
+            *([shown(device_names(run.devices) or run.backend)] if has_devices else []),
             _when(run),
             "yes" if run.is_latest else "no",
         )
@@ -51,7 +53,10 @@ def run_tables(run: RunDetails) -> Iterator[RenderableType]:
             "when": _when(run),
         }
     )
-    yield listing({name: str(value) for name, value in run.setting})
+    on_cpu = set() if run.setting.devices else {"devices", "gpu_layers"}
+    rest = {name: value for name, value in run.setting if name not in on_cpu}
+    names = {"devices": device_names(run.setting.devices)} if run.setting.devices else {}
+    yield listing({name: str(value) for name, value in (rest | names).items()})
     plans = _table(
         "plans",
         ["device", "items", "scored", "tokens", "seconds", "tokens/s"],

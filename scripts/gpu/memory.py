@@ -139,12 +139,6 @@ def section(
     ladder_left = of_round[0].after
     bars = [
         Bar(
-            "lost from the first model to the last, MiB",
-            (first.after - ladder_left) / MIB,
-            "<=",
-            LEFT_BAR_MIB,
-        ),
-        Bar(
             "lost by the whole ladder a second time, MiB",
             (ladder_left - last.after) / MIB,
             "<=",
@@ -154,7 +148,7 @@ def section(
             "taken beyond the estimate, MiB",
             max(each.beyond for each in taken) / MIB,
             "<=",
-            placement._RESERVED_BYTES / MIB,
+            placement.RESERVED_BYTES / MIB,
         ),
     ]
     if outside is not None:
@@ -163,8 +157,9 @@ def section(
     mebibytes = partial(_in, MIB)
     text = "\n\n".join(
         [
-            "Free memory of the device around each evaluation in one process, MiB. What the first "
-            "model leaves taken are kernels and workspaces, which last as long as the process.",
+            "Free memory of the device around each evaluation in one process, MiB. What a type "
+            "leaves taken in the first round are its kernels and workspaces, which last as long as "
+            "the process; what is lost in the second round would be a leak.",
             table(
                 ["round", "file", "before", "least", "after"],
                 [
