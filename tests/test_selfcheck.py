@@ -146,8 +146,8 @@ def test_a_gpu_that_was_asked_for_and_fails_is_an_error(
             assert str(caught.value) == (
                 "cuda on Cuda Card fails the self-check with tiny-F16.gguf: log-probabilities are "
                 "0.5 nats a token from the CPU's on average, where 0.015 are allowed; use "
-                "--backend cpu, update the driver and llama-cpp-python, or take its scores as they are with "
-                "--no-check"
+                "--backend cpu, update the driver and llama-cpp-python, or take its scores as they "
+                "are with --no-check"
             )
     # What fails is checked again: the driver may be another one the next time.
     assert compared.count == 3
