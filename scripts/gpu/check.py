@@ -162,6 +162,6 @@ def first_device(backend: str) -> llama.Device:
 
 def setup_on(device: llama.Device, options: Options) -> Setup:
     """Return a setup that computes on a device."""
-    # Layers on a GPU are refused where it is not known.
+    # Layers on a GPU are refused where none is known.
     setup = prepare(replace(options, gpu_layers=None))
     return replace(setup, options=options, devices=(device,), _placements={})
