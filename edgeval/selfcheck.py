@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from edgeval import llama, memory, sampling
-from edgeval.errors import EngineError
+from edgeval.errors import EdgevalError, EngineError
 from edgeval.metrics import pick
 from edgeval.plan import Work, plan
-from edgeval.progress import NoProgress, Progress
+from edgeval.progress import NoProgress, Progress, Task
 from edgeval.records import SelfCheck
 from edgeval.score import score_items, settings_for
 from edgeval.setup import Setup
@@ -117,11 +117,10 @@ def self_check(
 def _compared(vocabulary: llama.Vocabulary, setup: Setup, progress: Progress) -> SelfCheck:
     places = sampling.simple_order(setup.data.n_total, 0)[:_N_ITEMS]
     title = f"check {setup.backend} with {vocabulary.file_type}"
-    with progress.task(title, 2 * len(places), "items") as task:
-        theirs, cpu_s = _scores(vocabulary, setup.on_cpu(), places)
-        task.advance(len(places))
-        ours, gpu_s = _scores(vocabulary, setup, places)
-        task.advance(len(places))
+    # A GPU loads its kernels when they are first used: its second time counts.
+    with progress.task(title, 3 * len(places), "items") as task:
+        theirs, cpu_s = _scores(vocabulary, setup.on_cpu(), places, 1, task)
+        ours, gpu_s = _scores(vocabulary, setup, places, 2, task)
     pairs = list(zip(ours, theirs, strict=True))
     changes = np.abs(np.concatenate([np.subtract(a.logprobs, b.logprobs) for a, b in pairs]))
     n_tokens = np.concatenate([score.n_tokens for score in theirs])
@@ -139,9 +138,9 @@ def _compared(vocabulary: llama.Vocabulary, setup: Setup, progress: Progress) ->
 
 
 def _scores(
-    vocabulary: llama.Vocabulary, setup: Setup, places: Sequence[int]
+    vocabulary: llama.Vocabulary, setup: Setup, places: Sequence[int], times: int, task: Task
 ) -> tuple[list[ItemScore], float]:
-    """Return the scores of some items, and the seconds of scoring them."""
+    """Return the scores of some items, and the seconds of scoring them the last time."""
     placement = setup.placement(vocabulary)
     items = [setup.item_at(place) for place in places]
     choices = [setup.protocol.requests(item, vocabulary) for item in items]
@@ -150,12 +149,14 @@ def _scores(
     if not setup.options.force:
         need = memory.estimate(vocabulary, settings, placement.n_sessions)
         name = f"checking {vocabulary.path.name} on {setup.backend}"
-        memory.require(placement.left_to_machine(need), name)
+        try:
+            memory.require(placement.left_to_machine(need), name)
+        except EdgevalError as error:
+            raise EdgevalError(f"{error}, or leave the check out with --no-check") from error
     found: dict[int, ItemScore] = {}
     work = Work()
     with llama.Model(vocabulary.path, placement.offload) as model:
-        # A GPU loads its kernels when they are first used: the second time counts.
-        for _ in range(2 if placement.offload.devices else 1):
+        for _ in range(times):
             work.take()
             batches = score_items(
                 model,
@@ -168,4 +169,5 @@ def _scores(
             )
             for batch in batches:
                 found |= {index: result.score for index, result in batch.items()}
+                task.advance(len(batch))
     return [found[index] for index in range(len(items))], work.elapsed_s

@@ -10,7 +10,7 @@ import numpy as np
 from fakes import make_item
 
 from edgeval.plan import Work
-from edgeval.records import Device
+from edgeval.records import Device, ModelFacts, ModelShape
 from edgeval.store import Measurement, PlanFacts, Setting, Store
 from edgeval.tasks import ItemScore
 
@@ -30,6 +30,23 @@ SETTING: dict[str, Any] = {
     "flash_attention": True,
 }
 FACTS = PlanFacts("F16", 100, 200, 50, 64, 32)
+MODEL_FACTS = ModelFacts(
+    file_bytes=300,
+    imatrix=None,
+    tokenizer_fingerprint="d" * 64,
+    shape=ModelShape(
+        architecture="llama",
+        block_count=2,
+        embedding_length=64,
+        feed_forward_length=[128, 256],
+        head_count=4,
+        head_count_kv=2,
+        rope_base=10000.0,
+        vocabulary_size=512,
+        n_params=100,
+    ),
+    checkpoint=None,
+)
 DEVICE = Device(
     system="Linux 6",
     machine="x86_64",

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from report_example import example_reference, example_report, gpu_report, stopped_report
 from rich.console import Console
-from stores import DEVICE, FACTS, WORK, open_run, score_of
+from stores import DEVICE, FACTS, MODEL_FACTS, WORK, open_run, score_of
 from test_report import Page, cells, tables
 
 from edgeval import terminal
 from edgeval.compare import compare_records, require_agreement
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import table as comparison_table
-from edgeval.records import Evaluation, ModelFacts, ModelShape, Offload, Report
+from edgeval.records import Evaluation, Offload, Report
 from edgeval.reference import load_reference
 from edgeval.reference.export import export_reference
 from edgeval.reference.tables import reference_table
@@ -241,29 +241,12 @@ def test_nats_have_two_digits(value: float, expected: str) -> None:
 
 
 GPU = {"backend": "cuda", "devices": ["NVIDIA H200"], "gpu_layers": 2}
-MODEL = ModelFacts(
-    file_bytes=300,
-    imatrix=None,
-    tokenizer_fingerprint="d" * 64,
-    shape=ModelShape(
-        architecture="llama",
-        block_count=2,
-        embedding_length=64,
-        feed_forward_length=[128, 256],
-        head_count=4,
-        head_count_kv=2,
-        rope_base=10000.0,
-        vocabulary_size=512,
-        n_params=100,
-    ),
-    checkpoint=None,
-)
 
 
 def stored(path: Path, **setting: Any) -> Path:
     """Make a store with one run of two items."""
     with Store(path) as store, open_run(store, **setting) as measurement:
-        facts = replace(FACTS, n_total=50, model=MODEL)
+        facts = replace(FACTS, n_total=50, model=MODEL_FACTS)
         plan = measurement.add_plan([3, 4], facts, DEVICE)
         measurement.save(plan, {place: score_of(place) for place in (3, 4)}, WORK)
     return path

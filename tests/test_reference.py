@@ -16,7 +16,7 @@ import pytest
 from fakes import make_item
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import DEVICE, FACTS, SETTING, WORK, make_store, open_run, score_of
+from stores import DEVICE, FACTS, MODEL_FACTS, SETTING, WORK, make_store, open_run, score_of
 from test_cli import assert_one_sentence, edgeval
 from tiny import make_items, write_items
 
@@ -27,7 +27,7 @@ from edgeval.gguf_header import read_header
 from edgeval.identity import model_facts, model_shape, tokenizer_fingerprint
 from edgeval.measure import MakeSketches, evaluate_file
 from edgeval.quantize import quantize
-from edgeval.records import ModelFacts, ModelShape, ModelSource, Report
+from edgeval.records import ModelShape, ModelSource, Report
 from edgeval.reference import Reference, file, load_reference, matching
 from edgeval.reference.export import export_reference
 from edgeval.reference.packing import DTYPES, Packed, pack
@@ -41,23 +41,7 @@ from edgeval.store.measurement import pack as row_of
 from edgeval.store.runs import list_runs
 
 CHECKPOINT = ModelSource(name="m", title="a model", fingerprint="c" * 64)
-MODEL = ModelFacts(
-    file_bytes=300,
-    imatrix=None,
-    tokenizer_fingerprint="d" * 64,
-    shape=ModelShape(
-        architecture="llama",
-        block_count=2,
-        embedding_length=64,
-        feed_forward_length=[128, 256],
-        head_count=4,
-        head_count_kv=2,
-        rope_base=10000.0,
-        vocabulary_size=512,
-        n_params=100,
-    ),
-    checkpoint=CHECKPOINT,
-)
+MODEL = MODEL_FACTS.model_copy(update={"checkpoint": CHECKPOINT})
 KNOWN = replace(FACTS, n_total=50, model=MODEL)
 PLACES = (30, 2, 7, 49)
 SKETCHES = {

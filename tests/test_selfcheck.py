@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fakes import Lines, make_device
 from tiny import make_items, write_items
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from edgeval import llama, selfcheck
 from edgeval.cli import app
-from edgeval.errors import EngineError
+from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluate import evaluate
 from edgeval.llama.library import llama_cpp
 from edgeval.records import SelfCheck
@@ -57,8 +58,8 @@ def _worse(monkeypatch: pytest.MonkeyPatch, change: float) -> None:
     """Let a GPU find each choice less likely, by so many nats a token."""
     compute = selfcheck._scores
 
-    def scores(vocabulary: Any, setup: Setup, places: Sequence[int]) -> Any:
-        found, seconds = compute(vocabulary, setup, places)
+    def scores(vocabulary: Any, setup: Setup, *arguments: Any) -> Any:
+        found, seconds = compute(vocabulary, setup, *arguments)
         return ([_changed(score, change) for score in found] if setup.devices else found), seconds
 
     monkeypatch.setattr(selfcheck, "_scores", scores)
@@ -224,6 +225,22 @@ def test_a_gpu_without_room_is_given_up_only_where_it_was_not_asked_for(
     assert found.backend == "cpu"
     (line,) = lines.lines
     assert line.endswith("where 0 MB can be used; computing on the CPU")
+
+
+def test_too_little_memory_for_the_check_says_how_to_go_on_without_it(
+    tiny_f16: Path, tiny_items: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = psutil.virtual_memory()._replace(available=1_000_000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    with Store(None) as store:
+        with pytest.raises(EdgevalError) as caught:
+            trusted([tiny_f16], _setup(tiny_items), store)
+        assert re.fullmatch(
+            r"checking tiny-F16\.gguf on cpu takes about \d+ MB .*, or try it with --force, "
+            "or leave the check out with --no-check",
+            str(caught.value),
+        )
+        assert trusted([tiny_f16], _setup(tiny_items, force=True), store).backend == "cuda"
 
 
 def test_scores_that_are_no_numbers_fail(
