@@ -25,7 +25,7 @@ from edgeval.compare.records import ComparedRun
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import table
 from edgeval.errors import EdgevalError
-from edgeval.records import Device, Evaluation, ImatrixInfo, Report, ShotPool
+from edgeval.records import Device, Evaluation, ImatrixInfo, Offload, Report, ShotPool
 
 N_ITEMS = 2009
 LIMIT = 10
@@ -153,6 +153,23 @@ def test_right_items_may_differ_by_the_tolerance(extra: int, standing: str, metr
     else:
         require_agreement(found)
         assert list(alarms(found)) == []
+
+
+@pytest.mark.parametrize(
+    ("index", "name", "expected"), [(0, "F16", LIMIT), (4, "Q4_K_M", 2 * LIMIT)]
+)
+def test_a_gpu_may_differ_more_with_quantized_models(index: int, name: str, expected: int) -> None:
+    offload = Offload(devices=["NVIDIA H200"], layers=23, n_layers=23)
+    for extra, standing in ((expected, "within tolerance"), (expected + 1, "differs")):
+        there = with_run(with_right(machine(), index, extra), index, offload=offload)
+        run = column(side_by_side(there))[name]
+        assert run is not None
+        assert (run.metrics["acc_norm"].tolerance, run.standing) == (expected, standing)
+        # Two alike are held to the bar of two CPUs.
+        both = with_run(example_report(n_items=N_ITEMS, status=None), index, offload=offload)
+        alike = column(side_by_side(there, first=both))[name]
+        assert alike is not None
+        assert alike.metrics["acc_norm"].tolerance == LIMIT
 
 
 def test_one_machine_that_differs_is_enough() -> None:
