@@ -75,20 +75,29 @@ def drafts(
         # An imported plan may have items that another one has too.
         left = rest.keys() & set(saved.items)
         if left:
-            yield _draft(setup, vocabulary, saved.items, saved, left)
+            yield draft(setup, vocabulary, saved.items, left, saved)
         for place in left:
             del rest[place]
     if rest:
-        yield _draft(setup, vocabulary, list(rest), None, rest.keys())
+        yield draft(setup, vocabulary, list(rest), rest.keys())
 
 
-def _draft(
+def draft(
     setup: Setup,
     vocabulary: llama.Vocabulary,
     places: Sequence[int],
-    saved: SavedPlan | None,
     todo: Set[int],
+    saved: SavedPlan | None = None,
 ) -> Draft:
+    """Return how items are scored together.
+
+    Args:
+        setup: What is evaluated and how.
+        vocabulary: That of the GGUF.
+        places: The items, by their places in the data set.
+        todo: Those of them that are to be scored.
+        saved: The plan in the store, if it was begun before.
+    """
     choices = [setup.protocol.requests(setup.item_at(place), vocabulary) for place in places]
     placement = setup.placement(vocabulary)
     whole = plan([request for each in choices for request in each], placement.batch_tokens)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeval import device, llama, memory, metrics
+from edgeval import device, llama, metrics
 from edgeval.drafts import Draft, drafts
 from edgeval.identity import model_facts
 from edgeval.looks import Looks, MakeSketches, Sketches
@@ -237,18 +237,12 @@ class _Scoring:
         """Return the model; it is loaded when it is first needed, if it fits."""
         if self._model is None:
             for draft in todo:
-                self._require_memory(draft.settings)
+                self._setup.require_memory(self._vocabulary, draft.settings, self._path.name)
             started = time.perf_counter()
             offload = self._setup.placement(self._vocabulary).offload
             self._model = self._stack.enter_context(llama.Model(self._path, offload))
             self.load_s = time.perf_counter() - started
         return self._model
-
-    def _require_memory(self, settings: llama.SessionSettings) -> None:
-        if not self._setup.options.force:
-            placement = self._setup.placement(self._vocabulary)
-            need = memory.estimate(self._vocabulary, settings, placement.n_sessions)
-            memory.require(placement.left_to_machine(need), self._path.name)
 
     def _new_scores(
         self, drafts: Sequence[Draft], model: llama.Model

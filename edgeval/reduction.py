@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -42,20 +42,20 @@ def reduce_logits(
     pool: ThreadPoolExecutor,
     threads: int,
     wanted: Wanted | None = None,
-) -> Callable[[], BatchScore]:
-    """Start to reduce the logits of a batch to what is said about its scored tokens.
+) -> BatchScore:
+    """Reduce the logits of a batch to what is said about its scored tokens.
 
     The log-softmax is in float32 with the maximum subtracted, straight from the engine's buffer.
 
     Args:
-        logits: Shape (n_rows, n_vocab), float32; must stay as it is until the result is there.
+        logits: Shape (n_rows, n_vocab), float32; must stay as it is meanwhile.
         batch: What the logits are of.
         pool: Runs the reduction.
         threads: How many parts it is cut into.
         wanted: The requests that are looked at closer.
 
     Returns:
-        A function that waits for the result, of all scored tokens in the order of ``targets``.
+        That of all scored tokens, in the order of ``targets``.
     """
     n_rows, n_vocab = logits.shape
     is_wanted = wanted and not wanted.keys().isdisjoint(batch.requests.tolist())
@@ -76,12 +76,8 @@ def reduce_logits(
                 reading.read(logits, rows, largest, log_sums)
 
     parts = [pool.submit(reduce_part, *part) for part in itertools.pairwise(bounds)]
-
-    def finish() -> BatchScore:
-        for part in parts:
-            part.result()
-        chosen, top = logits[batch.rows, batch.targets], largest[batch.rows]
-        logprobs = chosen.astype(np.float64) - top - log_sums[batch.rows]
-        return BatchScore(logprobs, chosen == top, reading.seen() if reading is not None else {})
-
-    return finish
+    for part in parts:
+        part.result()
+    chosen, top = logits[batch.rows, batch.targets], largest[batch.rows]
+    logprobs = chosen.astype(np.float64) - top - log_sums[batch.rows]
+    return BatchScore(logprobs, chosen == top, reading.seen() if reading is not None else {})

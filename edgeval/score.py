@@ -214,7 +214,7 @@ def decode_batches(
         session = idle.get()
         try:
             logits = session.decode(batch)
-            return reduce_logits(logits, batch, pool, threads, wanted)()
+            return reduce_logits(logits, batch, pool, threads, wanted)
         finally:
             idle.put(session)
 

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeval import llama, memory, sampling
+from edgeval import llama, sampling
+from edgeval.drafts import draft
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.metrics import pick
-from edgeval.plan import Work, plan
+from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
 from edgeval.records import SelfCheck
-from edgeval.score import score_items, settings_for
+from edgeval.score import score_items
 from edgeval.setup import Setup
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
 
-_N_ITEMS = 24
+N_ITEMS = 24
 
 _BARS = {
     "F32": 0.005,
@@ -115,7 +116,7 @@ def self_check(
 
 
 def _compared(vocabulary: llama.Vocabulary, setup: Setup, progress: Progress) -> SelfCheck:
-    places = sampling.simple_order(setup.data.n_total, 0)[:_N_ITEMS]
+    places = sampling.simple_order(setup.data.n_total, 0)[:N_ITEMS]
     title = f"check {setup.backend} with {vocabulary.file_type}"
     # A GPU loads its kernels when they are first used: its second time counts.
     with progress.task(title, 3 * len(places), "items") as task:
@@ -143,16 +144,12 @@ def _scores(
     """Return the scores of some items, and the seconds of scoring them the last time."""
     placement = setup.placement(vocabulary)
     items = [setup.item_at(place) for place in places]
-    choices = [setup.protocol.requests(item, vocabulary) for item in items]
-    planned = plan([request for each in choices for request in each], placement.batch_tokens)
-    settings = settings_for(planned, vocabulary.file_type, setup.threads, placement.ubatch_tokens)
-    if not setup.options.force:
-        need = memory.estimate(vocabulary, settings, placement.n_sessions)
+    whole = draft(setup, vocabulary, places, set(places))
+    try:
         name = f"checking {vocabulary.path.name} on {setup.backend}"
-        try:
-            memory.require(placement.left_to_machine(need), name)
-        except EdgevalError as error:
-            raise EdgevalError(f"{error}, or leave the check out with --no-check") from error
+        setup.require_memory(vocabulary, whole.settings, name)
+    except EdgevalError as error:
+        raise EdgevalError(f"{error}, or leave the check out with --no-check") from error
     found: dict[int, ItemScore] = {}
     work = Work()
     with llama.Model(vocabulary.path, placement.offload) as model:
@@ -161,9 +158,9 @@ def _scores(
             batches = score_items(
                 model,
                 items,
-                choices,
-                planned,
-                settings,
+                whole.choices,
+                whole.plan,
+                whole.settings,
                 work,
                 n_sessions=placement.n_sessions,
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgeval import device, fewshot, llama, sampling
+from edgeval import device, fewshot, llama, memory, sampling
 from edgeval.errors import EdgevalError
 from edgeval.placement import Placement, Wishes, place
 from edgeval.protocol import DEFAULT, Protocol, get
@@ -124,6 +124,24 @@ class Setup:
             )
             known = self._placements[vocabulary.path] = place(vocabulary, wishes)
         return known
+
+    def require_memory(
+        self, vocabulary: llama.Vocabulary, settings: llama.SessionSettings, name: str
+    ) -> None:
+        """Refuse a model that does not fit the machine's memory free now, unless it is forced.
+
+        Args:
+            vocabulary: That of the GGUF.
+            settings: How it is run.
+            name: What it is called in the message.
+
+        Raises:
+            EdgevalError: If it does not fit.
+        """
+        if not self.options.force:
+            placement = self.placement(vocabulary)
+            need = memory.estimate(vocabulary, settings, placement.n_sessions)
+            memory.require(placement.left_to_machine(need), name)
 
     def setting(self, sha256: str, vocabulary: llama.Vocabulary) -> Setting:
         """Return the key under which the scores of a GGUF are kept.

@@ -157,7 +157,7 @@ def test_reduced_logits_are_a_log_softmax(threads: int) -> None:
     none = np.zeros(0, dtype=np.int8)
     batch = Batch(np.arange(1), empty, empty, empty, empty, none, rows, targets, empty)
     with ThreadPoolExecutor(threads) as pool:
-        found = reduce_logits(logits, batch, pool, threads)()
+        found = reduce_logits(logits, batch, pool, threads)
     exact = logits.astype(np.float64)
     exact -= np.logaddexp.reduce(exact, axis=1, keepdims=True)
     assert found.logprobs.dtype == np.float64

@@ -166,10 +166,10 @@ def test_logits_are_read_where_it_is_wanted_only(threads: int) -> None:
     rows = rng.integers(0, 50, 60).astype(np.int32)
     batch, positions = _batch(rows, [20, 25, 15]), {5: slice(0, 20), 7: slice(45, 60)}
     with ThreadPoolExecutor(threads) as pool:
-        plain = reduce_logits(first, batch, pool, threads)()
-        made = reduce_logits(first, batch, pool, threads, {5: None, 7: None, 8: None})()
+        plain = reduce_logits(first, batch, pool, threads)
+        made = reduce_logits(first, batch, pool, threads, {5: None, 7: None, 8: None})
         sketches = {request: each for request, each in made.seen.items() if each}
-        compared = reduce_logits(second, batch, pool, threads, sketches)()
+        compared = reduce_logits(second, batch, pool, threads, sketches)
     assert plain.seen == {}
     np.testing.assert_array_equal(plain.logprobs, made.logprobs)
     np.testing.assert_array_equal(plain.is_greedy, made.is_greedy)

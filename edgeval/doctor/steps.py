@@ -21,9 +21,6 @@ from edgeval.store import Store
 _TYPES = ("F16", "Q8_0", "Q4_K_M")
 _CPU_ITEMS = 24
 
-_GPU_BACKENDS = (*llama.VERIFIED_BACKENDS, "vulkan", "rocm", "sycl", "opencl")
-"""Those of ggml's registries that need a GPU; others, like ``blas``, do not."""
-
 _POINTER = "; edgeval doctor tells more"
 """How messages end that send the user here."""
 
@@ -45,7 +42,7 @@ def look(model: str, backend: str, *names: str) -> Iterator[Look]:
     advice = []
     for name in built:
         has_device = any(each.backend == name for each in here)
-        if name in _GPU_BACKENDS and name != wanted and not has_device:
+        if name in llama.GPU_BACKENDS and name != wanted and not has_device:
             advice += _choose(name)[1]
     unused = unused_gpu(built)
     if unused is not None and unused.backend != wanted:

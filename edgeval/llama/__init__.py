@@ -2,6 +2,7 @@
 
 from edgeval.llama.activations import Activations
 from edgeval.llama.backends import (
+    GPU_BACKENDS,
     VERIFIED_BACKENDS,
     available_backends,
     choose_devices,
@@ -17,6 +18,7 @@ from edgeval.llama.vocabulary import Vocabulary
 
 __all__ = [
     "CPU",
+    "GPU_BACKENDS",
     "LONGEST_TEXT",
     "VERIFIED_BACKENDS",
     "Activations",

@@ -23,6 +23,9 @@ _CMAKE_OPTIONS = {
 }
 """What llama.cpp is built with for each backend (its docs/build.md)."""
 
+GPU_BACKENDS = tuple(_CMAKE_OPTIONS)
+"""Those of ggml's registries that need a GPU; others, like ``blas``, do not."""
+
 
 def available_backends() -> tuple[str, ...]:
     """Return the backends that can compute here, the fastest first; the last one is ``cpu``.
@@ -91,10 +94,10 @@ def _require(backend: str) -> None:
             f"llama-cpp-python was built with {backend} but finds no device for it ({reason}); "
             "install or update its driver, or use --backend cpu; edgeval doctor tells more"
         )
-    if backend not in _CMAKE_OPTIONS:
+    if backend not in GPU_BACKENDS:
         known = ("auto", "cpu", *VERIFIED_BACKENDS)
         raise EngineError(
-            f"unknown backend {backend!r}{closest(backend, (*known, *_CMAKE_OPTIONS))}; "
+            f"unknown backend {backend!r}{closest(backend, (*known, *GPU_BACKENDS))}; "
             f"use {', '.join(known[:-1])} or {known[-1]}"
         )
     if (backend == "metal") != (sys.platform == "darwin") and backend in VERIFIED_BACKENDS:

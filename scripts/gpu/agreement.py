@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval import metrics
+from edgeval.selfcheck import N_ITEMS
 from edgeval.tasks import ItemScore
 
 METRICS = ("acc", "acc_norm")
-DRAW_ITEMS = 24
-"""As many as the self-check scores."""
 _DRAWS = 1000
 
 Float64 = npt.NDArray[np.float64]
@@ -80,7 +79,7 @@ def token_change_of_draws(
         Median and largest of the draws' mean |Δ logprob| a token over their choices; an item is
         drawn at most once a draw.
     """
-    n_items = min(DRAW_ITEMS, len(n_choices))
+    n_items = min(N_ITEMS, len(n_choices))
     starts = np.cumsum([0, *n_choices[:-1]])
     sums = np.add.reduceat(by_token, starts)
     rng = np.random.default_rng(seed)
