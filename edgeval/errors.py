@@ -34,6 +34,28 @@ class EngineError(EdgevalError):
     """llama.cpp refused a model, a context or a batch."""
 
 
+class EngineDiedError(EngineError):
+    """The process that llama.cpp computes in ended by itself.
+
+    Attributes:
+        doing: What it did, for example ``scoring a.gguf``.
+        words: What ended it, for example ``an illegal instruction (SIGILL)``.
+        remedy: What to do about it.
+        progress: How far it had come, or an empty string.
+    """
+
+    def __init__(self, doing: str, words: str, remedy: str, progress: str = "") -> None:
+        """Say what died, of what, what is kept and what to do."""
+        self.doing, self.words, self.remedy, self.progress = doing, words, remedy, progress
+        where = f" at {progress}" if progress else ""
+        kept = "; what was finished is kept" if progress else ""
+        super().__init__(f"{doing} failed{where}: llama.cpp was ended by {words}{kept}; {remedy}")
+
+
+class KernelError(EngineError):
+    """llama.cpp computes a type of tensor wrongly on this CPU."""
+
+
 class InterruptedRunError(EdgevalError):
     """Ctrl-C, or SIGTERM."""
 

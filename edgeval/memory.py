@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from edgeval.errors import EdgevalError
-from edgeval.llama import SessionSettings, Vocabulary
+from edgeval.llama import GgufInfo, SessionSettings
 
 _CELLS_STEP = 256
 """llama.cpp rounds the cells of a cache up to a multiple of this."""
@@ -38,13 +38,13 @@ class Memory:
         return self.weights + self.cache + self.logits + self.compute
 
 
-def estimate(vocabulary: Vocabulary, settings: SessionSettings, n_sessions: int = 1) -> Memory:
+def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> Memory:
     """Return what sessions of a model will take, for the architecture of Llama.
 
     The cache is exact, the logits are an upper bound, and the compute buffer is that of the largest
     set of tensors that llama.cpp holds at once.
     """
-    dimension = vocabulary.dimension
+    dimension = gguf.dimension
     layers, width = dimension("block_count"), dimension("embedding_length")
     # Some architectures have no attention.
     heads = max(1, dimension("attention.head_count", 1))
@@ -57,14 +57,14 @@ def estimate(vocabulary: Vocabulary, settings: SessionSettings, n_sessions: int 
     # flash attention; without it, all heads' scores of all cells are there at once.
     mask = cells // 2 if settings.flash_attention else cells
     scores = 0 if settings.flash_attention else heads * cells
-    output = vocabulary.n_vocab + 2 * width
+    output = gguf.n_vocab + 2 * width
     feed_forward = mask + 2 * dimension("feed_forward_length") + 4 * width
     attention = mask + scores + 5 * width + kv_width
     largest = max(output, feed_forward, attention)
     return Memory(
-        weights=vocabulary.path.stat().st_size,
+        weights=gguf.path.stat().st_size,
         cache=n_sessions * cells * layers * kv_width * _CACHE_BYTES[settings.cache_type],
-        logits=n_sessions * settings.n_batch * vocabulary.n_vocab * _FLOAT_BYTES,
+        logits=n_sessions * settings.n_batch * gguf.n_vocab * _FLOAT_BYTES,
         compute=n_sessions * settings.n_ubatch * largest * _FLOAT_BYTES,
     )
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from edgeval import llama, memory
 from edgeval.errors import EngineError
 from edgeval.gguf_header import read_header
+from edgeval.llama.defaults import UBATCH_TOKENS, attention_of, batch_tokens_for
 from edgeval.memory import Memory, megabytes
-from edgeval.score import UBATCH_TOKENS, attention_of, batch_tokens_for
 
 _SESSIONS = {"cuda": 3}
 """Sessions side by side on a GPU that holds the whole model: while one batch is computed, the next
@@ -87,7 +87,7 @@ class Wishes:
     force: bool = False
 
 
-def place(vocabulary: llama.Vocabulary, wishes: Wishes) -> Placement:
+def place(gguf: llama.GgufInfo, wishes: Wishes) -> Placement:
     """Return where a model is computed, by the memory that is free on the devices now.
 
     One device is used if it holds the whole model, else as many as are needed. Where memory is
@@ -97,16 +97,16 @@ def place(vocabulary: llama.Vocabulary, wishes: Wishes) -> Placement:
         EngineError: If no layer fits, or not as many as are asked for.
         GgufError: If the file is damaged.
     """
-    n_blocks = vocabulary.dimension("block_count")
-    tokens = wishes.batch_tokens or batch_tokens_for(vocabulary.file_type)
+    n_blocks = gguf.dimension("block_count")
+    tokens = wishes.batch_tokens or batch_tokens_for(gguf.file_type)
     on_cpu = Placement(llama.CPU, n_blocks + 1, 0, tokens, UBATCH_TOKENS, 1)
     if not wishes.devices:
         return on_cpu
-    weights = _layer_bytes(vocabulary.path, n_blocks)
+    weights = _layer_bytes(gguf.path, n_blocks)
     attempts = list(_attempts(on_cpu, wishes, weights))
     free = {each: each.memory()[0] for each in wishes.devices}
     for attempt in attempts:
-        need = _need(vocabulary, attempt)
+        need = _need(gguf, attempt)
         group = _group_for(need, free, max(weights), wishes.all_devices)
         if group:
             return replace(attempt, offload=replace(attempt.offload, devices=group))
@@ -117,7 +117,7 @@ def place(vocabulary: llama.Vocabulary, wishes: Wishes) -> Placement:
     names = " and ".join(f"{each.name} ({each.description})" for each in wishes.devices)
     usable = sum(max(0, each - RESERVED_BYTES) for each in free.values())
     raise EngineError(
-        f"{vocabulary.path.name} takes at least {megabytes(_need(vocabulary, least).on(1))} of "
+        f"{gguf.path.name} takes at least {megabytes(_need(gguf, least).on(1))} of "
         f"{names}, where {megabytes(usable)} can be used; close other programs, use "
         "--backend cpu, fewer --gpu-layers or a lower --batch, or try it with --force"
     )
@@ -153,9 +153,9 @@ def _attempts(on_cpu: Placement, wishes: Wishes, weights: Sequence[int]) -> Iter
             yield attempt(layers, on_cpu.batch_tokens, 1)
 
 
-def device_need(vocabulary: llama.Vocabulary, placement: Placement) -> int:
+def device_need(gguf: llama.GgufInfo, placement: Placement) -> int:
     """Return the bytes that a placement takes on its devices, all together."""
-    return _need(vocabulary, placement).on(len(placement.offload.devices))
+    return _need(gguf, placement).on(len(placement.offload.devices))
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,8 @@ class _Need:
         return self.divided + n_devices * self.each
 
 
-def _need(vocabulary: llama.Vocabulary, placement: Placement) -> _Need:
-    cache_type, flash_attention = attention_of(vocabulary.file_type)
+def _need(gguf: llama.GgufInfo, placement: Placement) -> _Need:
+    cache_type, flash_attention = attention_of(gguf.file_type)
     settings = llama.SessionSettings(
         n_batch=placement.batch_tokens,
         n_ubatch=placement.ubatch_tokens,
@@ -184,7 +184,7 @@ def _need(vocabulary: llama.Vocabulary, placement: Placement) -> _Need:
         cache_type=cache_type,
         flash_attention=flash_attention,
     )
-    whole = memory.estimate(vocabulary, settings, placement.n_sessions)
+    whole = memory.estimate(gguf, settings, placement.n_sessions)
     cache = whole.cache * placement.gpu_layers // placement.n_layers
     return _Need(placement.device_bytes + cache, whole.compute)
 

@@ -6,31 +6,20 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 
 import numpy as np
 
-from edgeval.llama import CacheType, Model, Session, SessionSettings, uninterrupted
+from edgeval.engine.messages import ItemResult
+from edgeval.llama import Model, Session, SessionSettings
+from edgeval.llama.defaults import UBATCH_TOKENS, attention_of
 from edgeval.plan import Batch, Plan, Request, Work, common_prefix_length
 from edgeval.reduction import BatchScore, Bools, Float64, reduce_logits
-from edgeval.sketch import ItemDivergence, Sketch
+from edgeval.sketch import Sketch
 from edgeval.sketching import RequestDivergence, Wanted, not_finite, of_item, of_requests
 from edgeval.tasks import Item, ItemScore
-
-SCORING_VERSION = 1
-"""Raised when the same setting would give other scores: kept ones are not looked at then."""
-
-BATCH_TOKENS = 1024
-"""Tokens a batch with flash attention: hardly a prefix is decoded twice, and the logits of a larger
-batch would take more memory than its tokens are worth."""
-
-PLAIN_BATCH_TOKENS = 256
-"""Tokens a batch without it: attention is then over all cells of the cache for every token."""
-
-UBATCH_TOKENS = 512
-"""Matrix products gain nothing beyond this size on a CPU."""
 
 _REDUCING_THREADS = 8
 """More wait for Python's lock: with three sessions side by side on a GPU, six and eight were 1.3
@@ -50,38 +39,6 @@ class RequestScore:
     logprobs: Float64
     is_greedy: Bools
     seen: Sketch | RequestDivergence | None = None
-
-
-@dataclass(frozen=True)
-class ItemResult:
-    """What a model says about an item.
-
-    Attributes:
-        score: Its score.
-        seen: What was seen of whole distributions, where a closer look was wanted.
-    """
-
-    score: ItemScore
-    seen: Sketch | ItemDivergence | None = None
-
-
-def is_reference(file_type: str) -> bool:
-    """Return whether a model is run as the reference implementation computes.
-
-    Without flash attention and with an f32 cache, F32 models agree with it to 1e-4 nats. All other
-    models are faster with it and an f16 cache, which change less than their rounded weights do.
-    """
-    return file_type == "F32"
-
-
-def batch_tokens_for(file_type: str) -> int:
-    """Return how many tokens a batch of a model is filled up to by default."""
-    return PLAIN_BATCH_TOKENS if is_reference(file_type) else BATCH_TOKENS
-
-
-def attention_of(file_type: str) -> tuple[CacheType, bool]:
-    """Return the type of the KV cache and whether flash attention is used for a type of model."""
-    return ("f32", False) if is_reference(file_type) else ("f16", True)
 
 
 def settings_for(
@@ -151,7 +108,7 @@ def score_items(
     work: Work | None = None,
     wanted: Wanted | None = None,
     n_sessions: int = 1,
-) -> Iterator[dict[int, ItemResult]]:
+) -> Generator[dict[int, ItemResult], None, None]:
     """Score items as soon as all their choices are.
 
     Args:
@@ -200,8 +157,7 @@ def decode_batches(
     """Decode batches on sessions side by side, and reduce their logits on the pool.
 
     Each session has a thread of its own, which decodes a batch and waits for its reduction: another
-    session's batch is computed meanwhile. Ctrl-C, or closing the generator, drops the batches in
-    flight.
+    session's batch is computed meanwhile. Closing the generator drops what is not begun.
 
     Yields:
         Each batch, and the scores of its tokens in the order of its ``targets``.
@@ -228,20 +184,12 @@ def decode_batches(
                 pending.append((batch, workers.submit(score, batch)))
             while pending:
                 yield _first(pending)
-        except BaseException:
-            for session in sessions:
-                session.stop()
-            # A second Ctrl-C must not let the sessions be freed while they decode.
-            with uninterrupted():
-                workers.shutdown(cancel_futures=True)
-            raise
+        finally:
+            workers.shutdown(cancel_futures=True)
 
 
 def _first(pending: deque[tuple[Batch, Future[BatchScore]]]) -> tuple[Batch, BatchScore]:
     batch, result = pending.popleft()
-    # To wait without a timeout would not be interrupted by Ctrl-C on Windows.
-    while not wait([result], timeout=0.1).done:
-        pass
     return batch, result.result()
 
 

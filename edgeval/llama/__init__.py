@@ -1,20 +1,39 @@
-"""llama.cpp: backends, models, tokens, decoding and quantization."""
+"""llama.cpp: backends, models, tokens, decoding and quantization.
 
-from edgeval.llama.activations import Activations
-from edgeval.llama.backends import (
-    GPU_BACKENDS,
-    VERIFIED_BACKENDS,
-    available_backends,
-    choose_devices,
-    rebuild_command,
+Only what computes loads llama.cpp, and only when it is asked for: names are looked up on use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from edgeval.llama.defaults import (
+    LONGEST_TEXT,
+    CacheType,
+    Kernels,
+    SessionSettings,
+    engine_version,
 )
-from edgeval.llama.devices import CPU, Device, Offload, built_backends, devices
-from edgeval.llama.file_types import file_type, file_types, writable_type, writable_types
-from edgeval.llama.library import engine_version, system_info, uninterrupted
-from edgeval.llama.model import Model
-from edgeval.llama.quantizer import LONGEST_TEXT, Metadata, Recipe, Weights, quantize_file, recipe
-from edgeval.llama.session import CacheType, Session, SessionSettings
-from edgeval.llama.vocabulary import Vocabulary
+from edgeval.llama.hardware import CPU, Device, Offload
+from edgeval.llama.info import GgufInfo
+
+if TYPE_CHECKING:
+    from edgeval.llama.activations import Activations
+    from edgeval.llama.backends import (
+        GPU_BACKENDS,
+        VERIFIED_BACKENDS,
+        available_backends,
+        choose_devices,
+        rebuild_command,
+    )
+    from edgeval.llama.devices import built_backends, devices
+    from edgeval.llama.file_types import file_type, file_types, writable_type, writable_types
+    from edgeval.llama.library import system_info
+    from edgeval.llama.model import Model
+    from edgeval.llama.quantizer import Metadata, Recipe, Weights, quantize_file, recipe
+    from edgeval.llama.session import Session
+    from edgeval.llama.vocabulary import Vocabulary
 
 __all__ = [
     "CPU",
@@ -24,6 +43,8 @@ __all__ = [
     "Activations",
     "CacheType",
     "Device",
+    "GgufInfo",
+    "Kernels",
     "Metadata",
     "Model",
     "Offload",
@@ -43,7 +64,32 @@ __all__ = [
     "rebuild_command",
     "recipe",
     "system_info",
-    "uninterrupted",
     "writable_type",
     "writable_types",
 ]
+
+_MODULES = {
+    "activations": ("Activations",),
+    "backends": (
+        "GPU_BACKENDS",
+        "VERIFIED_BACKENDS",
+        "available_backends",
+        "choose_devices",
+        "rebuild_command",
+    ),
+    "devices": ("built_backends", "devices"),
+    "file_types": ("file_type", "file_types", "writable_type", "writable_types"),
+    "library": ("system_info",),
+    "model": ("Model",),
+    "quantizer": ("Metadata", "Recipe", "Weights", "quantize_file", "recipe"),
+    "session": ("Session",),
+    "vocabulary": ("Vocabulary",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)

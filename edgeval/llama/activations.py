@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from edgeval.errors import EngineError
 from edgeval.importance import Importances
-from edgeval.llama.library import Owner, engine, engine_version, ggml, llama_cpp, uninterrupted
+from edgeval.llama.defaults import engine_version
+from edgeval.llama.library import Owner, engine, ggml, llama_cpp
 from edgeval.llama.model import Model
 from edgeval.llama.session import decode_tokens
 from edgeval.plan import Int32
@@ -66,7 +67,6 @@ class Activations(Owner):
         self.n_sequences = max(1, _BATCH_TOKENS // chunk_tokens)
         self._model = model
         self._failure: BaseException | None = None
-        self._stopped = False
         self._is_known = False
         self._callback = llama_cpp.ggml_backend_sched_eval_callback(self._on_tensor)
         params = llama_cpp.llama_context_default_params()
@@ -77,8 +77,7 @@ class Activations(Owner):
         params.n_threads = params.n_threads_batch = threads
         params.offload_kqv = params.op_offload = False
         params.cb_eval = self._callback
-        with uninterrupted():
-            handle = llama_cpp.llama_init_from_model(model.handle, params)
+        handle = llama_cpp.llama_init_from_model(model.handle, params)
         if not handle:
             raise EngineError(
                 f"llama.cpp cannot run {model.path.name} with {params.n_ctx:,} tokens a batch: "
@@ -118,16 +117,12 @@ class Activations(Owner):
                     f"{self._model.path.name} (status {status}): {engine().reason()}"
                 )
 
-    def stop(self) -> None:
-        """Make ``decode``, in another thread, end soon; what it has seen is of no more use."""
-        self._stopped = True
-
     def _on_tensor(self, address: int, ask: bool, _user_data: object) -> bool:
         """Answer whether a tensor is wanted (``ask``), or look at it once it is computed.
 
         An answer of False to the latter ends the computation.
         """
-        if self._stopped or self._failure is not None:
+        if self._failure is not None:
             return ask
         try:
             tensor = _Tensor.from_address(address)

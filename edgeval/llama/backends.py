@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from edgeval.errors import EngineError, closest
-from edgeval.llama.devices import Device, built_backends, devices
+from edgeval.llama.devices import built_backends, devices
+from edgeval.llama.hardware import Device
 from edgeval.llama.library import engine, llama_cpp
 
 VERIFIED_BACKENDS = ("cuda", "metal")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
+from edgeval.llama.hardware import Device
 from edgeval.llama.library import engine, ggml, llama_cpp
 
 # ggml-backend.h's enum ggml_backend_dev_type, which the binding does not export.
@@ -16,55 +17,6 @@ _BACKENDS = {"MTL": "metal", "Metal": "metal"}
 """Names of ggml's registries that are not a backend's own in small letters."""
 
 
-@dataclass(frozen=True)
-class Device:
-    """One GPU.
-
-    Attributes:
-        name: llama.cpp's name of it, for example ``CUDA0``.
-        description: What its driver calls it, for example ``NVIDIA H200``.
-        backend: What computes on it: ``cuda``, ``metal``, or another of ggml's registries in small
-            letters, for example ``vulkan``.
-        is_integrated: Whether its memory is the machine's.
-        handle: llama.cpp's pointer to it.
-    """
-
-    name: str
-    description: str
-    backend: str
-    is_integrated: bool = False
-    handle: int = field(default=0, compare=False, repr=False)
-
-    def memory(self) -> tuple[int, int]:
-        """Return its memory that is free now and all of it, in bytes."""
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        _base().ggml_backend_dev_memory(self.handle, ctypes.byref(free), ctypes.byref(total))
-        return free.value, total.value
-
-
-@dataclass(frozen=True)
-class Offload:
-    """The part of a model that is computed on GPUs.
-
-    Attributes:
-        devices: The GPUs, all of one backend; none for the CPU alone.
-        layers: How many layers are there, the last ones first; the output counts as one. None for
-            all.
-    """
-
-    devices: tuple[Device, ...] = ()
-    layers: int | None = None
-
-    @property
-    def backend(self) -> str:
-        """``cpu``, or that of the devices."""
-        return self.devices[0].backend if self.devices else "cpu"
-
-
-CPU = Offload()
-"""Nothing is offloaded."""
-
-
 @functools.cache
 def devices() -> tuple[Device, ...]:
     """Return the GPUs that llama.cpp can use here, in its own order.
@@ -72,30 +24,49 @@ def devices() -> tuple[Device, ...]:
     Raises:
         EngineError: If llama.cpp's registry cannot be read.
     """
+    return tuple(map(_device, handles().values()))
+
+
+@functools.cache
+def handles() -> Mapping[str, int]:
+    """Return llama.cpp's pointers to its GPUs in this process, by their names.
+
+    Raises:
+        EngineError: If llama.cpp's registry cannot be read.
+    """
     engine()
     if not llama_cpp.llama_supports_gpu_offload():
         # Whoever has no GPU does not need the libraries that are read below.
-        return ()
+        return {}
     registry, base = _registry(), _base()
-    found = []
-    for index in range(registry.ggml_backend_dev_count()):
-        handle = registry.ggml_backend_dev_get(index)
-        kind = base.ggml_backend_dev_type(handle)
-        if kind in (_GPU, _INTEGRATED_GPU):
-            backend = _backend(
-                base.ggml_backend_reg_name(base.ggml_backend_dev_backend_reg(handle))
-            )
-            found.append(
-                Device(
-                    name=base.ggml_backend_dev_name(handle).decode(),
-                    description=base.ggml_backend_dev_description(handle).decode().strip(),
-                    backend=backend,
-                    # ggml calls Apple's GPUs dedicated; they have no memory of their own.
-                    is_integrated=kind == _INTEGRATED_GPU or backend == "metal",
-                    handle=handle,
-                )
-            )
-    return tuple(found)
+    every = [
+        registry.ggml_backend_dev_get(index) for index in range(registry.ggml_backend_dev_count())
+    ]
+    return {
+        base.ggml_backend_dev_name(handle).decode(): handle
+        for handle in every
+        if base.ggml_backend_dev_type(handle) in (_GPU, _INTEGRATED_GPU)
+    }
+
+
+def device_memory(handle: int) -> tuple[int, int]:
+    """Return a GPU's memory that is free now and all of it, in bytes."""
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    _base().ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
+    return free.value, total.value
+
+
+def _device(handle: int) -> Device:
+    base = _base()
+    backend = _backend(base.ggml_backend_reg_name(base.ggml_backend_dev_backend_reg(handle)))
+    is_integrated = base.ggml_backend_dev_type(handle) == _INTEGRATED_GPU
+    return Device(
+        name=base.ggml_backend_dev_name(handle).decode(),
+        description=base.ggml_backend_dev_description(handle).decode().strip(),
+        backend=backend,
+        # ggml calls Apple's GPUs dedicated; they have no memory of their own.
+        is_integrated=is_integrated or backend == "metal",
+    )
 
 
 @functools.cache

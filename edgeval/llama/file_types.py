@@ -7,7 +7,8 @@ import functools
 from pathlib import Path
 
 from edgeval.errors import EngineError, closest
-from edgeval.llama.library import engine_version, listening, llama_cpp
+from edgeval.llama.defaults import engine_version
+from edgeval.llama.library import listening, llama_cpp
 
 _PREFIXES = ("LLAMA_FTYPE_ALL_", "LLAMA_FTYPE_MOSTLY_")
 _ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}

@@ -6,8 +6,6 @@ import contextlib
 import ctypes
 import functools
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,17 +20,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 import llama_cpp
 
 from edgeval.errors import EngineError
+from edgeval.llama.defaults import engine_version
 
 __all__ = [
     "Log",
     "Owner",
     "engine",
-    "engine_version",
     "ggml",
     "listening",
     "llama_cpp",
     "system_info",
-    "uninterrupted",
 ]
 
 # ggml.h's enum ggml_log_level, which the binding does not export.
@@ -92,33 +89,6 @@ class Owner:
             self.handle = None
 
 
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[threading.Event]:
-    """Hold Ctrl-C back until the context ends, around calls in which llama.cpp calls Python.
-
-    The exception would be raised in the callback that Python is in then, and ctypes drops it there.
-    SIGTERM is held back too where it raises the same.
-
-    Yields:
-        What is set once Ctrl-C was pressed.
-    """
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed
-        return
-    held = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    held = {each: handler for each, handler in held.items() if callable(handler)}
-    for each in held:
-        signal.signal(each, lambda *_: pressed.set())
-    try:
-        yield pressed
-    finally:
-        for each, handler in held.items():
-            signal.signal(each, handler)
-    if pressed.is_set():
-        raise KeyboardInterrupt
-
-
 @functools.cache
 def engine() -> Log:
     """Start llama.cpp once and return its log."""
@@ -160,11 +130,6 @@ def ggml(name: str) -> Any:
             f"{engine_version()} has no library {name} that edgeval can use ({error}); install "
             "the version that edgeval was tested with"
         ) from error
-
-
-def engine_version() -> str:
-    """Return the version of the binding, which pins llama.cpp's own."""
-    return f"llama-cpp-python {llama_cpp.__version__}"
 
 
 def system_info() -> str:

@@ -6,8 +6,9 @@ import ctypes
 from pathlib import Path
 
 from edgeval.errors import EngineError
-from edgeval.llama.devices import CPU, Offload
+from edgeval.llama.defaults import Kernels
 from edgeval.llama.file_types import file_types
+from edgeval.llama.hardware import CPU, Offload
 from edgeval.llama.library import Owner, llama_cpp
 from edgeval.llama.vocabulary import Vocabulary, load
 from edgeval.records import UNQUANTIZED
@@ -19,13 +20,14 @@ class Model(Owner):
     Attributes:
         path: The file.
         offload: The part of it that is computed on GPUs.
+        kernels: llama.cpp's kernels for the rest.
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``.
         n_vocab: Number of token ids.
         n_params: Number of parameters.
         tensor_bytes: Bytes of all tensors.
     """
 
-    def __init__(self, path: Path, offload: Offload = CPU) -> None:
+    def __init__(self, path: Path, offload: Offload = CPU, kernels: Kernels = "default") -> None:
         """Load a GGUF.
 
         Over several GPUs its layers are split by the memory that is free on each.
@@ -37,6 +39,7 @@ class Model(Owner):
         """
         self.path = path
         self.offload = offload
+        self.kernels = kernels
         with Vocabulary(path) as vocabulary:
             is_quantized = vocabulary.file_type not in UNQUANTIZED
             self.n_vocab = vocabulary.n_vocab
@@ -53,6 +56,7 @@ class Model(Owner):
         handles[: len(offload.devices)] = [device.handle for device in offload.devices]
         params.devices = ctypes.cast(handles, ctypes.c_void_p)
         params.n_gpu_layers = -1 if offload.layers is None else offload.layers
+        params.use_extra_bufts = kernels == "default"
         # llama.cpp rearranges many quantized tensors for the CPU: a mapped file would stay in
         # memory beside them.
         params.load_mode = (

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-import threading
-import time
 from collections.abc import Callable, Container, Mapping
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +15,13 @@ import numpy.typing as npt
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
 from edgeval.llama.file_types import file_types
-from edgeval.llama.library import listening, llama_cpp, uninterrupted
+from edgeval.llama.library import listening, llama_cpp
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 """The mean square of each column's activations by tensor name, shape (columns,), float32; the
 columns of all experts of a tensor that has them, one expert after the other."""
 
 Metadata = Mapping[str, str | int]
-
-LONGEST_TEXT = 127
-"""Most bytes of a string that llama.cpp's quantizer adds to a file's metadata."""
 
 _TENSOR = re.compile(r"\[\s*\d+/\s*\d+\] (\S+) .*type =\s*(\w+),")
 _NEW_TYPE = re.compile(r"size =.*->.*\((\w+)\)")
@@ -97,7 +91,7 @@ def recipe(source: Path, ftype: str, weights: Weights | None = None) -> Recipe:
         elif match := _NEW_SIZE.search(line):
             sizes.append(float(match[1]))
 
-    with uninterrupted(), listening(on_line) as log:
+    with listening(on_line) as log:
         status = llama_cpp.llama_model_quantize(str(source).encode(), b"", ctypes.byref(params))
         del kept
         if status != 0:
@@ -123,15 +117,14 @@ def quantize_file(
 ) -> None:
     """Quantize a GGUF with llama.cpp's own quantizer.
 
-    It runs in a thread of its own, because the call cannot be interrupted and Ctrl-C must be. After
-    an interruption the thread goes on until the process ends, in a file that may be removed.
+    The call cannot be interrupted: who wants to ends the process.
 
     Args:
         source: A GGUF; one that is quantized already only with ``requantize``.
         target: Written in place; the caller renames.
         ftype: A name of ``writable_types()``.
         threads: CPU threads.
-        on_line: Called with each line llama.cpp logs, from that thread.
+        on_line: Called with each line llama.cpp logs.
         weights: The importance matrix.
         metadata: Keys to add to the new file; strings of at most ``LONGEST_TEXT`` bytes, and
             numbers as uint32.
@@ -144,29 +137,13 @@ def quantize_file(
     check(source)
     params, kept = _params(ftype, threads, weights, metadata or {})
     params.allow_requantize = requantize
-    result: Future[int] = Future()
-
-    def work() -> None:
-        if result.set_running_or_notify_cancel():
-            status = llama_cpp.llama_model_quantize(
-                str(source).encode(), str(target).encode(), ctypes.byref(params)
-            )
-            # What the struct borrows must outlive the call, even when nobody waits for it.
-            kept.clear()
-            result.set_result(status)
-
     with listening(on_line) as log:
-        try:
-            threading.Thread(target=work, name=f"quantize-{ftype}", daemon=True).start()
-            # To wait without a timeout would not be interrupted by Ctrl-C on Windows.
-            while not wait([result], timeout=0.1).done:
-                pass
-        except BaseException:
-            # llama.cpp opens the file once. Removed before that, it would come back.
-            while not (result.cancel() or result.done() or target.exists()):
-                time.sleep(0.01)
-            raise
-        if result.result() != 0:
+        status = llama_cpp.llama_model_quantize(
+            str(source).encode(), str(target).encode(), ctypes.byref(params)
+        )
+        # What the struct borrows must outlive the call.
+        del kept
+        if status != 0:
             raise EngineError(f"llama.cpp cannot quantize {source} to {ftype}: {log.reason()}")
 
 

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import threading
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.llama.library import Owner, engine, llama_cpp, uninterrupted
+from edgeval.llama.defaults import SessionSettings
+from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.model import Model
 from edgeval.plan import Batch, Int32
-
-CacheType = Literal["f16", "f32"]
-
-
-@dataclass(frozen=True)
-class SessionSettings:
-    """How a model is run; part of every record.
-
-    Attributes:
-        n_batch: Most tokens in one batch, and cells of the KV cache.
-        n_ubatch: Most tokens computed at once.
-        n_sequences: Most sequences in one batch.
-        threads: CPU threads.
-        cache_type: Type of the KV cache.
-        flash_attention: Whether attention is computed by the fused kernel, which reads the cache
-            as f16.
-    """
-
-    n_batch: int
-    n_ubatch: int
-    n_sequences: int
-    threads: int
-    cache_type: CacheType
-    flash_attention: bool
 
 
 class Session(Owner):
@@ -69,15 +44,7 @@ class Session(Owner):
         # Sequences share the cells of their common prefix only in a unified cache.
         params.kv_unified = True
         params.offload_kqv = params.op_offload = bool(model.offload.devices)
-        self._pressed = threading.Event()
-        self._stopped = threading.Event()
-        # A batch may take minutes: the CPU asks after each step of it whether to stop.
-        self._abort = llama_cpp.ggml_abort_callback(
-            lambda _: self._pressed.is_set() or self._stopped.is_set()
-        )
-        params.abort_callback = self._abort
-        with uninterrupted():
-            handle = llama_cpp.llama_init_from_model(model.handle, params)
+        handle = llama_cpp.llama_init_from_model(model.handle, params)
         if not handle:
             raise EngineError(
                 f"llama.cpp cannot run {model.path.name} with {settings.n_batch} tokens a batch: "
@@ -95,18 +62,16 @@ class Session(Owner):
 
         Raises:
             EngineError: If llama.cpp refuses the batch.
-            KeyboardInterrupt: If Ctrl-C was pressed; the batch is dropped.
         """
         llama_cpp.llama_memory_clear(self._memory, False)
-        with uninterrupted() as self._pressed:
-            status = decode_tokens(
-                self.handle,
-                batch.tokens,
-                batch.positions,
-                batch.sequence_counts,
-                batch.sequence_ids,
-                batch.reads_logits,
-            )
+        status = decode_tokens(
+            self.handle,
+            batch.tokens,
+            batch.positions,
+            batch.sequence_counts,
+            batch.sequence_ids,
+            batch.reads_logits,
+        )
         if status != 0:
             raise EngineError(
                 f"llama.cpp could not decode a batch of {len(batch.tokens)} tokens with "
@@ -114,10 +79,6 @@ class Session(Owner):
             )
         logits = llama_cpp.llama_get_logits(self.handle)
         return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
-
-    def stop(self) -> None:
-        """Make ``decode``, in another thread, end soon with an error; a GPU ends its batch."""
-        self._stopped.set()
 
 
 def decode_tokens(

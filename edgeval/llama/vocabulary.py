@@ -11,7 +11,8 @@ import numpy as np
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
 from edgeval.llama.file_types import file_types
-from edgeval.llama.library import Owner, engine, llama_cpp, uninterrupted
+from edgeval.llama.info import GgufInfo
+from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.plan import Int32
 
 _LONGEST_VALUE = 1024
@@ -28,8 +29,7 @@ def load(path: Path, params: Any) -> Any:
     check(path)
     log = engine()
     log.errors.clear()
-    with uninterrupted():
-        model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
     if not model:
         raise EngineError(
             f"llama.cpp cannot load {path}: {log.reason()}; "
@@ -43,6 +43,7 @@ class Vocabulary(Owner):
 
     Attributes:
         path: The file.
+        info: All that is said of it without its weights.
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``;
             ``unknown`` if the file does not say.
         n_vocab: Number of token ids.
@@ -63,38 +64,38 @@ class Vocabulary(Owner):
         self.path = path
         self._spellable = check(path)
         self._vocab = llama_cpp.llama_model_get_vocab(self.handle)
-        self.file_type = self._file_type()
+        values = self._values()
+        self.file_type = _file_type(values.get("general.file_type", ""))
         self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
+        self.info = GgufInfo(path, self.file_type, self.n_vocab, values)
         self.n_context_train = self.dimension("context_length")
         self.bos = self._bos()
 
     def metadata(self, key: str) -> str | None:
         """Return the value of a key as llama.cpp prints it, or None if there is none."""
-        value = ctypes.create_string_buffer(_LONGEST_VALUE)
-        n = llama_cpp.llama_model_meta_val_str(self.handle, key.encode(), value, len(value))
-        return value.value.decode("utf-8", "replace") if n >= 0 else None
+        return self.info.metadata(key)
 
     def dimension(self, name: str, default: int = 0) -> int:
-        """Return a number of the architecture, for example ``embedding_length``.
+        """Return a number of the architecture; see ``GgufInfo.dimension``."""
+        return self.info.dimension(name, default)
 
-        Where each layer has its own, the largest is returned.
-        """
-        value = self.metadata(f"{self.metadata('general.architecture')}.{name}")
-        numbers = (value or "").strip("[]").split(",")
-        return max(
-            (int(number) for number in numbers if number.strip().isdecimal()), default=default
-        )
+    def _values(self) -> dict[str, str]:
+        """Return the metadata as llama.cpp prints it."""
+        key = ctypes.create_string_buffer(_LONGEST_VALUE)
+        value = ctypes.create_string_buffer(_LONGEST_VALUE)
+        found = {}
+        for index in range(llama_cpp.llama_model_meta_count(self.handle)):
+            llama_cpp.llama_model_meta_key_by_index(self.handle, index, key, len(key))
+            llama_cpp.llama_model_meta_val_str_by_index(self.handle, index, value, len(value))
+            name = key.value.decode("utf-8", "replace")
+            found[name] = value.value.decode("utf-8", "replace")
+        return found
 
     def _bos(self) -> int | None:
         if not llama_cpp.llama_vocab_get_add_bos(self._vocab):
             return None
         token = int(llama_cpp.llama_vocab_bos(self._vocab))
         return token if token >= 0 else None
-
-    def _file_type(self) -> str:
-        value = self.metadata("general.file_type")
-        names = {str(number): name for name, number in file_types().items()}
-        return names.get(value or "", f"ftype {value}" if value else "unknown")
 
     def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:
         """Return the token ids of a text, without BOS or EOS.
@@ -136,3 +137,8 @@ class Vocabulary(Owner):
                     f"{self.path.name} has no token for {character!r} and none for its bytes, so "
                     f"it cannot spell {text[:60]!r}; use a model with a complete vocabulary"
                 )
+
+
+def _file_type(number: str) -> str:
+    names = {str(value): name for name, value in file_types().items()}
+    return names.get(number, f"ftype {number}" if number else "unknown")

@@ -1,0 +1,18 @@
+"""llama.cpp in a process of its own: what is asked of it, and what is said when it dies."""
+
+from edgeval.engine.client import Engine, Local, running, use
+from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
+from edgeval.engine.process import Worker
+
+__all__ = [
+    "Begun",
+    "Engine",
+    "EngineFacts",
+    "ImatrixPlan",
+    "Local",
+    "Scored",
+    "ScoringJob",
+    "Worker",
+    "running",
+    "use",
+]

@@ -1,0 +1,235 @@
+"""What is asked of llama.cpp, whether it runs in this process or in one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
+from edgeval.importance import Importances
+from edgeval.llama import Device, GgufInfo
+from edgeval.placement import Placement, Wishes
+
+if TYPE_CHECKING:
+    from edgeval.llama import Metadata, Recipe, Weights
+
+class Engine(ABC):
+    """llama.cpp, asked from outside of the process or inside it.
+
+    What is asked with ``stream`` is answered bit by bit. Who stops listening ends the work; so does
+    an interruption.
+    """
+
+    @abstractmethod
+    def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
+        """Yield what a job of ``jobs.Jobs`` yields.
+
+        Args:
+            job: Its name.
+            arguments: Its arguments.
+            doing: What it does, for a sentence about its death, for example ``scoring a.gguf``.
+
+        Raises:
+            EngineDiedError: If the process that computes ends by itself.
+            EdgevalError: What the job raises.
+        """
+
+    @abstractmethod
+    def peak_rss_bytes(self) -> int | None:
+        """Return the most memory that a process of its own has held; None if there is none."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the process, if there is one; harmless when called twice."""
+
+    def ask(self, function: str, *arguments: Any, doing: str = "asking llama.cpp") -> Any:
+        """Return the only answer of a job."""
+        (answer,) = self.stream(function, *arguments, doing=doing)
+        return answer
+
+    def facts(self) -> EngineFacts:
+        """Return what computes.
+
+        Raises:
+            EngineError: If llama.cpp cannot be loaded.
+        """
+        facts: EngineFacts = self.ask("facts", doing="loading llama.cpp")
+        return facts
+
+    def choose_devices(self, backend: str, names: Sequence[str]) -> tuple[Device, ...]:
+        """Return the GPUs to compute on; see ``llama.choose_devices``."""
+        found: tuple[Device, ...] = self.ask(
+            "choose_devices", backend, tuple(names), doing="listing the devices"
+        )
+        return found
+
+    def file_type(self, name: str) -> str:
+        """Return a file type's canonical name; see ``llama.file_type``."""
+        return str(self.ask("file_type", name))
+
+    def file_types(self) -> Mapping[str, int]:
+        """Return the file types that llama.cpp knows; see ``llama.file_types``."""
+        found: Mapping[str, int] = self.ask("file_types")
+        return found
+
+    def writable_type(self, name: str) -> str:
+        """Return the canonical name of a type that is written; see ``llama.writable_type``."""
+        return str(self.ask("writable_type", name))
+
+    def writable_types(self) -> tuple[str, ...]:
+        """Return the file types that are written; see ``llama.writable_types``."""
+        found: tuple[str, ...] = self.ask("writable_types")
+        return found
+
+    def info(self, path: Path) -> GgufInfo:
+        """Return what llama.cpp says of a GGUF without its weights.
+
+        Raises:
+            GgufError: If the file is missing, not a GGUF or damaged.
+            EngineError: If llama.cpp refuses it, for example for an unknown architecture.
+        """
+        info: GgufInfo = self.ask("info", path, doing=f"reading {path.name}")
+        return info
+
+    def place(self, path: Path, wishes: Wishes) -> Placement:
+        """Return where a model is computed; see ``placement.place``."""
+        placement: Placement = self.ask("place", path, wishes, doing=f"reading {path.name}")
+        return placement
+
+    def score(self, job: ScoringJob, doing: str) -> Generator[Begun | Scored, None, None]:
+        """Yield what a model and a plan are, then what each batch completes.
+
+        Raises:
+            EngineError: If llama.cpp refuses the model or a batch, or a score is not finite.
+            EdgevalError: If the model does not fit in memory, or has other tokens than the
+                reference that it is compared with.
+        """
+        yield from self.stream("score", job, doing=doing)
+
+    def release(self) -> None:
+        """Free the model that the last job was about."""
+        self.ask("release")
+
+    def recipe(self, source: Path, ftype: str, weights: Weights | None = None) -> Recipe:
+        """Return what quantizing a GGUF would make; see ``llama.recipe``."""
+        recipe: Recipe = self.ask(
+            "recipe", source, ftype, weights, doing=f"planning {source.name} as {ftype}"
+        )
+        return recipe
+
+    def quantize(
+        self,
+        source: Path,
+        target: Path,
+        ftype: str,
+        threads: int,
+        *,
+        weights: Weights | None = None,
+        metadata: Metadata | None = None,
+        requantize: bool = False,
+    ) -> Generator[str, None, None]:
+        """Quantize a GGUF, and yield what llama.cpp logs; see ``llama.quantize_file``."""
+        yield from self.stream(
+            "quantize",
+            source,
+            target,
+            ftype,
+            threads,
+            weights,
+            metadata,
+            requantize,
+            doing=f"quantizing {source.name} to {ftype}",
+        )
+
+    def imatrix(
+        self,
+        path: Path,
+        text: str,
+        name: str,
+        chunk_tokens: int,
+        most_chunks: int | None,
+        threads: int,
+    ) -> Generator[ImatrixPlan | int | dict[str, Importances], None, None]:
+        """Yield what is decoded, then how many chunks were, and last what tensors have seen.
+
+        Args:
+            path: The GGUF.
+            text: What is decoded.
+            name: What the text is called in a sentence.
+            chunk_tokens: Tokens of a chunk.
+            most_chunks: Most chunks; None for all.
+            threads: CPU threads.
+
+        Raises:
+            DataError: If the text is too short.
+            EngineError: If llama.cpp refuses the model, or an activation is not finite.
+        """
+        yield from self.stream(
+            "imatrix",
+            path,
+            text,
+            name,
+            chunk_tokens,
+            most_chunks,
+            threads,
+            doing=f"computing the importance matrix of {path.name}",
+        )
+
+
+class Local(Engine):
+    """llama.cpp in this process: what a process of its own runs, and what has no need of one."""
+
+    def __init__(self) -> None:
+        self._jobs: Any = None
+
+    def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
+        """Yield what a job yields, in this process."""
+        if self._jobs is None:
+            from edgeval.engine.jobs import Jobs
+
+            self._jobs = Jobs()
+        with contextlib.closing(getattr(self._jobs, job)(*arguments)) as answers:
+            yield from answers
+
+    def peak_rss_bytes(self) -> int | None:
+        """Return None: there is no process of its own."""
+        return None
+
+    def close(self) -> None:
+        """Free what is loaded."""
+        if self._jobs is not None:
+            self._jobs.close()
+
+
+_current: ContextVar[Engine | None] = ContextVar("engine", default=None)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Engine]:
+    """Yield the engine of whoever called, or one that ends with the context.
+
+    Nested calls share one: a ladder starts llama.cpp once.
+    """
+    current = _current.get()
+    if current is not None:
+        yield current
+        return
+    from edgeval.engine.process import Worker
+
+    with use(Worker()) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def use(engine: Engine) -> Iterator[Engine]:
+    """Let an engine be what ``running`` yields, and close it when the context ends."""
+    token = _current.set(engine)
+    try:
+        yield engine
+    finally:
+        _current.reset(token)
+        engine.close()

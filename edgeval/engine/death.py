@@ -1,0 +1,135 @@
+"""Why the process that llama.cpp runs in ended, in plain words."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeval.errors import EngineDiedError, EngineError
+
+UNLOADABLE = 71
+"""Exit code of a process that cannot load llama.cpp."""
+
+GRACE_S = 0.5
+
+_LONGEST_REASON = 300
+_ASSERTION = re.compile(r"GGML_ASSERT|GGML_ABORT|ggml_abort|fatal error|CUDA error|what\(\):")
+
+_WINDOWS = {
+    0xC000001D: "SIGILL",
+    0xC0000005: "SIGSEGV",
+    0xC0000094: "SIGFPE",
+    0xC00000FD: "SIGSEGV",
+    0xC0000374: "SIGABRT",
+    0xC0000409: "SIGABRT",
+    0xC000013A: "SIGINT",
+    0xC0000017: "SIGKILL",
+}
+"""Windows ends a process with the number of an exception (its ntstatus.h)."""
+
+_WINDOWS_ABORT = 3
+
+_BUILD_HERE = (
+    "build it on this machine: pip install --force-reinstall --no-cache-dir --no-deps "
+    "--no-binary llama-cpp-python llama-cpp-python"
+)
+_REINSTALL = "update the GPU's driver, or install llama-cpp-python again"
+_PRELOAD = "LD_PRELOAD=$(gcc -print-file-name=libstdc++.so.6)"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the process ended.
+
+    Attributes:
+        code: Its exit code; below zero the signal that ended it.
+        last_lines: What it said last on stderr.
+    """
+
+    code: int
+    last_lines: Sequence[str] = ()
+
+
+def may_be_an_interruption(ended: Ended) -> bool:
+    """Return whether it was ended by what also ends whole groups of processes."""
+    return _signal_name(ended.code) in ("SIGTERM", "SIGHUP", "SIGINT")
+
+
+def died(doing: str, ended: Ended) -> EngineError:
+    """Return the error that says what happened.
+
+    Args:
+        doing: What the process did, for example ``scoring a.gguf``.
+        ended: How it ended.
+    """
+    said = _said(ended.last_lines)
+    if ended.code == UNLOADABLE:
+        return EngineError(
+            f"llama-cpp-python cannot be loaded ({said}); install what it misses, or install it "
+            "again"
+        )
+    words, remedy = _cause(ended, said)
+    return EngineDiedError(doing, words, remedy)
+
+
+def _cause(ended: Ended, said: str) -> tuple[str, str]:
+    """Return what ended a process, and what to do."""
+    name = _signal_name(ended.code)
+    if name == "SIGILL":
+        return "an illegal instruction (SIGILL)", (
+            f"it was built for another CPU or by a compiler with a fault, so {_BUILD_HERE}; "
+            "edgeval doctor tells more"
+        )
+    if name == "SIGKILL":
+        return "SIGKILL, as a rule because memory ran out", (
+            "close other programs, evaluate a smaller type, or lower --batch"
+        )
+    if name == "SIGABRT" or _ASSERTION.search(said):
+        return f"an assertion of its own ({said})" if said else "an abort (SIGABRT)", (
+            "the model may be one that this llama.cpp cannot run; try another model, or a newer "
+            "llama-cpp-python"
+        )
+    if name in ("SIGSEGV", "SIGBUS", "SIGFPE"):
+        return f"a crash ({name})", _crash_remedy()
+    if name in ("SIGTERM", "SIGHUP", "SIGINT"):
+        return f"{name}, which another program or a person sent", "run the same command again"
+    if name is not None:
+        return name, "run the same command again"
+    detail = f", saying: {said}" if said else ""
+    return f"exit code {_number(ended.code)}{detail}", _REINSTALL
+
+
+def _crash_remedy() -> str:
+    if sys.platform == "linux" and "libstdc++" not in os.environ.get("LD_PRELOAD", ""):
+        return (
+            "its libraries may be linked to another C++ standard library than Python, so start "
+            f"edgeval with {_PRELOAD} before it, or {_REINSTALL}"
+        )
+    return _REINSTALL
+
+
+def _signal_name(code: int) -> str | None:
+    if code < 0:
+        known = {int(each): each.name for each in signal.Signals}
+        return known.get(-code, f"signal {-code}")
+    if sys.platform == "win32":
+        return "SIGABRT" if code == _WINDOWS_ABORT else _WINDOWS.get(code)
+    return None
+
+
+def _number(code: int) -> str:
+    # Windows has the exception as a number of 32 bits.
+    return str(code) if code < 256 else f"{code:#x}"
+
+
+def _said(lines: Sequence[str]) -> str:
+    """Return the line that says most of a death: an assertion, or else the last one."""
+    spoken = [line for line in lines if line]
+    telling = [line for line in spoken if _ASSERTION.search(line)] or spoken[-1:]
+    line = telling[0] if telling else ""
+    printable = "".join(char if char.isprintable() else "?" for char in line)
+    return printable[:_LONGEST_REASON].rstrip(".")

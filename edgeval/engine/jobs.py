@@ -1,0 +1,222 @@
+"""What is done with llama.cpp when it is asked for: the part that loads it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+
+from edgeval import llama, memory, protocol
+from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
+from edgeval.errors import DataError
+from edgeval.importance import Importances
+from edgeval.placement import Placement, Wishes, place
+from edgeval.plan import Int32, Work, plan
+from edgeval.score import score_items, settings_for
+
+_MIN_CHUNKS = 2
+
+
+class Jobs:
+    """The jobs, and the model that the last one was about.
+
+    Each job yields its answers; ``client.Engine`` says what they are.
+    """
+
+    def __init__(self) -> None:
+        self._vocabulary: llama.Vocabulary | None = None
+        self._model: llama.Model | None = None
+
+    def close(self) -> None:
+        """Free what is loaded."""
+        for owner in (self._model, self._vocabulary):
+            if owner is not None:
+                owner.close()
+        self._model = self._vocabulary = None
+
+    def release(self) -> Iterator[None]:
+        """Free what is loaded."""
+        self.close()
+        yield None
+
+    def facts(self) -> Iterator[EngineFacts]:
+        """Yield what computes."""
+        yield EngineFacts(version=llama.engine_version(), features=llama.system_info())
+
+    def choose_devices(
+        self, backend: str, names: Sequence[str]
+    ) -> Iterator[tuple[llama.Device, ...]]:
+        """Yield the GPUs to compute on."""
+        yield llama.choose_devices(backend, names)
+
+    def file_type(self, name: str) -> Iterator[str]:
+        """Yield the canonical name of a file type."""
+        yield llama.file_type(name)
+
+    def file_types(self) -> Iterator[dict[str, int]]:
+        """Yield the file types that are known."""
+        yield llama.file_types()
+
+    def writable_type(self, name: str) -> Iterator[str]:
+        """Yield the canonical name of a file type that is written."""
+        yield llama.writable_type(name)
+
+    def writable_types(self) -> Iterator[tuple[str, ...]]:
+        """Yield the file types that are written."""
+        yield llama.writable_types()
+
+    def info(self, path: Path) -> Iterator[llama.GgufInfo]:
+        """Yield what a GGUF is without its weights."""
+        with llama.Vocabulary(path) as vocabulary:
+            yield vocabulary.info
+
+    def place(self, path: Path, wishes: Wishes) -> Iterator[Placement]:
+        """Yield where a model is computed."""
+        with llama.Vocabulary(path) as vocabulary:
+            yield place(vocabulary.info, wishes)
+
+    def recipe(
+        self, source: Path, ftype: str, weights: llama.Weights | None
+    ) -> Iterator[llama.Recipe]:
+        """Yield what quantizing would make."""
+        yield llama.recipe(source, ftype, weights)
+
+    def quantize(
+        self,
+        source: Path,
+        target: Path,
+        ftype: str,
+        threads: int,
+        weights: llama.Weights | None,
+        metadata: llama.Metadata | None,
+        requantize: bool,
+    ) -> Iterator[str]:
+        """Quantize, and yield what is logged meanwhile."""
+        lines: SimpleQueue[str | None] = SimpleQueue()
+
+        def work() -> None:
+            try:
+                llama.quantize_file(
+                    source,
+                    target,
+                    ftype,
+                    threads,
+                    lines.put,
+                    weights=weights,
+                    metadata=metadata,
+                    requantize=requantize,
+                )
+            finally:
+                lines.put(None)
+
+        with ThreadPoolExecutor(1, "quantize") as pool:
+            result = pool.submit(work)
+            while (line := lines.get()) is not None:
+                yield line
+            result.result()
+
+    def imatrix(
+        self,
+        path: Path,
+        text: str,
+        name: str,
+        chunk_tokens: int,
+        most_chunks: int | None,
+        threads: int,
+    ) -> Iterator[ImatrixPlan | int | dict[str, Importances]]:
+        """Yield what is to be decoded, then how many chunks were, and last what was seen."""
+        with llama.Vocabulary(path) as vocabulary:
+            chunks = _chunks(vocabulary, text, name, chunk_tokens)[:most_chunks]
+            yield ImatrixPlan(len(chunks), vocabulary.n_context_train)
+        with (
+            llama.Model(path) as model,
+            llama.Activations(model, chunk_tokens, threads) as activations,
+        ):
+            for start in range(0, len(chunks), activations.n_sequences):
+                part = chunks[start : start + activations.n_sequences]
+                activations.decode(part)
+                yield len(part)
+            yield activations.seen
+
+    def score(self, job: ScoringJob) -> Generator[Begun | Scored, None, None]:
+        """Yield what a model and a plan are, then what each batch completes."""
+        vocabulary = self._opened(job.path)
+        rules = protocol.get(job.protocol)
+        choices = [rules.requests(item, vocabulary) for item in job.items]
+        whole = plan([request for each in choices for request in each], job.placement.batch_tokens)
+        wanted = set(job.todo)
+        of_request = (index for index, each in enumerate(choices) for _ in each)
+        todo = whole.only([place for place, item in enumerate(of_request) if item in wanted])
+        settings = settings_for(
+            whole, vocabulary.file_type, job.threads, job.placement.ubatch_tokens
+        )
+        started = time.perf_counter()
+        model = self._loaded(job, vocabulary, settings)
+        yield Begun(
+            file_type=model.file_type,
+            n_params=model.n_params,
+            tensor_bytes=model.tensor_bytes,
+            load_s=time.perf_counter() - started,
+            lower_bound=whole.lower_bound,
+            n_batch=settings.n_batch,
+            n_ubatch=settings.n_ubatch,
+        )
+        work = Work()
+        with contextlib.closing(
+            score_items(
+                model,
+                job.items,
+                choices,
+                todo,
+                settings,
+                work,
+                job.closer,
+                job.placement.n_sessions,
+            )
+        ) as batches:
+            for results in batches:
+                yield Scored(results, work.take())
+
+    def _opened(self, path: Path) -> llama.Vocabulary:
+        """Return the vocabulary of a model; that of the last one is kept."""
+        if self._vocabulary is None or self._vocabulary.path != path:
+            self.close()
+            self._vocabulary = llama.Vocabulary(path)
+        return self._vocabulary
+
+    def _loaded(
+        self, job: ScoringJob, vocabulary: llama.Vocabulary, settings: llama.SessionSettings
+    ) -> llama.Model:
+        """Return a model; the last one is kept."""
+        known, offload = self._model, job.placement.offload
+        if known is not None and (known.offload, known.kernels) == (offload, job.kernels):
+            return known
+        if known is not None:
+            known.close()
+            self._model = None
+        if not job.is_forced:
+            need = memory.estimate(vocabulary.info, settings, job.placement.n_sessions)
+            memory.require(job.placement.left_to_machine(need), job.title)
+        self._model = llama.Model(job.path, offload, job.kernels)
+        return self._model
+
+
+def _chunks(vocabulary: llama.Vocabulary, text: str, name: str, chunk_tokens: int) -> Int32:
+    """Return a text's chunks, shape (n_chunks, chunk_tokens), int32."""
+    start = [] if vocabulary.bos is None else [vocabulary.bos]
+    tokens = np.concatenate([np.array(start, np.int32), vocabulary.tokenize(text)])
+    n_chunks = len(tokens) // chunk_tokens
+    if n_chunks < _MIN_CHUNKS:
+        raise DataError(
+            f"{name} has {len(tokens):,} tokens, and an importance matrix needs {_MIN_CHUNKS} "
+            f"chunks of {chunk_tokens:,}; bring a longer text or use a smaller --context"
+        )
+    cut: Int32 = tokens[: n_chunks * chunk_tokens].reshape(n_chunks, chunk_tokens)
+    if vocabulary.bos is not None:
+        cut[:, 0] = vocabulary.bos
+    return cut

@@ -1,0 +1,121 @@
+"""What goes between the process that evaluates and the one that computes.
+
+Nothing here loads llama.cpp, so that what is received can be read without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeval.llama.defaults import Kernels
+from edgeval.placement import Placement
+from edgeval.plan import Work
+from edgeval.sketch import ItemDivergence, Sketch
+from edgeval.tasks import Item, ItemScore
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What computes.
+
+    Attributes:
+        version: Version of the binding, which pins llama.cpp's.
+        features: llama.cpp's line of backends and CPU features.
+    """
+
+    version: str
+    features: str
+
+
+@dataclass(frozen=True)
+class ScoringJob:
+    """Items that are scored together, and how.
+
+    Attributes:
+        path: The GGUF.
+        protocol: Name of the protocol that makes requests of the items.
+        items: The items, in the order in which they are planned.
+        todo: Indices of those that are to be scored: only their batches are decoded.
+        closer: Indices of items that are looked at closer: with None a sketch is made, with the
+            sketch of a reference the divergence from it is computed.
+        placement: Where the model is computed, and in how large batches.
+        threads: CPU threads.
+        kernels: llama.cpp's kernels for the CPU.
+        is_forced: Whether a model is loaded that does not fit the memory free now.
+        title: What it is called in a sentence about memory.
+    """
+
+    path: Path
+    protocol: str
+    items: Sequence[Item]
+    todo: Sequence[int]
+    closer: Mapping[int, Sketch | None]
+    placement: Placement
+    threads: int
+    kernels: Kernels
+    is_forced: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a model and a plan are, told before the first batch.
+
+    Attributes:
+        file_type: llama.cpp's name for how the model is quantized.
+        n_params: Number of parameters.
+        tensor_bytes: Bytes of all tensors.
+        load_s: Seconds of loading; 0 where it was loaded for the last job.
+        lower_bound: Tokens in the prefix tree of all items.
+        n_batch: Most tokens in one batch.
+        n_ubatch: Most tokens computed at once.
+    """
+
+    file_type: str
+    n_params: int
+    tensor_bytes: int
+    load_s: float
+    lower_bound: int
+    n_batch: int
+    n_ubatch: int
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """What a model says about an item.
+
+    Attributes:
+        score: Its score.
+        seen: What was seen of whole distributions, where a closer look was wanted.
+    """
+
+    score: ItemScore
+    seen: Sketch | ItemDivergence | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one batch completed.
+
+    Attributes:
+        results: By the indices of the items.
+        work: What was done since the batch before.
+    """
+
+    results: Mapping[int, ItemResult]
+    work: Work
+
+
+@dataclass(frozen=True)
+class ImatrixPlan:
+    """What is decoded for an importance matrix.
+
+    Attributes:
+        n_chunks: Number of chunks of the text.
+        window: Tokens that the model was trained on at once.
+    """
+
+    n_chunks: int
+    window: int
