@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from edgeval import llama
+from edgeval.engine import ScoringJob
 from edgeval.errors import StoreError
-from edgeval.plan import Plan, Request, plan
-from edgeval.score import settings_for
 from edgeval.setup import Setup
+from edgeval.sketch import Sketch
 from edgeval.store import Measurement, SavedPlan
 
 
 @dataclass(frozen=True)
 class Draft:
-    """Items that are scored together, and how.
+    """Items that are scored together.
 
     Attributes:
         places: Their places in the data set.
+        todo: Those of them that are missing, or looked at closer.
         saved: The plan in the store, if it was begun before.
-        choices: For each item, the requests of its choices.
-        plan: All batches of these items.
-        todo: Those of them that score an item which is missing, or looked at closer.
-        settings: How the model is run.
     """
 
     places: Sequence[int]
-    saved: SavedPlan | None
-    choices: Sequence[Sequence[Request]]
-    plan: Plan
-    todo: Plan
-    settings: llama.SessionSettings
+    todo: Set[int]
+    saved: SavedPlan | None = None
+
+    def job(
+        self,
+        setup: Setup,
+        gguf: llama.GgufInfo,
+        closer: Mapping[int, Sketch | None] | None = None,
+        title: str = "",
+    ) -> ScoringJob:
+        """Return what is to be done for it.
+
+        Args:
+            setup: What is evaluated and how.
+            gguf: The model.
+            closer: Items that are looked at closer, by their places.
+            title: What it is called where memory is short; by default the file's name.
+        """
+        wanted = closer or {}
+        return ScoringJob(
+            path=gguf.path,
+            protocol=setup.protocol.name,
+            items=[setup.item_at(place) for place in self.places],
+            todo=[index for index, place in enumerate(self.places) if place in self.todo],
+            closer={
+                index: wanted[place] for index, place in enumerate(self.places) if place in wanted
+            },
+            placement=setup.placement(gguf),
+            threads=setup.threads,
+            kernels=setup.kernels(gguf),
+            is_forced=setup.options.force,
+            title=title or gguf.path.name,
+        )
 
 
 def drafts(
     setup: Setup,
-    vocabulary: llama.Vocabulary,
     measurement: Measurement,
     places: Sequence[int],
     missing: Set[int],
@@ -51,7 +75,6 @@ def drafts(
 
     Args:
         setup: What is evaluated and how.
-        vocabulary: That of the GGUF.
         measurement: What the store has of it.
         places: The items that are evaluated, in their order.
         missing: Items without a score, by their places in the data set.
@@ -75,33 +98,8 @@ def drafts(
         # An imported plan may have items that another one has too.
         left = rest.keys() & set(saved.items)
         if left:
-            yield draft(setup, vocabulary, saved.items, left, saved)
+            yield Draft(saved.items, left, saved)
         for place in left:
             del rest[place]
     if rest:
-        yield draft(setup, vocabulary, list(rest), rest.keys())
-
-
-def draft(
-    setup: Setup,
-    vocabulary: llama.Vocabulary,
-    places: Sequence[int],
-    todo: Set[int],
-    saved: SavedPlan | None = None,
-) -> Draft:
-    """Return how items are scored together.
-
-    Args:
-        setup: What is evaluated and how.
-        vocabulary: That of the GGUF.
-        places: The items, by their places in the data set.
-        todo: Those of them that are to be scored.
-        saved: The plan in the store, if it was begun before.
-    """
-    choices = [setup.protocol.requests(setup.item_at(place), vocabulary) for place in places]
-    placement = setup.placement(vocabulary)
-    whole = plan([request for each in choices for request in each], placement.batch_tokens)
-    of_place = (place for place, each in zip(places, choices, strict=True) for _ in each)
-    needed = [index for index, place in enumerate(of_place) if place in todo]
-    settings = settings_for(whole, vocabulary.file_type, setup.threads, placement.ubatch_tokens)
-    return Draft(places, saved, choices, whole, whole.only(needed), settings)
+        yield Draft(list(rest), rest.keys())

@@ -34,6 +34,10 @@ class EngineError(EdgevalError):
     """llama.cpp refused a model, a context or a batch."""
 
 
+class NoRoomError(EdgevalError):
+    """A model does not fit the memory that is free now."""
+
+
 class EngineDiedError(EngineError):
     """The process that llama.cpp computes in ended by itself.
 
@@ -50,6 +54,10 @@ class EngineDiedError(EngineError):
         where = f" at {progress}" if progress else ""
         kept = "; what was finished is kept" if progress else ""
         super().__init__(f"{doing} failed{where}: llama.cpp was ended by {words}{kept}; {remedy}")
+
+    def at(self, progress: str) -> EngineDiedError:
+        """Return the same error, which says how far it had come, as ``240 of 1,000 items``."""
+        return EngineDiedError(self.doing, self.words, self.remedy, progress)
 
 
 class KernelError(EngineError):

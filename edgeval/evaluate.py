@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeval import __version__, device, metrics
+from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.files import write_text
 from edgeval.measure import evaluate_file
@@ -21,6 +22,7 @@ from edgeval.store import Store
 from edgeval.tasks import ItemScore
 
 
+@running()
 def evaluate(
     paths: Sequence[Path],
     options: Options,

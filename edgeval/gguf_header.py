@@ -35,6 +35,13 @@ _BLOCKS: dict[str, tuple[int, int, int]] = {
     each.name: (each.value, *gguf.GGML_QUANT_SIZES[each]) for each in gguf.GGMLQuantizationType
 } | {"Q2_0": (42, 64, 18)}
 
+FILE_TYPES: dict[str, int] = {
+    each.name.removeprefix("ALL_").removeprefix("MOSTLY_"): each.value
+    for each in gguf.LlamaFileType
+    if each != gguf.LlamaFileType.GUESSED
+} | {"Q2_0": 41}
+"""llama.cpp's names for how a file is quantized, and what ``general.file_type`` says for them."""
+
 TensorType: Any = IntEnum(  # type: ignore[misc]
     "TensorType", {name: value for name, (value, _, _) in _BLOCKS.items()}
 )

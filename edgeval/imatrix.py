@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+import contextlib
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from edgeval import importance, llama
+from edgeval import importance
 from edgeval.device import physical_cores
+from edgeval.engine import ImatrixPlan, running
 from edgeval.errors import DataError, EdgevalError
 from edgeval.files import refuse_existing
-from edgeval.plan import Int32
+from edgeval.importance import Importances
 from edgeval.progress import NoProgress, Progress
 
 CHUNK_TOKENS = 512
-_MIN_CHUNKS = 2
 
 
 def imatrix(
@@ -55,26 +53,42 @@ def imatrix(
         raise EdgevalError("--context and --chunks count from 1; use larger numbers")
     refuse_existing(out)
     text = _read_text(data)
-    bars = progress or NoProgress()
-    with llama.Vocabulary(model) as vocabulary:
-        cut = _chunks(vocabulary, text, data, chunk_tokens)[:chunks]
-        window = vocabulary.n_context_train
-    if chunk_tokens > window:
-        bars.log(f"{model.name} was trained on {window:,} tokens, fewer than a chunk has")
-    with (
-        llama.Model(model) as loaded,
-        llama.Activations(loaded, chunk_tokens, threads or physical_cores()) as activations,
-        bars.task("importance matrix", len(cut), "chunks") as task,
-    ):
-        _decode(activations, cut, task.advance)
-        entries = activations.seen
+    with running() as engine:
+        answers = engine.imatrix(
+            model, text, str(data), chunk_tokens, chunks, threads or physical_cores()
+        )
+        entries, n_chunks = _computed(answers, model, chunk_tokens, progress or NoProgress())
     if not entries:
         raise EdgevalError(
             f"{model} has no product of a block's tensor with {chunk_tokens:,} tokens to look at; "
             "use a larger --context"
         )
-    importance.write(out, entries, dataset=data.name, n_chunks=len(cut), chunk_tokens=chunk_tokens)
+    importance.write(out, entries, dataset=data.name, n_chunks=n_chunks, chunk_tokens=chunk_tokens)
     return out
+
+
+def _computed(
+    answers: Generator[ImatrixPlan | int | dict[str, Importances], None, None],
+    model: Path,
+    chunk_tokens: int,
+    progress: Progress,
+) -> tuple[Mapping[str, Importances], int]:
+    """Return what tensors have seen, and of how many chunks."""
+    with contextlib.closing(answers):
+        plan = next(answers)
+        assert isinstance(plan, ImatrixPlan)
+        if chunk_tokens > plan.window:
+            progress.log(
+                f"{model.name} was trained on {plan.window:,} tokens, fewer than a chunk has"
+            )
+        seen: Mapping[str, Importances] = {}
+        with progress.task("importance matrix", plan.n_chunks, "chunks") as task:
+            for answer in answers:
+                if isinstance(answer, int):
+                    task.advance(answer)
+                elif isinstance(answer, dict):
+                    seen = answer
+    return seen, plan.n_chunks
 
 
 def _read_text(path: Path) -> str:
@@ -88,38 +102,3 @@ def _read_text(path: Path) -> str:
         ) from error
     # llama.cpp's tools take the last line break of a file as its end.
     return text.removesuffix("\n")
-
-
-def _chunks(vocabulary: llama.Vocabulary, text: str, path: Path, chunk_tokens: int) -> Int32:
-    """Return the text's chunks, shape (n_chunks, chunk_tokens), int32."""
-    start = [] if vocabulary.bos is None else [vocabulary.bos]
-    tokens = np.concatenate([np.array(start, np.int32), vocabulary.tokenize(text)])
-    n_chunks = len(tokens) // chunk_tokens
-    if n_chunks < _MIN_CHUNKS:
-        raise DataError(
-            f"{path} has {len(tokens):,} tokens, and an importance matrix needs {_MIN_CHUNKS} "
-            f"chunks of {chunk_tokens:,}; bring a longer text or use a smaller --context"
-        )
-    cut: Int32 = tokens[: n_chunks * chunk_tokens].reshape(n_chunks, chunk_tokens)
-    if vocabulary.bos is not None:
-        cut[:, 0] = vocabulary.bos
-    return cut
-
-
-def _decode(
-    activations: llama.Activations, chunks: Int32, on_chunks: Callable[[float], None]
-) -> None:
-    """Decode all chunks in a thread, because llama.cpp cannot be interrupted and Ctrl-C must be."""
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            for start in range(0, len(chunks), activations.n_sequences):
-                part = chunks[start : start + activations.n_sequences]
-                result = pool.submit(activations.decode, part)
-                # To wait without a timeout would not be interrupted by Ctrl-C on Windows.
-                while not wait([result], timeout=0.1).done:
-                    pass
-                result.result()
-                on_chunks(len(part))
-        except BaseException:
-            activations.stop()
-            raise

@@ -13,6 +13,7 @@ from typing import Literal, cast
 from edgeval import cards, llama
 from edgeval.checkpoint import sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
+from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.files import cache_folder
 from edgeval.gguf_header import read_header
@@ -94,7 +95,9 @@ def _rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[R
         if name in UNQUANTIZED:
             rungs.append(plain)
             continue
-        with_it, without = recipe_of(base, name, matrix), llama.recipe(base, name)
+        with_it = recipe_of(base, name, matrix)
+        with running() as engine:
+            without = engine.recipe(base, name)
         if without.needing_importances:
             rungs.append(weighed)
         elif without.types != with_it.types or with_it.heeds(matrix.entries):
@@ -122,8 +125,8 @@ class _Files:
         """File type of a source that is a GGUF."""
         if self._source.kind == "checkpoint":
             return None
-        with llama.Vocabulary(self._source.path) as vocabulary:
-            return vocabulary.file_type
+        with running() as engine:
+            return engine.info(self._source.path).file_type
 
     @functools.cached_property
     def base(self) -> Path:

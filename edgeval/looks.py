@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeval.divergence import divergence
+from edgeval.engine import ItemResult
 from edgeval.plan import Work
 from edgeval.records import Divergence
-from edgeval.score import ItemResult
 from edgeval.sketch import VERSION, ItemDivergence, Sketch
 from edgeval.store import Measurement, SavedPlan
 

@@ -6,19 +6,21 @@ import contextlib
 import functools
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgeval import device, llama, metrics
+from edgeval import device, metrics
 from edgeval.drafts import Draft, drafts
+from edgeval.engine import Begun, Engine, ItemResult, Scored, running
+from edgeval.errors import EngineDiedError
 from edgeval.identity import model_facts
+from edgeval.llama import GgufInfo
 from edgeval.looks import Looks, MakeSketches, Sketches
 from edgeval.origin import imatrix_info
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
 from edgeval.pursuit import Pursuit
 from edgeval.records import Divergence, ModelFacts, ModelRun
-from edgeval.score import ItemResult, score_items
 from edgeval.setup import Setup
 from edgeval.store import Measurement, PlanFacts, Store
 from edgeval.tasks import Item, ItemScore
@@ -78,8 +80,9 @@ def evaluate_file(
                 path, setup, nowhere, wanted=wanted, pursuit=pursuit, progress=progress
             )
     sha256 = store.sha256(path)
-    with llama.Vocabulary(path) as vocabulary:
-        setting = setup.setting(sha256, vocabulary)
+    with running() as engine:
+        gguf = engine.info(path)
+        setting = setup.setting(sha256, gguf)
         with store.measurement(
             setting,
             file=path.name,
@@ -88,13 +91,12 @@ def evaluate_file(
             progress=progress,
         ) as measurement:
             looks = Looks(wanted, setup.places, measurement, sha256)
-            bars = progress or NoProgress()
-            with contextlib.ExitStack() as stack:
-                scoring = _Scoring(path, setup, vocabulary, measurement, looks, bars, stack)
-                scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
+            scoring = _Scoring(engine, gguf, setup, measurement, looks, progress or NoProgress())
+            scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
+            engine.release()
             work, facts = measurement.totals(scores.keys())
-        imatrix = imatrix_info(vocabulary.metadata)
-        offload = setting.offload(setup.placement(vocabulary).n_layers)
+    imatrix = imatrix_info(gguf.metadata)
+    offload = setting.offload(setup.placement(gguf).n_layers)
     run = ModelRun(
         type=facts.file_type,
         imatrix=imatrix,
@@ -129,22 +131,19 @@ class _Scoring:
 
     def __init__(
         self,
-        path: Path,
+        engine: Engine,
+        gguf: GgufInfo,
         setup: Setup,
-        vocabulary: llama.Vocabulary,
         measurement: Measurement,
         looks: Looks,
         progress: Progress,
-        stack: contextlib.ExitStack,
     ) -> None:
-        self._path = path
+        self._engine = engine
+        self._gguf = gguf
         self._setup = setup
-        self._vocabulary = vocabulary
         self._measurement = measurement
         self._looks = looks
         self._progress = progress
-        self._stack = stack
-        self._model: llama.Model | None = None
         self.load_s = 0.0
 
     def complete(self) -> dict[int, ItemScore]:
@@ -152,12 +151,12 @@ class _Scoring:
         places = self._setup.places
         scores = self._measurement.scores(self._items())
         if scores:
-            name = self._path.name
+            name = self._gguf.path.name
             self._progress.log(f"{name}: {len(scores):,} of {len(places):,} items already scored")
         missing = set(places) - scores.keys()
         again = self._looks.missing().keys() - missing
         if again:
-            self._progress.log(f"{self._path.name}: decoding {len(again):,} of them once more")
+            self._progress.log(f"{self._gguf.path.name}: decoding {len(again):,} of them once more")
         if missing or again:
             with self._task(len(places), scores) as task:
                 task.advance(len(scores))
@@ -185,21 +184,23 @@ class _Scoring:
     @functools.cached_property
     def _model_facts(self) -> ModelFacts:
         # Read once: an evaluation that stops early has a plan for each of its blocks.
-        return model_facts(self._path, self._setup.checkpoint)
+        return model_facts(self._gguf.path, self._setup.checkpoint)
 
     def _items(self) -> dict[int, Item]:
         return dict(zip(self._setup.places, self._setup.items, strict=True))
 
     @contextlib.contextmanager
     def _task(self, total: int, scores: Mapping[int, ItemScore]) -> Iterator[Task]:
-        """Open a task of scoring; an interruption says how far it came."""
-        title = f"score {self._vocabulary.file_type}"
+        """Open a task of scoring; an interruption, or a death, says how far it came."""
+        title = f"score {self._gguf.file_type}"
         with self._progress.task(title, total, "items") as task:
             try:
                 yield task
             except KeyboardInterrupt as stop:
-                stop.args = (f"at {len(scores):,} of {total:,} items of {self._path.name}",)
+                stop.args = (f"at {len(scores):,} of {total:,} items of {self._gguf.path.name}",)
                 raise
+            except EngineDiedError as death:
+                raise death.at(f"{len(scores):,} of {total:,} items") from None
 
     def _score(
         self,
@@ -212,74 +213,61 @@ class _Scoring:
         is_block: bool = False,
     ) -> None:
         """Add the scores of missing items, and look closer at others that have one."""
-        todo = list(
-            drafts(
-                self._setup,
-                self._vocabulary,
-                self._measurement,
-                places,
-                missing,
-                again,
-                is_block=is_block,
-            )
-        )
-        model = self._loaded(todo)
-        # Closed here, what is complete is saved before the model and the store are gone.
-        with contextlib.closing(self._new_scores(todo, model)) as new_scores:
-            for place, score in new_scores:
-                if place in missing and place not in scores:
-                    scores[place] = score
-                    # Items are scored in the order of their prefixes: an accuracy of those so far
-                    # would be one of some activities, and is not shown.
-                    task.advance(1)
+        todo = drafts(self._setup, self._measurement, places, missing, again, is_block=is_block)
+        for draft in list(todo):
+            # Closed here, what is complete is saved before the store is gone.
+            with contextlib.closing(self._carry_out(draft)) as new_scores:
+                for place, score in new_scores:
+                    if place in missing and place not in scores:
+                        scores[place] = score
+                        # Items are scored in the order of their prefixes: an accuracy of those so
+                        # far would be one of some activities, and is not shown.
+                        task.advance(1)
 
-    def _loaded(self, todo: Sequence[Draft]) -> llama.Model:
-        """Return the model; it is loaded when it is first needed, if it fits."""
-        if self._model is None:
-            for draft in todo:
-                self._setup.require_memory(self._vocabulary, draft.settings, self._path.name)
-            started = time.perf_counter()
-            offload = self._setup.placement(self._vocabulary).offload
-            self._model = self._stack.enter_context(llama.Model(self._path, offload))
-            self.load_s = time.perf_counter() - started
-        return self._model
-
-    def _new_scores(
-        self, drafts: Sequence[Draft], model: llama.Model
-    ) -> Generator[tuple[int, ItemScore], None, None]:
-        for draft in drafts:
-            yield from self._carry_out(draft, model)
-
-    def _carry_out(self, draft: Draft, model: llama.Model) -> Iterator[tuple[int, ItemScore]]:
+    def _carry_out(self, draft: Draft) -> Generator[tuple[int, ItemScore], None, None]:
         """Score what a draft has to do, and yield places and scores as they are complete."""
-        facts = PlanFacts(
-            file_type=model.file_type,
-            n_params=model.n_params,
-            tensor_bytes=model.tensor_bytes,
-            lower_bound=draft.plan.lower_bound,
-            n_batch=draft.settings.n_batch,
-            n_ubatch=draft.settings.n_ubatch,
+        job = draft.job(self._setup, self._gguf, self._looks.missing())
+        doing = f"scoring {self._gguf.path.name}"
+        with contextlib.closing(self._engine.score(job, doing)) as answers:
+            begun = next(answers)
+            assert isinstance(begun, Begun)
+            self.load_s += begun.load_s
+            saved = draft.saved or self._measurement.add_plan(
+                draft.places, self._plan_facts(begun), device.describe()
+            )
+            work = Work()
+            unsaved: dict[int, ItemResult] = {}
+            last = time.perf_counter()
+            try:
+                for batch in answers:
+                    assert isinstance(batch, Scored)
+                    work.add(batch.work)
+                    complete = {
+                        draft.places[index]: _of(result, job.items[index])
+                        for index, result in batch.results.items()
+                    }
+                    unsaved |= complete
+                    if time.perf_counter() - last > _SAVE_INTERVAL_S:
+                        self._looks.save(saved, unsaved, work.take())
+                        unsaved, last = {}, time.perf_counter()
+                    yield from ((place, result.score) for place, result in complete.items())
+            finally:
+                # Also when it is interrupted, or llama.cpp dies: what is complete is kept.
+                self._looks.save(saved, unsaved, work.take())
+
+    def _plan_facts(self, begun: Begun) -> PlanFacts:
+        return PlanFacts(
+            file_type=begun.file_type,
+            n_params=begun.n_params,
+            tensor_bytes=begun.tensor_bytes,
+            lower_bound=begun.lower_bound,
+            n_batch=begun.n_batch,
+            n_ubatch=begun.n_ubatch,
             n_total=self._setup.data.n_total,
             model=self._model_facts,
         )
-        saved = draft.saved or self._measurement.add_plan(draft.places, facts, device.describe())
-        items = [self._setup.item_at(place) for place in draft.places]
-        missing = self._looks.missing()
-        closer = {i: missing[place] for i, place in enumerate(draft.places) if place in missing}
-        n_sessions = self._setup.placement(self._vocabulary).n_sessions
-        work = Work()
-        unsaved: dict[int, ItemResult] = {}
-        last = time.perf_counter()
-        try:
-            for batch in score_items(
-                model, items, draft.choices, draft.todo, draft.settings, work, closer, n_sessions
-            ):
-                complete = {draft.places[index]: result for index, result in batch.items()}
-                unsaved |= complete
-                if time.perf_counter() - last > _SAVE_INTERVAL_S:
-                    self._looks.save(saved, unsaved, work.take())
-                    unsaved, last = {}, time.perf_counter()
-                yield from ((place, result.score) for place, result in complete.items())
-        finally:
-            # Also when it is interrupted: what is complete is kept.
-            self._looks.save(saved, unsaved, work.take())
+
+
+def _of(result: ItemResult, item: Item) -> ItemResult:
+    """Return a result of the item that is here, not of its copy: thousands of texts are long."""
+    return replace(result, score=replace(result.score, item=item))

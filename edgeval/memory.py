@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from edgeval.errors import EdgevalError
+from edgeval.errors import NoRoomError
 from edgeval.llama import GgufInfo, SessionSettings
 
 _CELLS_STEP = 256
@@ -73,11 +73,11 @@ def require(memory: Memory, name: str) -> None:
     """Refuse a model that does not fit what is free now.
 
     Raises:
-        EdgevalError: If it does not fit.
+        NoRoomError: If it does not fit.
     """
     available = psutil.virtual_memory().available
     if memory.total > available:
-        raise EdgevalError(
+        raise NoRoomError(
             f"{name} takes about {megabytes(memory.total)} (weights {megabytes(memory.weights)}, "
             f"KV cache {megabytes(memory.cache)}, logits {megabytes(memory.logits)}, computing "
             f"{megabytes(memory.compute)}) and {megabytes(available)} of memory are free; close "

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgeval import __version__, cards, device, hub, importance, llama, report
+from edgeval import __version__, cards, device, hub, importance, report
 from edgeval.against_reference import compare_with, measure_reference
 from edgeval.checkpoint import Checkpoint, sha256_of
 from edgeval.drift import adjusted
+from edgeval.engine import running
 from edgeval.errors import EdgevalError, HubError
 from edgeval.files import refuse_existing
 from edgeval.ladder import Source, file_stem, ladder_files
@@ -29,6 +30,7 @@ RESULTS_FOLDER = Path("edgeval-results")
 _TASK = "hellaswag"
 
 
+@running()
 def run(
     model: str = "demo",
     types: Sequence[str] = DEFAULT_LADDER,
@@ -174,7 +176,8 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
 
 def _ladder_types(types: Sequence[str], reference: Reference | None = None) -> list[str]:
     """Return the types to evaluate; that of a reference file is not."""
-    names = [llama.file_type(name) for name in types]
+    with running() as engine:
+        names = [engine.file_type(name) for name in types]
     if not names:
         raise EdgevalError("the ladder is empty; name at least one type with --quant")
     repeated = next((name for name in names if names.count(name) > 1), None)

@@ -120,6 +120,12 @@ class Work:
     logit_rows: int = 0
     elapsed_s: float = 0.0
 
+    def add(self, other: Work) -> None:
+        """Count what was done elsewhere too."""
+        self.tokens_decoded += other.tokens_decoded
+        self.logit_rows += other.logit_rows
+        self.elapsed_s += other.elapsed_s
+
     def take(self) -> Work:
         """Return what was counted, and count from zero again."""
         taken = replace(self)

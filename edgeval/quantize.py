@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 from edgeval import importance, llama
 from edgeval.checkpoint import sha256_of
 from edgeval.device import physical_cores
+from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
 from edgeval.files import replacing
-from edgeval.gguf_header import read_header
+from edgeval.gguf_header import FILE_TYPES, read_header
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
 from edgeval.progress import NoProgress, Progress
@@ -21,6 +23,7 @@ _TENSOR_LINE = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
 _HEADER_BYTES = 16 * 1024 * 1024
 
 
+@running()
 def quantize(
     source: Path,
     types: Sequence[str],
@@ -55,9 +58,9 @@ def quantize(
     """
     bars = progress or NoProgress()
     # Q4_K is Q4_K_M.
-    names = list(dict.fromkeys(llama.writable_type(name) for name in types))
-    with llama.Vocabulary(source) as vocabulary:
-        found = vocabulary.file_type
+    with running() as engine:
+        names = list(dict.fromkeys(engine.writable_type(name) for name in types))
+        found = engine.info(source).file_type
     if found not in UNQUANTIZED and not requantize:
         raise EdgevalError(
             f"{source} is {found} already, and quantizing it again would measure two losses at "
@@ -98,7 +101,8 @@ def recipe_of(source: Path, name: str, matrix: ImportanceMatrix | None) -> llama
             tensor.
     """
     weights = matrix.weights if matrix else None
-    recipe = llama.recipe(source, llama.writable_type(name), weights)
+    with running() as engine:
+        recipe = engine.recipe(source, engine.writable_type(name), weights)
     for tensor in recipe.needing_importances:
         if matrix is None:
             raise EdgevalError(
@@ -128,27 +132,26 @@ def quantize_to(
     with (
         replacing(target, recipe.tensor_bytes + _HEADER_BYTES) as temporary,
         bars.task(f"quantize to {recipe.name}", None, "tensors") as task,
+        running() as engine,
     ):
-        done = 0
-
-        def on_line(line: str) -> None:
-            nonlocal done
-            if match := _TENSOR_LINE.match(line):
-                current, total = int(match[1]), int(match[2])
-                task.resize(total)
-                task.advance(current - done)
-                done = current
-
-        llama.quantize_file(
+        lines = engine.quantize(
             source,
             temporary,
             recipe.name,
             threads or physical_cores(),
-            on_line,
             weights=origin.matrix.weights if origin.matrix else None,
             metadata=origin.metadata,
             requantize=requantize,
         )
+        done = 0
+        # Closed before the temporary file is removed: nobody writes it any more then.
+        with contextlib.closing(lines):
+            for line in lines:
+                if match := _TENSOR_LINE.match(line):
+                    current, total = int(match[1]), int(match[2])
+                    task.resize(total)
+                    task.advance(current - done)
+                    done = current
 
 
 def _require_same(target: Path, name: str, origin: Origin) -> None:
@@ -162,7 +165,7 @@ def _require_same(target: Path, name: str, origin: Origin) -> None:
     except GgufError as error:
         reason = f"it is no GGUF that could be used again ({error})"
         raise _exists(target, reason) from error
-    if metadata.get("general.file_type") != llama.file_types()[name]:
+    if metadata.get("general.file_type") != FILE_TYPES[name]:
         raise _exists(target, f"it is not {name}")
     if difference := origin.difference(metadata):
         raise _exists(target, difference)

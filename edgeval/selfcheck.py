@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edgeval import llama, sampling
-from edgeval.drafts import draft
-from edgeval.errors import EdgevalError, EngineError
+from edgeval.drafts import Draft
+from edgeval.engine import Engine, Scored, ScoringJob, running
+from edgeval.errors import EngineError, NoRoomError
 from edgeval.metrics import pick
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
 from edgeval.records import SelfCheck
-from edgeval.score import score_items
 from edgeval.setup import Setup
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
@@ -105,23 +105,24 @@ def self_check(
     Raises:
         EdgevalError: If the model cannot be loaded, or does not fit in memory.
     """
-    with llama.Vocabulary(path) as vocabulary:
-        setting = setup.setting(store.sha256(path), vocabulary)
+    with running() as engine:
+        gguf = engine.info(path)
+        setting = setup.setting(store.sha256(path), gguf)
         known = None if setup.options.fresh else store.self_check(setting)
         # A driver that is updated may pass, and is not in the key.
         if known is None or not known.has_passed:
-            known = _compared(vocabulary, setup, progress or NoProgress())
+            known = _compared(gguf, setup, progress or NoProgress())
             store.add_self_check(setting, known)
     return known
 
 
-def _compared(vocabulary: llama.Vocabulary, setup: Setup, progress: Progress) -> SelfCheck:
+def _compared(gguf: llama.GgufInfo, setup: Setup, progress: Progress) -> SelfCheck:
     places = sampling.simple_order(setup.data.n_total, 0)[:N_ITEMS]
-    title = f"check {setup.backend} with {vocabulary.file_type}"
+    title = f"check {setup.backend} with {gguf.file_type}"
     # A GPU loads its kernels when they are first used: its second time counts.
     with progress.task(title, 3 * len(places), "items") as task:
-        theirs, cpu_s = _scores(vocabulary, setup.on_cpu(), places, 1, task)
-        ours, gpu_s = _scores(vocabulary, setup, places, 2, task)
+        theirs, cpu_s = _scores(gguf, setup.on_cpu(), places, 1, task)
+        ours, gpu_s = _scores(gguf, setup, places, 2, task)
     pairs = list(zip(ours, theirs, strict=True))
     changes = np.abs(np.concatenate([np.subtract(a.logprobs, b.logprobs) for a, b in pairs]))
     n_tokens = np.concatenate([score.n_tokens for score in theirs])
@@ -133,38 +134,34 @@ def _compared(vocabulary: llama.Vocabulary, setup: Setup, progress: Progress) ->
         max_logprob_change=float(changes.max()),
         mean_logprob_change=float(changes.mean()),
         token_change=float((changes / n_tokens).mean()),
-        bar=_BARS.get(vocabulary.file_type, _OTHER_BAR),
+        bar=_BARS.get(gguf.file_type, _OTHER_BAR),
         speedup=cpu_s / gpu_s,
     )
 
 
 def _scores(
-    vocabulary: llama.Vocabulary, setup: Setup, places: Sequence[int], times: int, task: Task
+    gguf: llama.GgufInfo, setup: Setup, places: Sequence[int], times: int, task: Task
 ) -> tuple[list[ItemScore], float]:
     """Return the scores of some items, and the seconds of scoring them the last time."""
-    placement = setup.placement(vocabulary)
-    items = [setup.item_at(place) for place in places]
-    whole = draft(setup, vocabulary, places, set(places))
-    try:
-        name = f"checking {vocabulary.path.name} on {setup.backend}"
-        setup.require_memory(vocabulary, whole.settings, name)
-    except EdgevalError as error:
-        raise EdgevalError(f"{error}, or leave the check out with --no-check") from error
+    title = f"checking {gguf.path.name} on {setup.backend}"
+    job = Draft(places, set(places)).job(setup, gguf, title=title)
     found: dict[int, ItemScore] = {}
     work = Work()
-    with llama.Model(vocabulary.path, placement.offload) as model:
+    with running() as engine:
         for _ in range(times):
             work.take()
-            batches = score_items(
-                model,
-                items,
-                whole.choices,
-                whole.plan,
-                whole.settings,
-                work,
-                n_sessions=placement.n_sessions,
-            )
-            for batch in batches:
-                found |= {index: result.score for index, result in batch.items()}
-                task.advance(len(batch))
-    return [found[index] for index in range(len(items))], work.elapsed_s
+            for batch in _batches(engine, job):
+                work.add(batch.work)
+                found |= {index: result.score for index, result in batch.results.items()}
+                task.advance(len(batch.results))
+        engine.release()
+    return [found[index] for index in range(len(places))], work.elapsed_s
+
+
+def _batches(engine: Engine, job: ScoringJob) -> Iterator[Scored]:
+    try:
+        for answer in engine.score(job, job.title):
+            if isinstance(answer, Scored):
+                yield answer
+    except NoRoomError as error:
+        raise NoRoomError(f"{error}, or leave the check out with --no-check") from error

@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgeval import device, fewshot, llama, memory, sampling
+from edgeval import device, fewshot, llama, sampling
+from edgeval.engine import EngineFacts, running
 from edgeval.errors import EdgevalError
-from edgeval.placement import Placement, Wishes, place
+from edgeval.llama.defaults import SCORING_VERSION, attention_of
+from edgeval.placement import Placement, Wishes
 from edgeval.protocol import DEFAULT, Protocol, get
 from edgeval.records import DataSource, Engine, ModelSource, ProtocolInfo, ShotPool
-from edgeval.score import SCORING_VERSION, attention_of
 from edgeval.store import Setting
 from edgeval.tasks import Item, hellaswag
 
@@ -79,6 +80,7 @@ class Setup:
         data: The data set and the slice of it.
         devices: The GPUs that may be used; none for the CPU.
         threads: CPU threads.
+        computed_by: Version and features of llama.cpp.
         checkpoint: What the models are made of; None if that is not known.
     """
 
@@ -89,6 +91,7 @@ class Setup:
     data: DataSource
     devices: tuple[llama.Device, ...]
     threads: int
+    computed_by: EngineFacts
     checkpoint: ModelSource | None = None
     _placements: dict[Path, Placement] = field(default_factory=dict, compare=False)
 
@@ -106,13 +109,13 @@ class Setup:
         """Return the same setup without GPUs."""
         return replace(self, devices=(), _placements={})
 
-    def placement(self, vocabulary: llama.Vocabulary) -> Placement:
+    def placement(self, gguf: llama.GgufInfo) -> Placement:
         """Return where a model is computed: found out once, by the memory that is free then.
 
         Raises:
             EngineError: If no part of it fits on the devices.
         """
-        known = self._placements.get(vocabulary.path)
+        known = self._placements.get(gguf.path)
         if known is None:
             options = self.options
             wishes = Wishes(
@@ -122,35 +125,22 @@ class Setup:
                 batch_tokens=options.batch_tokens,
                 force=options.force,
             )
-            known = self._placements[vocabulary.path] = place(vocabulary, wishes)
+            with running() as engine:
+                known = self._placements[gguf.path] = engine.place(gguf.path, wishes)
         return known
 
-    def require_memory(
-        self, vocabulary: llama.Vocabulary, settings: llama.SessionSettings, name: str
-    ) -> None:
-        """Refuse a model that does not fit the machine's memory free now, unless it is forced.
+    def kernels(self, gguf: llama.GgufInfo) -> llama.Kernels:
+        """Return which of llama.cpp's kernels for the CPU compute a model."""
+        return "default"
 
-        Args:
-            vocabulary: That of the GGUF.
-            settings: How it is run.
-            name: What it is called in the message.
-
-        Raises:
-            EdgevalError: If it does not fit.
-        """
-        if not self.options.force:
-            placement = self.placement(vocabulary)
-            need = memory.estimate(vocabulary, settings, placement.n_sessions)
-            memory.require(placement.left_to_machine(need), name)
-
-    def setting(self, sha256: str, vocabulary: llama.Vocabulary) -> Setting:
+    def setting(self, sha256: str, gguf: llama.GgufInfo) -> Setting:
         """Return the key under which the scores of a GGUF are kept.
 
         Raises:
             EngineError: If no part of it fits on the devices.
         """
-        engine, data, placement = self.engine(), self.data, self.placement(vocabulary)
-        cache_type, flash_attention = attention_of(vocabulary.file_type)
+        engine, data, placement = self.engine(), self.data, self.placement(gguf)
+        cache_type, flash_attention = attention_of(gguf.file_type)
         return Setting(
             scoring_version=SCORING_VERSION,
             gguf_sha256=sha256,
@@ -190,8 +180,8 @@ class Setup:
     def engine(self) -> Engine:
         """Return what will compute the numbers."""
         return Engine(
-            version=llama.engine_version(),
-            features=llama.system_info(),
+            version=self.computed_by.version,
+            features=self.computed_by.features,
             backend=self.backend,
             threads=self.threads,
         )
@@ -213,7 +203,9 @@ def prepare(options: Options) -> Setup:
     Raises:
         EdgevalError: If an option or the data cannot be used.
     """
-    devices = llama.choose_devices(options.backend, options.devices)
+    with running() as engine:
+        devices = engine.choose_devices(options.backend, options.devices)
+        computed_by = engine.facts()
     if options.limit is not None and options.limit < 1:
         raise EdgevalError(f"--limit {options.limit} leaves no items; use 1 or more")
     if options.threads is not None and options.threads < 1:
@@ -280,6 +272,7 @@ def prepare(options: Options) -> Setup:
         data=data,
         devices=devices,
         threads=options.threads or device.physical_cores(),
+        computed_by=computed_by,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from tiny import make_checkpoint, make_items, write_items, write_text
 
 from edgeval.convert import convert
+from edgeval.engine import Local, use
 from edgeval.imatrix import imatrix
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -40,6 +41,13 @@ def _no_shared_store(
     """Let no test be answered from the scores of another."""
     path = tmp_path_factory.getbasetemp() / uuid.uuid4().hex / "edgeval.db"
     monkeypatch.setenv("EDGEVAL_STORE", str(path))
+
+
+@pytest.fixture(autouse=True)
+def _engine_in_this_process() -> Iterator[None]:
+    """Let llama.cpp run where a test can see into it; commands start a process of their own."""
+    with use(Local()):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -41,10 +41,12 @@ class TypesCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help, then the types; only then is llama.cpp loaded."""
-        from edgeval import llama, terminal
+        from edgeval import terminal
+        from edgeval.engine import running
 
         super().format_help(ctx, formatter)
-        terminal.print_types(llama.writable_types())
+        with running() as engine:
+            terminal.print_types(engine.writable_types())
 
 
 def quantize(

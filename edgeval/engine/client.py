@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from edgeval.placement import Placement, Wishes
 
 if TYPE_CHECKING:
     from edgeval.llama import Metadata, Recipe, Weights
+
 
 class Engine(ABC):
     """llama.cpp, asked from outside of the process or inside it.
@@ -70,11 +71,6 @@ class Engine(ABC):
     def file_type(self, name: str) -> str:
         """Return a file type's canonical name; see ``llama.file_type``."""
         return str(self.ask("file_type", name))
-
-    def file_types(self) -> Mapping[str, int]:
-        """Return the file types that llama.cpp knows; see ``llama.file_types``."""
-        found: Mapping[str, int] = self.ask("file_types")
-        return found
 
     def writable_type(self, name: str) -> str:
         """Return the canonical name of a type that is written; see ``llama.writable_type``."""

@@ -58,10 +58,6 @@ class Jobs:
         """Yield the canonical name of a file type."""
         yield llama.file_type(name)
 
-    def file_types(self) -> Iterator[dict[str, int]]:
-        """Yield the file types that are known."""
-        yield llama.file_types()
-
     def writable_type(self, name: str) -> Iterator[str]:
         """Yield the canonical name of a file type that is written."""
         yield llama.writable_type(name)

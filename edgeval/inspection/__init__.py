@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeval import llama
-from edgeval.gguf_header import Header, TensorInfo, read_header
+from edgeval.gguf_header import FILE_TYPES, Header, TensorInfo, read_header
 from edgeval.inspection.records import (
     Inspection,
     MetadataValue,
@@ -87,7 +86,7 @@ def _file_type(header: Header) -> str:
     number = header.metadata.get("general.file_type")
     if not isinstance(number, int):
         return "unknown"
-    names = {value: name for name, value in llama.file_types().items()}
+    names = {value: name for name, value in FILE_TYPES.items()}
     return names.get(number, f"ftype {number}")
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from edgeval import llama
 from edgeval.errors import EdgevalError
 from edgeval.identity import model_facts
+from edgeval.llama.defaults import SCORING_VERSION
 from edgeval.records import ModelSource
 from edgeval.reference import Reference
-from edgeval.score import SCORING_VERSION
 from edgeval.setup import Setup
 
 _DIGITS = 12
