@@ -23,8 +23,9 @@ import numpy as np
 import typer
 
 from edgeval.llama import Model, Offload, Session, Vocabulary
+from edgeval.llama.defaults import batch_tokens_for
 from edgeval.plan import Batch, plan
-from edgeval.score import batch_tokens_for, decode_batches, settings_for
+from edgeval.score import decode_batches, settings_for
 from edgeval.setup import Options, prepare
 
 PROMPT_TOKENS = 512

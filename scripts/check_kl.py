@@ -23,8 +23,9 @@ import typer
 
 from edgeval.divergence import divergence
 from edgeval.llama import Model, Offload, Session, Vocabulary
+from edgeval.llama.defaults import batch_tokens_for
 from edgeval.plan import Plan, Request, plan
-from edgeval.score import batch_tokens_for, score_items, score_requests, settings_for
+from edgeval.score import score_items, score_requests, settings_for
 from edgeval.setup import Options, Setup, prepare
 from edgeval.sketch import ItemDivergence, Sketch, pack
 from edgeval.sketching import RequestDivergence, of_requests

@@ -12,8 +12,8 @@ from fakes import make_device
 from edgeval import llama, setup
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.llama import backends
-from edgeval.llama.devices import Device
 from edgeval.llama.library import llama_cpp
+from edgeval.llama.registry import Device
 from edgeval.setup import Options, prepare
 
 CUDA = (make_device("cuda", 0), make_device("cuda", 1))

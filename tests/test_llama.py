@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import sentencepiece
 
 from edgeval import llama
 from edgeval.errors import EngineError, GgufError
-from edgeval.llama.library import listening, uninterrupted
 
 
 def test_model_knows_itself(tiny_f16: Path) -> None:
@@ -100,24 +98,6 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     other.write_bytes(np.random.default_rng(0).bytes(10_000))
     with pytest.raises(GgufError, match=r"other.gguf is not a GGUF"):
         llama.Model(other)
-
-
-def test_ctrl_c_is_held_back_while_llama_cpp_logs() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    reached = False
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        reached = True
-    assert reached
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_ctrl_c_while_a_model_is_loaded(tiny_f16: Path) -> None:
-    def press(_line: str) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    with listening(press), pytest.raises(KeyboardInterrupt):
-        llama.Model(tiny_f16)
 
 
 @pytest.mark.parametrize("name", llama.file_types())

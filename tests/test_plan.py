@@ -11,6 +11,7 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeval.llama.defaults import batch_tokens_for
 from edgeval.plan import (
     BATCH_OVERHEAD_TOKENS,
     MAX_SEQUENCES,
@@ -19,7 +20,6 @@ from edgeval.plan import (
     common_prefix_length,
     plan,
 )
-from edgeval.score import batch_tokens_for
 from edgeval.tasks import hellaswag
 
 any_plan = settings(deadline=None, max_examples=60)

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import _thread
 import ctypes
 import hashlib
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,6 @@ from fakes import Lines
 from edgeval import importance, llama
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.gguf_header import read_header
-from edgeval.llama import quantizer
 from edgeval.llama.library import listening, llama_cpp
 from edgeval.quantize import quantize
 
@@ -261,27 +257,3 @@ def test_refusal_of_the_engine_leaves_nothing(tiny_f16: Path, tmp_path: Path) ->
     with pytest.raises(EngineError, match=r"cannot quantize .* to Q8_0"):
         quantize(broken, ["Q8_0"], tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
-
-
-def test_interrupted_before_the_engine_opened_its_file(
-    tiny_f16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finish = threading.Event()
-    real = quantizer.llama_cpp.llama_model_quantize
-
-    def slow_to_open(source: bytes, target: bytes, params: Any) -> int:
-        if params._obj.dry_run:
-            return int(real(source, target, params))
-        _thread.interrupt_main()
-        time.sleep(0.3)
-        Path(target.decode()).write_bytes(b"GGUF")
-        finish.wait(10)
-        return 0
-
-    monkeypatch.setattr(quantizer.llama_cpp, "llama_model_quantize", slow_to_open)
-    with pytest.raises(KeyboardInterrupt):
-        quantize(tiny_f16, ["Q8_0"], tmp_path)
-    (worker,) = [each for each in threading.enumerate() if each.name == "quantize-Q8_0"]
-    finish.set()
-    worker.join()
-    assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,23 +12,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fakes import Lines, StopAfter
 
-from edgeval import llama, measure
-from edgeval.llama.library import llama_cpp
+from edgeval import measure
 from edgeval.measure import evaluate_file
-from edgeval.plan import plan
 from edgeval.records import ModelRun
-from edgeval.score import settings_for
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
 
 Scores = list[ItemScore]
 BATCH_TOKENS = 64
-CALLBACK = llama_cpp.ggml_abort_callback
 
 
 @pytest.fixture(autouse=True)
@@ -70,37 +64,6 @@ def _n_scores(db: Path) -> int:
     with contextlib.closing(sqlite3.connect(db)) as connection:
         (n,) = connection.execute("SELECT count(*) FROM score").fetchone()
     return int(n)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_drops_the_batch_in_flight(
-    tiny_f16: Path, tiny_items: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pressed = []
-
-    def press(_: object) -> bool:
-        # llama.cpp asks this after each step of a batch.
-        if not pressed:
-            pressed.append(True)
-            signal.raise_signal(signal.SIGINT)
-        return bool(session._pressed.is_set())
-
-    with llama.Model(tiny_f16) as model:
-        setup = prepare(Options(data=tiny_items, limit=4))
-        with llama.Vocabulary(tiny_f16) as vocabulary:
-            choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
-        planned = plan([request for each in choices for request in each], BATCH_TOKENS)
-        batches = list(planned)
-        monkeypatch.setattr(llama_cpp, "ggml_abort_callback", lambda _: CALLBACK(press))
-        with llama.Session(model, settings_for(planned, "F16", 1)) as session:
-            with pytest.raises(KeyboardInterrupt):
-                session.decode(batches[0])
-            again = session.decode(batches[0]).copy()
-    with (
-        llama.Model(tiny_f16) as model,
-        llama.Session(model, settings_for(planned, "F16", 1)) as other,
-    ):
-        np.testing.assert_array_equal(other.decode(batches[0]), again)
 
 
 def test_what_is_complete_is_saved_when_the_one_who_shows_it_is_interrupted(

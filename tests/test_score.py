@@ -9,16 +9,11 @@ from reference_llama import ReferenceLlama
 
 from edgeval import llama, protocol
 from edgeval.evaluate import evaluate
+from edgeval.llama.defaults import batch_tokens_for
 from edgeval.measure import evaluate_file
 from edgeval.plan import Batch, Request, plan
 from edgeval.reduction import reduce_logits
-from edgeval.score import (
-    RequestScore,
-    batch_tokens_for,
-    score_items,
-    score_requests,
-    settings_for,
-)
+from edgeval.score import RequestScore, score_items, score_requests, settings_for
 from edgeval.setup import Options, prepare
 from edgeval.tasks import ItemScore
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
         choose_devices,
         rebuild_command,
     )
-    from edgeval.llama.devices import built_backends, devices
-    from edgeval.llama.file_types import file_type, file_types, writable_type, writable_types
     from edgeval.llama.library import system_info
     from edgeval.llama.model import Model
     from edgeval.llama.quantizer import Metadata, Recipe, Weights, quantize_file, recipe
+    from edgeval.llama.registry import built_backends, devices
     from edgeval.llama.session import Session
+    from edgeval.llama.type_names import file_type, file_types, writable_type, writable_types
     from edgeval.llama.vocabulary import Vocabulary
 
 __all__ = [
@@ -77,8 +77,8 @@ _MODULES = {
         "choose_devices",
         "rebuild_command",
     ),
-    "devices": ("built_backends", "devices"),
-    "file_types": ("file_type", "file_types", "writable_type", "writable_types"),
+    "registry": ("built_backends", "devices"),
+    "type_names": ("file_type", "file_types", "writable_type", "writable_types"),
     "library": ("system_info",),
     "model": ("Model",),
     "quantizer": ("Metadata", "Recipe", "Weights", "quantize_file", "recipe"),

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from edgeval.errors import EngineError, closest
-from edgeval.llama.devices import built_backends, devices
 from edgeval.llama.hardware import Device
 from edgeval.llama.library import engine, llama_cpp
+from edgeval.llama.registry import built_backends, devices
 
 VERIFIED_BACKENDS = ("cuda", "metal")
 """GPU backends that edgeval is written for, the faster first; others work the same way, untested.

@@ -25,13 +25,13 @@ class Device:
     @property
     def handle(self) -> int:
         """llama.cpp's pointer to it in this process; 0 where it has no such device."""
-        from edgeval.llama.devices import handles
+        from edgeval.llama.registry import handles
 
         return handles().get(self.name, 0)
 
     def memory(self) -> tuple[int, int]:
         """Return its memory that is free now and all of it, in bytes."""
-        from edgeval.llama.devices import device_memory
+        from edgeval.llama.registry import device_memory
 
         return device_memory(self.handle)
 

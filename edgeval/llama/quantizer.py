@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
-from edgeval.llama.file_types import file_types
 from edgeval.llama.library import listening, llama_cpp
+from edgeval.llama.type_names import file_types
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 """The mean square of each column's activations by tensor name, shape (columns,), float32; the

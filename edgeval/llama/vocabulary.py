@@ -10,9 +10,9 @@ import numpy as np
 
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
-from edgeval.llama.file_types import file_types
 from edgeval.llama.info import GgufInfo
 from edgeval.llama.library import Owner, engine, llama_cpp
+from edgeval.llama.type_names import file_types
 from edgeval.plan import Int32
 
 _LONGEST_VALUE = 1024
