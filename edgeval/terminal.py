@@ -15,13 +15,14 @@ from edgeval.compare import Comparison
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import LOUD
 from edgeval.compare.tables import table as comparison_table
-from edgeval.console import stdout_console
+from edgeval.console import shown, stdout_console
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
 from edgeval.report import reasoning, selfchecks, view
-from edgeval.report.backends import where
+from edgeval.report.backends import plain_kernels, where
+from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.items import stopping_of, until_decided
 from edgeval.report.tables import evaluation_table, ladder_table
 from edgeval.store.repair import Repair
@@ -37,9 +38,11 @@ def print_report(report: Report) -> None:
     """Print the ladder, what it means and the verdicts."""
     console = stdout_console()
     console.print(ladder_table(report))
+    _print_failures(report, console)
     if sentence := view.interval_sentence(report):
         console.print(sentence, soft_wrap=True, markup=False)
-    console.print(view.conclusion(report), soft_wrap=True, markup=False)
+    style = LOUD if report.reference is None else None
+    console.print(shown(view.conclusion(report)), style=style, soft_wrap=True)
     for sentence in view.verdict_sentences(report):
         console.print(sentence, soft_wrap=True, markup=False)
     _print_computed(report, console)
@@ -57,11 +60,13 @@ def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
 
     Args:
         report: The record.
-        verdicts: Its verdicts, in the order of its claims.
+        verdicts: Its verdicts, in the order of its claims; none if its reference failed.
     """
     console = stdout_console()
     wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
-    for claim, verdict in zip(report.claims, verdicts, strict=True):
+    if failed := reference_failed(report):
+        _print_unjudged(report, failed, console)
+    for claim, verdict in zip([] if failed else report.claims, verdicts, strict=True):
         heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
         console.print(heading, style="bold", soft_wrap=wraps, markup=False)
         console.print(reasoning.reasoning(report, claim), soft_wrap=wraps, markup=False)
@@ -75,6 +80,7 @@ def print_evaluation(result: Evaluation) -> None:
     """Print one line a GGUF."""
     console = stdout_console()
     console.print(evaluation_table(result))
+    _print_failures(result, console)
     stopping = stopping_of(result)
     if stopping is not None:
         sentence = f"{until_decided(result, stopping)}. {view.EVERY_LOOK}"
@@ -92,7 +98,7 @@ def print_comparison(found: Comparison) -> None:
     for alarm in alarms(found):
         console.print(alarm, style=LOUD, soft_wrap=True, markup=False)
     for sentence in sentences(found):
-        console.print(sentence, soft_wrap=True, markup=False)
+        console.print(shown(sentence), soft_wrap=True)
 
 
 def print_inspection(found: Inspection) -> None:
@@ -230,8 +236,29 @@ def _type_cells(name: str) -> tuple[str, str, str]:
     return name, bits, "*" if name in NEEDS_IMATRIX else ""
 
 
+def _print_unjudged(report: Report, failed: str, console: Console) -> None:
+    """Print the claims of a record that judges none, and why: its reference failed."""
+    wraps = not console.is_terminal
+    for claim in report.claims:
+        heading = f"Not judged: {view.claim_in_short(claim)}"
+        console.print(heading, style="bold", soft_wrap=wraps, markup=False)
+    console.print(shown(failed), soft_wrap=wraps)
+    for sentence in failure_sentences([each for each in report.failures if each.is_reference]):
+        console.print(shown(sentence), soft_wrap=wraps)
+
+
+def _print_failures(record: Report | Evaluation, console: Console) -> None:
+    """Print a paragraph for each type that failed."""
+    wraps = not console.is_terminal
+    for sentence in failure_sentences(record.failures):
+        console.print(shown(sentence), style=LOUD, soft_wrap=wraps)
+
+
 def _print_computed(record: Report | Evaluation, console: Console) -> None:
-    """Print on which GPUs a record was computed and whether that was checked; none, nothing."""
+    """Print with which kernels and GPUs a record was computed, where that is worth a word."""
+    if plain := plain_kernels(record.runs):
+        sentence = f"Computed with llama.cpp's plain kernels: {plain}."
+        console.print(shown(sentence), soft_wrap=True)
     if sentence := selfchecks.computed(record):
         console.print(sentence, soft_wrap=True, markup=False)
     if failure := selfchecks.failure(record.engine.backend, record.runs):

@@ -61,7 +61,7 @@ class Judgement:
 
 
 def judged(report: Report, claims: Sequence[Claim]) -> Report:
-    """Return a record with claims and what it says about them."""
+    """Return a record with claims and what it says about them: nothing if the reference failed."""
     found = report.model_copy(update={"claims": list(claims)})
     return found.model_copy(update={"verdicts": verdicts(found)})
 
@@ -70,12 +70,15 @@ def verdicts(report: Report) -> list[Verdict]:
     """Return what a record says about each of its claims, by the reference's numbers.
 
     It follows from the record alone: whoever has the same record gets the same verdicts, with the
-    same ids and times.
+    same ids and times. Without the reference's numbers there are none.
     """
+    reference = report.reference
+    if reference is None:
+        return []
     return [
         verdict(
             claim,
-            report.runs[0],
+            reference,
             report.data,
             report.protocol,
             report.created_at,

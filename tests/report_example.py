@@ -16,6 +16,7 @@ from edgeval.records import (
     Divergence,
     Drift,
     Engine,
+    Failure,
     Flip,
     Interval,
     Metric,
@@ -199,6 +200,62 @@ def sliced_report() -> Report:
     known = reference.metrics["acc_norm"].value
     drifts = [_with_split_accuracy(found, known) for found in part.drift]
     return whole.model_copy(update={"runs": [reference, *part.runs[1:]], "drift": drifts})
+
+
+REASON = (
+    "llama.cpp's process ended with an illegal instruction (SIGILL), which this CPU does not have; "
+    "install a llama-cpp-python that was built for it."
+)
+
+
+def failed_report(
+    *types: str,
+    status: VerdictStatus | None = "reproduced",
+    n_items: int = N_SPLIT,
+    reason: str = REASON,
+    file: str | None = None,
+) -> Report:
+    """Return a report in which some types failed while being scored, after 128 items.
+
+    Args:
+        types: The types that failed; with F16 among them nothing is compared.
+        status: Status whose claim it has; None leaves out the claim.
+        n_items: Number of items evaluated.
+        reason: Why they failed.
+        file: Name of their files, instead of their own.
+    """
+    record = example_report(n_items=n_items, status=None)
+    drift = [found for found in record.drift if found.type not in types]
+    failures = [
+        Failure(
+            type=run.type,
+            file=file or run.file,
+            doing="scoring",
+            reason=reason,
+            n_items=128,
+            is_reference=run.type == "F16",
+        )
+        for run in record.runs
+        if run.type in types
+    ]
+    update = {
+        "runs": [run for run in record.runs if run.type not in types],
+        "drift": [] if "F16" in types else drift,
+        "failures": failures,
+    }
+    record = record.model_copy(update=update)
+    return record if status is None else judged(record, [example_claim(PUBLISHED[status])])
+
+
+def with_plain_kernels(record: Report, reasons: dict[str, str | None]) -> Report:
+    """Return a report of which these types were computed with plain kernels, for these reasons."""
+    runs = [
+        run.model_copy(update={"kernels": "plain", "kernels_reason": reasons[run.type]})
+        if run.type in reasons
+        else run
+        for run in record.runs
+    ]
+    return record.model_copy(update={"runs": runs})
 
 
 def example_reference() -> ReferenceInfo:

@@ -18,6 +18,7 @@ from report_example import (
     PUBLISHED,
     example_claim,
     example_report,
+    failed_report,
     sliced_report,
     stopped_report,
 )
@@ -107,9 +108,13 @@ SPLIT_VARIANTS: dict[str, Report] = {
     "random order": stopped_report(design="random order", status="partial"),
     "sliced": sliced_report(),
 }
-every_page = pytest.mark.parametrize(
-    "record", [*VARIANTS.values(), *SPLIT_VARIANTS.values()], ids=[*VARIANTS, *SPLIT_VARIANTS]
-)
+FAILED_VARIANTS: dict[str, Report] = {
+    "failed": failed_report("Q4_0", "Q2_K"),
+    "failed reference": failed_report("F16", "Q2_K", status="partial", n_items=1000),
+    "failed others": failed_report(*(run.type for run in example_report().runs[1:])),
+}
+PAGES = VARIANTS | SPLIT_VARIANTS | FAILED_VARIANTS
+every_page = pytest.mark.parametrize("record", PAGES.values(), ids=PAGES)
 every_variant = pytest.mark.parametrize("record", VARIANTS.values(), ids=VARIANTS.keys())
 slices = pytest.mark.parametrize(
     "record", [record for record in VARIANTS.values() if items.is_slice(record)]
@@ -454,7 +459,7 @@ def test_both_pages_show_the_same_rows(record: Report) -> None:
     page = Page(pages.html_page(record))
     for row in view.ladder_rows(record):
         shown = {row.type, row.size, row.accuracy, row.interval, row.tokens_per_s}
-        shown |= {row.difference_points, row.difference_interval} if len(record.runs) > 1 else set()
+        shown |= {row.difference_points, row.difference_interval} if record.drift else set()
         for text in shown:
             assert text in page.text
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from diagnosis_example import example_diagnosis
-from report_example import example_report
+from report_example import failed_report, with_plain_kernels
 from stores import make_store
 from test_cli import edgeval
 
@@ -29,6 +29,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 ANNOTATIONS = {"title", "description", "default", "format", "$defs", "$schema"}
 RULES = {"$ref", "anyOf", "type", "const", "enum", "minimum", "minItems", "items", "maximum"} | {
     "exclusiveMinimum",
+    "maxLength",
     *("properties", "required", "additionalProperties"),
 }
 
@@ -52,6 +53,8 @@ def misfit(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
         return where
     if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
         return where
+    if kind == "string" and len(value) > schema.get("maxLength", len(value)):
+        return where
     parts: dict[str, tuple[Any, dict[str, Any]]] = {}
     if kind == "array":
         if len(value) < schema.get("minItems", 0):
@@ -72,7 +75,8 @@ def misfit(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
 @pytest.fixture
 def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     """One record of each kind, as it is written."""
-    save(example_report(n_items=300), tmp_path)
+    record = failed_report("Q4_0", "Q2_K", n_items=300, status="partial")
+    save(with_plain_kernels(record, {"Q8_0": "1.32 times as fast here"}), tmp_path)
     export_run(make_store(tmp_path / "a.db", runs=1, items=4), 1, tmp_path / "run.json")
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     shared = RECORDS["eval"].model_fields.keys()
@@ -106,6 +110,13 @@ def test_a_deep_misfit_is_found(records: dict[str, Any]) -> None:
     schema = json.loads(schema_of("report"))
     records["report"]["runs"][1]["metrics"]["acc"]["interval"]["low"] = None
     assert misfit(records["report"], schema, schema) == ".runs.1.metrics.acc.interval.low"
+
+
+def test_a_reason_that_is_too_long_is_found(records: dict[str, Any]) -> None:
+    for name in ("report", "eval"):
+        schema = json.loads(schema_of(name))
+        records["report"]["failures"][1]["reason"] = "r" * 2001
+        assert misfit(records[name], schema, schema) == ".failures.1.reason"
 
 
 def test_the_schema_is_printed() -> None:

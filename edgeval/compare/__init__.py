@@ -20,7 +20,7 @@ from edgeval.compare.matching import (
 )
 from edgeval.compare.records import ComparedRun, Comparison, Machine, Row
 from edgeval.errors import EdgevalError
-from edgeval.records import Evaluation, ModelRun, Report
+from edgeval.records import Evaluation, Failure, ModelRun, Report
 from edgeval.report import load_record
 from edgeval.report.backends import devices_of
 
@@ -54,13 +54,25 @@ def compare_records(records: Sequence[Report | Evaluation], paths: Sequence[Path
         raise EdgevalError("a comparison needs two records; name another one")
     first, *others = records
     named = _named(first.runs)
+    failed = _failed(first.failures, named)
     columns = [{name: _uncompared(run, first) for name, run in named.items()}]
-    columns += [_column(other, first, list(named)) for other in others]
-    names = dict.fromkeys(name for column in columns for name in column)
+    columns += [_column(other, first, list(named), failed) for other in others]
+    failures = [failed]
+    failures += [
+        _failed(other.failures, column) for other, column in zip(others, columns[1:], strict=True)
+    ]
+    names = dict.fromkeys(itertools.chain(*columns, *failures))
     machines = zip(labels([each.device for each in records], paths), records, paths, strict=True)
     return Comparison(
         machines=[_machine(label, record, path, first) for label, record, path in machines],
-        rows=[Row(name=name, runs=[column.get(name) for column in columns]) for name in names],
+        rows=[
+            Row(
+                name=name,
+                runs=[column.get(name) for column in columns],
+                failures=[column.get(name) for column in failures],
+            )
+            for name in names
+        ],
     )
 
 
@@ -101,9 +113,24 @@ def _named(runs: Sequence[ModelRun], taken: Collection[str] = ()) -> dict[str, M
     return named
 
 
+def _failed(failures: Sequence[Failure], taken: Collection[str]) -> dict[str, Failure]:
+    """Return a record's failures by names that its runs, which took theirs, do not have."""
+    found: dict[str, Failure] = {}
+    for failure in failures:
+        longer = f"{failure.label} {failure.file}"
+        numbered = (f"{longer} ({n})" for n in itertools.count(2))
+        names = itertools.chain([failure.label, longer], numbered)
+        found[next(each for each in names if each not in taken and each not in found)] = failure
+    return found
+
+
 def _column(
-    other: Report | Evaluation, first: Report | Evaluation, names: list[str]
+    other: Report | Evaluation,
+    first: Report | Evaluation,
+    names: list[str],
+    failed: Collection[str],
 ) -> dict[str, ComparedRun]:
+    """Return a record's runs by name, compared with those of the first, where some failed."""
     found, left = partners(first, other)
     matched = zip(names, found, first.runs, strict=True)
     column = {
@@ -112,7 +139,8 @@ def _column(
         if run is not None
     }
     for name, run in _named(left, names).items():
-        column[name] = _uncompared(run, other, ["not evaluated on the first machine"])
+        what = "failed" if name in failed else "not evaluated"
+        column[name] = _uncompared(run, other, [f"{what} on the first machine"])
     return column
 
 

@@ -113,6 +113,7 @@ def run_differences(run: ModelRun, reference: ModelRun) -> list[str]:
         _changed("batch size ", f"{run.batch_tokens:,}", f"{reference.batch_tokens:,}"),
         _changed("cache ", run.cache_type, reference.cache_type),
         _changed("attention ", _attention(run), _attention(reference)),
+        _changed("kernels ", run.kernels, reference.kernels),
         _layers(run.offload, reference.offload),
     ]
     return [difference for difference in found if difference]

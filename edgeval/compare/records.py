@@ -7,7 +7,16 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from edgeval.records import DataSource, Device, Engine, ModelRun, ModelSource, ProtocolInfo, Record
+from edgeval.records import (
+    DataSource,
+    Device,
+    Engine,
+    Failure,
+    ModelRun,
+    ModelSource,
+    ProtocolInfo,
+    Record,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -68,10 +77,12 @@ class Row(Record):
     Attributes:
         name: File type, and whether an importance matrix was used.
         runs: One a machine, in the order of the machines; None where it was not evaluated.
+        failures: One a machine; None where it did not fail.
     """
 
     name: str
     runs: list[ComparedRun | None]
+    failures: list[Failure | None]
 
 
 class Machine(Record):

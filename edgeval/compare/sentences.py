@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from edgeval.compare.agreement import FROM_BEST
 from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.report.failures import failure_sentence
 from edgeval.report.formatting import listed
 from edgeval.report.selfchecks import failure
 
@@ -37,7 +38,11 @@ def alarms(found: Comparison) -> Iterator[str]:
 
 
 def sentences(found: Comparison) -> Iterator[str]:
-    """Yield for each machine what agrees, what was not compared and why, and what else differs."""
+    """Yield what failed on each machine, then what agrees, what was not compared, what differs."""
+    for index, machine in enumerate(found.machines):
+        for row in found.rows:
+            if failure := row.failures[index]:
+                yield f"{machine.label}: {row.name} {failure_sentence(failure)}"
     for machine, runs in _others(found):
         compared = [(name, run) for name, run in runs if run.metrics]
         texts = [

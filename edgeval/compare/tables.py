@@ -10,8 +10,10 @@ from rich.text import Text
 from edgeval.compare.labels import short_cpu
 from edgeval.compare.matching import is_weighted
 from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.console import shown
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names
+from edgeval.report.failures import FAILED
 from edgeval.report.selfchecks import self_check_in_short
 
 LOUD = "bold red"
@@ -30,7 +32,7 @@ def table(found: Comparison) -> Table:
         grid.add_column(Text(machine.label), justify="right")
     for name, cells in _facts(found).items():
         grid.add_row(name, *map(Text, cells))
-    _add_section(grid, title, found, lambda run: _right_items(run, metric))
+    _add_section(grid, title, found, lambda run: _right_items(run, metric), FAILED)
     _add_section(grid, "tokens/s", found, _tokens_per_s)
     _add_section(grid, "items/s", found, _items_per_s)
     return grid
@@ -61,13 +63,21 @@ def _facts(found: Comparison) -> dict[str, list[str]]:
 
 
 def _add_section(
-    grid: Table, title: str, found: Comparison, cell: Callable[[ComparedRun], Text]
+    grid: Table,
+    title: str,
+    found: Comparison,
+    cell: Callable[[ComparedRun], Text],
+    failed: str = _NONE,
 ) -> None:
+    """Add a row a name; ``failed`` stands where that failed."""
     grid.add_section()
     grid.add_row(Text(title, style="bold"))
     for row in found.rows:
-        cells = (Text(_NONE) if run is None else cell(run) for run in row.runs)
-        grid.add_row(Text(row.name), *cells)
+        outcomes = zip(row.runs, row.failures, strict=True)
+        cells = (
+            cell(run) if run else Text(failed if failure else _NONE) for run, failure in outcomes
+        )
+        grid.add_row(shown(row.name), *cells)
 
 
 def _right_items(run: ComparedRun, metric: str) -> Text:

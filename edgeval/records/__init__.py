@@ -22,6 +22,7 @@ from edgeval.records.diagnosis import (
     Look,
 )
 from edgeval.records.divergence import Divergence
+from edgeval.records.failures import Failure
 from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.results import (
     UNQUANTIZED,
@@ -73,6 +74,7 @@ __all__ = [
     "Equivalence",
     "Estimate",
     "Evaluation",
+    "Failure",
     "Finding",
     "Flip",
     "Folder",
@@ -105,7 +107,19 @@ SCHEMA_VERSION: Final = 2
 
 
 class Evaluation(Record):
-    """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder."""
+    """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder.
+
+    Attributes:
+        schema_version: Version of this schema.
+        edgeval_version: What made the record.
+        created_at: When it was made, in UTC.
+        data: The items; those of the file that was evaluated on the most.
+        protocol: How they were scored.
+        engine: What computed the numbers.
+        device: The machine.
+        runs: The files that were evaluated, in the order they were named.
+        failures: Those that could not be.
+    """
 
     schema_version: Literal[2] = SCHEMA_VERSION
     edgeval_version: str
@@ -115,6 +129,7 @@ class Evaluation(Record):
     engine: Engine
     device: Device
     runs: list[ModelRun]
+    failures: list[Failure] = Field(default_factory=list)
 
 
 class Report(Record):
@@ -126,17 +141,21 @@ class Report(Record):
         created_at: When the run was begun, in UTC.
         command: The command line.
         model: Where the ladder came from.
-        data: The items.
+        data: The items; those of the reference or, if it failed, of the run that has the most.
         protocol: How they were scored.
         engine: What computed the numbers.
         device: The machine.
-        runs: The models of the ladder, the reference first.
-        drift: Each other model beside the reference.
+        runs: The models of the ladder, the reference first unless it failed.
+        failures: The models of the ladder that could not be made or scored, in its order.
+        drift: Each other model beside the reference; empty if that failed.
         claims: The published numbers of the model on the evaluated task.
         other_claims: Those on other tasks, which this record cannot judge.
-        verdicts: What the reference's numbers say about each of ``claims``, in their order.
+        verdicts: What the reference's numbers say about each of ``claims``, in their order; empty
+            if the reference failed.
         elapsed_s: Seconds that the command took.
-        peak_rss_bytes: The most memory that it held.
+        peak_rss_bytes: The most memory that it held, with the process that llama.cpp computed in.
+        worker_peak_rss_bytes: The most memory that the process that llama.cpp computed in held by
+            itself; None where it computed in the command's own.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -149,18 +168,39 @@ class Report(Record):
     engine: Engine
     device: Device
     runs: list[ModelRun] = Field(min_length=1)
+    failures: list[Failure] = Field(default_factory=list)
     drift: list[Drift]
     claims: list[Claim] = Field(default_factory=list)
     other_claims: list[Claim] = Field(default_factory=list)
     verdicts: list[Verdict] = Field(default_factory=list)
     elapsed_s: float
     peak_rss_bytes: int
+    worker_peak_rss_bytes: int | None = None
+
+    @property
+    def reference(self) -> ModelRun | None:
+        """What the other runs are compared with, and claims judged by; None if it failed."""
+        return None if any(each.is_reference for each in self.failures) else self.runs[0]
 
     @model_validator(mode="after")
     def _consistent(self) -> Report:
         for run in self.runs:
             if self.protocol.metric not in run.metrics:
                 raise ValueError(f"the run of {run.file} has no {self.protocol.metric}")
-        if len(self.verdicts) != len(self.claims):
-            raise ValueError(f"{len(self.claims)} claims have {len(self.verdicts)} verdicts")
+        expected = 0 if self.reference is None else len(self.claims)
+        if len(self.verdicts) != expected:
+            why = "" if self.reference else " though the reference failed"
+            raise ValueError(f"{len(self.claims)} claims have {len(self.verdicts)} verdicts{why}")
+        if self.reference is None and self.drift:
+            raise ValueError(f"{self.drift[0].label} is compared though the reference failed")
+        self._require_one_outcome_a_type()
         return self
+
+    def _require_one_outcome_a_type(self) -> None:
+        taken = {run.label for run in self.runs}
+        for failure in self.failures:
+            if failure.label in taken:
+                raise ValueError(f"{failure.label} failed, and is in the record once more")
+            taken.add(failure.label)
+        if sum(failure.is_reference for failure in self.failures) > 1:
+            raise ValueError("more than one failure is that of the reference")

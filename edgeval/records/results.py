@@ -185,6 +185,10 @@ class ModelRun(Record):
         elapsed_s: Seconds of scoring, without loading.
         load_s: Seconds of loading.
         tokens_per_s: ``tokens_decoded / elapsed_s``.
+        kernels: Which of llama.cpp's kernels for the CPU computed it: its ``default``, which
+            rearranges weights for this CPU or uses its matrix units where it can, or the ``plain``
+            ones that read the file's own layout.
+        kernels_reason: Why it is not the default, as a clause; None where it is.
         offload: What was computed on GPUs; None for nothing.
         self_check: How close these came to the CPU; None on the CPU, or where it was not checked.
         from_reference: The reference file that the scores are from, with all that they took there;
@@ -211,6 +215,8 @@ class ModelRun(Record):
     elapsed_s: float
     load_s: float
     tokens_per_s: float
+    kernels: Literal["default", "plain"] = "default"
+    kernels_reason: str | None = Field(default=None, max_length=1000)
     offload: Offload | None = None
     self_check: SelfCheck | None = None
     from_reference: ReferenceInfo | None = None

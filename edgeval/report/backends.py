@@ -36,6 +36,22 @@ def backend_and_threads(record: Report | Evaluation) -> str:
     return f"{backend_of(engine.backend, record.runs)}, {engine.threads} threads"
 
 
+def plain_kernels(runs: Sequence[ModelRun]) -> str:
+    """Return what was computed with llama.cpp's plain kernels, and why; empty for nothing.
+
+    Args:
+        runs: The runs of a record; those from a reference file are left out.
+    """
+    reasons: dict[str, list[str]] = {}
+    for name, run in named(runs):
+        if run.kernels == "plain":
+            reasons.setdefault(run.kernels_reason or "", []).append(name)
+    groups = (
+        fmt.listed(names) + (f" ({reason})" if reason else "") for reason, names in reasons.items()
+    )
+    return "; ".join(groups)
+
+
 def device_names(names: Sequence[str]) -> str:
     """Return devices as a phrase, each name once with how many there are; empty for none."""
     times = "\N{MULTIPLICATION SIGN}"

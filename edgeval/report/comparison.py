@@ -12,10 +12,13 @@ Reading = Literal["reference", "equivalent", "small drift", "drifted", "undecide
 
 
 def compared_runs(report: Report) -> list[tuple[ModelRun, Drift | None]]:
-    """Return each run with its comparison; the reference, which has none, comes first."""
-    reference, *others = report.runs
+    """Return each run with its comparison.
+
+    The reference, which has none, comes first; where it failed, no run has any.
+    """
+    first, *others = report.runs
     by_label = {found.label: found for found in report.drift}
-    return [(reference, None), *((run, by_label.get(run.label)) for run in others)]
+    return [(first, None), *((run, by_label.get(run.label)) for run in others)]
 
 
 def primary(report: Report, run: ModelRun) -> Metric:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from edgeval.records import Citation, ClaimCitation, Device, Report
+from edgeval.records import Citation, Claim, ClaimCitation, Device, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import backend_and_threads, where
-from edgeval.report.items import is_uneven, reference_items, slice_sentence
+from edgeval.report.backends import backend_and_threads, plain_kernels, where
+from edgeval.report.items import is_uneven, items_of, reference_items, slice_sentence
 from edgeval.report.selfchecks import check_of_run, self_check
 
 
@@ -37,7 +37,8 @@ def facts(report: Report) -> list[Fact]:
     """Return how it was measured, one line a subject."""
     model, data, engine, device = report.model, report.data, report.engine, report.device
     groups = ", ".join(f"{name} {count:,}" for name, count in data.groups.items())
-    whose = f" of {report.runs[0].label}" if is_uneven(report) else ""
+    counted = report.reference or max(report.runs, key=lambda run: items_of(report, run))
+    whose = f" of {counted.label}" if is_uneven(report) else ""
     return [
         _model_fact(report),
         Fact("Model SHA-256", model.fingerprint, is_hash=True),
@@ -54,12 +55,13 @@ def facts(report: Report) -> list[Fact]:
         *_shot_facts(report),
         Fact("Engine", f"llama.cpp through {engine.version}"),
         Fact("Backend", backend_and_threads(report)),
+        *_kernel_facts(report),
         *_self_check_facts(report),
         Fact("Features", engine.features),
         Fact("Device", _machine(device)),
         Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
         Fact("Elapsed", fmt.duration(report.elapsed_s)),
-        Fact("Peak memory", f"{fmt.size(report.peak_rss_bytes)} resident"),
+        Fact("Peak memory", _peak_memory(report)),
         Fact("Made", f"{fmt.moment(report.created_at)} by edgeval {report.edgeval_version}"),
     ]
 
@@ -68,22 +70,45 @@ def claim_facts(report: Report, index: int) -> list[Fact]:
     """Return what one verdict's claim is, one line a subject."""
     verdict = report.verdicts[index]
     claim = verdict.claim_citation
-    tolerance = fmt.points(report.claims[index].tolerance_points)
-    found = [
-        Fact("Published", f"{fmt.plain(claim.reported_value, 2)} ({claim.reported_metric})"),
+    return [
+        _published(claim.reported_value, claim.reported_metric),
         Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {reference_items(report)}"),
-        Fact("Tolerance", f"±{tolerance}"),
-        Fact("Source", place(claim)),
+        *_source_facts(report.claims[index], claim),
+        Fact("Protocol match", verdict.protocol_match),
+        *_note_facts(claim.notes),
+        Fact("Verdict", f"{verdict.id}, {fmt.moment(verdict.computed_at)}"),
     ]
-    if claim.paper_arxiv_id:
-        url = paper_url(claim.paper_arxiv_id)
-        found.append(Fact("Paper", f"arXiv:{claim.paper_arxiv_id}", url))
-    if claim.quoted_text:
-        found.append(Fact("Quoted", f"“{claim.quoted_text}”"))
-    found.append(Fact("Protocol match", verdict.protocol_match))
-    if notes := claim.notes.strip("; "):
-        found.append(Fact("Notes", notes))
-    return [*found, Fact("Verdict", f"{verdict.id}, {fmt.moment(verdict.computed_at)}")]
+
+
+def unjudged_facts(claim: Claim) -> list[Fact]:
+    """Return what a claim is that nothing was measured for, one line a subject."""
+    return [
+        _published(claim.value, claim.metric),
+        *_source_facts(claim, claim.citation),
+        *_note_facts(claim.notes),
+    ]
+
+
+def _published(value: float, metric: str) -> Fact:
+    return Fact("Published", f"{fmt.plain(value, 2)} ({metric})")
+
+
+def _source_facts(claim: Claim, cited: Citation | ClaimCitation) -> list[Fact]:
+    found = [
+        Fact("Tolerance", f"±{fmt.points(claim.tolerance_points)}"),
+        Fact("Source", place(cited)),
+    ]
+    if cited.paper_arxiv_id:
+        url = paper_url(cited.paper_arxiv_id)
+        found.append(Fact("Paper", f"arXiv:{cited.paper_arxiv_id}", url))
+    if cited.quoted_text:
+        found.append(Fact("Quoted", f"“{cited.quoted_text}”"))
+    return found
+
+
+def _note_facts(notes: str) -> list[Fact]:
+    text = notes.strip("; ")
+    return [Fact("Notes", text)] if text else []
 
 
 def _model_fact(report: Report) -> Fact:
@@ -97,10 +122,10 @@ def _model_fact(report: Report) -> Fact:
 
 def _reference_facts(report: Report) -> list[Fact]:
     """Return what measured a reference that is from a file; nothing of one measured here."""
-    run = report.runs[0]
-    known = run.from_reference
-    if known is None:
+    run = report.reference
+    if run is None or run.from_reference is None:
         return []
+    known = run.from_reference
     backend, check = where(known.backend, run.offload), check_of_run(run)
     return [
         Fact(
@@ -120,9 +145,20 @@ def _reference_facts(report: Report) -> list[Fact]:
     ]
 
 
+def _kernel_facts(report: Report) -> list[Fact]:
+    found = plain_kernels(report.runs)
+    return [Fact("Kernels", f"llama.cpp's plain ones for {found}")] if found else []
+
+
 def _self_check_facts(report: Report) -> list[Fact]:
     found = self_check(report.engine.backend, report.runs)
     return [Fact("Self-check", found)] if found else []
+
+
+def _peak_memory(report: Report) -> str:
+    worker = report.worker_peak_rss_bytes
+    part = "" if worker is None else f", of which llama.cpp's process {fmt.size(worker)}"
+    return f"{fmt.size(report.peak_rss_bytes)} resident{part}"
 
 
 def _machine(device: Device) -> str:

@@ -11,9 +11,16 @@ def items_of(record: Report | Evaluation, run: ModelRun) -> int:
     return run.metrics[record.protocol.metric].total
 
 
+def judged_run(report: Report) -> ModelRun:
+    """Return the run that claims are judged by, of a record whose reference did not fail."""
+    if report.reference is None:
+        raise ValueError("the reference failed")
+    return report.reference
+
+
 def is_slice(record: Report | Evaluation) -> bool:
     """Return whether any run was evaluated on fewer items than the split holds."""
-    return any(items_of(record, run) < record.data.n_total for run in record.runs)
+    return any(count < record.data.n_total for count in _counts(record))
 
 
 def is_uneven(record: Report | Evaluation) -> bool:
@@ -40,8 +47,12 @@ def items_in_short(record: Report | Evaluation) -> str:
 
 
 def reference_items(report: Report) -> str:
-    """Return which items the reference's numbers are of, for use within a sentence."""
-    count, total = items_of(report, report.runs[0]), report.data.n_total
+    """Return which items the reference's numbers are of, for use within a sentence.
+
+    Args:
+        report: A record whose reference did not fail.
+    """
+    count, total = items_of(report, judged_run(report)), report.data.n_total
     return f"all {total:,} items" if count == total else f"a slice of {count:,} of {total:,} items"
 
 
@@ -105,6 +116,12 @@ def _range(record: Report | Evaluation) -> tuple[int, int, int]:
     In a report the first is the reference, which may have many more; of runs without any, and of
     one alone, the least and the most are those of all.
     """
-    counts = [items_of(record, run) for run in record.runs]
-    others = counts[1:] if isinstance(record, Report) and len(counts) > 1 else counts
+    counts = _counts(record)
+    has_reference = isinstance(record, Report) and record.reference is not None
+    others = counts[1:] if has_reference and len(counts) > 1 else counts
     return counts[0], min(others), max(others)
+
+
+def _counts(record: Report | Evaluation) -> list[int]:
+    """Return each run's number of items; that of the data where every file failed."""
+    return [items_of(record, run) for run in record.runs] or [record.data.n_items]

@@ -15,6 +15,7 @@ from edgeval.report import (
     details,
     explanations,
     facts,
+    failures,
     figure,
     formatting,
     reasoning,
@@ -60,6 +61,7 @@ def _template(name: str) -> jinja2.Template:
 
 def _content(report: Report, flips_shown: int) -> dict[str, Any]:
     rows = view.ladder_rows(report)
+    judged = [] if report.reference is None else report.claims
     claims = [
         {
             "status": verdict.status,
@@ -68,7 +70,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
             "reasoning": reasoning.reasoning(report, claim),
             "facts": facts.claim_facts(report, index),
         }
-        for index, (claim, verdict) in enumerate(zip(report.claims, report.verdicts, strict=True))
+        for index, (claim, verdict) in enumerate(zip(judged, report.verdicts, strict=True))
     ]
     meanings = readings(report) if report.drift else {}
     return {
@@ -86,11 +88,14 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "captions": captions.captions(report),
         "failure": selfchecks.failure(report.engine.backend, report.runs),
         "conclusion": view.conclusion(report),
+        "reference_failed": failures.reference_failed(report),
+        "failures": [(each.label, failures.failure_sentence(each)) for each in report.failures],
         "rows": rows,
         "readings": {row.reading: meanings[row.reading] for row in rows} if meanings else {},
         "has_drift": bool(report.drift),
         "margin": margin(report) if report.drift else "",
         "claims": claims,
+        "unjudged": [] if claims else [facts.unjudged_facts(claim) for claim in report.claims],
         "tolerance": formatting.points(report.claims[0].tolerance_points) if claims else "",
         "not_measured": reasoning.not_measured(report),
         "no_claim": view.NO_CLAIM,

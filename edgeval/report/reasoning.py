@@ -6,7 +6,7 @@ from edgeval.records import Claim, Report, Stopping
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import where
 from edgeval.report.facts import place
-from edgeval.report.items import items_of
+from edgeval.report.items import items_of, judged_run
 from edgeval.report.selfchecks import check_of_run
 from edgeval.verdict import Judgement, judge
 
@@ -14,8 +14,13 @@ _HASH_DIGITS = 12
 
 
 def reasoning(report: Report, claim: Claim) -> str:
-    """Return what was measured and claimed, what differs, what follows and how sure it is."""
-    found = judge(claim, report.runs[0], report.data, report.protocol)
+    """Return what was measured and claimed, what differs, what follows and how sure it is.
+
+    Args:
+        report: A record whose reference did not fail.
+        claim: One of its claims.
+    """
+    found = judge(claim, judged_run(report), report.data, report.protocol)
     sentences = [
         _measured(report, found),
         _setting(report),
@@ -34,7 +39,7 @@ def not_measured(report: Report) -> str:
 
 
 def _measured(report: Report, found: Judgement) -> str:
-    run, data = report.runs[0], report.data
+    run, data = judged_run(report), report.data
     n_items = items_of(report, run)
     items = f"all {n_items:,} items"
     drawn = ""
@@ -72,12 +77,13 @@ def _stopped(stopping: Stopping) -> str:
 
 
 def _setting(report: Report) -> str:
-    """Return with what it was measured and, of a GPU, how that was checked."""
-    return " ".join(part for part in (_tool(report), check_of_run(report.runs[0])) if part)
+    """Return with what it was measured, by which kernels and, of a GPU, how that was checked."""
+    parts = (_tool(report), _kernels(report), check_of_run(judged_run(report)))
+    return " ".join(part for part in parts if part)
 
 
 def _tool(report: Report) -> str:
-    protocol, engine, run = report.protocol, report.engine, report.runs[0]
+    protocol, engine, run = report.protocol, report.engine, judged_run(report)
     known = run.from_reference
     if known is not None:
         return (
@@ -91,6 +97,14 @@ def _tool(report: Report) -> str:
         f"through {engine.version}, on backend {where(engine.backend, run.offload)} with "
         f"{engine.threads} threads, on {report.device.cpu}."
     )
+
+
+def _kernels(report: Report) -> str:
+    run = judged_run(report)
+    if run.kernels == "default" or run.from_reference is not None:
+        return ""
+    why = f" ({run.kernels_reason})" if run.kernels_reason else ""
+    return f"It was computed with llama.cpp's plain kernels{why}."
 
 
 def _claimed(claim: Claim) -> str:
@@ -142,7 +156,7 @@ def _confidence(report: Report, found: Judgement) -> str:
         ", if these items were a random sample, which they are not"
         if report.data.order == "file"
         else ", as if the number of items had been fixed"
-        if report.runs[0].stopping is not None
+        if judged_run(report).stopping is not None
         else ""
     )
     return (

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from edgeval.console import shown
 from edgeval.records import Evaluation, Report
 from edgeval.report import formatting as fmt
 from edgeval.report import view
 from edgeval.report.comparison import is_of_split
+from edgeval.report.failures import FAILED
 from edgeval.report.items import counted_items, is_uneven, items_of, slice_sentence, stopping_of
 
 
 def ladder_table(report: Report) -> Table:
-    """Return a row for each type, the reference first."""
+    """Return a row for each type, the reference first and those that failed last."""
     metric = report.protocol.metric
     what = f"{report.model.title}, protocol {report.protocol.label}"
     table = _table(f"{what}: {slice_sentence(report)}")
@@ -36,13 +38,18 @@ def ladder_table(report: Report) -> Table:
             f"{row.lost} / {row.gained}" if has_items and row.difference_interval else row.flips,
             row.tokens_per_s,
         )
+    before, after = 3 if has_items else 2, 4
+    for failure in report.failures:
+        cells = [*[view.EMPTY] * before, FAILED, *[view.EMPTY] * after]
+        table.add_row(shown(failure.label), *cells)
     return table
 
 
 def evaluation_table(result: Evaluation) -> Table:
-    """Return a row for each GGUF."""
+    """Return a row for each GGUF, those that failed last."""
     metric = result.protocol.metric
-    names = [metric, *(name for name in result.runs[0].metrics if name != metric)]
+    known = dict.fromkeys(name for run in result.runs[:1] for name in run.metrics)
+    names = [metric, *(name for name in known if name != metric)]
     table = _table(f"{counted_items(result)}, protocol {result.protocol.label}")
     has_items = is_uneven(result)
     is_stopped = stopping_of(result) is not None
@@ -60,6 +67,9 @@ def evaluation_table(result: Evaluation) -> Table:
             fmt.accuracy_interval(run.metrics[metric].stated_interval),
             fmt.rate(run.tokens_per_s),
         )
+    for failure in result.failures:
+        cells = [*([view.EMPTY] if has_items else []), FAILED, *[view.EMPTY] * (len(names) + 1)]
+        table.add_row(shown(failure.file), shown(failure.type), *cells)
     return table
 
 

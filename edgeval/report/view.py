@@ -15,10 +15,12 @@ from edgeval.report.comparison import (
     reading,
     split_estimate,
 )
+from edgeval.report.failures import failed_clause, not_compared
 from edgeval.report.items import (
     is_slice,
     items_in_short,
     items_of,
+    judged_run,
     reference_items,
     stopping_of,
     until_decided,
@@ -95,7 +97,7 @@ class LadderRow:
 
 
 def ladder_rows(report: Report) -> list[LadderRow]:
-    """Return a row for each run, the reference first."""
+    """Return a row for each run, the reference first; types that failed have none."""
     return [_ladder_row(report, run, found) for run, found in compared_runs(report)]
 
 
@@ -115,9 +117,11 @@ def interval_sentence(report: Report) -> str:
 
 
 def conclusion(report: Report) -> str:
-    """Return the main result in one or two sentences: what is equivalent, drifted, undecided."""
+    """Return the main result in a few sentences: what is equivalent, drifted, undecided, failed."""
+    reference = report.reference
+    if reference is None:
+        return not_compared(report)
     pairs = compared_runs(report)
-    reference = pairs[0][0]
     if not report.drift:
         return _alone(report, reference)
     groups: dict[Reading, list[tuple[ModelRun, Drift]]] = {}
@@ -125,7 +129,7 @@ def conclusion(report: Report) -> str:
         if found is not None:
             groups.setdefault(reading(found), []).append((run, found))
     close = groups.get("equivalent", []) + groups.get("small drift", [])
-    sentences = [f"{_evaluated(report)}{_smallest(close, reference, margin(report))}."]
+    sentences = [f"{_evaluated(report)}{_smallest(report, close, reference)}."]
     rest = [
         *_drifted_clauses(report, groups.get("drifted", [])),
         *_undecided_clauses(report, groups.get("undecided", [])),
@@ -133,6 +137,8 @@ def conclusion(report: Report) -> str:
     if rest:
         text = "; ".join(rest)
         sentences.append(f"{text[0].upper()}{text[1:]}.")
+    if report.failures:
+        sentences.append(f"{failed_clause(report.failures)}.")
     return " ".join(sentences)
 
 
@@ -151,7 +157,7 @@ def verdict_sentences(report: Report) -> list[str]:
 
 def verdict_sentence(report: Report, verdict: Verdict) -> str:
     """Return what was measured, what was published, and what follows, without the status."""
-    run = compared_runs(report)[0][0]
+    run = judged_run(report)
     claim = verdict.claim_citation
     difference = fmt.signed(100 * verdict.score - claim.reported_value, 2)
     sentence = (
@@ -173,7 +179,8 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
     split = "exact" if _is_exact(estimate.interval) else fmt.accuracy_interval(estimate.interval)
     known = run.from_reference
     shown: Reading = reading(found)
-    if found is None and run is report.runs[0] and len(report.runs) > 1:
+    is_alone = len(report.runs) + len(report.failures) == 1
+    if run is report.reference and not is_alone:
         shown = "reference"
     points = fmt.signed(found.difference_points, 2) if found else shown
     interval = fmt.difference_interval(found.stated) if found else ""
@@ -214,9 +221,10 @@ def _alone(report: Report, run: ModelRun) -> str:
         known = f"{level} interval for the split {interval}"
     if stopping_of(report) is not None and _is_exact(found):
         known = "exact for the split"
+    why = failed_clause(report.failures) or "No other type was evaluated"
     return (
         f"{_evaluated(report)}{run.label} answers {fmt.accuracy(primary(report, run).value)}% "
-        f"correctly ({known}). No other type was evaluated, so there is no drift to report."
+        f"correctly ({known}). {why}, so there is no drift to report."
     )
 
 
@@ -228,15 +236,17 @@ def _evaluated(report: Report) -> str:
     return f"{until_decided(report, stopping)}: "
 
 
-def _smallest(close: list[tuple[ModelRun, Drift]], reference: ModelRun, margin_words: str) -> str:
-    within = f"within {margin_words}"
+def _smallest(report: Report, close: list[tuple[ModelRun, Drift]], reference: ModelRun) -> str:
+    within = f"within {margin(report)}"
+    # Of a type that failed nobody knows whether it is equivalent.
+    kind = "evaluated type" if report.failures else "type"
     if not close:
-        return f"no type is shown to be equivalent to {reference.label} {within}"
+        return f"no {kind} is shown to be equivalent to {reference.label} {within}"
     run, found = min(close, key=lambda pair: pair[0].file_bytes)
     caveat = ", a small but measurable drift" if reading(found) == "small drift" else ""
     sizes = f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
     return (
-        f"{run.label} ({sizes}) is the smallest type that is equivalent to {reference.label} "
+        f"{run.label} ({sizes}) is the smallest {kind} that is equivalent to {reference.label} "
         f"{within}: {fmt.signed(found.difference_points, 2)} points "
         f"{fmt.difference_interval(found.stated)}{caveat}"
     )

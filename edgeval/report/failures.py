@@ -1,0 +1,47 @@
+"""What is said of types that failed, and of what that leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgeval.records import Failure, Report
+from edgeval.report import formatting as fmt
+
+FAILED = "failed"
+"""What stands where the accuracy of such a type would."""
+
+
+def failure_sentences(failures: Sequence[Failure]) -> list[str]:
+    """Return of each failure what was being done, what happened and what is kept."""
+    return [f"{each.label} {failure_sentence(each)}" for each in failures]
+
+
+def failure_sentence(failure: Failure) -> str:
+    """Return a failure as a sentence that a label begins, and those of its reason."""
+    kept = f" The scores of {failure.n_items:,} of its items are kept."
+    return (
+        f"failed while {failure.doing} ({failure.file}): {failure.reason}"
+        f"{kept if failure.n_items else ''}"
+    )
+
+
+def failed_clause(failures: Sequence[Failure]) -> str:
+    """Return which types failed, without a full stop; empty for none."""
+    return f"{fmt.listed([each.label for each in failures])} failed" if failures else ""
+
+
+def reference_failed(report: Report) -> str:
+    """Return what a failed reference leaves open, as a sentence; empty if it did not fail."""
+    failed = next((each for each in report.failures if each.is_reference), None)
+    if failed is None:
+        return ""
+    claims = "claim is" if len(report.claims) == 1 else "claims are"
+    judged = f" and the {claims} not judged" if report.claims else ""
+    return f"The reference, {failed.label}, failed, so nothing is compared{judged}."
+
+
+def not_compared(report: Report) -> str:
+    """Return what a failed reference leaves open, and which other types failed, as sentences."""
+    others = [each for each in report.failures if not each.is_reference]
+    also = f" {failed_clause(others)} too." if others else ""
+    return f"{reference_failed(report)}{also}"

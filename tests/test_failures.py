@@ -1,0 +1,467 @@
+"""A type that failed is part of the record and of every view, and nothing else is claimed of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_example import (
+    HOSTILE,
+    REASON,
+    example_claim,
+    example_reference,
+    example_report,
+    failed_report,
+    stopped_report,
+    with_plain_kernels,
+)
+from rich.console import Console
+from test_cli import edgeval
+from test_report import Page, tables, with_minus
+
+from edgeval import report, terminal
+from edgeval.compare import Comparison, compare_records, require_agreement
+from edgeval.compare.sentences import sentences
+from edgeval.compare.tables import table as comparison_table
+from edgeval.errors import EdgevalError
+from edgeval.records import Evaluation, Failure, Report
+from edgeval.report import facts, figure, items, pages, view
+from edgeval.report.failures import failure_sentences, reference_failed
+from edgeval.report.reasoning import reasoning
+from edgeval.verdict import judged, verdicts
+
+DASH = "\N{EN DASH}"
+SOME = failed_report("Q4_0", "Q2_K")
+NO_REFERENCE = failed_report("F16", "Q2_K", status="partial", n_items=1000)
+NOT_JUDGED = "The reference, F16, failed, so nothing is compared and the claim is not judged."
+ATTACK = f"\x1b[2J\x1b]0;owned\x07 [bold]loud[/bold] \r{HOSTILE}"
+
+
+def evaluation(record: Report) -> Evaluation:
+    return Evaluation(**{name: getattr(record, name) for name in Evaluation.model_fields})
+
+
+def printed(record: Report | Evaluation, capsys: pytest.CaptureFixture[str]) -> str:
+    if isinstance(record, Report):
+        terminal.print_report(record)
+    else:
+        terminal.print_evaluation(record)
+    return capsys.readouterr().out
+
+
+def row_of(shown: str, name: str) -> list[str]:
+    """Return the cells of the row that begins with a name."""
+    rows = ([cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines())
+    return next(cells for cells in rows if cells and cells[0] == name)
+
+
+def content_of(record: Report) -> dict[str, Any]:
+    content = json.loads(record.model_dump_json())
+    assert isinstance(content, dict)
+    return content
+
+
+# The record
+
+
+def test_what_others_wrote_is_cut_to_what_a_record_holds() -> None:
+    found = Failure.of(
+        "Q4_0", "f" * 1001, doing="quantizing\nto Q4_0", reason="why \t" * 500, has_imatrix=True
+    )
+    assert found.file == "f" * 999 + "\N{HORIZONTAL ELLIPSIS}"
+    assert found.doing == "quantizing to Q4_0"
+    assert (len(found.reason), found.reason[:8]) == (1999, "why why ")
+    assert found.label == "Q4_0 +imatrix"
+    assert (found.n_items, found.is_reference) == (0, False)
+    assert len(Failure.of("Q" * 200, "f", doing="d" * 300, reason="r" * 3000).reason) == 2000
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("reason", "r" * 2001), ("file", "f" * 1001), ("doing", "d" * 201), ("n_items", -1)],
+)
+def test_a_record_from_outside_is_held_to_the_bounds(
+    field: str, value: object, tmp_path: Path
+) -> None:
+    content = content_of(SOME)
+    content["failures"][1][field] = value
+    (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(EdgevalError, match=rf"is not a report: failures\.1\.{field}: "):
+        report.load(tmp_path)
+
+
+def test_records_that_know_of_no_failures_are_read() -> None:
+    record = example_report()
+    content = content_of(record)
+    assert content.pop("failures") == []
+    assert content.pop("worker_peak_rss_bytes") is None
+    for run in content["runs"]:
+        assert (run.pop("kernels"), run.pop("kernels_reason")) == ("default", None)
+    assert Report.model_validate(content) == record
+    assert record.reference == record.runs[0]
+    shared = {name: content[name] for name in Evaluation.model_fields if name in content}
+    assert Evaluation.model_validate(shared).failures == []
+
+
+def test_the_first_run_is_the_reference_unless_that_failed() -> None:
+    assert SOME.reference == SOME.runs[0]
+    assert NO_REFERENCE.reference is None
+    assert NO_REFERENCE.runs[0].type == "Q8_0"
+
+
+def test_what_contradicts_a_failure_is_refused() -> None:
+    drift = content_of(example_report())["drift"]
+    verdict = content_of(example_report())["verdicts"]
+    content = content_of(NO_REFERENCE)
+    with pytest.raises(ValueError, match="Q8_0 is compared though the reference failed"):
+        Report.model_validate(content | {"drift": drift[:1]})
+    with pytest.raises(ValueError, match="1 claims have 1 verdicts though the reference failed"):
+        Report.model_validate(content | {"verdicts": verdict})
+    with pytest.raises(ValueError, match="1 claims have 0 verdicts"):
+        Report.model_validate(content_of(SOME) | {"verdicts": []})
+    first, second = content["failures"]
+    for twin in (first, first | {"type": "Q8_0"}):
+        with pytest.raises(ValueError, match=f"{twin['type']} failed, and is in the record once"):
+            Report.model_validate(content | {"failures": [first, twin]})
+    with pytest.raises(ValueError, match="more than one failure is that of the reference"):
+        Report.model_validate(content | {"failures": [first, second | {"is_reference": True}]})
+
+
+# The claim
+
+
+def test_without_the_reference_claims_are_kept_and_not_judged(tmp_path: Path) -> None:
+    report.save(example_report(), tmp_path)
+    claims = [example_claim(59.2), example_claim(70.0)]
+    record = judged(NO_REFERENCE, claims)
+    assert (record.claims, record.verdicts, verdicts(record)) == (claims, [], [])
+    assert reference_failed(record).endswith("compared and the claims are not judged.")
+    report.save(record, tmp_path)
+    assert report.load(tmp_path) == record
+    assert not (tmp_path / "verdict.json").exists()
+    with pytest.raises(ValueError, match="the reference failed"):
+        reasoning(record, claims[0])
+
+
+def test_a_failure_of_another_type_changes_no_verdict() -> None:
+    assert SOME.verdicts == example_report().verdicts
+    assert reference_failed(SOME) == ""
+    claim = SOME.claims[0]
+    assert reasoning(SOME, claim) == reasoning(example_report(), claim)
+
+
+def test_the_verdict_command_says_why_nothing_is_judged(tmp_path: Path) -> None:
+    report.save(NO_REFERENCE, tmp_path)
+    found = edgeval("verdict", tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.splitlines() == [
+        "Not judged: acc_norm 59.20, HellaSwag 0-shot",
+        NOT_JUDGED,
+        f"F16 failed while scoring (tinyllama-3t-F16.gguf): {REASON} The scores of 128 of its "
+        "items are kept.",
+    ]
+    as_json = edgeval("verdict", tmp_path, "--json")
+    assert (as_json.returncode, json.loads(as_json.stdout)) == (0, [])
+
+
+# Sentences
+
+
+def test_the_conclusion_claims_nothing_of_what_failed() -> None:
+    assert view.conclusion(SOME) == with_minus(
+        "On all 10,042 items, Q4_K_M (638 MiB instead of 2.05 GiB) is the smallest evaluated type "
+        "that is equivalent to F16 within 1 point: -0.49 points [-0.8, -0.2], a small but "
+        "measurable drift. Q3_K_M (-1.61 points) drifted: its interval excludes zero. Q4_0 and "
+        "Q2_K failed."
+    )
+    none = failed_report("Q8_0", n_items=60, status=None)
+    assert "no evaluated type is shown to be equivalent to F16 within 1" in view.conclusion(none)
+    assert view.conclusion(none).endswith(" Q8_0 failed.")
+
+
+def test_the_conclusion_without_a_reference_says_so_alone() -> None:
+    assert view.conclusion(NO_REFERENCE) == f"{NOT_JUDGED} Q2_K failed too."
+    lone = failed_report("F16", status=None)
+    assert view.conclusion(lone) == "The reference, F16, failed, so nothing is compared."
+
+
+def test_a_reference_whose_others_all_failed_is_not_said_to_be_alone() -> None:
+    types = [run.type for run in example_report().runs[1:]]
+    record = failed_report(*types)
+    assert view.conclusion(record).endswith(
+        "Q3_K_M and Q2_K failed, so there is no drift to report."
+    )
+    (row,) = view.ladder_rows(record)
+    assert (row.type, row.difference) == ("F16", "reference")
+    assert record.verdicts == example_report().verdicts
+    Page(pages.html_page(record))
+
+
+def test_what_is_kept_is_said_only_where_something_is() -> None:
+    failure = Failure.of(
+        "Q4_0", "a.gguf", doing="quantizing to Q4_0", reason="No space is left; free some."
+    )
+    kept = failure.model_copy(update={"n_items": 1280})
+    start = "Q4_0 failed while quantizing to Q4_0 (a.gguf): No space is left; free some."
+    assert failure_sentences([failure, kept]) == [
+        start,
+        f"{start} The scores of 1,280 of its items are kept.",
+    ]
+
+
+def test_items_are_those_of_what_was_evaluated() -> None:
+    assert items.items_in_short(NO_REFERENCE) == "a slice of 1,000 of 10,042 items"
+    # Without the reference, none of the types is set apart from the others.
+    record = stopped_report(design="random order")
+    failed = Failure.of("F16", "f16.gguf", doing="scoring", reason="It ended.", is_reference=True)
+    record = record.model_copy(update={"runs": record.runs[1:], "drift": [], "failures": [failed]})
+    assert items.items_in_short(record) == "slices of 256 to 1,040 of 10,042 items"
+    groups = next(fact.text for fact in facts.facts(record) if fact.label == "Items")
+    assert "by group of Q4_K_M: " in groups
+    Page(pages.html_page(record))
+
+
+# The pages
+
+
+@pytest.mark.parametrize("record", [SOME, NO_REFERENCE], ids=["some", "no reference"])
+def test_failed_types_are_the_last_rows_of_the_ladder(record: Report) -> None:
+    rows = tables(pages.markdown_page(record))[0]
+    n_failed = len(record.failures)
+    assert [row["type"] for row in rows[:-n_failed]] == [run.type for run in record.runs]
+    for row, failure in zip(rows[-n_failed:], record.failures, strict=True):
+        assert (row["type"], row["acc_norm"]) == (failure.type, "failed")
+        assert {text for name, text in row.items() if name not in ("type", "acc_norm")} == {DASH}
+    html = pages.html_page(record)
+    n_cells = html.partition("</thead>")[0].count("<th scope")
+    found = re.findall(r'<tr class="failed">\n(.*?)</tr>', html, flags=re.DOTALL)
+    for row, failure in zip(found, record.failures, strict=True):
+        texts = re.findall(r">([^<\n]+)</t[dh]>", row)
+        assert texts[0] == failure.type
+        assert sorted(texts[1:]) == sorted(["failed", *[DASH] * (n_cells - 2)])
+
+
+@pytest.mark.parametrize("record", [SOME, NO_REFERENCE], ids=["some", "no reference"])
+def test_both_pages_say_of_each_failure_what_happened(record: Report) -> None:
+    html, markdown = pages.html_page(record), pages.markdown_page(record)
+    for sentence in failure_sentences(record.failures):
+        assert sentence in Page(html).text
+        label, rest = sentence.split(" ", 1)
+        assert f"\n**{label}** {rest}\n" in markdown
+
+
+def test_the_pages_of_a_failed_reference_begin_with_that_and_show_the_claim() -> None:
+    html, markdown = pages.html_page(NO_REFERENCE), pages.markdown_page(NO_REFERENCE)
+    assert f"**{NOT_JUDGED} Q2_K failed too.**" in markdown
+    assert f"<strong>{NOT_JUDGED} Q2_K failed too.</strong>" in html
+    assert ("div", "role", "alert") in Page(html).attributes
+    claim = markdown.split("\n## Claim\n")[1].split("\n## ")[0]
+    assert claim.startswith(f"\n{NOT_JUDGED}\n\n- **Published:** 59.20 (acc_norm)\n")
+    assert "- **Tolerance:** ±1 point\n- **Source:** Table 2, page 4: row TinyLlama" in claim
+    assert f"<p>{NOT_JUDGED}</p>" in html
+    for text in (markdown, Page(html).text):
+        assert "59.20 (acc_norm)" in text
+        for word in ("Reproduced", "Measured", "Verdict", "No published number", "reference run"):
+            assert word not in text
+        assert "Differences" not in text
+    assert figure.drift_figure(NO_REFERENCE) is figure.claim_figure(NO_REFERENCE) is None
+
+
+def test_the_figures_show_what_was_evaluated() -> None:
+    drawn = figure.drift_figure(SOME)
+    assert drawn is not None
+    assert [mark.point.label for mark in drawn.marks] == [run.label for run in SOME.runs]
+
+
+# The terminal
+
+
+def test_the_ladder_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = printed(SOME, capsys)
+    assert row_of(shown, "Q2_K") == ["Q2_K", DASH, DASH, "failed", *[DASH] * 4]
+    lines = shown.splitlines()
+    end = next(index for index, line in enumerate(lines) if line.startswith("└"))
+    first, second = failure_sentences(SOME.failures)
+    assert lines[end + 1 : end + 4] == [first, second, view.conclusion(SOME)]
+    shown = printed(NO_REFERENCE, capsys)
+    assert row_of(shown, "F16")[3] == "failed"
+    assert row_of(shown, "Q8_0")[5] == "not compared"
+    assert shown.splitlines()[-1] == f"{NOT_JUDGED} Q2_K failed too."
+
+
+def test_a_ladder_with_a_column_of_items(capsys: pytest.CaptureFixture[str]) -> None:
+    record = stopped_report()
+    failed = Failure.of("Q6_K", "q6.gguf", doing="scoring", reason="It ended.")
+    record = record.model_copy(update={"failures": [failed]})
+    cells = row_of(printed(record, capsys), "Q6_K")
+    assert cells == ["Q6_K", DASH, DASH, DASH, "failed", *[DASH] * 4]
+    (row,) = (row for row in tables(pages.markdown_page(record))[0] if row["type"] == "Q6_K")
+    assert (row["items"], row["acc_norm"]) == (DASH, "failed")
+
+
+def test_the_table_of_an_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
+    result = evaluation(SOME)
+    shown = printed(result, capsys)
+    assert row_of(shown, "tinyllama-3t-Q4_0.gguf") == [
+        "tinyllama-3t-Q4_0.gguf",
+        "Q4_0",
+        "failed",
+        *[DASH] * 5,
+    ]
+    assert shown.splitlines()[-2:] == failure_sentences(SOME.failures)
+    none = result.model_copy(update={"runs": []})
+    shown = printed(none, capsys)
+    assert row_of(shown, "tinyllama-3t-Q2_K.gguf")[1:] == ["Q2_K", "failed", DASH, DASH]
+    data = result.data.model_copy(update={"n_items": 60})
+    shown = printed(none.model_copy(update={"data": data}), capsys)
+    assert "a slice: 60 of 10,042 items" in shown
+
+
+@pytest.mark.parametrize("name", ["some", "no reference"])
+def test_a_report_is_rendered_again(name: str, tmp_path: Path) -> None:
+    report.save(SOME if name == "some" else NO_REFERENCE, tmp_path)
+    found = edgeval("report", tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "failed while scoring (" in found.stdout
+    assert ("verdict.json" in found.stdout) == (name == "some")
+
+
+# Foreign text
+
+
+def test_hostile_failures_are_text_everywhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for types in (("Q4_0", "Q2_K"), ("F16", "Q2_K")):
+        record = failed_report(*types, reason=ATTACK, file=ATTACK)
+        record = with_plain_kernels(record, {"Q8_0": ATTACK})
+        failures = [each.model_copy(update={"doing": ATTACK}) for each in record.failures]
+        record = record.model_copy(update={"failures": failures})
+        html, markdown = pages.html_page(record), pages.markdown_page(record)
+        assert "<script" not in html
+        assert HOSTILE in Page(html).text
+        outside_code = re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE)
+        assert not re.search(r"(?<!\\)<", outside_code)
+        assert r"\<script\>alert(1)\</script\> \| \`x\`" in markdown
+        terminal.print_verdicts(record, record.verdicts)
+        shown = capsys.readouterr().out
+        shown += printed(record, capsys) + printed(evaluation(record), capsys)
+        found = compare(record, record)
+        terminal.print_comparison(found)
+        shown += capsys.readouterr().out
+        assert not [char for char in shown if not char.isprintable() and char != "\n"]
+        assert r"\x1b[2J\x1b]0;owned\x07 [bold]loud[/bold] \r<script>" in shown
+
+
+def test_hostile_types_are_text_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = [each.model_copy(update={"type": "\x1b[2J[b]"}) for each in SOME.failures[:1]]
+    record = SOME.model_copy(update={"failures": failures})
+    terminal.print_comparison(compare(record, record))
+    shown = capsys.readouterr().out + printed(record, capsys) + printed(evaluation(record), capsys)
+    assert "\x1b" not in shown
+    assert shown.count(r"│ \x1b[2J[b]") == 5
+
+
+# Records beside each other
+
+
+def compare(*records: Report | Evaluation) -> Comparison:
+    return compare_records(records, [Path(f"{index}.json") for index in range(len(records))])
+
+
+def compared_cells(found: Comparison) -> dict[str, list[str]]:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(comparison_table(found))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = text.split("right, acc_norm")[1].split("tokens/s")[0].splitlines()
+    rows = ([cell.strip() for cell in line.split("│")[1:-1]] for line in lines[1:])
+    return {cells[0]: cells[1:] for cells in rows if cells and cells[0]}
+
+
+def test_what_failed_on_one_machine_is_named_as_failed_there() -> None:
+    whole = example_report(status=None)
+    found = compare(whole, failed_report("Q4_0", status=None), SOME)
+    cells = compared_cells(found)
+    assert list(cells) == [run.label for run in whole.runs]
+    assert cells["Q4_0"] == ["5,868", "failed", "failed"]
+    assert cells["Q2_K"] == ["5,320", "5,320 equal", "failed"]
+    row = next(row for row in found.rows if row.name == "Q4_0")
+    assert [failure is None for failure in row.failures] == [True, False, False]
+    assert row.runs[1] is row.runs[2] is None
+    assert list(sentences(found))[:2] == [
+        f"1: {failure_sentences(SOME.failures)[0]}",
+        f"2: {failure_sentences(SOME.failures)[0]}",
+    ]
+    assert "1: right items by every metric: 7 equal." in sentences(found)
+    require_agreement(found)
+
+
+def test_what_failed_on_the_first_machine_is_not_called_missing_there() -> None:
+    found = compare(SOME, example_report(), failed_report("Q2_K"))
+    cells = compared_cells(found)
+    assert cells["Q4_0"] == ["failed", "not compared", "not compared"]
+    assert cells["Q2_K"] == ["failed", "not compared", "failed"]
+    texts = list(sentences(found))
+    assert "1: Q4_0 and Q2_K not compared: failed on the first machine." in texts
+    assert "2: Q4_0 not compared: failed on the first machine." in texts
+    assert len([text for text in texts if text.startswith("0: ")]) == 2
+    apart = compare(NO_REFERENCE, NO_REFERENCE)
+    assert compared_cells(apart)["F16"] == ["failed", "failed"]
+    require_agreement(apart)
+
+
+def test_failed_files_of_one_type_are_told_apart() -> None:
+    result = evaluation(example_report(status=None))
+    failures = [
+        Failure.of("Q8_0", f"{name}.gguf", doing="scoring", reason="It ended.") for name in "aab"
+    ]
+    failed = result.model_copy(update={"failures": failures})
+    cells = compared_cells(compare(result, failed))
+    names = ["Q8_0 a.gguf", "Q8_0 a.gguf (2)", "Q8_0 b.gguf"]
+    assert list(cells)[-3:] == names
+    assert cells["Q8_0"] == ["5,941", "5,941 equal"]
+    assert [cells[name] for name in names] == [[DASH, "failed"]] * 3
+
+
+# Kernels and memory
+
+
+def test_plain_kernels_are_named_with_why(capsys: pytest.CaptureFixture[str]) -> None:
+    crash = "llama.cpp's AMX kernels end with an illegal instruction on this CPU"
+    reasons = {"F16": crash, "Q8_0": crash, "Q2_K": "1.32 times as fast here", "Q6_K": None}
+    record = with_plain_kernels(example_report(), reasons)
+    expected = f"F16 and Q8_0 ({crash}); Q6_K; Q2_K (1.32 times as fast here)"
+    found = {fact.label: fact.text for fact in facts.facts(record)}
+    assert found["Kernels"] == f"llama.cpp's plain ones for {expected}"
+    for each in (record, evaluation(record)):
+        assert f"Computed with llama.cpp's plain kernels: {expected}.\n" in printed(each, capsys)
+    assert f"It was computed with llama.cpp's plain kernels ({crash})." in reasoning(
+        record, record.claims[0]
+    )
+    texts = list(sentences(compare(example_report(), record)))
+    assert texts[-1].endswith("kernels plain, not default (F16, Q8_0, Q6_K and Q2_K).")
+
+
+def test_the_default_kernels_are_not_talked_about(capsys: pytest.CaptureFixture[str]) -> None:
+    record = example_report()
+    # What a reference file holds was computed elsewhere.
+    known = record.runs[0].model_copy(
+        update={"from_reference": example_reference(), "kernels": "plain"}
+    )
+    for each in (record, record.model_copy(update={"runs": [known, *record.runs[1:]]})):
+        assert not [fact for fact in facts.facts(each) if fact.label == "Kernels"]
+        assert "kernels" not in printed(each, capsys) + reasoning(each, each.claims[0])
+
+
+def test_the_memory_of_the_process_that_computed_is_shown_where_it_is_known() -> None:
+    def peak(record: Report) -> str:
+        return next(fact.text for fact in facts.facts(record) if fact.label == "Peak memory")
+
+    record = example_report()
+    assert peak(record) == "2.67 GiB resident"
+    known = record.model_copy(update={"worker_peak_rss_bytes": 2_600_000_000})
+    assert peak(known) == "2.67 GiB resident, of which llama.cpp's process 2.42 GiB"
