@@ -38,6 +38,18 @@ def measure_reference(
     )
 
 
+def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) -> Measured:
+    """Return what a file of a ladder says where there is no reference to compare it with.
+
+    Args:
+        path: The file.
+        setup: What is evaluated and how.
+        store: Where scores are kept.
+        progress: Where to show progress.
+    """
+    return evaluate_file(path, setup, store, pursuit=accuracy_pursuit(setup), progress=progress)
+
+
 def compare_with(
     reference: Measured, path: Path, setup: Setup, store: Store, progress: Progress
 ) -> tuple[Measured, Drift]:

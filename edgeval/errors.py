@@ -45,23 +45,40 @@ class EngineDiedError(EngineError):
         doing: What it did, for example ``scoring a.gguf``.
         words: What ended it, for example ``an illegal instruction (SIGILL)``.
         remedy: What to do about it.
-        progress: How far it had come, or an empty string.
+        n_items: Items that had been scored before; they are kept.
     """
 
-    def __init__(self, doing: str, words: str, remedy: str, progress: str = "") -> None:
+    def __init__(
+        self, doing: str, words: str, remedy: str, n_items: int = 0, n_total: int = 0
+    ) -> None:
         """Say what died, of what, what is kept and what to do."""
-        self.doing, self.words, self.remedy, self.progress = doing, words, remedy, progress
-        where = f" at {progress}" if progress else ""
-        kept = "; what was finished is kept" if progress else ""
-        super().__init__(f"{doing} failed{where}: llama.cpp was ended by {words}{kept}; {remedy}")
+        self.doing, self.words, self.remedy, self.n_items = doing, words, remedy, n_items
+        where = f" at {n_items:,} of {n_total:,} items" if n_total else ""
+        kept = "; the scores so far are kept" if n_items else ""
+        super().__init__(f"{doing} failed{where}: {self.cause}{kept}; {remedy}")
 
-    def at(self, progress: str) -> EngineDiedError:
-        """Return the same error, which says how far it had come, as ``240 of 1,000 items``."""
-        return EngineDiedError(self.doing, self.words, self.remedy, progress)
+    @property
+    def cause(self) -> str:
+        """What ended it, as a clause."""
+        return f"llama.cpp was ended by {self.words}"
+
+    @property
+    def reason(self) -> str:
+        """What ended it and what to do, as a sentence."""
+        return f"{self.cause}; {self.remedy}."
+
+    def at(self, n_items: int, n_total: int) -> EngineDiedError:
+        """Return the same error, which says how far it had come."""
+        return EngineDiedError(self.doing, self.words, self.remedy, n_items, n_total)
 
 
 class KernelError(EngineError):
     """llama.cpp computes a type of tensor wrongly on this CPU."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong and what to do, as a sentence."""
+        return f"{self}."
 
 
 class InterruptedRunError(EdgevalError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
@@ -11,9 +12,11 @@ from typing import Any
 from edgeval import __version__, device, metrics
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
+from edgeval.failures import Failures
 from edgeval.files import write_text
+from edgeval.gguf_header import read_header
 from edgeval.measure import evaluate_file
-from edgeval.progress import Progress
+from edgeval.progress import NoProgress, Progress
 from edgeval.pursuit import accuracy_pursuit
 from edgeval.records import Evaluation
 from edgeval.selfcheck import trusted
@@ -49,15 +52,27 @@ def evaluate(
     setup = prepare(options)
     runs = []
     most: Collection[int] = ()
+    failures = Failures(progress or NoProgress())
     with Store(options.store) as store:
         setup = trusted(paths, setup, store, progress)
         for path in paths:
             pursuit = accuracy_pursuit(setup)
-            measured = evaluate_file(path, setup, store, pursuit=pursuit, progress=progress)
+            measured = failures.attempt(
+                functools.partial(
+                    evaluate_file, path, setup, store, pursuit=pursuit, progress=progress
+                ),
+                read_header(path).file_type,
+                path.name,
+                doing="scoring",
+            )
+            if measured is None:
+                continue
             runs.append(measured.run)
             most = max(most, measured.scores.keys(), key=len)
             if samples is not None:
                 write_samples(samples, list(measured.scores.values()))
+    if not runs:
+        failures.raise_first()
     return Evaluation(
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc),
@@ -66,6 +81,7 @@ def evaluate(
         engine=setup.engine(),
         device=device.describe(),
         runs=runs,
+        failures=failures.found,
     )
 
 

@@ -108,6 +108,15 @@ class Header:
         """Number of bytes of all tensors, without the padding between them."""
         return sum(tensor.nbytes for tensor in self.tensors)
 
+    @property
+    def file_type(self) -> str:
+        """llama.cpp's name for how it is quantized; ``unknown`` if the file does not say."""
+        number = self.metadata.get("general.file_type")
+        if not isinstance(number, int):
+            return "unknown"
+        names = {value: name for name, value in FILE_TYPES.items()}
+        return names.get(number, f"ftype {number}")
+
     def text(self, key: str) -> str | None:
         """Return a string of the metadata; None if there is none, or something else."""
         value = self.metadata.get(key)

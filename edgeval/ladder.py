@@ -52,33 +52,9 @@ def ladder_files(
     progress: Progress,
     matrix: ImportanceMatrix | None = None,
 ) -> list[Path]:
-    """Return the GGUFs of a ladder, in its order.
-
-    With an importance matrix, each type that it changes follows again, made with it; one that
-    cannot be made without it is there once. Nothing is made before all of it is known to work.
-
-    Args:
-        source: The model.
-        names: Canonical names of file types.
-        threads: CPU threads.
-        progress: Where to show progress.
-        matrix: An importance matrix of the model.
-
-    Raises:
-        EdgevalError: If the source is a GGUF that is quantized already, or the importance matrix is
-            missing for a type, of another model, or changes no type.
-    """
-    files = _Files(source, threads, progress)
-    files.require_base_for(names, matrix)
-    if matrix is None:
-        rungs = [Rung(name) for name in names]
-        for rung in rungs:
-            if rung.name not in UNQUANTIZED and not files.path_of(rung).is_file():
-                recipe_of(files.base, rung.name, None)
-    else:
-        matrix.require_fit(read_header(files.base))
-        rungs = _rungs(files.base, names, matrix)
-    return [files.make(rung) for rung in rungs]
+    """Return the GGUFs of a ladder, in its order; see ``Ladder``."""
+    ladder = Ladder(source, names, threads=threads, progress=progress, matrix=matrix)
+    return [ladder.make(rung) for rung in ladder.rungs]
 
 
 def file_stem(name: str) -> str:
@@ -112,13 +88,50 @@ def _rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[R
     return rungs
 
 
-class _Files:
-    """Where each file of a ladder is, and how it is made."""
+class Ladder:
+    """The files of a ladder: where each is, and how it is made.
 
-    def __init__(self, source: Source, threads: int, progress: Progress) -> None:
+    With an importance matrix, each type that it changes follows again, made with it; one that
+    cannot be made without it is there once.
+
+    Attributes:
+        rungs: The files, in the order of the ladder.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        names: Sequence[str],
+        *,
+        threads: int,
+        progress: Progress,
+        matrix: ImportanceMatrix | None = None,
+    ) -> None:
+        """Find out what is to be made; nothing is, before all of it is known to work.
+
+        Args:
+            source: The model.
+            names: Canonical names of file types.
+            threads: CPU threads.
+            progress: Where to show progress.
+            matrix: An importance matrix of the model.
+
+        Raises:
+            EdgevalError: If the source is a GGUF that is quantized already, or the importance
+                matrix is missing for a type, of another model, or changes no type.
+        """
         self._source = source
         self._threads = threads
         self._progress = progress
+        self._require_base_for(names, matrix)
+        if matrix is None:
+            self.rungs = [Rung(name) for name in names]
+            for rung in self.rungs:
+                if rung.name not in UNQUANTIZED and not self._path_of(rung).is_file():
+                    recipe_of(self._base, rung.name, None)
+        else:
+            matrix.require_fit(read_header(self._base))
+            self.rungs = _rungs(self._base, names, matrix)
 
     @functools.cached_property
     def _type(self) -> str | None:
@@ -129,15 +142,15 @@ class _Files:
             return engine.info(self._source.path).file_type
 
     @functools.cached_property
-    def base(self) -> Path:
+    def _base(self) -> Path:
         """The file that the others are quantized from."""
         return self._source.path if self._type else self.make(Rung(_BASE_TYPE))
 
     @functools.cached_property
     def _base_sha256(self) -> str:
-        return self._source.info.fingerprint if self._type else sha256_of(self.base)
+        return self._source.info.fingerprint if self._type else sha256_of(self._base)
 
-    def require_base_for(self, names: Sequence[str], matrix: ImportanceMatrix | None) -> None:
+    def _require_base_for(self, names: Sequence[str], matrix: ImportanceMatrix | None) -> None:
         """Refuse to start from a GGUF that is quantized already.
 
         Raises:
@@ -157,7 +170,7 @@ class _Files:
                 "out, or start from F16, BF16 or F32"
             )
 
-    def path_of(self, rung: Rung) -> Path:
+    def _path_of(self, rung: Rung) -> Path:
         """Return where a file is, or is to be.
 
         The cache folder is keyed by everything that decides the file: the source's hash, the
@@ -174,18 +187,22 @@ class _Files:
         folder = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
         return folder / f"{name}.gguf"
 
+    def file_name(self, rung: Rung) -> str:
+        """Return what a file is called, or is to be."""
+        return self._path_of(rung).name
+
     def make(self, rung: Rung) -> Path:
         """Return a file, from the cache or made now; it is in the cache only when it is whole."""
-        target = self.path_of(rung)
+        target = self._path_of(rung)
         if target.is_file():
             return target
         if self._type is None and rung.name in UNQUANTIZED:
             dtype = cast("OutputType", rung.name.lower())
             return convert(self._source.path, target, dtype, progress=self._progress)
         quantize_to(
-            self.base,
+            self._base,
             target,
-            recipe_of(self.base, rung.name, rung.matrix),
+            recipe_of(self._base, rung.name, rung.matrix),
             Origin(self._base_sha256, rung.matrix),
             threads=self._threads,
             progress=self._progress,

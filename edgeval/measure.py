@@ -200,7 +200,7 @@ class _Scoring:
                 stop.args = (f"at {len(scores):,} of {total:,} items of {self._gguf.path.name}",)
                 raise
             except EngineDiedError as death:
-                raise death.at(f"{len(scores):,} of {total:,} items") from None
+                raise death.at(len(scores), total) from None
 
     def _score(
         self,

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypeVar
 
 from edgeval import __version__, cards, device, hub, importance, report
-from edgeval.against_reference import compare_with, measure_reference
+from edgeval.against_reference import compare_with, measure_alone, measure_reference
 from edgeval.checkpoint import Checkpoint, sha256_of
 from edgeval.drift import adjusted
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, HubError
+from edgeval.failures import Failures
 from edgeval.files import refuse_existing
-from edgeval.ladder import Source, file_stem, ladder_files
+from edgeval.ladder import Ladder, Rung, Source, file_stem
+from edgeval.measure import Measured
 from edgeval.progress import NoProgress, Progress
-from edgeval.records import Claim, ModelSource, Report
+from edgeval.records import Claim, Drift, Failure, ModelRun, ModelSource, Report
 from edgeval.reference import Reference, load_reference, matching
 from edgeval.selfcheck import trusted
-from edgeval.setup import Options, prepare
+from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
 from edgeval.verdict import judged
 
@@ -28,6 +32,8 @@ DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "
 RESULTS_FOLDER = Path("edgeval-results")
 
 _TASK = "hellaswag"
+
+_Result = TypeVar("_Result")
 
 
 @running()
@@ -78,37 +84,136 @@ def run(
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         matching.require_checkpoint(known, setup.checkpoint)
-    paths = ladder_files(source, names, threads=setup.threads, progress=bars, matrix=matrix)
-    if known is not None:
-        matching.require_model(known, paths[0])
-        for note in matching.notes(known, setup):
-            bars.log(note)
+    ladder = Ladder(source, names, threads=setup.threads, progress=bars, matrix=matrix)
     claims, other_claims = _claims(source.card)
+    failures = Failures(bars)
+    files = _made(ladder, failures, has_reference=known is None)
     with Store(options.store) as store:
-        setup = trusted(paths, setup, store, bars)
-        if known is not None:
-            reference = known.measured(setup)
-        else:
-            reference = measure_reference(paths.pop(0), setup, store, bars, claims)
-        others = [compare_with(reference, path, setup, store, bars) for path in paths]
-    measured = Report(
-        edgeval_version=__version__,
-        created_at=created_at,
-        command=command,
-        model=source.info,
-        data=setup.data_of(reference.scores.keys()),
-        protocol=setup.protocol_info(),
-        engine=setup.engine(),
-        device=device.describe(),
-        runs=[reference.run, *(each.run for each, _ in others)],
-        drift=adjusted([found for _, found in others]),
-        other_claims=other_claims,
-        elapsed_s=time.perf_counter() - started,
-        peak_rss_bytes=device.peak_rss_bytes(),
+        if files:
+            setup = trusted([path for _, path in files], setup, store, bars)
+        measured = _measured(files, setup, store, bars, claims, known, failures)
+    if not measured.runs:
+        failures.raise_first()
+    with running() as engine:
+        worker_peak = engine.peak_rss_bytes()
+    record = judged(
+        Report(
+            edgeval_version=__version__,
+            created_at=created_at,
+            command=command,
+            model=source.info,
+            data=setup.data_of(measured.places),
+            protocol=setup.protocol_info(),
+            engine=setup.engine(),
+            device=device.describe(),
+            runs=measured.runs,
+            failures=_in_order(failures.found, ladder.rungs),
+            drift=adjusted(measured.drift),
+            other_claims=other_claims,
+            elapsed_s=time.perf_counter() - started,
+            peak_rss_bytes=device.peak_rss_bytes() + (worker_peak or 0),
+            worker_peak_rss_bytes=worker_peak,
+        ),
+        claims,
     )
-    record = judged(measured, claims)
     report.save(record, folder)
     return record, folder
+
+
+@dataclass(frozen=True)
+class _Ladder:
+    """What a ladder's files say.
+
+    Attributes:
+        runs: What was measured, the reference first unless it failed.
+        drift: The others beside it.
+        places: The items of the reference or, if it failed, of the run that has the most.
+    """
+
+    runs: list[ModelRun]
+    drift: list[Drift]
+    places: Collection[int]
+
+
+def _made(ladder: Ladder, failures: Failures, *, has_reference: bool) -> list[tuple[Rung, Path]]:
+    """Return the files of a ladder that can be made."""
+    files = []
+    for index, rung in enumerate(ladder.rungs):
+        path = failures.attempt(
+            functools.partial(ladder.make, rung),
+            rung.name,
+            ladder.file_name(rung),
+            doing=f"quantizing to {rung.name}",
+            has_imatrix=rung.matrix is not None,
+            is_reference=has_reference and index == 0,
+        )
+        if path is not None:
+            files.append((rung, path))
+    return files
+
+
+def _measured(
+    files: Sequence[tuple[Rung, Path]],
+    setup: Setup,
+    store: Store,
+    progress: Progress,
+    claims: Sequence[Claim],
+    known: Reference | None,
+    failures: Failures,
+) -> _Ladder:
+    """Return what files say, each beside the reference if there is one."""
+
+    def attempt(
+        file: tuple[Rung, Path], action: Callable[[Path], _Result], is_reference: bool = False
+    ) -> _Result | None:
+        rung, path = file
+        return failures.attempt(
+            functools.partial(action, path),
+            rung.name,
+            path.name,
+            doing="scoring",
+            has_imatrix=rung.matrix is not None,
+            is_reference=is_reference,
+        )
+
+    others = list(files)
+    reference: Measured | None = None
+    if known is not None:
+        if files:
+            matching.require_model(known, files[0][1])
+        for note in matching.notes(known, setup):
+            progress.log(note)
+        reference = known.measured(setup)
+    elif not any(each.is_reference for each in failures.found):
+        reference = attempt(
+            others.pop(0),
+            lambda path: measure_reference(path, setup, store, progress, claims),
+            is_reference=True,
+        )
+    if reference is None:
+        alone = [
+            attempt(file, lambda path: measure_alone(path, setup, store, progress))
+            for file in others
+        ]
+        found = [each for each in alone if each is not None]
+        most = max((each.scores.keys() for each in found), key=len, default=())
+        return _Ladder([each.run for each in found], [], most)
+    compared = [
+        attempt(file, lambda path: compare_with(reference, path, setup, store, progress))
+        for file in others
+    ]
+    pairs = [each for each in compared if each is not None]
+    return _Ladder(
+        [reference.run, *(each.run for each, _ in pairs)],
+        [drift for _, drift in pairs],
+        reference.scores.keys(),
+    )
+
+
+def _in_order(failures: Sequence[Failure], rungs: Sequence[Rung]) -> list[Failure]:
+    """Return failures in the order of the ladder."""
+    order = [(rung.name, rung.matrix is not None) for rung in rungs]
+    return sorted(failures, key=lambda each: order.index((each.type, each.has_imatrix)))
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ def run(
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict."""
     from edgeval import pipeline, terminal
+    from edgeval.failures import require_all
     from edgeval.setup import Options
 
     options = Options(
@@ -128,6 +129,7 @@ def run(
         )
     terminal.print_report(record)
     terminal.print_files(folder)
+    require_all(record.failures)
 
 
 def evaluate(
@@ -159,6 +161,7 @@ def evaluate(
     """Evaluate GGUF files as they are."""
     from edgeval import terminal
     from edgeval.evaluate import evaluate as evaluate_files
+    from edgeval.failures import require_all
     from edgeval.setup import Options
 
     options = Options(
@@ -187,6 +190,7 @@ def evaluate(
         typer.echo(result.model_dump_json(indent=2))
     else:
         terminal.print_evaluation(result)
+    require_all(result.failures)
 
 
 def report(

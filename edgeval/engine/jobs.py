@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from edgeval import llama, memory, protocol
+from edgeval import device, llama, memory, protocol
 from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
 from edgeval.errors import DataError
 from edgeval.importance import Importances
@@ -31,6 +31,7 @@ class Jobs:
     def __init__(self) -> None:
         self._vocabulary: llama.Vocabulary | None = None
         self._model: llama.Model | None = None
+        self._state: tuple[Path, int, int, int] | None = None
 
     def close(self) -> None:
         """Free what is loaded."""
@@ -43,6 +44,10 @@ class Jobs:
         """Free what is loaded."""
         self.close()
         yield None
+
+    def peak_rss_bytes(self) -> Iterator[int]:
+        """Yield the most memory that this process has held."""
+        yield device.peak_rss_bytes()
 
     def facts(self) -> Iterator[EngineFacts]:
         """Yield what computes."""
@@ -68,13 +73,11 @@ class Jobs:
 
     def info(self, path: Path) -> Iterator[llama.GgufInfo]:
         """Yield what a GGUF is without its weights."""
-        with llama.Vocabulary(path) as vocabulary:
-            yield vocabulary.info
+        yield self._opened(path).info
 
     def place(self, path: Path, wishes: Wishes) -> Iterator[Placement]:
         """Yield where a model is computed."""
-        with llama.Vocabulary(path) as vocabulary:
-            yield place(vocabulary.info, wishes)
+        yield place(self._opened(path).info, wishes)
 
     def recipe(
         self, source: Path, ftype: str, weights: llama.Weights | None
@@ -180,9 +183,11 @@ class Jobs:
 
     def _opened(self, path: Path) -> llama.Vocabulary:
         """Return the vocabulary of a model; that of the last one is kept."""
-        if self._vocabulary is None or self._vocabulary.path != path:
+        state = _state(path)
+        if self._vocabulary is None or self._state != state:
             self.close()
             self._vocabulary = llama.Vocabulary(path)
+            self._state = state
         return self._vocabulary
 
     def _loaded(
@@ -200,6 +205,15 @@ class Jobs:
             memory.require(job.placement.left_to_machine(need), job.title)
         self._model = llama.Model(job.path, offload, job.kernels)
         return self._model
+
+
+def _state(path: Path) -> tuple[Path, int, int, int] | None:
+    """Return what changes when a file does; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return path, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _chunks(vocabulary: llama.Vocabulary, text: str, name: str, chunk_tokens: int) -> Int32:

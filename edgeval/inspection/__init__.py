@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeval.gguf_header import FILE_TYPES, Header, TensorInfo, read_header
+from edgeval.gguf_header import Header, TensorInfo, read_header
 from edgeval.inspection.records import (
     Inspection,
     MetadataValue,
@@ -54,7 +54,7 @@ def inspect(path: Path, *, progress: Progress | None = None) -> Inspection:
         alignment=header.alignment,
         architecture=_text(header, "general.architecture"),
         name=_text(header, "general.name"),
-        file_type=_file_type(header),
+        file_type=header.file_type,
         n_params=n_params,
         tensor_bytes=tensor_bytes,
         bits_per_weight=8 * tensor_bytes / n_params if n_params else None,
@@ -80,14 +80,6 @@ def _sha256(header: Header, progress: Progress) -> str:
             digest.update(chunk)
             task.advance(len(chunk))
     return digest.hexdigest()
-
-
-def _file_type(header: Header) -> str:
-    number = header.metadata.get("general.file_type")
-    if not isinstance(number, int):
-        return "unknown"
-    names = {value: name for name, value in FILE_TYPES.items()}
-    return names.get(number, f"ftype {number}")
 
 
 def _value(header: Header, key: str) -> MetadataValue:

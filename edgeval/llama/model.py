@@ -7,9 +7,9 @@ from pathlib import Path
 
 from edgeval.errors import EngineError
 from edgeval.llama.defaults import Kernels
-from edgeval.llama.file_types import file_types
 from edgeval.llama.hardware import CPU, Offload
 from edgeval.llama.library import Owner, llama_cpp
+from edgeval.llama.type_names import file_types
 from edgeval.llama.vocabulary import Vocabulary, load
 from edgeval.records import UNQUANTIZED
 
