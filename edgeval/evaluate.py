@@ -52,7 +52,7 @@ def evaluate(
     setup = prepare(options)
     runs = []
     most: Collection[int] = ()
-    failures = Failures(progress or NoProgress())
+    failures = Failures(len(paths), progress or NoProgress())
     with Store(options.store) as store:
         setup = trusted(paths, setup, store, progress)
         for path in paths:
@@ -71,8 +71,7 @@ def evaluate(
             most = max(most, measured.scores.keys(), key=len)
             if samples is not None:
                 write_samples(samples, list(measured.scores.values()))
-    if not runs:
-        failures.raise_first()
+    failures.require_any()
     return Evaluation(
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc),

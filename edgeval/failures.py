@@ -19,15 +19,16 @@ class Failures:
         found: What failed, in the order in which it was tried.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, n_files: int, progress: Progress) -> None:
         """Begin with none.
 
         Args:
+            n_files: How many files are tried; the failure of the only one is raised.
             progress: Where each failure is shown when it happens.
         """
         self.found: list[Failure] = []
+        self._n_files = n_files
         self._progress = progress
-        self._first: EngineError | None = None
 
     def attempt(
         self,
@@ -52,8 +53,9 @@ class Failures:
         try:
             return action()
         except (EngineDiedError, KernelError) as error:
-            self._first = self._first or error
-            self._progress.log(f"{error}")
+            if self._n_files == 1:
+                raise
+            self._progress.log(str(error))
             self.found.append(
                 Failure.of(
                     file_type,
@@ -67,14 +69,18 @@ class Failures:
             )
             return None
 
-    def raise_first(self) -> None:
-        """Raise what failed first, where nothing else is left.
+    def require_any(self) -> None:
+        """Refuse to go on where everything failed.
 
         Raises:
-            EngineError: If something failed.
+            EngineError: If it did.
         """
-        if self._first is not None:
-            raise self._first
+        if len(self.found) == self._n_files:
+            names = ", ".join(each.label for each in self.found)
+            raise EngineError(
+                f"nothing could be evaluated: {names} failed, for the reasons above; edgeval "
+                "doctor tells what is wrong with this installation"
+            )
 
 
 def require_all(failures: Sequence[Failure]) -> None:

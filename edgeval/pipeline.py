@@ -86,14 +86,13 @@ def run(
         matching.require_checkpoint(known, setup.checkpoint)
     ladder = Ladder(source, names, threads=setup.threads, progress=bars, matrix=matrix)
     claims, other_claims = _claims(source.card)
-    failures = Failures(bars)
+    failures = Failures(len(ladder.rungs), bars)
     files = _made(ladder, failures, has_reference=known is None)
     with Store(options.store) as store:
         if files:
             setup = trusted([path for _, path in files], setup, store, bars)
         measured = _measured(files, setup, store, bars, claims, known, failures)
-    if not measured.runs:
-        failures.raise_first()
+    failures.require_any()
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
     record = judged(

@@ -77,8 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line: errors are one sentence on stderr and exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    # Who stops a service, or shuts a machine down, loses no more than with Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _stop_alike()
     try:
         app(given, prog_name="edgeval")
     except InterruptedRunError as error:
@@ -87,6 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), debug)
     except MemoryError:
         _fail("out of memory; use a smaller model, or close other programs", debug)
+
+
+def _stop_alike() -> None:
+    """Let who stops a service, shuts a machine down or closes a terminal lose no more than Ctrl-C.
+
+    What is ignored stays so: ``nohup`` ignores that the terminal is closed.
+    """
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _fail(message: str, debug: bool, code: int = 1) -> None:

@@ -100,7 +100,9 @@ def _cause(ended: Ended, said: str) -> tuple[str, str]:
     if name is not None:
         return name, "run the same command again"
     detail = f", saying: {said}" if said else ""
-    return f"exit code {_number(ended.code)}{detail}", _REINSTALL
+    return f"exit code {_number(ended.code)}{detail}", (
+        "run the same command again, or install llama-cpp-python again"
+    )
 
 
 def _crash_remedy() -> str:

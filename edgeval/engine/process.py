@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from edgeval.engine.client import Engine
 from edgeval.engine.death import GRACE_S, Ended, died, may_be_an_interruption
-from edgeval.errors import EngineError
+from edgeval.errors import EngineDiedError, EngineError
 
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from edgeval.engine.worker import main; main()"
 
@@ -44,7 +44,9 @@ class Worker(Engine):
 
     def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
         """Yield what a job yields there."""
-        if self._child is None:
+        if self._child is None or not self._child.is_alive():
+            # One that died while nothing was asked of it has lost nothing.
+            self.close()
             self._child = _Child()
         child = self._child
         is_answered = False
@@ -73,9 +75,16 @@ class Worker(Engine):
     def peak_rss_bytes(self) -> int | None:
         """Return the most memory that one of its processes has held, as far as they could say."""
         if self._child is not None:
-            (peak,) = self.stream("peak_rss_bytes", doing="ending")
-            self._peak_rss_bytes = max(self._peak_rss_bytes, peak)
+            with contextlib.suppress(EngineDiedError):
+                peak = self.ask("peak_rss_bytes")
+                self._peak_rss_bytes = max(self._peak_rss_bytes, peak)
         return self._peak_rss_bytes or None
+
+    def release(self) -> None:
+        """Free the model that the last job was about; a process that is dead has freed it."""
+        if self._child is not None:
+            with contextlib.suppress(EngineDiedError):
+                super().release()
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -123,6 +132,10 @@ class _Child:
         ]
         for thread in self._threads:
             thread.start()
+
+    def is_alive(self) -> bool:
+        """Return whether it can be asked."""
+        return self._process.poll() is None
 
     def send(self, job: tuple[str, tuple[Any, ...]]) -> None:
         """Hand a job over; of a process that is dead, ``receive`` tells."""
