@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from rich.console import Console
@@ -118,7 +118,9 @@ class TerminalProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        # A terminal that was closed shows nothing any more.
+        with suppress(OSError):
+            self._progress.stop()
 
     @contextmanager
     def task(self, description: str, total: float | None, unit: Unit) -> Iterator[Task]:

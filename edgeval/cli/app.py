@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -102,5 +103,7 @@ def _stop_alike() -> None:
 def _fail(message: str, debug: bool, code: int = 1) -> None:
     if debug:
         raise
-    typer.echo(f"error: {message}", err=True)
+    # A terminal that was closed shows nothing any more.
+    with contextlib.suppress(OSError):
+        typer.echo(f"error: {message}", err=True)
     sys.exit(code)
