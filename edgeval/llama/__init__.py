@@ -1,12 +1,12 @@
 """llama.cpp: backends, models, tokens, decoding and quantization."""
 
+from edgeval.builds import rebuild_command
 from edgeval.llama.activations import Activations
 from edgeval.llama.backends import (
     GPU_BACKENDS,
     VERIFIED_BACKENDS,
     available_backends,
     choose_devices,
-    rebuild_command,
 )
 from edgeval.llama.devices import CPU, Device, Offload, built_backends, devices
 from edgeval.llama.file_types import file_type, file_types, writable_type, writable_types
