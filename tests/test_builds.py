@@ -446,7 +446,9 @@ def _pretend_cpu(monkeypatch: pytest.MonkeyPatch, name: str, flags: set[str]) ->
 def test_flags_of_the_kernel_are_features_by_ggmls_names(
     forgotten: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _pretend_cpu(monkeypatch, "", {"fpu", "pni", "ssse3", "avx", "avx512f", "amx_int8", "amx_tile"})
+    # On x86 sme is memory encryption.
+    flags = {"fpu", "pni", "ssse3", "avx", "avx512f", "amx_int8", "amx_tile", "sme"}
+    _pretend_cpu(monkeypatch, "", flags)
     assert builds.cpu_features() == {"SSE3", "SSSE3", "AVX", "AVX512", "AMX_INT8"}
 
 

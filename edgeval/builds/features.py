@@ -83,10 +83,9 @@ def cpu_features() -> frozenset[str]:
     flags = set(found.features)
     if not flags and found.name in TARGETS:
         flags = set(TARGETS[found.name].features)
-    # A machine is of one architecture, and their flags have no name in common.
-    return frozenset(
-        name for table in (_X86, _ARM) for name, any_of in table.items() if flags & set(any_of)
-    )
+    # AMD's memory encryption has the name of ARM's matrices, sme.
+    table = _ARM if "asimd" in flags else _X86
+    return frozenset(name for name, any_of in table.items() if flags.intersection(any_of))
 
 
 def compiled_features(system_info: str) -> frozenset[str]:
