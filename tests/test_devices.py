@@ -110,7 +110,7 @@ def test_a_backend_that_was_not_built_is_refused_with_the_command(
     assert str(caught.value) == (
         f"the installed llama-cpp-python was built without {backend}; use --backend cpu, or build "
         f"it again: {command} --force-reinstall --no-cache-dir --no-deps "
-        f"llama-cpp-python=={llama_cpp.__version__}"
+        f"--no-binary llama-cpp-python llama-cpp-python=={llama_cpp.__version__}"
     )
     assert str(caught.value).endswith(llama.rebuild_command(backend))
 

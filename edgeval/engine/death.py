@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeval import builds
 from edgeval.errors import EngineDiedError, EngineError
 
 UNLOADABLE = 71
@@ -33,10 +34,6 @@ _WINDOWS = {
 
 _WINDOWS_ABORT = 3
 
-_BUILD_HERE = (
-    "build it on this machine: pip install --force-reinstall --no-cache-dir --no-deps "
-    "--no-binary llama-cpp-python llama-cpp-python"
-)
 _REINSTALL = "update the GPU's driver, or install llama-cpp-python again"
 _PRELOAD = "LD_PRELOAD=$(gcc -print-file-name=libstdc++.so.6)"
 
@@ -80,10 +77,7 @@ def _cause(ended: Ended, said: str) -> tuple[str, str]:
     """Return what ended a process, and what to do."""
     name = _signal_name(ended.code)
     if name == "SIGILL":
-        return "an illegal instruction (SIGILL)", (
-            f"it was built for another CPU or by a compiler with a fault, so {_BUILD_HERE}; "
-            "edgeval doctor tells more"
-        )
+        return "an illegal instruction (SIGILL)", _rebuild_remedy()
     if name == "SIGKILL":
         return "SIGKILL, as a rule because memory ran out", (
             "close other programs, evaluate a smaller type, or lower --batch"
@@ -103,6 +97,16 @@ def _cause(ended: Ended, said: str) -> tuple[str, str]:
     return f"exit code {_number(ended.code)}{detail}", (
         "run the same command again, or install llama-cpp-python again"
     )
+
+
+def _rebuild_remedy() -> str:
+    """Return what to do about a build that this CPU cannot run."""
+    machine = builds.this_machine()
+    compilers = [builds.compiler_of(library) for library in builds.cpu_libraries()]
+    built_by = next((each for each in compilers if each is not None), None)
+    if "AMX_INT8" in machine.features and built_by and builds.has_amx_fault(built_by):
+        return builds.remedy_for_amx(machine, built_by)
+    return builds.remedy_for_other_cpu(machine, ())
 
 
 def _crash_remedy() -> str:

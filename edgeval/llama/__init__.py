@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from edgeval.builds import rebuild_command
 from edgeval.llama.defaults import (
     LONGEST_TEXT,
     CacheType,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         VERIFIED_BACKENDS,
         available_backends,
         choose_devices,
-        rebuild_command,
     )
     from edgeval.llama.library import system_info
     from edgeval.llama.model import Model
@@ -75,7 +75,6 @@ _MODULES = {
         "VERIFIED_BACKENDS",
         "available_backends",
         "choose_devices",
-        "rebuild_command",
     ),
     "registry": ("built_backends", "devices"),
     "type_names": ("file_type", "file_types", "writable_type", "writable_types"),

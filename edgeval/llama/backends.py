@@ -5,26 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from edgeval.builds import BACKEND_OPTIONS, rebuild_command
 from edgeval.errors import EngineError, closest
 from edgeval.llama.hardware import Device
-from edgeval.llama.library import engine, llama_cpp
+from edgeval.llama.library import engine
 from edgeval.llama.registry import built_backends, devices
 
 VERIFIED_BACKENDS = ("cuda", "metal")
 """GPU backends that edgeval is written for, the faster first; others work the same way, untested.
 """
 
-_CMAKE_OPTIONS = {
-    "cuda": "-DGGML_CUDA=on",
-    "metal": "-DGGML_METAL=on",
-    "vulkan": "-DGGML_VULKAN=on",
-    "rocm": "-DGGML_HIP=on",
-    "sycl": "-DGGML_SYCL=on",
-    "opencl": "-DGGML_OPENCL=on",
-}
-"""What llama.cpp is built with for each backend (its docs/build.md)."""
-
-GPU_BACKENDS = tuple(_CMAKE_OPTIONS)
+GPU_BACKENDS = tuple(BACKEND_OPTIONS)
 """Those of ggml's registries that need a GPU; others, like ``blas``, do not."""
 
 
@@ -69,16 +60,6 @@ def choose_devices(backend: str = "auto", names: Sequence[str] = ()) -> tuple[De
         others = [device for device in devices() if device.backend != wanted]
         return _named([*found, *others] if is_auto else found, names)
     return tuple(device for device in found if not device.is_integrated) or found
-
-
-def rebuild_command(backend: str) -> str:
-    """Return the command that builds the installed binding again, for a backend."""
-    option = _CMAKE_OPTIONS[backend]
-    version = llama_cpp.__version__
-    install = f"pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python=={version}"
-    if sys.platform == "win32":
-        return f"$env:CMAKE_ARGS='{option}'; {install}"
-    return f'CMAKE_ARGS="{option}" {install}'
 
 
 def _require(backend: str) -> None:

@@ -1,0 +1,52 @@
+"""How the installed llama.cpp was built, and how it would be built best for this machine.
+
+Nothing here loads llama.cpp, whose libraries may die while they are loaded.
+"""
+
+from edgeval.builds.commands import (
+    BACKEND_OPTIONS,
+    Machine,
+    best_command,
+    rebuild_command,
+    remedy_for_amx,
+    remedy_for_missing,
+    remedy_for_other_cpu,
+    this_machine,
+)
+from edgeval.builds.compilers import (
+    Compiler,
+    InstalledCompiler,
+    compilers_here,
+    default_compiler,
+    has_amx_fault,
+)
+from edgeval.builds.features import (
+    FeatureDifference,
+    compiled_features,
+    cpu_features,
+    feature_difference,
+)
+from edgeval.builds.libraries import compiler_of, cpu_libraries, library_folders
+
+__all__ = [
+    "BACKEND_OPTIONS",
+    "Compiler",
+    "FeatureDifference",
+    "InstalledCompiler",
+    "Machine",
+    "best_command",
+    "compiled_features",
+    "compiler_of",
+    "compilers_here",
+    "cpu_features",
+    "cpu_libraries",
+    "default_compiler",
+    "feature_difference",
+    "has_amx_fault",
+    "library_folders",
+    "rebuild_command",
+    "remedy_for_amx",
+    "remedy_for_missing",
+    "remedy_for_other_cpu",
+    "this_machine",
+]

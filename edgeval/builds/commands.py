@@ -1,0 +1,225 @@
+"""The commands that build llama.cpp again for this machine, and the sentences around them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+
+from edgeval.builds.compilers import (
+    Compiler,
+    InstalledCompiler,
+    amx_fixed_in,
+    compilers_here,
+    default_compiler,
+    has_amx_fault,
+)
+from edgeval.builds.features import cpu_features, in_order
+
+_BINDING = "llama-cpp-python"
+_INSTALL = f"pip install --force-reinstall --no-cache-dir --no-deps --no-binary {_BINDING}"
+
+BACKEND_OPTIONS = {
+    "cuda": "-DGGML_CUDA=on",
+    "metal": "-DGGML_METAL=on",
+    "vulkan": "-DGGML_VULKAN=on",
+    "rocm": "-DGGML_HIP=on",
+    "sycl": "-DGGML_SYCL=on",
+    "opencl": "-DGGML_OPENCL=on",
+}
+"""What llama.cpp is built with for each backend that needs a GPU (its docs/build.md)."""
+
+_NATIVE = ("-DGGML_NATIVE=ON",)
+"""Said aloud, since ggml leaves it out where SOURCE_DATE_EPOCH is set."""
+
+_ON_BY_DEFAULT = ("SSE42", "AVX", "AVX2", "BMI2", "FMA", "F16C")
+_OFF_BY_DEFAULT = ("AVX_VNNI", "AVX512", "AVX512_VBMI", "AVX512_VNNI", "AVX512_BF16")
+"""Options of ggml/CMakeLists.txt where GGML_NATIVE is off; AMX's are left out."""
+
+_FIRST_GCC = {
+    "AVX512_VNNI": 8,
+    "DOTPROD": 8,
+    "AVX512_BF16": 10,
+    "MATMUL_INT8": 10,
+    "SVE": 10,
+    "AVX_VNNI": 11,
+    "AMX_INT8": 11,
+}
+"""The first GCC that compiles a feature, where that is a recent one (its release notes)."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What decides how llama.cpp is best built.
+
+    Attributes:
+        features: What the CPU has, by llama.cpp's names.
+        compilers: Those that are installed.
+        default: The one that builds if none is named; None if it is not known.
+    """
+
+    features: frozenset[str] = frozenset()
+    compilers: tuple[InstalledCompiler, ...] = ()
+    default: InstalledCompiler | None = None
+
+    @property
+    def compiler(self) -> InstalledCompiler | None:
+        """What to build with: the default one, unless the CPU has AMX and that one's is wrong.
+
+        Then the newest GCC whose AMX is right, or the newest clang, which needs an OpenMP of its
+        own. The default one if there is neither, and None if it is not known.
+        """
+        if not self._is_at_fault(self.default):
+            return self.default
+        sound = [each for each in self.compilers if not has_amx_fault(each.compiler)]
+        return max(sound, key=_rank, default=self.default)
+
+    @property
+    def avoids_amx(self) -> bool:
+        """Whether the CPU has AMX, and nothing that is here compiles it rightly."""
+        return self._is_at_fault(self.compiler)
+
+    def _is_at_fault(self, installed: InstalledCompiler | None) -> bool:
+        return (
+            installed is not None
+            and "AMX_INT8" in self.features
+            and has_amx_fault(installed.compiler)
+        )
+
+
+def this_machine() -> Machine:
+    """Return what is here; it asks each compiler for its version, which takes some milliseconds."""
+    return Machine(cpu_features(), tuple(compilers_here()), default_compiler())
+
+
+def rebuild_command(
+    *backends: str, options: Iterable[str] = (), compiler: InstalledCompiler | None = None
+) -> str:
+    """Return the command that builds the installed binding again, in this system's shell.
+
+    Args:
+        backends: Those that need a GPU, which it is built for.
+        options: More of CMake's options.
+        compiler: What to build with; None leaves that to CMake.
+    """
+    named = [BACKEND_OPTIONS[name] for name in backends if name in BACKEND_OPTIONS]
+    variables = {"CMAKE_ARGS": " ".join([*named, *options])}
+    if compiler is not None:
+        variables = {"CC": compiler.c, "CXX": compiler.cxx, **variables}
+    try:
+        install = f"{_INSTALL} {_BINDING}=={metadata.version(_BINDING)}"
+    except metadata.PackageNotFoundError:
+        install = f"{_INSTALL} {_BINDING}"
+    if sys.platform == "win32":
+        return "; ".join([*(f"$env:{name}='{text}'" for name, text in variables.items()), install])
+    quoted = [
+        f'{name}="{text}"' if name == "CMAKE_ARGS" else f"{name}={text}"
+        for name, text in variables.items()
+    ]
+    return " ".join([*quoted, install])
+
+
+def best_command(machine: Machine, backends: Sequence[str] = ()) -> str:
+    """Return the command that builds the fastest llama.cpp that works on a machine.
+
+    A native build, by a compiler that does AMX right if the CPU has it; else one without AMX.
+
+    Args:
+        machine: The machine, as a rule this one.
+        backends: Those of the installed build that are to stay.
+    """
+    if machine.avoids_amx:
+        return rebuild_command(*backends, options=_without_amx(machine.features))
+    named = None if machine.compiler == machine.default else machine.compiler
+    return rebuild_command(*backends, options=_NATIVE, compiler=named)
+
+
+def remedy_for_amx(
+    machine: Machine, built_by: Compiler | None = None, backends: Sequence[str] = ()
+) -> str:
+    """Return what to do about a build whose AMX code dies on an illegal instruction, in a sentence.
+
+    Args:
+        machine: The machine, as a rule this one.
+        built_by: What built the library, as far as it tells.
+        backends: Those of the installed build that are to stay.
+    """
+    if built_by is None or not has_amx_fault(built_by):
+        fault = "llama.cpp's AMX code was compiled wrongly"
+    else:
+        fault = (
+            f"{built_by} compiles llama.cpp's AMX code wrongly (GCC bug 114098, fixed in "
+            f"{amx_fixed_in(built_by)})"
+        )
+    # Whatever else is known of the CPU: its AMX was just used.
+    machine = replace(machine, features=machine.features | {"AMX_INT8"})
+    command = best_command(machine, backends)
+    if machine.avoids_amx:
+        return f"{fault}; for more speed build it again without AMX: {command}"
+    return f"{fault}; for full speed build it again: {command}"
+
+
+def remedy_for_other_cpu(
+    machine: Machine, superfluous: Collection[str], backends: Sequence[str] = ()
+) -> str:
+    """Return what to do about a build that needs what this CPU does not have, in a sentence.
+
+    Args:
+        machine: The machine, as a rule this one.
+        superfluous: What the CPU lacks; may be empty if only the crash is known.
+        backends: Those of the installed build that are to stay.
+    """
+    lacks = f", which has {', '.join(in_order(superfluous))}" if superfluous else ""
+    return (
+        f"llama.cpp was built for another CPU{lacks}; build it for this one: "
+        f"{best_command(machine, backends)}"
+    )
+
+
+def remedy_for_missing(
+    machine: Machine, missing: Collection[str], backends: Sequence[str] = ()
+) -> str | None:
+    """Return how a build that does not use all of this CPU becomes faster, in a sentence.
+
+    Args:
+        machine: The machine, as a rule this one.
+        missing: What the build does not use.
+        backends: Those of the installed build that are to stay.
+
+    Returns:
+        None if no compiler that is here would make use of more.
+    """
+    gained = [name for name in in_order(missing) if _compiles(machine, name)]
+    if not gained:
+        return None
+    return (
+        f"llama.cpp was built without {', '.join(gained)} of this CPU; it is faster if it is built "
+        f"for it: {best_command(machine, backends)}"
+    )
+
+
+def _compiles(machine: Machine, feature: str) -> bool:
+    """Whether the best command's compiler makes use of a feature."""
+    if feature == "AMX_INT8" and machine.avoids_amx:
+        return False
+    chosen = machine.compiler
+    if chosen is None or chosen.compiler.name != "gcc":
+        return True
+    return chosen.compiler.version >= (_FIRST_GCC.get(feature, 0),)
+
+
+def _rank(installed: InstalledCompiler) -> tuple[bool, tuple[int, ...]]:
+    return installed.compiler.name == "gcc", installed.compiler.version
+
+
+def _without_amx(features: Collection[str]) -> list[str]:
+    """Return CMake's options for all that a CPU has but AMX."""
+    has = {*features, "SSE42"} if "AVX" in features else {*features}
+    on = [name for name in (*_ON_BY_DEFAULT, *_OFF_BY_DEFAULT) if name in has]
+    off = [name for name in _ON_BY_DEFAULT if name not in has]
+    return [
+        "-DGGML_NATIVE=OFF",
+        *(f"-DGGML_{name}=ON" for name in on),
+        *(f"-DGGML_{name}=OFF" for name in off),
+    ]
