@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from queue import Empty, Queue
 from typing import IO, Any
 
@@ -38,16 +38,34 @@ def command() -> list[str]:
 class Worker(Engine):
     """llama.cpp in a process of its own, which is started when something is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            environment: Variables that its processes have beside those of this one.
+        """
+        self._environment = environment or {}
         self._child: _Child | None = None
         self._peak_rss_bytes = 0
+
+    @property
+    def is_apart(self) -> bool:
+        """Return True."""
+        return True
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Engine]:
+        """Yield an engine with a process of its own, which ends with the context."""
+        # Its matrices are small: more threads would only wait for one another.
+        with contextlib.closing(Worker({"OPENBLAS_NUM_THREADS": "1"})) as other:
+            yield other
 
     def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
         """Yield what a job yields there."""
         if self._child is None or not self._child.is_alive():
             # One that died while nothing was asked of it has lost nothing.
             self.close()
-            self._child = _Child()
+            self._child = _Child(self._environment)
         child = self._child
         is_answered = False
         try:
@@ -108,14 +126,14 @@ class _RemoteError(Exception):
 class _Child:
     """The process and its three pipes: jobs go in, answers come out, last words beside them."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         if not sys.executable:
             raise EngineError(
                 "there is no Python program that llama.cpp could be started with; use edgeval from "
                 "an ordinary Python"
             )
         # A debugger that ggml starts when it aborts would outlive it.
-        environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}
+        environment = {**os.environ, **environment, "GGML_NO_BACKTRACE": "1"}
         self._process = subprocess.Popen(
             command(),
             stdin=subprocess.PIPE,

@@ -24,6 +24,7 @@ from edgeval.records.diagnosis import (
 from edgeval.records.divergence import Divergence
 from edgeval.records.failures import Failure
 from edgeval.records.identity import ModelFacts, ModelShape
+from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
 from edgeval.records.results import (
     UNQUANTIZED,
     Drift,
@@ -82,6 +83,10 @@ __all__ = [
     "GpuCheck",
     "ImatrixInfo",
     "Interval",
+    "KernelChoice",
+    "KernelRace",
+    "KernelTrial",
+    "KernelTrials",
     "Look",
     "Metric",
     "ModelFacts",
