@@ -54,7 +54,7 @@ def check(path: Path) -> frozenset[bytes] | None:
     Raises:
         GgufError: If a file is missing, damaged, or says what would end the process.
     """
-    for other in _split(path):
+    for other in split_files(path):
         _checked_split(other, *_identity(other))
     return _checked(path, *_identity(path))
 
@@ -68,7 +68,7 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _split(path: Path) -> list[Path]:
+def split_files(path: Path) -> list[Path]:
     """Return the files besides the first of a split model that are there."""
     match = _SPLIT.fullmatch(path.name)
     if match is None:

@@ -9,9 +9,16 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
+from edgeval.engine.messages import (
+    Begun,
+    EngineFacts,
+    ImatrixPlan,
+    KernelPair,
+    KernelsReady,
+    Scored,
+    ScoringJob,
+)
 from edgeval.importance import Importances
-from edgeval.kernels.messages import Loaded, Pair
 from edgeval.llama import Device, GgufInfo
 from edgeval.placement import Placement, Wishes
 from edgeval.records import KernelRace, KernelTrial
@@ -191,8 +198,8 @@ class Engine(ABC):
         )
 
     def try_kernels(
-        self, pairs: Sequence[Pair], threads: int, is_copying: bool
-    ) -> Generator[Loaded | KernelTrial, None, None]:
+        self, pairs: Sequence[KernelPair], threads: int, is_copying: bool
+    ) -> Generator[KernelsReady | KernelTrial, None, None]:
         """Yield, for each pair, that its model is loaded, and what came of it.
 
         Args:
@@ -204,16 +211,15 @@ class Engine(ABC):
             "try_kernels", tuple(pairs), threads, is_copying, doing="trying llama.cpp's kernels"
         )
 
-    def race_kernels(self, path: Path, threads: int) -> KernelRace:
-        """Return how fast both paths of the kernels are with a part of a model.
+    def race_kernels(
+        self, path: Path, threads: int
+    ) -> Generator[KernelsReady | KernelRace, None, None]:
+        """Yield that ``plain`` computes a part of a model, and how fast both paths are with it.
 
         Raises:
             EngineError: If llama.cpp refuses the part.
         """
-        found: KernelRace = self.ask(
-            "race_kernels", path, threads, doing="timing llama.cpp's kernels"
-        )
-        return found
+        yield from self.stream("race_kernels", path, threads, doing="timing llama.cpp's kernels")
 
 
 class Local(Engine):

@@ -12,10 +12,17 @@ from queue import SimpleQueue
 import numpy as np
 
 from edgeval import device, llama, memory, protocol
-from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
+from edgeval.engine.messages import (
+    Begun,
+    EngineFacts,
+    ImatrixPlan,
+    KernelPair,
+    KernelsReady,
+    Scored,
+    ScoringJob,
+)
 from edgeval.errors import DataError
 from edgeval.importance import Importances
-from edgeval.kernels.messages import Loaded, Pair
 from edgeval.placement import Placement, Wishes, place
 from edgeval.plan import Int32, Work, plan
 from edgeval.records import KernelRace, KernelTrial
@@ -145,18 +152,18 @@ class Jobs:
             yield activations.seen
 
     def try_kernels(
-        self, pairs: Sequence[Pair], threads: int, is_copying: bool
-    ) -> Iterator[Loaded | KernelTrial]:
+        self, pairs: Sequence[KernelPair], threads: int, is_copying: bool
+    ) -> Iterator[KernelsReady | KernelTrial]:
         """Yield what comes of trying tensor types with kernels; see ``kernels.trial``."""
         from edgeval.kernels.trial import try_kernels
 
         yield from try_kernels(pairs, threads, is_copying)
 
-    def race_kernels(self, path: Path, threads: int) -> Iterator[KernelRace]:
-        """Yield how fast both paths are with a part of a model; see ``kernels.race``."""
+    def race_kernels(self, path: Path, threads: int) -> Iterator[KernelsReady | KernelRace]:
+        """Yield what comes of timing both paths with a part of a model; see ``kernels.race``."""
         from edgeval.kernels.race import race
 
-        yield race(path, threads)
+        yield from race(path, threads)
 
     def score(self, job: ScoringJob) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes."""

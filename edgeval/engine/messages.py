@@ -119,3 +119,27 @@ class ImatrixPlan:
 
     n_chunks: int
     window: int
+
+
+@dataclass(frozen=True)
+class KernelPair:
+    """What is tried at once.
+
+    Attributes:
+        kind: A tensor type, a name of ``gguf_header.TensorType``.
+        kernels: llama.cpp's kernels for the CPU.
+    """
+
+    kind: str
+    kernels: Kernels
+
+
+@dataclass(frozen=True)
+class KernelsReady:
+    """A small model is loaded and about to be computed; told because that may be the end.
+
+    Attributes:
+        buffer: llama.cpp's name of the memory that rearranged weights are in; None if none are.
+    """
+
+    buffer: str | None

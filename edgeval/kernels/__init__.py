@@ -1,1 +1,6 @@
 """llama.cpp's kernels for the CPU: tried before they are trusted, and the faster are taken."""
+
+from edgeval.kernels.checks import check_types
+from edgeval.kernels.choice import Wanted, choose
+
+__all__ = ["Wanted", "check_types", "choose"]

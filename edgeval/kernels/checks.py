@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from edgeval import device
 from edgeval.engine import Engine
+from edgeval.engine.messages import KernelPair, KernelsReady
 from edgeval.errors import EngineDiedError
 from edgeval.kernels import remembered
 from edgeval.kernels.isolation import CAN_COPY
-from edgeval.kernels.messages import Loaded, Pair
 from edgeval.kernels.outcomes import outcome_of_death
 from edgeval.llama.defaults import Kernels
+from edgeval.progress import NoProgress, Progress
 from edgeval.records import KernelTrial
 
 PATHS: tuple[Kernels, ...] = ("default", "plain")
@@ -27,6 +28,7 @@ def check_types(
     *,
     threads: int | None = None,
     fresh: bool = False,
+    progress: Progress | None = None,
 ) -> list[KernelTrial]:
     """Return what came of trying tensor types with both paths of llama.cpp's kernels.
 
@@ -37,6 +39,7 @@ def check_types(
         engine: What asks llama.cpp; a process beside its own is used.
         threads: CPU threads; one for each core by default.
         fresh: Whether all are tried again.
+        progress: Where is said that something is tried.
 
     Returns:
         For each type in the order given, ``default`` and then ``plain``.
@@ -48,6 +51,7 @@ def check_types(
     known = {} if fresh else remembered.trials()
     missing = [kind for kind in wanted if any((kind, path) not in known for path in PATHS)]
     if missing:
+        (progress or NoProgress()).log("checking llama.cpp's kernels on this CPU, once")
         also = [kind for kind in USUAL if any((kind, path) not in known for path in PATHS)]
         new = list(_tried(list(dict.fromkeys([*missing, *also])), engine, threads))
         remembered.remember_trials(new)
@@ -57,7 +61,7 @@ def check_types(
 
 def _tried(types: Sequence[str], engine: Engine, threads: int | None) -> Iterator[KernelTrial]:
     """Yield a trial for each type and path; after a death the rest is tried in a new process."""
-    left = [Pair(kind, path) for path in PATHS for kind in types]
+    left = [KernelPair(kind, path) for path in PATHS for kind in types]
     with engine.beside() as other:
         is_copying = CAN_COPY and other.is_apart
         while left:
@@ -67,7 +71,7 @@ def _tried(types: Sequence[str], engine: Engine, threads: int | None) -> Iterato
                     tuple(left), threads or device.physical_cores(), is_copying
                 ):
                     buffer = answer.buffer
-                    if isinstance(answer, Loaded):
+                    if isinstance(answer, KernelsReady):
                         continue
                     yield answer
                     left.pop(0)

@@ -17,10 +17,14 @@ from edgeval.engine.death import Ended, died
 CAN_COPY = sys.platform == "linux"
 """Elsewhere a copy of a process may not compute, or there is none."""
 
-MOST_SECONDS = 60
-"""A trial takes hundredths of a second: one that takes longer has no end."""
+MOST_SECONDS = 10
+"""What is done takes hundredths of a second: a copy that takes longer is stuck."""
 
 _MOST_SAID_BYTES = 4096
+
+
+class StuckError(Exception):
+    """A copy has not ended: it waits for a thread that it does not have."""
 
 
 def in_copy(work: Callable[[], Iterable[Any]], doing: str) -> Iterator[Any]:
@@ -36,6 +40,7 @@ def in_copy(work: Callable[[], Iterable[Any]], doing: str) -> Iterator[Any]:
 
     Raises:
         EngineDiedError: If the copy ends before the function does.
+        StuckError: If it does not end.
     """
     assert sys.platform == "linux"
     reading, writing = os.pipe()
@@ -62,6 +67,8 @@ def in_copy(work: Callable[[], Iterable[Any]], doing: str) -> Iterator[Any]:
             said.seek(0)
             lines = said.read(_MOST_SAID_BYTES).decode("utf-8", "replace").splitlines()
             code = os.waitstatus_to_exitcode(status)
+            if code == -signal.SIGALRM:
+                raise StuckError(doing)
             raise died(doing, Ended(code, [line.strip() for line in lines]))
 
 
@@ -70,7 +77,7 @@ def _answer(work: Callable[[], Iterable[Any]], writing: int, stderr: int) -> Non
     code = 1
     try:
         os.dup2(stderr, 2)
-        # It ends even if whoever listens is gone.
+        # It ends even if it is stuck, or whoever listens is gone.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(MOST_SECONDS)
         with os.fdopen(writing, "wb") as outgoing:

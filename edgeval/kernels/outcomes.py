@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from edgeval.engine.messages import KernelPair
 from edgeval.errors import EngineDiedError, EngineError
-from edgeval.kernels.isolation import MOST_SECONDS
-from edgeval.kernels.messages import Pair
 from edgeval.records import KernelTrial
 
 _OTHERS = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT")
@@ -18,12 +17,10 @@ def blame(error: EngineDiedError) -> str:
     """
     if any(name in error.words for name in _OTHERS):
         raise EngineError(str(error)) from error
-    if error.words == "SIGALRM":
-        return f"no end within {MOST_SECONDS} s"
     return error.words
 
 
-def outcome_of_death(pair: Pair, error: EngineDiedError, buffer: str | None) -> KernelTrial:
+def outcome_of_death(pair: KernelPair, error: EngineDiedError, buffer: str | None) -> KernelTrial:
     """Return what a death says of the pair that was tried.
 
     Args:

@@ -176,10 +176,12 @@ def _pieces(n_pieces: int, size: float, rng: np.random.Generator) -> Float32:
 
 
 def _assembled(blocks: Bytes, rows: int, columns: int, rng: np.random.Generator) -> Bytes:
-    n_times = -(-rows // len(blocks))
-    order = [
-        np.concatenate([rng.permutation(len(blocks)) for _ in range(n_times)])[:rows]
-        for _ in range(columns // PIECE)
-    ]
-    assembled: Bytes = blocks[np.stack(order, axis=1)].reshape(rows, -1)
+    """Return a matrix of pieces, no two rows the same, shape (rows, bytes of a row)."""
+    orders = []
+    for place in range(columns // PIECE):
+        order = rng.permutation(len(blocks))
+        # Where the pieces are used again, they are beside others.
+        times = range(-(-rows // len(blocks)))
+        orders.append(np.concatenate([np.roll(order, time * place) for time in times])[:rows])
+    assembled: Bytes = blocks[np.stack(orders, axis=1)].reshape(rows, -1)
     return assembled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 import time
@@ -13,13 +14,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edgeval.engine.messages import KernelPair, KernelsReady
 from edgeval.errors import EngineDiedError, EngineError
 from edgeval.kernels.bars import bar
 from edgeval.kernels.forward import exact_logits, logprobs
-from edgeval.kernels.isolation import in_copy
-from edgeval.kernels.messages import Loaded, Pair
+from edgeval.kernels.isolation import StuckError, in_copy
 from edgeval.kernels.outcomes import outcome_of_death
-from edgeval.kernels.small_model import N_TOKENS, Float64, is_expandable, small_model, text
+from edgeval.kernels.small_model import (
+    N_TOKENS,
+    Float64,
+    SmallModel,
+    is_expandable,
+    small_model,
+    text,
+)
 from edgeval.llama import Model, Session, SessionSettings
 from edgeval.llama.defaults import attention_of
 from edgeval.llama.library import listening
@@ -42,8 +50,8 @@ class _Ready(NamedTuple):
 
 
 def try_kernels(
-    pairs: Sequence[Pair], threads: int, is_copying: bool
-) -> Iterator[Loaded | KernelTrial]:
+    pairs: Sequence[KernelPair], threads: int, is_copying: bool
+) -> Iterator[KernelsReady | KernelTrial]:
     """Yield, for each pair, that its model is loaded, and what came of it.
 
     Args:
@@ -55,17 +63,25 @@ def try_kernels(
     made: dict[str, _Ready] = {}
     with tempfile.TemporaryDirectory(prefix="edgeval-kernels-") as folder:
         for pair in pairs:
+            is_copying = is_copying and pair.kernels == "default"
             try:
-                ready = made.get(pair.kind) or _made(pair.kind, Path(folder))
+                ready = made.get(pair.kind) or _made(pair.kind, Path(folder), is_copying)
             except EngineError as error:
                 yield unchecked(pair, str(error))
                 continue
             made[pair.kind] = ready
             work = partial(_tried, pair, ready, threads)
-            yield from _copied(pair, work) if is_copying and pair.kernels == "default" else work()
+            if is_copying:
+                try:
+                    yield from _copied(pair, work)
+                    continue
+                except StuckError:
+                    # It says nothing of the kernels, and the next one would be stuck too.
+                    is_copying = False
+            yield from work()
 
 
-def unchecked(pair: Pair, cause: str, buffer: str | None = None) -> KernelTrial:
+def unchecked(pair: KernelPair, cause: str, buffer: str | None = None) -> KernelTrial:
     """Return that a pair could not be tried, and why."""
     return KernelTrial(
         type=pair.kind, kernels=pair.kernels, status="unchecked", cause=cause, buffer=buffer
@@ -94,7 +110,7 @@ def batch_of(tokens: Int32) -> Batch:
     )
 
 
-def _made(kind: str, folder: Path) -> _Ready:
+def _made(kind: str, folder: Path, is_copying: bool) -> _Ready:
     """Return the model of a type.
 
     Raises:
@@ -102,14 +118,24 @@ def _made(kind: str, folder: Path) -> _Ready:
     """
     if not is_expandable(kind):
         raise EngineError(f"the installed gguf package does not say what {kind} means")
-    model, path = small_model(kind), folder / f"{kind}.gguf"
+    model, path = _model(kind, is_copying), folder / f"{kind}.gguf"
     model.write(path)
     return _Ready(path, logprobs(exact_logits(model, text())))
 
 
+def _model(kind: str, is_copying: bool) -> SmallModel:
+    """Return a model's weights; some types are quantized by several threads, which may not be."""
+    if is_copying:
+        with contextlib.suppress(StuckError):
+            (model,) = in_copy(lambda: [small_model(kind)], f"quantizing to {kind}")
+            assert isinstance(model, SmallModel)
+            return model
+    return small_model(kind)
+
+
 def _copied(
-    pair: Pair, work: Callable[[], Iterator[Loaded | KernelTrial]]
-) -> Iterator[Loaded | KernelTrial]:
+    pair: KernelPair, work: Callable[[], Iterator[KernelsReady | KernelTrial]]
+) -> Iterator[KernelsReady | KernelTrial]:
     buffer = None
     try:
         for answer in in_copy(work, f"trying {pair.kind}"):
@@ -119,7 +145,7 @@ def _copied(
         yield outcome_of_death(pair, error, buffer)
 
 
-def _tried(pair: Pair, ready: _Ready, threads: int) -> Iterator[Loaded | KernelTrial]:
+def _tried(pair: KernelPair, ready: _Ready, threads: int) -> Iterator[KernelsReady | KernelTrial]:
     cache_type, flash_attention = attention_of(pair.kind)
     settings = SessionSettings(N_TOKENS, N_TOKENS, 1, threads, cache_type, flash_attention)
     lines: list[str] = []
@@ -128,13 +154,15 @@ def _tried(pair: Pair, ready: _Ready, threads: int) -> Iterator[Loaded | KernelT
             model = Model(ready.path, kernels=pair.kernels)
         with model, Session(model, settings) as session:
             buffer = next(iter(buffers_of(lines)), None)
-            yield Loaded(buffer)
+            yield KernelsReady(buffer)
             yield _compared(pair, session, ready.exact, buffer)
     except EngineError as error:
         yield unchecked(pair, str(error))
 
 
-def _compared(pair: Pair, session: Session, exact: Float64, buffer: str | None) -> KernelTrial:
+def _compared(
+    pair: KernelPair, session: Session, exact: Float64, buffer: str | None
+) -> KernelTrial:
     tokens = text()
     largest = [_largest(session.decode(batch_of(tokens[:n])), exact) for n in _FEW_TOKENS]
     rates = []

@@ -52,25 +52,26 @@ class KernelTrials(Record):
 
 
 class KernelRace(Record):
-    """Both paths of llama.cpp's kernels, timed on a part of a model.
+    """Both paths of llama.cpp's kernels, timed side by side on a part of a model.
 
     Attributes:
         schema_version: Version of this schema.
-        n_tokens: Tokens decoded at once.
+        n_tokens: Tokens decoded at once; 0 if the part could not be computed by itself.
         default_s: Seconds that ``default`` took in each round.
         plain_s: Seconds that ``plain`` took in each round.
-        logprob_spread: Standard deviation of the log-probabilities, in nats.
-        rms_logprob_change: Root mean square of the difference between the paths, in nats; None if
-            one is not finite.
-        death: What ended the process with ``default``; then nothing was timed.
+        logprob_spread: Standard deviation of the log-probabilities, in nats; None if nothing was
+            compared.
+        logprob_change: Root mean square of the differences between the paths, in nats; None if
+            nothing was compared, or one is not finite.
+        death: What ended the process with ``default``; None if nothing did.
     """
 
     schema_version: Literal[1] = KERNELS_SCHEMA
-    n_tokens: int
-    default_s: list[float]
-    plain_s: list[float]
-    logprob_spread: float
-    rms_logprob_change: float | None
+    n_tokens: int = 0
+    default_s: list[float] = Field(default_factory=list)
+    plain_s: list[float] = Field(default_factory=list)
+    logprob_spread: float | None = None
+    logprob_change: float | None = None
     death: str | None = None
 
 
