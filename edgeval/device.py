@@ -26,7 +26,7 @@ def describe() -> Device:
     return Device(
         system=f"{platform.system()} {platform.release()}",
         machine=platform.machine(),
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         physical_cores=physical_cores(),
         logical_cores=psutil.cpu_count() or 1,
         memory_bytes=psutil.virtual_memory().total,
@@ -50,7 +50,8 @@ def peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """Return what the CPU calls itself."""
     if sys.platform == "darwin":
         command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
         found = subprocess.run(command, capture_output=True, text=True, check=False)

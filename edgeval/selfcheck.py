@@ -88,9 +88,7 @@ def _on_cpu(paths: Sequence[Path], setup: Setup, store: Store, progress: Progres
     return alone
 
 
-def settle_kernels(
-    paths: Sequence[Path], setup: Setup, store: Store, progress: Progress
-) -> None:
+def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: Progress) -> None:
     """Choose the kernels that models are computed with on the CPU, and say why once.
 
     Scores of other kernels are others. So a model goes on with those that it was begun with, where

@@ -110,6 +110,8 @@ GpuLayers = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+
+
 class KernelsWanted(str, Enum):
     """Which of llama.cpp's kernels compute on the CPU."""
 

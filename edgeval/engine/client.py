@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
 from edgeval.importance import Importances
+from edgeval.kernels.messages import Loaded, Pair
 from edgeval.llama import Device, GgufInfo
 from edgeval.placement import Placement, Wishes
+from edgeval.records import KernelRace, KernelTrial
 
 if TYPE_CHECKING:
     from edgeval.llama import Metadata, Recipe, Weights
@@ -49,6 +51,15 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """End the process, if there is one; harmless when called twice."""
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Engine]:
+        """Yield an engine with a process of its own, for what may die; it ends with the context."""
+        from edgeval.engine.process import Worker
+
+        # Its matrices are small: more threads would only wait for one another.
+        with contextlib.closing(Worker({"OPENBLAS_NUM_THREADS": "1"})) as other:
+            yield other
 
     def ask(
         self,
@@ -202,6 +213,31 @@ class Engine(ABC):
             threads,
             doing=f"computing the importance matrix of {path.name}",
         )
+
+    def try_kernels(
+        self, pairs: Sequence[Pair], threads: int, is_copying: bool
+    ) -> Generator[Loaded | KernelTrial, None, None]:
+        """Yield, for each pair, that its model is loaded, and what came of it.
+
+        Args:
+            pairs: What is tried.
+            threads: CPU threads.
+            is_copying: Whether ``default`` is tried in copies of the process.
+        """
+        yield from self.stream(
+            "try_kernels", tuple(pairs), threads, is_copying, doing="trying llama.cpp's kernels"
+        )
+
+    def race_kernels(self, path: Path, threads: int) -> KernelRace:
+        """Return how fast both paths of the kernels are with a part of a model.
+
+        Raises:
+            EngineError: If llama.cpp refuses the part.
+        """
+        found: KernelRace = self.ask(
+            "race_kernels", path, threads, doing="timing llama.cpp's kernels"
+        )
+        return found
 
 
 class Local(Engine):

@@ -15,8 +15,10 @@ from edgeval import device, llama, memory, protocol
 from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
 from edgeval.errors import DataError
 from edgeval.importance import Importances
+from edgeval.kernels.messages import Loaded, Pair
 from edgeval.placement import Placement, Wishes, place
 from edgeval.plan import Int32, Work, plan
+from edgeval.records import KernelRace, KernelTrial
 from edgeval.score import score_items, settings_for
 
 _MIN_CHUNKS = 2
@@ -149,6 +151,20 @@ class Jobs:
                 activations.decode(part)
                 yield len(part)
             yield activations.seen
+
+    def try_kernels(
+        self, pairs: Sequence[Pair], threads: int, is_copying: bool
+    ) -> Iterator[Loaded | KernelTrial]:
+        """Yield what comes of trying tensor types with kernels; see ``kernels.trial``."""
+        from edgeval.kernels.trial import try_kernels
+
+        yield from try_kernels(pairs, threads, is_copying)
+
+    def race_kernels(self, path: Path, threads: int) -> Iterator[KernelRace]:
+        """Yield how fast both paths are with a part of a model; see ``kernels.race``."""
+        from edgeval.kernels.race import race
+
+        yield race(path, threads)
 
     def score(self, job: ScoringJob) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes."""

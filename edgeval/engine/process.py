@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from queue import Empty, Queue
 from typing import IO, Any
 
@@ -38,7 +38,13 @@ def command() -> list[str]:
 class Worker(Engine):
     """llama.cpp in a process of its own, which is started when something is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            environment: Variables that its processes have beside those of this one.
+        """
+        self._environment = environment or {}
         self._child: _Child | None = None
         self._peak_rss_bytes = 0
 
@@ -49,7 +55,7 @@ class Worker(Engine):
         if self._child is None or not self._child.is_alive():
             # One that died while nothing was asked of it has lost nothing.
             self.close()
-            self._child = _Child()
+            self._child = _Child(self._environment)
         child = self._child
         is_answered = False
         try:
@@ -115,14 +121,14 @@ class _RemoteError(Exception):
 class _Child:
     """The process and its three pipes: jobs go in, answers come out, last words beside them."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         if not sys.executable:
             raise EngineError(
                 "there is no Python program that llama.cpp could be started with; use edgeval from "
                 "an ordinary Python"
             )
         # A debugger that ggml starts when it aborts would outlive it.
-        environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}
+        environment = {**os.environ, **environment, "GGML_NO_BACKTRACE": "1"}
         self._process = subprocess.Popen(
             command(),
             stdin=subprocess.PIPE,

@@ -25,6 +25,7 @@ from edgeval.records.diagnosis import (
 from edgeval.records.divergence import Divergence
 from edgeval.records.failures import Failure
 from edgeval.records.identity import ModelFacts, ModelShape
+from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
 from edgeval.records.results import (
     UNQUANTIZED,
     Drift,
@@ -83,6 +84,10 @@ __all__ = [
     "GpuCheck",
     "ImatrixInfo",
     "Interval",
+    "KernelChoice",
+    "KernelRace",
+    "KernelTrial",
+    "KernelTrials",
     "Look",
     "Metric",
     "ModelFacts",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from edgeval.llama.defaults import Kernels
 from edgeval.records import Offload, Record
 
-
 _PLAIN = " | EXTRA_BUFTS = 0"
 """What follows llama.cpp's features where it may not rearrange weights, in their own style."""
 

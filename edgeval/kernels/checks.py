@@ -1,0 +1,76 @@
+"""Each tensor type is tried with both paths of llama.cpp's kernels before it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from edgeval import device
+from edgeval.engine import Engine
+from edgeval.errors import EngineDiedError
+from edgeval.kernels import remembered
+from edgeval.kernels.isolation import CAN_COPY
+from edgeval.kernels.messages import Loaded, Pair
+from edgeval.kernels.outcomes import outcome_of_death
+from edgeval.llama.defaults import Kernels
+from edgeval.records import KernelTrial
+
+PATHS: tuple[Kernels, ...] = ("default", "plain")
+
+USUAL = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q4_0", "Q3_K", "Q2_K")
+"""The types of the default ladder's files: what tries one of them tries all, which costs less than
+a process for each."""
+
+
+def check_types(
+    types: Iterable[str],
+    engine: Engine,
+    *,
+    threads: int | None = None,
+    fresh: bool = False,
+) -> list[KernelTrial]:
+    """Return what came of trying tensor types with both paths of llama.cpp's kernels.
+
+    What was tried with this llama.cpp on this CPU is remembered, and not tried again.
+
+    Args:
+        types: Names of ``gguf_header.TensorType``.
+        engine: What asks llama.cpp; a process beside its own is used.
+        threads: CPU threads; one for each core by default.
+        fresh: Whether all are tried again.
+
+    Returns:
+        For each type in the order given, ``default`` and then ``plain``.
+
+    Raises:
+        EngineError: If llama.cpp cannot be loaded, or its process is ended by somebody else.
+    """
+    wanted = list(dict.fromkeys(types))
+    known = {} if fresh else remembered.trials()
+    missing = [kind for kind in wanted if any((kind, path) not in known for path in PATHS)]
+    if missing:
+        also = [kind for kind in USUAL if any((kind, path) not in known for path in PATHS)]
+        new = list(_tried(list(dict.fromkeys([*missing, *also])), engine, threads))
+        remembered.remember_trials(new)
+        known |= {(trial.type, trial.kernels): trial for trial in new}
+    return [known[kind, path] for kind in wanted for path in PATHS]
+
+
+def _tried(types: Sequence[str], engine: Engine, threads: int | None) -> Iterator[KernelTrial]:
+    """Yield a trial for each type and path; after a death the rest is tried in a new process."""
+    left = [Pair(kind, path) for path in PATHS for kind in types]
+    with engine.beside() as other:
+        is_copying = CAN_COPY
+        while left:
+            buffer = None
+            try:
+                for answer in other.try_kernels(
+                    tuple(left), threads or device.physical_cores(), is_copying
+                ):
+                    buffer = answer.buffer
+                    if isinstance(answer, Loaded):
+                        continue
+                    yield answer
+                    left.pop(0)
+                    buffer = None
+            except EngineDiedError as error:
+                yield outcome_of_death(left.pop(0), error, buffer)

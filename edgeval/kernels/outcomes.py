@@ -1,0 +1,40 @@
+"""What a death says of kernels."""
+
+from __future__ import annotations
+
+from edgeval.errors import EngineDiedError, EngineError
+from edgeval.kernels.isolation import MOST_SECONDS
+from edgeval.kernels.messages import Pair
+from edgeval.records import KernelTrial
+
+_OTHERS = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT")
+
+
+def blame(error: EngineDiedError) -> str:
+    """Return what kernels ended a process with.
+
+    Raises:
+        EngineError: If it was none of their doing: memory ran out, or somebody ended it.
+    """
+    if any(name in error.words for name in _OTHERS):
+        raise EngineError(str(error)) from error
+    if error.words == "SIGALRM":
+        return f"no end within {MOST_SECONDS} s"
+    return error.words
+
+
+def outcome_of_death(pair: Pair, error: EngineDiedError, buffer: str | None) -> KernelTrial:
+    """Return what a death says of the pair that was tried.
+
+    Args:
+        pair: The pair.
+        error: The death.
+        buffer: The memory that rearranged weights are in, as far as it was told.
+
+    Raises:
+        EngineError: If it says nothing of it.
+    """
+    cause = blame(error)
+    return KernelTrial(
+        type=pair.kind, kernels=pair.kernels, status="died", cause=cause, buffer=buffer
+    )
