@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import struct
 import subprocess
@@ -587,6 +588,22 @@ def test_the_remedy_for_amx_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> No
     assert "fixed in 11.5, 12.4, 13.3 and 14.1)" in old
 
 
+def test_a_portable_build_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    portable = "-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON"
+    variants = (Path("a b/libggml-cpu-sapphirerapids.so"), Path("a b/libggml-cpu-zen4.so"))
+    machine = Machine(ALL_X86, (GCC_12_2, CLANG_14), GCC_12_2, variants)
+    with_clang = f'CC=clang CXX=clang++ CMAKE_ARGS="{portable}" {INSTALL}'
+    assert builds.best_command(machine) == with_clang
+    assert builds.remedy_for_amx(machine).endswith(f"full speed build it again: {with_clang}")
+    alone = Machine(ALL_X86, (GCC_12_2,), GCC_12_2, variants)
+    assert builds.remedy_for_amx(alone) == (
+        "llama.cpp's AMX code was compiled wrongly; for more speed take the library for AMX out of "
+        f"this portable build, so that the next best is used: rm {shlex.quote(str(variants[0]))}"
+    )
+    assert builds.best_command(alone) == f'CMAKE_ARGS="{portable}" {INSTALL}'
+
+
 def test_the_remedy_for_another_cpu_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     machine = Machine(features(), (GCC_12_2,), GCC_12_2)
@@ -621,7 +638,6 @@ def test_a_slow_build_is_told_only_if_another_would_be_faster(
 def test_the_remedies_for_this_machine_are_commands() -> None:
     machine = builds.this_machine()
     for sentence in (
-        builds.remedy_for_amx(machine),
         builds.remedy_for_other_cpu(machine, ()),
         builds.best_command(machine),
     ):

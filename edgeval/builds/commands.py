@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 
 from edgeval.builds.compilers import (
     Compiler,
@@ -16,6 +18,7 @@ from edgeval.builds.compilers import (
     has_amx_fault,
 )
 from edgeval.builds.features import cpu_features, in_order
+from edgeval.builds.libraries import cpu_libraries
 
 _BINDING = "llama-cpp-python"
 _INSTALL = f"pip install --force-reinstall --no-cache-dir --no-deps --no-binary {_BINDING}"
@@ -32,6 +35,11 @@ BACKEND_OPTIONS = {
 
 _NATIVE = ("-DGGML_NATIVE=ON",)
 """Said aloud, since ggml leaves it out where SOURCE_DATE_EPOCH is set."""
+
+PORTABLE = ("-DGGML_NATIVE=OFF", "-DGGML_BACKEND_DL=ON", "-DGGML_CPU_ALL_VARIANTS=ON")
+"""A library for each kind of CPU, of which the best one is loaded."""
+
+_AMX_VARIANT = "sapphirerapids"
 
 _ON_BY_DEFAULT = ("SSE42", "AVX", "AVX2", "BMI2", "FMA", "F16C")
 _OFF_BY_DEFAULT = ("AVX_VNNI", "AVX512", "AVX512_VBMI", "AVX512_VNNI", "AVX512_BF16")
@@ -57,11 +65,14 @@ class Machine:
         features: What the CPU has, by llama.cpp's names.
         compilers: Those that are installed.
         default: The one that builds if none is named; None if it is not known.
+        variants: The installed build's libraries for each kind of CPU, if it is a portable one; it
+            stays one, since other machines may use it too.
     """
 
     features: frozenset[str] = frozenset()
     compilers: tuple[InstalledCompiler, ...] = ()
     default: InstalledCompiler | None = None
+    variants: tuple[Path, ...] = ()
 
     @property
     def compiler(self) -> InstalledCompiler | None:
@@ -90,7 +101,8 @@ class Machine:
 
 def this_machine() -> Machine:
     """Return what is here; it asks each compiler for its version, which takes some milliseconds."""
-    return Machine(cpu_features(), tuple(compilers_here()), default_compiler())
+    variants = tuple(path for path in cpu_libraries() if "ggml-cpu-" in path.name)
+    return Machine(cpu_features(), tuple(compilers_here()), default_compiler(), variants)
 
 
 def rebuild_command(
@@ -123,16 +135,21 @@ def rebuild_command(
 def best_command(machine: Machine, backends: Sequence[str] = ()) -> str:
     """Return the command that builds the fastest llama.cpp that works on a machine.
 
-    A native build, by a compiler that does AMX right if the CPU has it; else one without AMX.
+    A native build, by a compiler that does AMX right if the CPU has it; else one without AMX. A
+    portable build stays one.
 
     Args:
         machine: The machine, as a rule this one.
         backends: Those of the installed build that are to stay.
     """
-    if machine.avoids_amx:
-        return rebuild_command(*backends, options=_without_amx(machine.features))
     named = None if machine.compiler == machine.default else machine.compiler
-    return rebuild_command(*backends, options=_NATIVE, compiler=named)
+    if machine.variants:
+        options: Sequence[str] = PORTABLE
+    elif machine.avoids_amx:
+        options = _without_amx(machine.features)
+    else:
+        options = _NATIVE
+    return rebuild_command(*backends, options=options, compiler=named)
 
 
 def remedy_for_amx(
@@ -155,6 +172,12 @@ def remedy_for_amx(
     # Whatever else is known of the CPU: its AMX was just used.
     machine = replace(machine, features=machine.features | {"AMX_INT8"})
     command = best_command(machine, backends)
+    amx = [path for path in machine.variants if _AMX_VARIANT in path.name]
+    if machine.avoids_amx and amx:
+        return (
+            f"{fault}; for more speed take the library for AMX out of this portable build, so that "
+            f"the next best is used: rm {shlex.join(map(str, amx))}"
+        )
     if machine.avoids_amx:
         return f"{fault}; for more speed build it again without AMX: {command}"
     return f"{fault}; for full speed build it again: {command}"
