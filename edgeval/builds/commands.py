@@ -16,6 +16,7 @@ from edgeval.builds.compilers import (
     compilers_here,
     default_compiler,
     has_amx_fault,
+    uses_amx,
 )
 from edgeval.builds.features import cpu_features, in_order
 from edgeval.builds.libraries import cpu_libraries
@@ -52,7 +53,6 @@ _FIRST_GCC = {
     "MATMUL_INT8": 10,
     "SVE": 10,
     "AVX_VNNI": 11,
-    "AMX_INT8": 11,
 }
 """The first GCC that compiles a feature, where that is a recent one (its release notes)."""
 
@@ -76,26 +76,29 @@ class Machine:
 
     @property
     def compiler(self) -> InstalledCompiler | None:
-        """What to build with: the default one, unless the CPU has AMX and that one's is wrong.
+        """What to build with: the default one, unless the CPU has AMX and that one does it wrong.
 
-        Then the newest GCC whose AMX is right, or the newest clang, which needs an OpenMP of its
+        Then the newest GCC that does it right, or the newest clang, which needs an OpenMP of its
         own. The default one if there is neither, and None if it is not known.
         """
-        if not self._is_at_fault(self.default):
-            return self.default
-        sound = [each for each in self.compilers if not has_amx_fault(each.compiler)]
-        return max(sound, key=_rank, default=self.default)
+        default = self.default
+        if default is None or "AMX_INT8" not in self.features or uses_amx(default.compiler):
+            return default
+        able = [each for each in self.compilers if uses_amx(each.compiler)]
+        return max(able, key=_rank, default=default)
+
+    @property
+    def builds_amx(self) -> bool:
+        """Whether that compiler makes code for AMX that works."""
+        return self.compiler is None or uses_amx(self.compiler.compiler)
 
     @property
     def avoids_amx(self) -> bool:
-        """Whether the CPU has AMX, and nothing that is here compiles it rightly."""
-        return self._is_at_fault(self.compiler)
-
-    def _is_at_fault(self, installed: InstalledCompiler | None) -> bool:
+        """Whether the CPU has AMX, and the code that would be made for it does not work."""
         return (
-            installed is not None
+            self.compiler is not None
             and "AMX_INT8" in self.features
-            and has_amx_fault(installed.compiler)
+            and has_amx_fault(self.compiler.compiler)
         )
 
 
@@ -146,7 +149,7 @@ def best_command(machine: Machine, backends: Sequence[str] = ()) -> str:
     if machine.variants:
         options: Sequence[str] = PORTABLE
     elif machine.avoids_amx:
-        options = _without_amx(machine.features)
+        options = _without_amx({name for name in machine.features if _compiles(machine, name)})
     else:
         options = _NATIVE
     return rebuild_command(*backends, options=options, compiler=named)
@@ -178,8 +181,11 @@ def remedy_for_amx(
             f"{fault}; for more speed take the library for AMX out of this portable build, so that "
             f"the next best is used: rm {shlex.join(map(str, amx))}"
         )
-    if machine.avoids_amx:
-        return f"{fault}; for more speed build it again without AMX: {command}"
+    if not machine.builds_amx:
+        return (
+            f"{fault}; for more speed build it again without AMX, which GCC 14.1 and clang 16 or "
+            f"newer would use: {command}"
+        )
     return f"{fault}; for full speed build it again: {command}"
 
 
@@ -223,9 +229,9 @@ def remedy_for_missing(
 
 
 def _compiles(machine: Machine, feature: str) -> bool:
-    """Whether the best command's compiler makes use of a feature."""
-    if feature == "AMX_INT8" and machine.avoids_amx:
-        return False
+    """Whether the compiler of the best command makes use of a feature."""
+    if feature == "AMX_INT8":
+        return machine.builds_amx
     chosen = machine.compiler
     if chosen is None or chosen.compiler.name != "gcc":
         return True

@@ -66,7 +66,8 @@ def compiler_of(library: Path) -> Compiler | None:
         library: An ELF file, a DLL or a Mach-O file.
 
     Returns:
-        None if the file does not tell, which one for macOS does not as a rule, or is damaged.
+        None if the file is damaged or does not tell: as a rule one for macOS does not, nor one that
+        llvm-strip went over, which CMake takes with clang.
     """
     try:
         with library.open("rb") as file:
