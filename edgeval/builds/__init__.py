@@ -5,6 +5,7 @@ Nothing here loads llama.cpp, whose libraries may die while they are loaded.
 
 from edgeval.builds.commands import (
     BACKEND_OPTIONS,
+    PORTABLE,
     Machine,
     best_command,
     rebuild_command,
@@ -30,6 +31,7 @@ from edgeval.builds.libraries import compiler_of, cpu_libraries, library_folders
 
 __all__ = [
     "BACKEND_OPTIONS",
+    "PORTABLE",
     "Compiler",
     "FeatureDifference",
     "InstalledCompiler",
