@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeval import llama, sampling
+from edgeval import builds, llama, sampling
 from edgeval.drafts import Draft
 from edgeval.engine import Engine, Scored, ScoringJob, running
 from edgeval.errors import EngineDiedError, EngineError, KernelError, NoRoomError
@@ -16,6 +16,7 @@ from edgeval.metrics import pick
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
 from edgeval.records import KernelChoice, SelfCheck
+from edgeval.report.formatting import listed
 from edgeval.setup import Setup
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
@@ -100,17 +101,35 @@ def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: 
         store: What was begun.
         progress: Where it is said.
     """
-    said: dict[str, list[str]] = {}
+    chosen: list[tuple[str, KernelChoice]] = []
     with running() as engine:
         for path in paths:
             with contextlib.suppress(EngineDiedError, KernelError):
                 gguf = engine.info(path)
                 choice = _begun_with(store, setup, gguf, setup.kernels(gguf))
                 setup.use_kernels(gguf, choice)
-                if choice.advice is not None:
-                    said.setdefault(choice.advice, []).append(gguf.file_type)
-    for advice, types in said.items():
-        progress.log(f"{' and '.join(dict.fromkeys(types))}: {advice}")
+                chosen.append((gguf.file_type, choice))
+    for sentence in _sentences(chosen):
+        progress.log(sentence)
+
+
+def _sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str]:
+    """Yield which types are not computed with llama.cpp's own choice of kernels, and why."""
+    others = [(name, each) for name, each in chosen if each.reason is not None]
+    faster = [(name, each) for name, each in others if each.speedup is not None]
+    faulty = [(name, each) for name, each in others if each.speedup is None]
+    if faulty:
+        names = listed(list(dict.fromkeys(name for name, _ in faulty)))
+        _, first = faulty[0]
+        died = "illegal instruction" in str(first.reason)
+        remedy = f"; {builds.remedy_for_illegal_instruction()}" if died else ""
+        yield (
+            f"{names} computed with llama.cpp's {first.kernels} kernels, because {first.reason}"
+            f"{remedy}"
+        )
+    if faster:
+        gains = listed([f"{name} ({each.speedup:.2f} times)" for name, each in faster])
+        yield f"faster with llama.cpp's plain kernels on this CPU: {gains}"
 
 
 def _begun_with(

@@ -27,6 +27,7 @@ from edgeval.builds.features import (
     cpu_features,
     feature_difference,
 )
+from edgeval.builds.here import built_by, remedy_for_illegal_instruction
 from edgeval.builds.libraries import compiler_of, cpu_libraries, library_folders
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "InstalledCompiler",
     "Machine",
     "best_command",
+    "built_by",
     "compiled_features",
     "compiler_of",
     "compilers_here",
@@ -48,6 +50,7 @@ __all__ = [
     "library_folders",
     "rebuild_command",
     "remedy_for_amx",
+    "remedy_for_illegal_instruction",
     "remedy_for_missing",
     "remedy_for_other_cpu",
     "this_machine",

@@ -63,8 +63,7 @@ def look(backend: str, names: Sequence[str]) -> Look:
 def _build(features: str) -> Build:
     compiled, cpu = builds.compiled_features(features), builds.cpu_features()
     difference = builds.feature_difference(compiled, cpu)
-    compilers = [builds.compiler_of(library) for library in builds.cpu_libraries()]
-    compiler = next((each for each in compilers if each is not None), None)
+    compiler = builds.built_by()
     return Build(
         compiler=None if compiler is None else str(compiler),
         features=sorted(compiled),
