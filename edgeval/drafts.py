@@ -53,7 +53,7 @@ class Draft:
             },
             placement=setup.placement(gguf),
             threads=setup.threads,
-            kernels=setup.kernels(gguf),
+            kernels=setup.kernels(gguf).kernels,
             is_forced=setup.options.force,
             title=title or gguf.path.name,
         )

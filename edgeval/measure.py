@@ -120,6 +120,8 @@ def evaluate_file(
         elapsed_s=work.elapsed_s,
         load_s=scoring.load_s,
         tokens_per_s=work.tokens_decoded / work.elapsed_s,
+        kernels=setting.kernels,
+        kernels_reason=setup.kernels(gguf).reason,
         offload=offload,
         self_check=store.self_check(setting) if setting.devices else None,
     )

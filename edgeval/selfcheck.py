@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from edgeval import llama, sampling
+from edgeval import builds, llama, sampling
 from edgeval.drafts import Draft
 from edgeval.engine import Engine, Scored, ScoringJob, running
-from edgeval.errors import EngineError, NoRoomError
+from edgeval.errors import EngineDiedError, EngineError, KernelError, NoRoomError
 from edgeval.metrics import pick
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
-from edgeval.records import SelfCheck
+from edgeval.records import KernelChoice, SelfCheck
+from edgeval.report.formatting import listed
 from edgeval.setup import Setup
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
@@ -37,9 +39,10 @@ many together, and a GPU those of fewer.
 def trusted(
     paths: Sequence[Path], setup: Setup, store: Store, progress: Progress | None = None
 ) -> Setup:
-    """Return a setup whose GPUs, if it has any, compute what the CPU does with these models.
+    """Return a setup that computes right: kernels are chosen, GPUs compute what the CPU does.
 
-    Where no GPU was asked for, the CPU takes over if they do not, or if it is faster.
+    Where no GPU was asked for, the CPU takes over if they do not, or if it is faster. A file whose
+    kernels are wrong is refused when it is evaluated.
 
     Args:
         paths: The GGUFs.
@@ -51,9 +54,11 @@ def trusted(
         EngineError: If GPUs that were asked for cannot be used or compute something else.
         EdgevalError: If a model cannot be loaded, or does not fit in memory.
     """
+    bars = progress or NoProgress()
+    if setup.options.check:
+        settle_kernels(paths, setup, store, bars)
     if not setup.devices:
         return setup
-    bars = progress or NoProgress()
     names = " and ".join(dict.fromkeys(device.description for device in setup.devices))
     where = f"{setup.backend} on {names}"
     if not setup.options.check:
@@ -69,13 +74,78 @@ def trusted(
         # What to do about it follows the first clause; here it is done.
         reason, _, _ = str(error).partition(";")
         bars.log(f"{reason}; computing on the CPU")
-        return setup.on_cpu()
+        return _on_cpu(paths, setup, store, bars)
     # The first is the reference; all are computed in one place, so that they compare.
     if checks[0].speedup < 1 and not is_chosen:
         bars.log(f"the CPU is faster than {where}; computing on the CPU")
-        return setup.on_cpu()
+        return _on_cpu(paths, setup, store, bars)
     bars.log(f"computing with {where}, which passed the self-check")
     return setup
+
+
+def _on_cpu(paths: Sequence[Path], setup: Setup, store: Store, progress: Progress) -> Setup:
+    alone = setup.on_cpu()
+    settle_kernels(paths, alone, store, progress)
+    return alone
+
+
+def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: Progress) -> None:
+    """Choose the kernels that models are computed with on the CPU, and say why once.
+
+    Scores of other kernels are others. So a model goes on with those that it was begun with, where
+    both are sound.
+
+    Args:
+        paths: The GGUFs.
+        setup: What is evaluated and how.
+        store: What was begun.
+        progress: Where it is said.
+    """
+    chosen: list[tuple[str, KernelChoice]] = []
+    with running() as engine:
+        for path in paths:
+            with contextlib.suppress(EngineDiedError, KernelError):
+                gguf = engine.info(path)
+                choice = _begun_with(store, setup, gguf, setup.kernels(gguf))
+                setup.use_kernels(gguf, choice)
+                chosen.append((gguf.file_type, choice))
+    for sentence in _sentences(chosen):
+        progress.log(sentence)
+
+
+def _sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str]:
+    """Yield which types are not computed with llama.cpp's own choice of kernels, and why."""
+    others = [(name, each) for name, each in chosen if each.reason is not None]
+    faster = [(name, each) for name, each in others if each.speedup is not None]
+    faulty = [(name, each) for name, each in others if each.speedup is None]
+    if faulty:
+        names = listed(list(dict.fromkeys(name for name, _ in faulty)))
+        _, first = faulty[0]
+        died = "illegal instruction" in str(first.reason)
+        remedy = f"; {builds.remedy_for_illegal_instruction()}" if died else ""
+        yield (
+            f"{names} computed with llama.cpp's {first.kernels} kernels, because {first.reason}"
+            f"{remedy}"
+        )
+    if faster:
+        gains = listed([f"{name} ({each.speedup:.2f} times)" for name, each in faster])
+        yield f"faster with llama.cpp's plain kernels on this CPU: {gains}"
+
+
+def _begun_with(
+    store: Store, setup: Setup, gguf: llama.GgufInfo, choice: KernelChoice
+) -> KernelChoice:
+    """Return the kernels that a model's scores in the store are of, if both are sound."""
+    is_free = setup.options.kernels == "auto" and choice.speedup is not None
+    if not is_free or setup.options.fresh:
+        return choice
+    other: llama.Kernels = "plain" if choice.kernels == "default" else "default"
+    sha256 = store.sha256(gguf.path)
+    if store.holds(setup.setting(sha256, gguf, choice.kernels)):
+        return choice
+    if not store.holds(setup.setting(sha256, gguf, other)):
+        return choice
+    return KernelChoice(kernels=other, reason=None if other == "default" else "as it was begun")
 
 
 def _passed(path: Path, setup: Setup, store: Store, progress: Progress, where: str) -> SelfCheck:

@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
-from edgeval import device, fewshot, llama, sampling
+from edgeval import device, fewshot, kernels, llama, sampling
 from edgeval.engine import EngineFacts, running
 from edgeval.errors import EdgevalError
 from edgeval.llama.defaults import SCORING_VERSION, attention_of
 from edgeval.placement import Placement, Wishes
 from edgeval.protocol import DEFAULT, Protocol, get
-from edgeval.records import DataSource, Engine, ModelSource, ProtocolInfo, ShotPool
-from edgeval.store import Setting
+from edgeval.records import DataSource, Engine, KernelChoice, ModelSource, ProtocolInfo, ShotPool
+from edgeval.store import Setting, features_of
 from edgeval.tasks import Item, hellaswag
 
 
@@ -34,7 +35,9 @@ class Options:
         backend: ``auto``, ``cpu``, ``cuda``, ``metal``, or another that llama.cpp was built with.
         devices: GPUs to use, by llama.cpp's names or their places; none for those that are needed.
         gpu_layers: Layers to compute there, 0 for the CPU alone; None for as many as fit.
-        check: Whether a GPU's scores are held to the CPU's before they are trusted.
+        kernels: llama.cpp's kernels for the CPU: ``auto`` for the faster of those that are sound,
+            ``default`` for its own choice, ``plain`` for those that read the layout of the file.
+        check: Whether kernels, and a GPU's scores, are checked before they are trusted.
         threads: CPU threads; None for one a physical core.
         batch_tokens: Tokens that a batch is filled up to; None for what suits each type.
         force: Whether a model is loaded that does not fit the memory free now.
@@ -56,6 +59,7 @@ class Options:
     backend: str = "auto"
     devices: tuple[str, ...] = ()
     gpu_layers: int | None = None
+    kernels: Literal["auto", "default", "plain"] = "auto"
     check: bool = True
     threads: int | None = None
     batch_tokens: int | None = None
@@ -94,6 +98,7 @@ class Setup:
     computed_by: EngineFacts
     checkpoint: ModelSource | None = None
     _placements: dict[Path, Placement] = field(default_factory=dict, compare=False)
+    _kernels: dict[Path, KernelChoice] = field(default_factory=dict, compare=False)
 
     @functools.cached_property
     def items(self) -> Sequence[Item]:
@@ -107,7 +112,7 @@ class Setup:
 
     def on_cpu(self) -> Setup:
         """Return the same setup without GPUs."""
-        return replace(self, devices=(), _placements={})
+        return replace(self, devices=(), _placements={}, _kernels={})
 
     def placement(self, gguf: llama.GgufInfo) -> Placement:
         """Return where a model is computed: found out once, by the memory that is free then.
@@ -129,16 +134,44 @@ class Setup:
                 known = self._placements[gguf.path] = engine.place(gguf.path, wishes)
         return known
 
-    def kernels(self, gguf: llama.GgufInfo) -> llama.Kernels:
-        """Return which of llama.cpp's kernels for the CPU compute a model."""
-        return "default"
-
-    def setting(self, sha256: str, gguf: llama.GgufInfo) -> Setting:
-        """Return the key under which the scores of a GGUF are kept.
+    def kernels(self, gguf: llama.GgufInfo) -> KernelChoice:
+        """Return which of llama.cpp's kernels compute a model on the CPU: found out once.
 
         Raises:
-            EngineError: If no part of it fits on the devices.
+            KernelError: If those that were asked for, or all, compute it wrongly.
         """
+        known = self._kernels.get(gguf.path)
+        if known is None:
+            known = self._kernels[gguf.path] = self._chosen_kernels(gguf)
+        return known
+
+    def _chosen_kernels(self, gguf: llama.GgufInfo) -> KernelChoice:
+        placement, wanted = self.placement(gguf), self.options.kernels
+        if placement.gpu_layers == placement.n_layers:
+            return KernelChoice(kernels="default")
+        if not self.options.check:
+            return KernelChoice(kernels="plain" if wanted == "plain" else "default")
+        with running() as engine:
+            return kernels.choose(gguf.path, wanted, engine, self.threads)
+
+    def use_kernels(self, gguf: llama.GgufInfo, choice: KernelChoice) -> None:
+        """Let a model be computed with other kernels from now on."""
+        self._kernels[gguf.path] = choice
+
+    def setting(
+        self, sha256: str, gguf: llama.GgufInfo, kernels: llama.Kernels | None = None
+    ) -> Setting:
+        """Return the key under which the scores of a GGUF are kept.
+
+        Args:
+            sha256: Its hash.
+            gguf: The GGUF.
+            kernels: Those of llama.cpp that compute it; by default those that are chosen.
+
+        Raises:
+            EngineError: If no part of it fits on the devices, or its kernels compute it wrongly.
+        """
+        used = kernels or self.kernels(gguf).kernels
         engine, data, placement = self.engine(), self.data, self.placement(gguf)
         cache_type, flash_attention = attention_of(gguf.file_type)
         return Setting(
@@ -150,7 +183,7 @@ class Setup:
             shots=self.options.shots,
             shot_pool_fingerprint=data.shot_pool.fingerprint if data.shot_pool else None,
             engine=engine.version,
-            features=engine.features,
+            features=features_of(engine.features, used),
             backend=engine.backend,
             devices=tuple(device.description for device in placement.offload.devices),
             gpu_layers=placement.gpu_layers,

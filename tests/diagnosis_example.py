@@ -6,7 +6,17 @@ from datetime import datetime, timezone
 from typing import Any
 
 from edgeval import device
-from edgeval.records import Backend, Diagnosis, Finding, Folder, Gpu, GpuCheck, SelfCheck
+from edgeval.records import (
+    Backend,
+    Build,
+    Diagnosis,
+    Finding,
+    Folder,
+    Gpu,
+    GpuCheck,
+    SelfCheck,
+    TypeTrial,
+)
 
 PROBLEM = "vulkan on Vulkan0 (Old GPU) fails the self-check"
 
@@ -34,6 +44,12 @@ def example_diagnosis(**changes: Any) -> Diagnosis:
             Folder(name="cache", path="~/cache", free_bytes=12 * 2**30, is_writable=True),
             Folder(name="store", path="edgeval.db", free_bytes=None, is_writable=False),
         ],
+        "build": Build(
+            compiler="GCC 12.2.0",
+            features=["AVX2", "FMA"],
+            missing=["AVX512"],
+            superfluous=[],
+        ),
         "backends": [
             Backend(name="cuda", is_tested=True),
             Backend(name="vulkan", is_tested=False),
@@ -63,7 +79,17 @@ def example_diagnosis(**changes: Any) -> Diagnosis:
             GpuCheck(device="Vulkan0", type="F16", result=example_check(0.4)),
             GpuCheck(device="Vulkan0", type="Q8_0", error="no memory"),
         ],
-        "cpu": None,
+        "types": [
+            TypeTrial(type="F16", max_logprob_change=0.0031, tokens_per_s=1234.0),
+            TypeTrial(
+                type="Q8_0",
+                kernels="plain",
+                kernels_reason="1.32 times as fast here",
+                max_logprob_change=0.021,
+                tokens_per_s=2345.0,
+            ),
+            TypeTrial(type="Q4_0", kernels="plain", tokens_per_s=3456.0),
+        ],
         "findings": [Finding(kind="problem", sentence=PROBLEM)],
     }
     return Diagnosis(**fields | changes)

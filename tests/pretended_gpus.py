@@ -1,19 +1,23 @@
-"""``python pretended_gpus.py MODE STEP ARGUMENT...``: a step of doctor, where the CPU stands in.
+"""GPUs that the CPU stands in for, in the process that llama.cpp runs in.
 
 llama.cpp computes on the CPU for a device without a handle, so that all of a check is real but the
-device. MODE is ``pass``, or ``fail`` for GPUs that fail and then crash.
+device.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from edgeval import llama, selfcheck
-from edgeval.doctor import __main__, steps
-from edgeval.llama import backends
+from edgeval import llama
+
+FOLDER = str(Path(__file__).parent)
+BOOT = (
+    "import sys; mode, *sys.path[:] = sys.argv[1:]; "
+    f"sys.path.append({FOLDER!r}); import pretended_gpus; pretended_gpus.work(mode)"
+)
 
 
 class PretendedGpu(llama.Device):
@@ -27,24 +31,26 @@ GPUS = (
 )
 
 
-def _crashing(step: Any) -> Any:
-    """Return a step that crashes after it has found everything."""
-
-    def run(*arguments: str) -> Iterator[Any]:
-        yield from step(*arguments)
-        os.abort()
-
-    return run
+def command(mode: str) -> list[str]:
+    """Return the command line of a process that has them; of ``crash``, one that dies of them."""
+    return [sys.executable, "-c", BOOT, mode, *sys.path]
 
 
-if __name__ == "__main__":
-    mode, *arguments = sys.argv[1:]
-    for module in (llama, backends):
+def work(mode: str) -> None:
+    """Be the process that llama.cpp runs in."""
+    from edgeval.engine import worker
+    from edgeval.llama import backends, model, registry
+
+    for module in (registry, backends):
         setattr(module, "devices", lambda: GPUS)  # noqa: B010
         setattr(module, "built_backends", lambda: ("cuda",))  # noqa: B010
-    selfcheck.N_ITEMS = 6
-    if mode == "fail":
-        # What is compared is equal: only a bar that nothing passes fails.
-        selfcheck._BARS["F16"] = -1.0
-        steps.STEPS["check"] = _crashing(steps.check)
-    sys.exit(__main__.main(arguments, sys.stdout))
+    if mode == "crash":
+        load = model.Model.__init__
+
+        def loading(self: Any, path: Path, offload: Any = llama.CPU, *more: Any) -> None:
+            if offload.devices:
+                os.abort()
+            load(self, path, offload, *more)
+
+        model.Model.__init__ = loading  # type: ignore[method-assign]
+    worker.main()

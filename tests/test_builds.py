@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import struct
 import subprocess
@@ -76,8 +77,15 @@ ALL_X86 = features(of=SAPPHIRE_RAPIDS)
 )
 def test_which_gcc_has_the_fault(version: tuple[int, ...], is_faulty: bool) -> None:
     assert builds.has_amx_fault(Compiler("gcc", version)) == is_faulty
+    assert compilers.uses_amx(Compiler("gcc", version)) != is_faulty
     assert not builds.has_amx_fault(Compiler("clang", version))
     assert not builds.has_amx_fault(Compiler("msvc", version))
+
+
+def test_an_old_clang_leaves_amx_out() -> None:
+    assert not compilers.uses_amx(Compiler("clang", (15, 0, 6)))
+    assert compilers.uses_amx(Compiler("clang", (16, 0, 6)))
+    assert not compilers.uses_amx(Compiler("msvc", (14, 36)))
 
 
 def test_a_compiler_is_named_as_one_says_it() -> None:
@@ -538,7 +546,8 @@ def test_a_command_for_a_binding_that_is_absent_takes_the_newest(
     [
         # The default compiler will do, or the CPU has no AMX.
         (Machine(ALL_X86, (GCC_13_3,), GCC_13_3), ""),
-        (Machine(ALL_X86, (CLANG_14, GCC_13_3), CLANG_14), ""),
+        (Machine(ALL_X86, (CLANG_19, GCC_13_3), CLANG_19), ""),
+        (Machine(ALL_X86, (GCC_12_2, CLANG_14), CLANG_14), ""),
         (Machine(features(), (GCC_12_2, GCC_13_3), GCC_12_2), ""),
         (Machine(), ""),
         (Machine(ALL_X86), ""),
@@ -546,6 +555,7 @@ def test_a_command_for_a_binding_that_is_absent_takes_the_newest(
         (Machine(ALL_X86, (GCC_12_2, GCC_11_5, CLANG_19), GCC_12_2), "CC=gcc-11 CXX=g++-11 "),
         (Machine(ALL_X86, (GCC_12_2, GCC_11_5, GCC_13_3), GCC_12_2), "CC=gcc-13 CXX=g++-13 "),
         (Machine(ALL_X86, (GCC_12_2, CLANG_14, CLANG_19), GCC_12_2), "CC=clang-19 CXX=clang++-19 "),
+        (Machine(ALL_X86, (GCC_13_3, CLANG_14), CLANG_14), "CC=gcc-13 CXX=g++-13 "),
     ],
 )
 def test_a_native_build_is_by_a_compiler_that_does_amx_right(
@@ -556,9 +566,12 @@ def test_a_native_build_is_by_a_compiler_that_does_amx_right(
     assert not machine.avoids_amx
 
 
-def test_without_such_a_compiler_amx_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("others", [(), (CLANG_14,)])
+def test_without_such_a_compiler_amx_is_left_out(
+    others: tuple[InstalledCompiler, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    machine = Machine(ALL_X86, (GCC_12_2,), GCC_12_2)
+    machine = Machine(ALL_X86, (GCC_12_2, *others), GCC_12_2)
     assert machine.avoids_amx
     assert builds.best_command(machine) == f'CMAKE_ARGS="{WITHOUT_AMX}" {INSTALL}'
     assert "-DGGML_CUDA=on -DGGML_NATIVE=OFF" in builds.best_command(machine, ["cuda"])
@@ -568,23 +581,46 @@ def test_without_such_a_compiler_amx_is_left_out(monkeypatch: pytest.MonkeyPatch
         '"-DGGML_NATIVE=OFF -DGGML_SSE42=ON -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_BMI2=OFF '
         '-DGGML_FMA=OFF -DGGML_F16C=OFF"'
     ) in builds.best_command(few)
+    # An old GCC does not know all options.
+    gcc_8 = InstalledCompiler("gcc", "g++", Compiler("gcc", (8, 5, 0)))
+    old = builds.best_command(Machine(ALL_X86, (gcc_8,), gcc_8))
+    assert "-DGGML_AVX512_VNNI=ON" in old
+    assert "AVX_VNNI" not in old.replace("AVX512_VNNI", "")
+    assert "AVX512_BF16" not in old
 
 
 def test_the_remedy_for_amx_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    machine = Machine(ALL_X86, (GCC_12_2, CLANG_14), GCC_12_2)
+    machine = Machine(ALL_X86, (GCC_12_2, CLANG_19), GCC_12_2)
     assert builds.remedy_for_amx(machine, GCC_12_2.compiler) == (
         "GCC 12.2.0 compiles llama.cpp's AMX code wrongly (GCC bug 114098, fixed in 12.4); for "
-        f'full speed build it again: CC=clang CXX=clang++ CMAKE_ARGS="-DGGML_NATIVE=ON" {INSTALL}'
+        'full speed build it again: CC=clang-19 CXX=clang++-19 CMAKE_ARGS="-DGGML_NATIVE=ON" '
+        + INSTALL
     )
     alone = Machine(ALL_X86, (GCC_12_2,), GCC_12_2)
     assert builds.remedy_for_amx(alone) == (
-        "llama.cpp's AMX code was compiled wrongly; for more speed build it again without AMX: "
-        f'CMAKE_ARGS="{WITHOUT_AMX}" {INSTALL}'
+        "llama.cpp's AMX code was compiled wrongly; for more speed build it again without AMX, "
+        f'which GCC 14.1 and clang 16 or newer would use: CMAKE_ARGS="{WITHOUT_AMX}" {INSTALL}'
     )
     old = builds.remedy_for_amx(alone, Compiler("gcc", (10, 2, 1)))
     assert "GCC 10.2.1 compiles" in old
     assert "fixed in 11.5, 12.4, 13.3 and 14.1)" in old
+
+
+def test_a_portable_build_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    portable = "-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON"
+    variants = (Path("a b/libggml-cpu-sapphirerapids.so"), Path("a b/libggml-cpu-zen4.so"))
+    machine = Machine(ALL_X86, (GCC_12_2, CLANG_19), GCC_12_2, variants)
+    with_clang = f'CC=clang-19 CXX=clang++-19 CMAKE_ARGS="{portable}" {INSTALL}'
+    assert builds.best_command(machine) == with_clang
+    assert builds.remedy_for_amx(machine).endswith(f"full speed build it again: {with_clang}")
+    alone = Machine(ALL_X86, (GCC_12_2,), GCC_12_2, variants)
+    assert builds.remedy_for_amx(alone) == (
+        "llama.cpp's AMX code was compiled wrongly; for more speed take the library for AMX out of "
+        f"this portable build, so that the next best is used: rm {shlex.quote(str(variants[0]))}"
+    )
+    assert builds.best_command(alone) == f'CMAKE_ARGS="{portable}" {INSTALL}'
 
 
 def test_the_remedy_for_another_cpu_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -610,7 +646,9 @@ def test_a_slow_build_is_told_only_if_another_would_be_faster(
         "llama.cpp was built without AVX2, AVX512 of this CPU; it is faster if it is built for it: "
         f'CMAKE_ARGS="{WITHOUT_AMX}" {INSTALL}'
     )
-    both = Machine(ALL_X86, (GCC_12_2, CLANG_14), GCC_12_2)
+    old_clang = Machine(ALL_X86, (CLANG_14,), CLANG_14)
+    assert builds.remedy_for_missing(old_clang, {"AMX_INT8"}) is None
+    both = Machine(ALL_X86, (GCC_12_2, CLANG_19), GCC_12_2)
     assert "without AMX_INT8 of this CPU" in (builds.remedy_for_missing(both, {"AMX_INT8"}) or "")
     gcc_8 = InstalledCompiler("gcc", "g++", Compiler("gcc", (8, 5, 0)))
     old = Machine(features("AVX512_BF16", "AVX_VNNI"), (gcc_8,), gcc_8)
@@ -621,7 +659,6 @@ def test_a_slow_build_is_told_only_if_another_would_be_faster(
 def test_the_remedies_for_this_machine_are_commands() -> None:
     machine = builds.this_machine()
     for sentence in (
-        builds.remedy_for_amx(machine),
         builds.remedy_for_other_cpu(machine, ()),
         builds.best_command(machine),
     ):

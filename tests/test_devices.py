@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fakes import make_device
 
 from edgeval import llama, setup
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.llama import backends
+from edgeval.llama import backends, library
+from edgeval.llama.hardware import Device
 from edgeval.llama.library import llama_cpp
-from edgeval.llama.registry import Device
 from edgeval.setup import Options, prepare
 
 CUDA = (make_device("cuda", 0), make_device("cuda", 1))
@@ -169,3 +171,58 @@ def test_devices_are_told_apart_by_what_they_are() -> None:
     assert CUDA[0] != CUDA[1]
     assert llama.Offload(CUDA).backend == "cuda"
     assert llama.CPU.backend == "cpu"
+
+
+class Registry:
+    """ggml's, of a build whose library for the CPU is a file in one of the folders."""
+
+    def __init__(self, home: Path | None, *, is_loaded: bool = False) -> None:
+        self.tried: list[Path] = []
+        self.is_loaded = is_loaded
+
+        def load(folder: bytes) -> None:
+            self.tried.append(Path(os.fsdecode(folder)))
+            self.is_loaded |= self.tried[-1] == home
+
+        def device(kind: int) -> int | None:
+            assert kind == 0
+            return 1 if self.is_loaded else None
+
+        self.functions = SimpleNamespace(
+            ggml_backend_dev_by_type=device, ggml_backend_load_all_from_path=load
+        )
+
+
+@pytest.mark.parametrize(
+    ("is_loaded", "home", "tried"),
+    [(True, "bin", []), (False, "bin", ["bin"]), (False, "lib", ["bin", "lib"])],
+)
+def test_backends_of_a_portable_build_are_loaded_once(
+    is_loaded: bool, home: str, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(Path(home), is_loaded=is_loaded)
+    monkeypatch.setattr(library, "ggml", lambda name: registry.functions)
+    monkeypatch.setattr(library, "library_folders", lambda: [Path("bin"), Path("lib")])
+    library._load_backends()
+    assert registry.tried == [Path(each) for each in tried]
+    assert registry.is_loaded
+
+
+def test_a_portable_build_that_has_none_for_this_cpu_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(library, "ggml", lambda name: Registry(None).functions)
+    with pytest.raises(EngineError, match=r"no library that computes on this CPU; .*pip install"):
+        library._load_backends()
+
+
+def test_a_binding_without_a_library_of_ggmls_own_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent(name: str) -> None:
+        raise EngineError("no such library")
+
+    monkeypatch.setattr(library, "ggml", absent)
+    library._load_backends()
+    monkeypatch.setattr(library, "ggml", lambda name: SimpleNamespace())
+    library._load_backends()

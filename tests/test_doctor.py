@@ -7,27 +7,41 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pretended_gpus
 import pytest
 from diagnosis_example import PROBLEM, example_check, example_diagnosis
 from test_cli import assert_one_sentence, edgeval
 
-from edgeval import __version__, llama
+from edgeval import __version__, llama, selfcheck
 from edgeval.cli import main
-from edgeval.doctor import child, diagnose, machine, steps
+from edgeval.doctor import diagnose, looking, machine
 from edgeval.doctor.tables import conclusion, print_diagnosis
-from edgeval.llama import backends
-from edgeval.records import CpuTrial, Diagnosis, Finding, GpuCheck, Look
+from edgeval.engine import Local, Worker, process, use
+from edgeval.llama import backends, registry
+from edgeval.records import Build, Diagnosis, Finding, GpuCheck, Look, TypeTrial
 
-PRETENDED = Path(__file__).with_name("pretended_gpus.py")
 TIMES = "\N{MULTIPLICATION SIGN}"
-TRIAL = CpuTrial(type="F16", n_items=24, tokens_per_s=1234.0)
+LADDER = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K"]
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+@pytest.fixture(autouse=True)
+def own_process() -> Iterator[Worker]:
+    with use(Worker()) as engine:
+        assert isinstance(engine, Worker)
+        yield engine
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, mode: str = "sound") -> None:
     """Let the CPU stand in for two GPUs."""
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, str(PRETENDED), mode))
+    monkeypatch.setattr(process, "command", lambda: pretended_gpus.command(mode))
+
+
+def run_instead(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let something else run where llama.cpp should."""
+    monkeypatch.setattr(process, "command", lambda: [sys.executable, "-c", code])
 
 
 def printed(found: Diagnosis, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -41,11 +55,6 @@ def exit_code(*arguments: str | Path) -> int:
     code = end.value.code
     assert isinstance(code, int)
     return code
-
-
-def look_at(backend: str = "auto", *names: str) -> Look:
-    (found,) = steps.look("demo", backend, *names)
-    return found
 
 
 # This machine.
@@ -64,9 +73,13 @@ def test_the_cpu_of_this_machine_computes(
     names = [each.name for each in found.backends]
     assert names == [*llama.built_backends(), "cpu"]
     assert [each.name for each in found.devices] == [each.name for each in llama.devices()]
-    assert found.cpu is not None
-    assert (found.cpu.type, found.cpu.n_items) == ("F16", 24)
-    assert found.cpu.tokens_per_s > 0
+    assert [each.type for each in found.types] == LADDER
+    assert found.build is not None
+    # Which kernels are sound is this CPU's matter; something computes on any.
+    assert found.types[0].error is None
+    for trial in found.types:
+        assert (trial.tokens_per_s or 0) > 0 or trial.error
+        assert 0 < (trial.max_logprob_change or 1) < 5
     assert (found.checks, found.problems) == ([], [])
     cache, kept = found.folders
     assert cache.path == os.environ["EDGEVAL_CACHE"]
@@ -99,7 +112,8 @@ def test_doctor_itself_never_loads_llama_cpp() -> None:
 def test_each_gpu_is_held_to_the_cpu_with_three_types(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    pretend(monkeypatch, "pass")
+    monkeypatch.setattr(selfcheck, "N_ITEMS", 6)
+    pretend(monkeypatch)
     found = diagnose(devices=["CUDA1"], store=tmp_path / "edgeval.db")
     assert [(each.name, each.is_automatic) for each in found.devices] == [
         ("CUDA0", True),
@@ -114,98 +128,69 @@ def test_each_gpu_is_held_to_the_cpu_with_three_types(
         # It is the CPU on both sides; batches may be divided between sessions in another way.
         assert check.result.max_logprob_change < 0.5
         assert check.has_passed
-    assert (found.findings, found.cpu) == ([], None)
+    assert found.problems == []
     assert conclusion(found) == "Nothing is wrong; CUDA1 computes what the CPU does."
 
 
-def test_a_gpu_that_computes_something_else_and_crashes_is_two_problems(
+def test_a_gpu_that_computes_something_else_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, tiny_f16: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretend(monkeypatch, "fail")
+    monkeypatch.setattr(selfcheck, "N_ITEMS", 6)
+    # What is compared is equal: only a bar that nothing passes fails.
+    monkeypatch.setitem(selfcheck._BARS, "F16", -1.0)
+    pretend(monkeypatch)
     assert exit_code("doctor", tiny_f16, "--device", "0", "--json") == 1
     found = Diagnosis.model_validate_json(capsys.readouterr().out)
     (check,) = found.checks
     assert (check.device, check.type, check.has_passed) == ("CUDA0", "F16", False)
-    failure, crash = found.problems
+    (failure,) = found.problems
     begin = "cuda on CUDA0 (Pretended GPU 1) fails the self-check with F16: log-probabilities are "
     assert failure.startswith(begin)
-    assert crash.startswith("llama.cpp crashed (")
-    assert ") computing on CUDA0 (Pretended GPU 1); " in crash
-    # The CPU's side of the check is there, so it is not tried again.
-    assert (found.cpu, conclusion(found)) == (None, "2 problems were found; the CPU computes.")
+    assert conclusion(found) == "1 problem was found; the CPU computes F16."
 
 
-def test_what_stops_every_check_is_told_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_gpu_that_crashes_is_a_problem_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tiny_f16: Path, tmp_path: Path
 ) -> None:
-    devices = example_diagnosis().devices
-    look = Look(backends=[], devices=devices, chosen=["CUDA0", "Vulkan0"], findings=[])
-    code = (
-        "import sys\n"
-        f"if sys.argv[1] == 'look':\n    print({look.model_dump_json()!r})\n"
-        f"else:\n    print({json.dumps('the disk is full')!r})\n    sys.exit({child.REFUSED})"
-    )
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", code))
-    found = diagnose(store=tmp_path / "edgeval.db")
-    assert found.problems == ["the disk is full"]
-    assert (found.devices, found.checks, found.cpu) == (devices, [], None)
-    end = ", and nothing can be evaluated here until that is solved."
-    assert conclusion(found) == "1 problem was found" + end
+    pretend(monkeypatch, "crash")
+    found = diagnose(str(tiny_f16), devices=["0", "1"], store=tmp_path / "edgeval.db")
+    assert [(each.device, each.result) for each in found.checks] == [
+        ("CUDA0", None),
+        ("CUDA1", None),
+    ]
+    for problem, name in zip(found.problems, ("CUDA0 (Pretended GPU 1)", "CUDA1"), strict=True):
+        assert problem.startswith(f"cuda on {name}")
+        assert " cannot compute F16: checking tiny-F16.gguf on cuda failed: " in problem
+        assert "an abort (SIGABRT)" in problem
+    assert conclusion(found) == "2 problems were found; the CPU computes F16."
 
 
 # Processes that end in no way of their own.
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_a_crash_is_a_sentence_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", "import os; os.abort()"))
+    run_instead(monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     assert exit_code("doctor") == 1
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     problem, last = lines[-2:]
-    assert problem.startswith("problem: llama.cpp crashed (")
-    assert ") listing the devices; " in problem
+    begin = "problem: listing the devices failed: llama.cpp was ended by a crash (SIGSEGV); "
+    assert problem.startswith(begin)
     if sys.platform == "linux":
-        assert "(SIGABRT)" in problem
         assert "LD_PRELOAD=$(gcc -print-file-name=libstdc++.so.6)" in problem
     assert last.startswith("1 problem was found, and nothing can be evaluated here")
     assert "backends          not known" in lines
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        pytest.param("raise SystemExit(1)", "asking failed with the error on stderr", id="error"),
-        pytest.param("raise SystemExit(99)", "llama.cpp crashed (exit code 99) asking", id="code"),
-        pytest.param("import time; time.sleep(60)", "longer than 1 s", id="hangs"),
-    ],
-)
-def test_other_ends_are_sentences_too(
-    code: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", code))
-    answer = child.ask("asking", timeout_s=1.0)
-    assert (answer.lines, answer.refusal) == ([], None)
-    assert answer.crash is not None and words in answer.crash
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("SIGKILL", "for want of memory"), ("SIGILL", "built for another CPU")],
-)
-def test_signals_have_remedies(name: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = f"import os, signal; os.kill(os.getpid(), signal.{name})"
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", code))
-    crash = child.ask("asking").crash
-    assert crash is not None and words in crash
-
-
-def test_a_preloaded_library_is_not_advised_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libstdc++.so.6")
-    assert "LD_PRELOAD" not in child._crash("asking", -11)
-    assert "install llama-cpp-python again" in child._crash("asking", -11)
+def test_a_driver_that_hangs_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run_instead(monkeypatch, "import time; time.sleep(60)")
+    monkeypatch.setattr(looking, "_TIMEOUT_S", 0.5)
+    (problem,) = diagnose(store=tmp_path / "edgeval.db").problems
+    assert problem.startswith("listing the devices took llama.cpp longer than 0 s; update the GPU")
 
 
 def test_libraries_that_cannot_be_loaded_are_a_sentence(
@@ -215,34 +200,35 @@ def test_libraries_that_cannot_be_loaded_are_a_sentence(
     found = diagnose(store=tmp_path / "edgeval.db")
     (problem,) = found.problems
     assert problem.startswith("llama-cpp-python cannot be loaded (")
-    assert (found.backends, found.cpu, found.devices) == (None, None, [])
-
-
-def test_what_a_library_prints_is_no_answer(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    code = (
-        "import runpy, sys, edgeval.llama\n"
-        "sys.modules['edgeval.llama'].built_backends = lambda: print('hello') or ()\n"
-        "runpy.run_module('edgeval.doctor', run_name='__main__')"
-    )
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", code))
-    answer = child.ask("asking", "look", "demo", "cpu")
-    assert len(answer.lines) == 1
-    assert Look.model_validate_json(answer.lines[0]).chosen == []
+    assert (found.backends, found.build, found.types, found.devices) == (None, None, [], [])
 
 
 # What llama.cpp was built with.
 
 
-def test_a_gpu_without_its_backend_is_advice_with_the_command(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for module in (steps.llama, backends):
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build for this very CPU."""
+    monkeypatch.setattr(looking, "_of_build", lambda *_: [])
+
+
+def without_devices(monkeypatch: pytest.MonkeyPatch, *built: str) -> None:
+    for module in (registry, backends):
         monkeypatch.setattr(module, "devices", lambda: ())
-        monkeypatch.setattr(module, "built_backends", lambda: ())
+        monkeypatch.setattr(module, "built_backends", lambda: built)
+
+
+def look_at(backend: str = "auto", *names: str) -> Look:
+    with use(Local()):
+        return looking.look(backend, names)
+
+
+def test_a_gpu_without_its_backend_is_advice_with_the_command(
+    build: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_devices(monkeypatch)
     gpu = machine.FoundGpu("NVIDIA H200", "cuda")
-    monkeypatch.setattr(steps, "unused_gpu", lambda built: gpu)
+    monkeypatch.setattr(looking, "unused_gpu", lambda built: gpu)
     (advice,) = look_at().findings
     command = llama.rebuild_command("cuda")
     assert advice == Finding(
@@ -257,11 +243,9 @@ def test_a_gpu_without_its_backend_is_advice_with_the_command(
 
 
 def test_a_backend_without_a_device_is_advice_unless_it_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
+    build: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (steps.llama, backends):
-        monkeypatch.setattr(module, "devices", lambda: ())
-        monkeypatch.setattr(module, "built_backends", lambda: ("cuda", "vulkan", "blas"))
+    without_devices(monkeypatch, "cuda", "vulkan", "blas")
     found = look_at()
     labels = [(each.name, each.is_tested) for each in found.backends]
     assert labels == [("cuda", True), ("vulkan", False), ("blas", False), ("cpu", True)]
@@ -314,7 +298,7 @@ def test_a_folder_that_cannot_be_is_a_problem(
     blocked = tmp_path / "file"
     blocked.write_text("no folder", encoding="utf-8")
     monkeypatch.setenv("EDGEVAL_CACHE", str(blocked / "cache"))
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", "import os; os.abort()"))
+    run_instead(monkeypatch, "import os; os.abort()")
     found = diagnose(store=tmp_path / "edgeval.db")
     cache, store = found.folders
     assert (cache.is_writable, store.is_writable) == (False, True)
@@ -344,33 +328,40 @@ def test_tables_fit_80_columns_and_say_what_failed(capsys: pytest.CaptureFixture
     rows = [
         [cell.strip() for cell in line.strip("│").split("│")] for line in lines if line[:1] == "│"
     ]
+    none = "\N{EN DASH}"
     assert rows == [
+        ["F16", "default", "0.0031", "1,234", ""],
+        ["Q8_0", "plain", "0.021", "2,345", "1.32 times as fast here"],
+        ["Q4_0", "plain", none, "3,456", ""],
         ["CUDA0", "New GPU", "cuda", "80.00 GiB", "70.00 GiB"],
         ["Vulkan0", "Old GPU", "vulkan (untested)", "2.00 GiB", "1.00 GiB"],
         ["CUDA0", "F16", "23/24", "0.31", "0.0041", "0.02", f"{TIMES}131", "passed"],
         ["Vulkan0", "F16", "23/24", "0.31", "0.4", "0.02", f"{TIMES}131", "FAILED"],
         ["Vulkan0", "Q8_0", *["\N{EN DASH}"] * 5, "FAILED"],
     ]
+    assert "llama-cpp-python  0.3.36, built by GCC 12.2.0" in lines
+    assert "built for         AVX2, FMA; not used: AVX512" in lines
     assert "backends          cuda, vulkan (untested), cpu" in lines
     assert "auto takes        CUDA0" in lines
     assert "cache             ~/cache, 12.00 GiB free" in lines
     assert "store             edgeval.db, NOT WRITABLE" in lines
-    assert lines[-2:] == [f"problem: {PROBLEM}", "1 problem was found; the CPU computes."]
+    assert lines[-2:] == [
+        f"problem: {PROBLEM}",
+        "1 problem was found; the CPU computes all 3 types.",
+    ]
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         pytest.param(
-            {"findings": [], "checks": [], "devices": [], "cpu": TRIAL},
-            "Nothing is wrong; llama.cpp has no GPU here, and the CPU computes: 24 items with F16, "
-            "1,234 tokens/s.",
+            {"findings": [], "checks": [], "devices": []},
+            "Nothing is wrong; llama.cpp has no GPU here, and the CPU computes all 3 types.",
             id="no GPU",
         ),
         pytest.param(
-            {"findings": [], "checks": [], "cpu": TRIAL},
-            "Nothing is wrong; no GPU was checked, and the CPU computes: 24 items with F16, "
-            "1,234 tokens/s.",
+            {"findings": [], "checks": []},
+            "Nothing is wrong; no GPU was checked, and the CPU computes all 3 types.",
             id="the CPU was asked for",
         ),
         pytest.param(
@@ -391,10 +382,10 @@ def test_tables_fit_80_columns_and_say_what_failed(capsys: pytest.CaptureFixture
                     Finding(kind="problem", sentence="two"),
                 ],
                 "checks": [],
-                "cpu": TRIAL,
+                "types": [TypeTrial(type="F16"), TypeTrial(type="Q8_0", error="it died")],
             },
-            "2 problems were found; the CPU computes: 24 items with F16, 1,234 tokens/s.",
-            id="a GPU that crashes",
+            "2 problems were found; the CPU computes F16.",
+            id="a type that dies",
         ),
     ],
 )
@@ -405,3 +396,22 @@ def test_the_conclusion(changes: dict[str, object], sentence: str) -> None:
 def test_a_json_record_reads_back() -> None:
     found = example_diagnosis()
     assert Diagnosis.model_validate(json.loads(found.model_dump_json())) == found
+
+
+@pytest.mark.parametrize(
+    ("missing", "superfluous", "kind", "words"),
+    [
+        ([], [], None, ""),
+        (["AVX512"], [], "advice", "it is faster if it is built for it"),
+        (["AVX512"], ["AMX_INT8"], "problem", "was built for another CPU, which has AMX_INT8"),
+    ],
+)
+def test_a_build_for_another_cpu_is_told(
+    missing: list[str], superfluous: list[str], kind: str | None, words: str
+) -> None:
+    made = Build(compiler=None, features=["AVX2"], missing=missing, superfluous=superfluous)
+    found = looking._of_build(made, [])
+    assert [each.kind for each in found] == ([] if kind is None else [kind])
+    for each in found:
+        assert words in each.sentence
+        assert "pip install --force-reinstall" in each.sentence

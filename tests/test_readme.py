@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edgeval.llama.backends import rebuild_command
+from edgeval.builds import PORTABLE, rebuild_command
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 INSTALL = [
     [cell.strip().strip("`") for cell in line.strip("|").split("|")]
     for line in README.splitlines()
-    if "--force-reinstall" in line
+    if line.startswith("|") and "--force-reinstall" in line
 ]
 
 
@@ -37,6 +37,14 @@ def test_it_builds_each_backend_as_an_error_would_say(
     assert list(commands) == ["cuda", "vulkan", "rocm", "sycl"]
     for backend, command in commands.items():
         assert without_version(command) == without_version(rebuild_command(backend))
+
+
+def test_it_makes_the_portable_build_that_the_package_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    (command,) = [line for line in README.splitlines() if line.startswith("CMAKE_ARGS=")]
+    assert without_version(command) == without_version(rebuild_command(options=PORTABLE))
 
 
 def test_it_pins_the_version_that_the_package_starts_from() -> None:

@@ -191,7 +191,7 @@ def test_the_cpu_takes_over_where_no_gpu_was_asked_for(
         "a token from the CPU's on average, where 0.015 are allowed; computing on the CPU"
     ]
     with llama.Vocabulary(tiny_f16) as vocabulary:
-        assert found.placement(vocabulary).offload == llama.CPU
+        assert found.placement(vocabulary.info).offload == llama.CPU
 
 
 @pytest.mark.parametrize(("speedup", "backend"), [(0.99, "cpu"), (1.01, "cuda")])

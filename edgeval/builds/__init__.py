@@ -5,6 +5,7 @@ Nothing here loads llama.cpp, whose libraries may die while they are loaded.
 
 from edgeval.builds.commands import (
     BACKEND_OPTIONS,
+    PORTABLE,
     Machine,
     best_command,
     rebuild_command,
@@ -26,15 +27,18 @@ from edgeval.builds.features import (
     cpu_features,
     feature_difference,
 )
+from edgeval.builds.here import built_by, remedy_for_illegal_instruction
 from edgeval.builds.libraries import compiler_of, cpu_libraries, library_folders
 
 __all__ = [
     "BACKEND_OPTIONS",
+    "PORTABLE",
     "Compiler",
     "FeatureDifference",
     "InstalledCompiler",
     "Machine",
     "best_command",
+    "built_by",
     "compiled_features",
     "compiler_of",
     "compilers_here",
@@ -46,6 +50,7 @@ __all__ = [
     "library_folders",
     "rebuild_command",
     "remedy_for_amx",
+    "remedy_for_illegal_instruction",
     "remedy_for_missing",
     "remedy_for_other_cpu",
     "this_machine",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 
 from edgeval.builds.compilers import (
     Compiler,
@@ -14,8 +16,10 @@ from edgeval.builds.compilers import (
     compilers_here,
     default_compiler,
     has_amx_fault,
+    uses_amx,
 )
 from edgeval.builds.features import cpu_features, in_order
+from edgeval.builds.libraries import cpu_libraries
 
 _BINDING = "llama-cpp-python"
 _INSTALL = f"pip install --force-reinstall --no-cache-dir --no-deps --no-binary {_BINDING}"
@@ -33,6 +37,11 @@ BACKEND_OPTIONS = {
 _NATIVE = ("-DGGML_NATIVE=ON",)
 """Said aloud, since ggml leaves it out where SOURCE_DATE_EPOCH is set."""
 
+PORTABLE = ("-DGGML_NATIVE=OFF", "-DGGML_BACKEND_DL=ON", "-DGGML_CPU_ALL_VARIANTS=ON")
+"""A library for each kind of CPU, of which the best one is loaded."""
+
+_AMX_VARIANT = "sapphirerapids"
+
 _ON_BY_DEFAULT = ("SSE42", "AVX", "AVX2", "BMI2", "FMA", "F16C")
 _OFF_BY_DEFAULT = ("AVX_VNNI", "AVX512", "AVX512_VBMI", "AVX512_VNNI", "AVX512_BF16")
 """Options of ggml/CMakeLists.txt where GGML_NATIVE is off; AMX's are left out."""
@@ -44,7 +53,6 @@ _FIRST_GCC = {
     "MATMUL_INT8": 10,
     "SVE": 10,
     "AVX_VNNI": 11,
-    "AMX_INT8": 11,
 }
 """The first GCC that compiles a feature, where that is a recent one (its release notes)."""
 
@@ -57,40 +65,47 @@ class Machine:
         features: What the CPU has, by llama.cpp's names.
         compilers: Those that are installed.
         default: The one that builds if none is named; None if it is not known.
+        variants: The installed build's libraries for each kind of CPU, if it is a portable one; it
+            stays one, since other machines may use it too.
     """
 
     features: frozenset[str] = frozenset()
     compilers: tuple[InstalledCompiler, ...] = ()
     default: InstalledCompiler | None = None
+    variants: tuple[Path, ...] = ()
 
     @property
     def compiler(self) -> InstalledCompiler | None:
-        """What to build with: the default one, unless the CPU has AMX and that one's is wrong.
+        """What to build with: the default one, unless the CPU has AMX and that one does it wrong.
 
-        Then the newest GCC whose AMX is right, or the newest clang, which needs an OpenMP of its
+        Then the newest GCC that does it right, or the newest clang, which needs an OpenMP of its
         own. The default one if there is neither, and None if it is not known.
         """
-        if not self._is_at_fault(self.default):
-            return self.default
-        sound = [each for each in self.compilers if not has_amx_fault(each.compiler)]
-        return max(sound, key=_rank, default=self.default)
+        default = self.default
+        if default is None or "AMX_INT8" not in self.features or uses_amx(default.compiler):
+            return default
+        able = [each for each in self.compilers if uses_amx(each.compiler)]
+        return max(able, key=_rank, default=default)
+
+    @property
+    def builds_amx(self) -> bool:
+        """Whether that compiler makes code for AMX that works."""
+        return self.compiler is None or uses_amx(self.compiler.compiler)
 
     @property
     def avoids_amx(self) -> bool:
-        """Whether the CPU has AMX, and nothing that is here compiles it rightly."""
-        return self._is_at_fault(self.compiler)
-
-    def _is_at_fault(self, installed: InstalledCompiler | None) -> bool:
+        """Whether the CPU has AMX, and the code that would be made for it does not work."""
         return (
-            installed is not None
+            self.compiler is not None
             and "AMX_INT8" in self.features
-            and has_amx_fault(installed.compiler)
+            and has_amx_fault(self.compiler.compiler)
         )
 
 
 def this_machine() -> Machine:
     """Return what is here; it asks each compiler for its version, which takes some milliseconds."""
-    return Machine(cpu_features(), tuple(compilers_here()), default_compiler())
+    variants = tuple(path for path in cpu_libraries() if "ggml-cpu-" in path.name)
+    return Machine(cpu_features(), tuple(compilers_here()), default_compiler(), variants)
 
 
 def rebuild_command(
@@ -123,16 +138,21 @@ def rebuild_command(
 def best_command(machine: Machine, backends: Sequence[str] = ()) -> str:
     """Return the command that builds the fastest llama.cpp that works on a machine.
 
-    A native build, by a compiler that does AMX right if the CPU has it; else one without AMX.
+    A native build, by a compiler that does AMX right if the CPU has it; else one without AMX. A
+    portable build stays one.
 
     Args:
         machine: The machine, as a rule this one.
         backends: Those of the installed build that are to stay.
     """
-    if machine.avoids_amx:
-        return rebuild_command(*backends, options=_without_amx(machine.features))
     named = None if machine.compiler == machine.default else machine.compiler
-    return rebuild_command(*backends, options=_NATIVE, compiler=named)
+    if machine.variants:
+        options: Sequence[str] = PORTABLE
+    elif machine.avoids_amx:
+        options = _without_amx({name for name in machine.features if _compiles(machine, name)})
+    else:
+        options = _NATIVE
+    return rebuild_command(*backends, options=options, compiler=named)
 
 
 def remedy_for_amx(
@@ -155,8 +175,17 @@ def remedy_for_amx(
     # Whatever else is known of the CPU: its AMX was just used.
     machine = replace(machine, features=machine.features | {"AMX_INT8"})
     command = best_command(machine, backends)
-    if machine.avoids_amx:
-        return f"{fault}; for more speed build it again without AMX: {command}"
+    amx = [path for path in machine.variants if _AMX_VARIANT in path.name]
+    if machine.avoids_amx and amx:
+        return (
+            f"{fault}; for more speed take the library for AMX out of this portable build, so that "
+            f"the next best is used: rm {shlex.join(map(str, amx))}"
+        )
+    if not machine.builds_amx:
+        return (
+            f"{fault}; for more speed build it again without AMX, which GCC 14.1 and clang 16 or "
+            f"newer would use: {command}"
+        )
     return f"{fault}; for full speed build it again: {command}"
 
 
@@ -200,9 +229,9 @@ def remedy_for_missing(
 
 
 def _compiles(machine: Machine, feature: str) -> bool:
-    """Whether the best command's compiler makes use of a feature."""
-    if feature == "AMX_INT8" and machine.avoids_amx:
-        return False
+    """Whether the compiler of the best command makes use of a feature."""
+    if feature == "AMX_INT8":
+        return machine.builds_amx
     chosen = machine.compiler
     if chosen is None or chosen.compiler.name != "gcc":
         return True

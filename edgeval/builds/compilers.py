@@ -27,6 +27,9 @@ _DOTTED = re.compile(r"\d+(?:\.\d+)*")
 _AMX_FIXED = {11: (11, 5), 12: (12, 4), 13: (13, 3), 14: (14, 1)}
 """First sound GCC of each major version (GCC bug 114098); those before 11 were not repaired."""
 
+_AMX_CLANG = (16,)
+"""Before, clang called AMX's macros otherwise than GCC, and llama.cpp does not see them."""
+
 
 @dataclass(frozen=True)
 class Compiler:
@@ -71,6 +74,13 @@ def has_amx_fault(compiler: Compiler) -> bool:
     if first_sound is None:
         return compiler.version[0] < min(_AMX_FIXED)
     return compiler.version < first_sound
+
+
+def uses_amx(compiler: Compiler) -> bool:
+    """Whether llama.cpp has code for AMX, and it works, if this compiler builds it."""
+    if compiler.name == "gcc":
+        return not has_amx_fault(compiler)
+    return compiler.name == "clang" and compiler.version >= _AMX_CLANG
 
 
 def amx_fixed_in(compiler: Compiler) -> str:

@@ -42,7 +42,10 @@ def cpu_libraries() -> list[Path]:
 
 
 def library_folders() -> list[Path]:
-    """Return where the binding has its libraries, and where CMake installs backends by itself."""
+    """Return where CMake installs the backends of a portable build, and the binding the rest.
+
+    In this order, since the first has all of those backends and the second may have copies of some.
+    """
     named = os.environ.get("LLAMA_CPP_LIB_PATH")
     if named:
         return [Path(named)]
@@ -53,7 +56,7 @@ def library_folders() -> list[Path]:
     if spec is None or not spec.origin:
         return []
     package = Path(spec.origin).parent
-    return [package / "lib", package.parent / "bin"]
+    return [package.parent / "bin", package / "lib"]
 
 
 def compiler_of(library: Path) -> Compiler | None:
@@ -63,7 +66,8 @@ def compiler_of(library: Path) -> Compiler | None:
         library: An ELF file, a DLL or a Mach-O file.
 
     Returns:
-        None if the file does not tell, which one for macOS does not as a rule, or is damaged.
+        None if the file is damaged or does not tell: as a rule one for macOS does not, nor one that
+        llvm-strip went over, which CMake takes with clang.
     """
     try:
         with library.open("rb") as file:

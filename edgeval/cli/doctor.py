@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from edgeval.cli.app import progress_bars
 from edgeval.cli.options import HOW, STORE, Backend, Json, StoreOption, device_names
 
 
 def doctor(
     model: Annotated[
         str,
-        typer.Argument(help="Card name, checkpoint directory or .gguf file to check GPUs with."),
+        typer.Argument(help="Card name, checkpoint directory or .gguf file to try."),
     ] = "demo",
     backend: Backend = "auto",
     device: Annotated[
@@ -28,14 +29,15 @@ def doctor(
     store: StoreOption = STORE,
     as_json: Json = False,
 ) -> None:
-    """Say what is wrong with this installation; hold GPUs to the CPU.
+    """Say what is wrong with this installation; try each type, and hold GPUs to the CPU.
 
     The exit code is 1 if a check failed, or something was found that an evaluation would fail over.
     """
     from edgeval.doctor import diagnose
     from edgeval.doctor.tables import print_diagnosis
 
-    found = diagnose(model, backend, device_names(device), store=store)
+    with progress_bars() as progress:
+        found = diagnose(model, backend, device_names(device), store=store, progress=progress)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -110,11 +110,29 @@ GpuLayers = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+
+
+class KernelsWanted(str, Enum):
+    """Which of llama.cpp's kernels compute on the CPU."""
+
+    auto = "auto"
+    default = "default"
+    plain = "plain"
+
+
+KernelsOption = Annotated[
+    KernelsWanted,
+    typer.Option(
+        "--kernels",
+        help="On the CPU: the faster sound ones, llama.cpp's default, or those without repacking.",
+        rich_help_panel=HOW,
+    ),
+]
 NoCheck = Annotated[
     bool,
     typer.Option(
         "--no-check",
-        help="Trust a GPU without holding its scores to the CPU's.",
+        help="Trust a GPU, and the CPU's kernels, without checking them.",
         rich_help_panel=HOW,
     ),
 ]

@@ -9,13 +9,11 @@ import sys
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from edgeval.records import Folder
 
-_BINDING = "llama-cpp-python"
 _NVIDIA_TIMEOUT_S = 20.0
 
 
@@ -30,14 +28,6 @@ class FoundGpu:
 
     description: str
     backend: Literal["cuda", "metal"]
-
-
-def binding_version() -> str | None:
-    """Return llama-cpp-python's version without loading it; None if it is not installed."""
-    try:
-        return metadata.version(_BINDING)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def folder(name: Literal["cache", "store"], path: Path) -> Folder:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeval.console import listing, shown, stdout_console
-from edgeval.records import Backend, CpuTrial, Diagnosis, Folder, Gpu, GpuCheck
+from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck, TypeTrial
 from edgeval.report import formatting as fmt
 
 _LOUD = "bold red"
@@ -21,6 +21,8 @@ def print_diagnosis(found: Diagnosis) -> None:
     console = stdout_console()
     console.print(listing(_facts(found)))
     console.print()
+    if found.types:
+        console.print(_types(found))
     if found.devices:
         console.print(_devices(found.devices, found.backends or ()))
     if found.checks:
@@ -37,29 +39,36 @@ def conclusion(found: Diagnosis) -> str:
     count = len(found.problems)
     if count:
         begin = "1 problem was found" if count == 1 else f"{count} problems were found"
-        if found.cpu is not None:
-            return f"{begin}; the CPU computes: {_trial(found.cpu)}."
-        if found.cpu_works:
-            return f"{begin}; the CPU computes."
-        return f"{begin}, and nothing can be evaluated here until that is solved."
-    if found.cpu is not None:
-        reason = "no GPU was checked" if found.devices else "llama.cpp has no GPU here"
-        return f"Nothing is wrong; {reason}, and the CPU computes: {_trial(found.cpu)}."
+        if not found.cpu_works:
+            return f"{begin}, and nothing can be evaluated here until that is solved."
+        return f"{begin}; the CPU computes {_computed(found)}."
     names = list(dict.fromkeys(check.device for check in found.checks))
-    verb = "computes" if len(names) == 1 else "compute"
-    return f"Nothing is wrong; {fmt.listed(names)} {verb} what the CPU does."
+    if names:
+        verb = "computes" if len(names) == 1 else "compute"
+        return f"Nothing is wrong; {fmt.listed(names)} {verb} what the CPU does."
+    reason = "no GPU was checked" if found.devices else "llama.cpp has no GPU here"
+    return f"Nothing is wrong; {reason}, and the CPU computes {_computed(found)}."
+
+
+def _computed(found: Diagnosis) -> str:
+    works = [each.type for each in found.types if each.error is None]
+    if len(works) == len(found.types) > 1:
+        return f"all {len(works)} types"
+    return fmt.listed(works)
 
 
 def _facts(found: Diagnosis) -> dict[str, str]:
     machine = found.device
     rows = {
         "edgeval": f"{found.edgeval_version}, Python {machine.python}",
-        "llama-cpp-python": found.binding_version or "not installed",
+        "llama-cpp-python": _binding(found),
         "system": f"{machine.system}, {machine.machine}",
         "CPU": f"{machine.cpu}, {machine.physical_cores} cores ({machine.logical_cores} logical)",
         "memory": f"{fmt.size(machine.memory_bytes)}, {fmt.size(found.free_memory_bytes)} free",
     }
     rows |= {each.name: _folder(each) for each in found.folders}
+    if found.build is not None:
+        rows["built for"] = _built(found.build)
     if found.backends is None:
         return rows | {"backends": "not known"}
     automatic = [each.name for each in found.devices if each.is_automatic]
@@ -67,6 +76,23 @@ def _facts(found: Diagnosis) -> dict[str, str]:
         "backends": ", ".join(map(_backend, found.backends)),
         "auto takes": ", ".join(automatic) or "the CPU",
     }
+
+
+def _binding(found: Diagnosis) -> str:
+    version = found.binding_version or "not installed"
+    if found.build is None:
+        return version
+    return f"{version}, built by {found.build.compiler or 'an unknown compiler'}"
+
+
+def _built(build: Build) -> str:
+    """Return what the build and the CPU have, in both directions."""
+    parts = [", ".join(build.features) or "nothing that is known"]
+    if build.missing:
+        parts.append(f"not used: {', '.join(build.missing)}")
+    if build.superfluous:
+        parts.append(f"NOT HERE: {', '.join(build.superfluous)}")
+    return "; ".join(parts)
 
 
 def _folder(found: Folder) -> str:
@@ -78,8 +104,29 @@ def _backend(backend: Backend) -> str:
     return backend.name if backend.is_tested else f"{backend.name} (untested)"
 
 
-def _trial(trial: CpuTrial) -> str:
-    return f"{trial.n_items} items with {trial.type}, {fmt.rate(trial.tokens_per_s)} tokens/s"
+def _types(found: Diagnosis) -> Table:
+    table = _table(f"Types on the CPU, with {found.model}")
+    table.add_column("type", no_wrap=True)
+    table.add_column("kernels", no_wrap=True)
+    table.add_column(f"most |{_DELTA} logprob|\nto exact", justify="right", no_wrap=True)
+    table.add_column("tokens/s", justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for each in found.types:
+        change, rate = each.max_logprob_change, each.tokens_per_s
+        table.add_row(
+            shown(each.type),
+            _NONE if each.error else each.kernels,
+            _NONE if change is None else f"{change:.2g}",
+            _NONE if rate is None else fmt.rate(rate),
+            _why(each),
+        )
+    return table
+
+
+def _why(trial: TypeTrial) -> Text:
+    if trial.error is not None:
+        return Text("FAILED", style=_LOUD)
+    return shown(trial.kernels_reason or "")
 
 
 def _devices(devices: Sequence[Gpu], backends: Sequence[Backend]) -> Table:

@@ -35,13 +35,16 @@ class Engine(ABC):
     """
 
     @abstractmethod
-    def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
+    def stream(
+        self, job: str, *arguments: Any, doing: str, timeout_s: float | None = None
+    ) -> Generator[Any, None, None]:
         """Yield what a job of ``jobs.Jobs`` yields.
 
         Args:
             job: Its name.
             arguments: Its arguments.
             doing: What it does, for a sentence about its death, for example ``scoring a.gguf``.
+            timeout_s: Seconds after which a process that does not answer is ended.
 
         Raises:
             EngineDiedError: If the process that computes ends by itself.
@@ -58,20 +61,22 @@ class Engine(ABC):
 
     @contextlib.contextmanager
     def beside(self) -> Iterator[Engine]:
-        """Yield an engine for what may die, or has to be the first that a process does.
+        """Yield an engine with a process of its own, for what may die; it ends with the context."""
+        from edgeval.engine.process import Worker
 
-        It is this one where there is no process of its own.
-        """
-        yield self
+        # Its matrices are small: more threads would only wait for one another.
+        with contextlib.closing(Worker({"OPENBLAS_NUM_THREADS": "1"})) as other:
+            yield other
 
-    @property
-    def is_apart(self) -> bool:
-        """Whether it computes in a process of its own."""
-        return False
-
-    def ask(self, function: str, *arguments: Any, doing: str = "asking llama.cpp") -> Any:
-        """Return the only answer of a job."""
-        (answer,) = self.stream(function, *arguments, doing=doing)
+    def ask(
+        self,
+        job: str,
+        *arguments: Any,
+        doing: str = "asking llama.cpp",
+        timeout_s: float | None = None,
+    ) -> Any:
+        """Return the only answer of a job; see ``stream``."""
+        (answer,) = self.stream(job, *arguments, doing=doing, timeout_s=timeout_s)
         return answer
 
     def facts(self) -> EngineFacts:
@@ -82,6 +87,25 @@ class Engine(ABC):
         """
         facts: EngineFacts = self.ask("facts", doing="loading llama.cpp")
         return facts
+
+    def backends(self, timeout_s: float) -> tuple[tuple[str, ...], tuple[Device, ...]]:
+        """Return what llama.cpp was built with beside the CPU, and its GPUs.
+
+        Args:
+            timeout_s: Seconds after which a driver that does not answer is given up.
+
+        Raises:
+            EngineError: If llama.cpp cannot be loaded or its registry read, or a driver hangs.
+        """
+        found: tuple[tuple[str, ...], tuple[Device, ...]] = self.ask(
+            "backends", doing="listing the devices", timeout_s=timeout_s
+        )
+        return found
+
+    def device_memory(self, device: Device) -> tuple[int, int]:
+        """Return a GPU's memory that is free now and all of it, in bytes."""
+        free, total = self.ask("device_memory", device, doing=f"asking {device.name}")
+        return free, total
 
     def choose_devices(self, backend: str, names: Sequence[str]) -> tuple[Device, ...]:
         """Return the GPUs to compute on; see ``llama.choose_devices``."""
@@ -228,7 +252,9 @@ class Local(Engine):
     def __init__(self) -> None:
         self._jobs: Any = None
 
-    def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
+    def stream(
+        self, job: str, *arguments: Any, doing: str, timeout_s: float | None = None
+    ) -> Generator[Any, None, None]:
         """Yield what a job yields, in this process."""
         if self._jobs is None:
             from edgeval.engine.jobs import Jobs

@@ -77,7 +77,7 @@ def _cause(ended: Ended, said: str) -> tuple[str, str]:
     """Return what ended a process, and what to do."""
     name = _signal_name(ended.code)
     if name == "SIGILL":
-        return "an illegal instruction (SIGILL)", _rebuild_remedy()
+        return "an illegal instruction (SIGILL)", builds.remedy_for_illegal_instruction()
     if name == "SIGKILL":
         return "SIGKILL, as a rule because memory ran out", (
             "close other programs, evaluate a smaller type, or lower --batch"
@@ -97,16 +97,6 @@ def _cause(ended: Ended, said: str) -> tuple[str, str]:
     return f"exit code {_number(ended.code)}{detail}", (
         "run the same command again, or install llama-cpp-python again"
     )
-
-
-def _rebuild_remedy() -> str:
-    """Return what to do about a build that this CPU cannot run."""
-    machine = builds.this_machine()
-    compilers = [builds.compiler_of(library) for library in builds.cpu_libraries()]
-    built_by = next((each for each in compilers if each is not None), None)
-    if "AMX_INT8" in machine.features and built_by and builds.has_amx_fault(built_by):
-        return builds.remedy_for_amx(machine, built_by)
-    return builds.remedy_for_other_cpu(machine, ())
 
 
 def _crash_remedy() -> str:

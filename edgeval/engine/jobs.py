@@ -62,6 +62,14 @@ class Jobs:
         """Yield what computes."""
         yield EngineFacts(version=llama.engine_version(), features=llama.system_info())
 
+    def backends(self) -> Iterator[tuple[tuple[str, ...], tuple[llama.Device, ...]]]:
+        """Yield what llama.cpp was built with beside the CPU, and its GPUs."""
+        yield llama.built_backends(), llama.devices()
+
+    def device_memory(self, device: llama.Device) -> Iterator[tuple[int, int]]:
+        """Yield a GPU's memory that is free, and all of it, in bytes."""
+        yield device.memory()
+
     def choose_devices(
         self, backend: str, names: Sequence[str]
     ) -> Iterator[tuple[llama.Device, ...]]:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from queue import Empty, Queue
 from typing import IO, Any
 
@@ -48,19 +48,9 @@ class Worker(Engine):
         self._child: _Child | None = None
         self._peak_rss_bytes = 0
 
-    @property
-    def is_apart(self) -> bool:
-        """Return True."""
-        return True
-
-    @contextlib.contextmanager
-    def beside(self) -> Iterator[Engine]:
-        """Yield an engine with a process of its own, which ends with the context."""
-        # Its matrices are small: more threads would only wait for one another.
-        with contextlib.closing(Worker({"OPENBLAS_NUM_THREADS": "1"})) as other:
-            yield other
-
-    def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
+    def stream(
+        self, job: str, *arguments: Any, doing: str, timeout_s: float | None = None
+    ) -> Generator[Any, None, None]:
         """Yield what a job yields there."""
         if self._child is None or not self._child.is_alive():
             # One that died while nothing was asked of it has lost nothing.
@@ -71,7 +61,7 @@ class Worker(Engine):
         try:
             child.send((job, arguments))
             while True:
-                kind, value = child.receive()
+                kind, value = child.receive(timeout_s)
                 if kind == "answer":
                     yield value
                     continue
@@ -84,6 +74,11 @@ class Worker(Engine):
                 ended = child.end()
         if kind == "refused":
             self._raise(value)
+        if kind == "silent":
+            raise EngineError(
+                f"{doing} took llama.cpp longer than {timeout_s:.0f} s; update the GPU's driver, "
+                "or install llama-cpp-python again"
+            )
         if kind == "ended":
             if may_be_an_interruption(ended):
                 # Whoever ends a whole group of processes ends this one too, a moment later.
@@ -162,11 +157,16 @@ class _Child:
             pickle.dump(job, stdin, protocol=pickle.HIGHEST_PROTOCOL)
             stdin.flush()
 
-    def receive(self) -> tuple[str, Any]:
-        """Return the next ``answer``, or that the job is ``done``, ``refused`` or has ``ended``."""
-        while True:
+    def receive(self, timeout_s: float | None) -> tuple[str, Any]:
+        """Return the next ``answer``, or that the job is ``done`` or ``refused``.
+
+        Or that the process has ``ended``, or was ``silent`` for so many seconds.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while deadline is None or time.monotonic() < deadline:
             with contextlib.suppress(Empty):
                 return self._answers.get(timeout=_LOOK_S)
+        return "silent", None
 
     def end(self) -> Ended:
         """End the process, if it still runs, and return how it ended and what it said last."""

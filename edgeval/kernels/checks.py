@@ -63,7 +63,7 @@ def _tried(types: Sequence[str], engine: Engine, threads: int | None) -> Iterato
     """Yield a trial for each type and path; after a death the rest is tried in a new process."""
     left = [KernelPair(kind, path) for path in PATHS for kind in types]
     with engine.beside() as other:
-        is_copying = CAN_COPY and other.is_apart
+        is_copying = CAN_COPY
         while left:
             buffer = None
             try:

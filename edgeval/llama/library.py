@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 import llama_cpp
 
+from edgeval.builds import library_folders, rebuild_command
 from edgeval.errors import EngineError
 from edgeval.llama.defaults import engine_version
 
@@ -34,6 +36,9 @@ __all__ = [
 
 # ggml.h's enum ggml_log_level, which the binding does not export.
 _LOG_LEVEL_ERROR = 4
+
+# ggml-backend.h's enum ggml_backend_dev_type, likewise.
+_DEVICE_TYPE_CPU = 0
 
 
 class Log:
@@ -91,10 +96,40 @@ class Owner:
 
 @functools.cache
 def engine() -> Log:
-    """Start llama.cpp once and return its log."""
+    """Start llama.cpp once and return its log.
+
+    Raises:
+        EngineError: If it has nothing that could compute on this CPU.
+    """
     log = Log()
+    _load_backends()
     llama_cpp.llama_backend_init()
     return log
+
+
+def _load_backends() -> None:
+    """Load the backends that are files of their own in a portable build, the best one for this CPU.
+
+    Raises:
+        EngineError: If there is none.
+    """
+    try:
+        registry = ggml("ggml")
+        cpu, load = registry.ggml_backend_dev_by_type, registry.ggml_backend_load_all_from_path
+    except (EngineError, AttributeError):
+        # Whoever needs this library says so; a build of one piece does not.
+        return
+    cpu.restype, cpu.argtypes = ctypes.c_void_p, [ctypes.c_int]
+    load.restype, load.argtypes = None, [ctypes.c_char_p]
+    for folder in library_folders():
+        if cpu(_DEVICE_TYPE_CPU):
+            return
+        load(os.fsencode(folder))
+    if not cpu(_DEVICE_TYPE_CPU):
+        raise EngineError(
+            f"{engine_version()} has no library that computes on this CPU; build it again for this "
+            f"one: {rebuild_command(options=['-DGGML_NATIVE=ON'])}"
+        )
 
 
 @contextlib.contextmanager
@@ -124,7 +159,9 @@ def ggml(name: str) -> Any:
 
         # The binding reads the same variable.
         folder = os.environ.get("LLAMA_CPP_LIB_PATH") or Path(llama_cpp.__file__).parent / "lib"
-        return load_shared_library(name, Path(folder))
+        # A wheel has no links but copies, of which llama.cpp loads another one than the binding
+        # would. Except on Windows, it finds the functions of those that it loaded itself.
+        return load_shared_library(name if sys.platform == "win32" else "llama", Path(folder))
     except (ImportError, OSError, RuntimeError) as error:
         raise EngineError(
             f"{engine_version()} has no library {name} that edgeval can use ({error}); install "

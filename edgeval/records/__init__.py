@@ -13,13 +13,14 @@ from pydantic import Field, model_validator
 from edgeval.records.base import Interval, Record
 from edgeval.records.diagnosis import (
     Backend,
-    CpuTrial,
+    Build,
     Diagnosis,
     Finding,
     Folder,
     Gpu,
     GpuCheck,
     Look,
+    TypeTrial,
 )
 from edgeval.records.divergence import Divergence
 from edgeval.records.failures import Failure
@@ -62,10 +63,10 @@ __all__ = [
     "SCHEMA_VERSION",
     "UNQUANTIZED",
     "Backend",
+    "Build",
     "Citation",
     "Claim",
     "ClaimCitation",
-    "CpuTrial",
     "DataSource",
     "Device",
     "Diagnosis",
@@ -102,6 +103,7 @@ __all__ = [
     "SelfCheck",
     "ShotPool",
     "Stopping",
+    "TypeTrial",
     "Verdict",
     "VerdictStatus",
     "protocol_label",

@@ -79,18 +79,41 @@ class GpuCheck(Record):
         return self.result is not None and self.result.has_passed
 
 
-class CpuTrial(Record):
-    """A small evaluation on the CPU alone.
+class TypeTrial(Record):
+    """What the CPU makes of one type of model.
 
     Attributes:
         type: File type of the model.
-        n_items: Number of items scored.
-        tokens_per_s: Tokens decoded a second.
+        kernels: llama.cpp's kernels that computed it: its ``default``, or the ``plain`` ones.
+        kernels_reason: Why these, if they are not the default.
+        max_logprob_change: The largest difference of a log-probability from the exact one that they
+            make with tensors of these types, in nats; None if that could not be checked.
+        tokens_per_s: Tokens of the model decoded a second.
+        error: Why it could not be computed.
     """
 
     type: str
-    n_items: int
-    tokens_per_s: float
+    kernels: Literal["default", "plain"] = "default"
+    kernels_reason: str | None = None
+    max_logprob_change: float | None = None
+    tokens_per_s: float | None = None
+    error: str | None = None
+
+
+class Build(Record):
+    """How llama.cpp was built for the CPU.
+
+    Attributes:
+        compiler: What compiled it, for example ``GCC 12.2.0``; None if the library does not say.
+        features: What it uses of a CPU.
+        missing: What this CPU has besides.
+        superfluous: What it needs and this CPU does not have.
+    """
+
+    compiler: str | None
+    features: list[str]
+    missing: list[str]
+    superfluous: list[str]
 
 
 class Finding(Record):
@@ -109,12 +132,14 @@ class Look(Record):
     """What llama.cpp says of itself.
 
     Attributes:
+        build: How it was built for the CPU.
         backends: What it was built with, the CPU last.
         devices: Its GPUs.
         chosen: Names of those that are to be checked.
         findings: What is missing.
     """
 
+    build: Build
     backends: list[Backend]
     devices: list[Gpu]
     chosen: list[str]
@@ -131,11 +156,12 @@ class Diagnosis(Record):
         device: The machine.
         free_memory_bytes: Memory of the machine that is free now.
         folders: Where GGUFs and scores are kept.
-        backends: What llama.cpp was built with, the CPU last; None if it could not be loaded.
+        build: How llama.cpp was built for the CPU; None if it could not be loaded.
+        backends: What it was built with, the CPU last; None if it could not be loaded.
         devices: Its GPUs.
         model: What the checks were made with, as it was given.
+        types: What the CPU makes of each type of the default ladder.
         checks: GPUs beside the CPU.
-        cpu: An evaluation on the CPU; None if it failed, or a check has shown that the CPU works.
         findings: What is wrong, and what could be better.
     """
 
@@ -145,11 +171,12 @@ class Diagnosis(Record):
     device: Device
     free_memory_bytes: int
     folders: list[Folder]
+    build: Build | None
     backends: list[Backend] | None
     devices: list[Gpu]
     model: str
+    types: list[TypeTrial]
     checks: list[GpuCheck]
-    cpu: CpuTrial | None
     findings: list[Finding]
 
     @property
@@ -160,4 +187,4 @@ class Diagnosis(Record):
     @property
     def cpu_works(self) -> bool:
         """Whether something was computed on the CPU."""
-        return self.cpu is not None or any(check.result for check in self.checks)
+        return any(each.error is None for each in self.types)

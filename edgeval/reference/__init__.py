@@ -106,6 +106,7 @@ class Reference:
             elapsed_s=header.elapsed_s,
             load_s=0.0,
             tokens_per_s=header.tokens_decoded / header.elapsed_s if header.elapsed_s else 0.0,
+            kernels=setting.kernels,
             offload=header.offload,
             from_reference=ReferenceInfo(
                 file=self.path.name,

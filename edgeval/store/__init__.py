@@ -21,9 +21,9 @@ from edgeval.progress import NoProgress, Progress
 from edgeval.records import SelfCheck
 from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
 from edgeval.store.schema import checksum, migrate
-from edgeval.store.setting import Setting
+from edgeval.store.setting import Setting, features_of
 
-__all__ = ["Measurement", "PlanFacts", "SavedPlan", "Setting", "Store"]
+__all__ = ["Measurement", "PlanFacts", "SavedPlan", "Setting", "Store", "features_of"]
 
 _BUSY_S = 60.0
 """How long a transaction waits for those of other processes, which take milliseconds."""
@@ -124,6 +124,20 @@ class Store:
                 "INSERT OR REPLACE INTO self_check VALUES (?, ?, ?)",
                 (key, text, checksum(key, text)),
             )
+
+    def holds(self, setting: Setting) -> bool:
+        """Return whether there is a score of a setting.
+
+        Raises:
+            StoreError: If the file cannot be read.
+        """
+        with self._explained():
+            row = self._connection.execute(
+                "SELECT 1 FROM measurement JOIN score ON measurement = measurement.id "
+                "WHERE key = ? LIMIT 1",
+                (_key(setting.content),),
+            ).fetchone()
+        return row is not None
 
     @contextlib.contextmanager
     def measurement(

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from edgeval.llama.defaults import Kernels
 from edgeval.records import Offload, Record
+
+_PLAIN = " | EXTRA_BUFTS = 0"
+"""What follows llama.cpp's features where it may not rearrange weights, in their own style."""
+
+
+def features_of(features: str, kernels: Kernels) -> str:
+    """Return llama.cpp's features with the kernels that are used of them."""
+    return f"{features}{_PLAIN}" if kernels == "plain" else features
 
 
 class Setting(Record):
@@ -19,7 +28,8 @@ class Setting(Record):
         shots: Solved items shown before each item.
         shot_pool_fingerprint: Hash of the data set that they are drawn from.
         engine: Version of llama.cpp.
-        features: What it was built with, and the CPU's features.
+        features: What it was built with, the CPU's features, and whether these are all used; see
+            ``features_of``.
         backend: Where the layers are computed.
         devices: The GPUs that some are computed on; none on the CPU alone.
         gpu_layers: How many are computed there; the output counts as one.
@@ -54,6 +64,11 @@ class Setting(Record):
         """The part of the key that is about how a model is computed, not about what on, as JSON."""
         of_items = {"data_fingerprint", "protocol", "protocol_version", "shots"}
         return self.model_dump_json(exclude={*of_items, "shot_pool_fingerprint"})
+
+    @property
+    def kernels(self) -> Kernels:
+        """llama.cpp's kernels for what the CPU computes."""
+        return "plain" if self.features.endswith(_PLAIN) else "default"
 
     def offload(self, n_layers: int) -> Offload | None:
         """Return what was computed on GPUs, of a model with so many layers; None for nothing."""

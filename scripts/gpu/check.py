@@ -164,4 +164,4 @@ def setup_on(device: llama.Device, options: Options) -> Setup:
     """Return a setup that computes on a device."""
     # Layers on a GPU are refused where none is known.
     setup = prepare(replace(options, gpu_layers=None))
-    return replace(setup, options=options, devices=(device,), _placements={})
+    return replace(setup, options=options, devices=(device,), _placements={}, _kernels={})

@@ -38,7 +38,7 @@ def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
     for layers in LAYERS:
         setup = check.setup(check.items, ITEMS, gpu_layers=layers)
         with llama.Vocabulary(path) as vocabulary:
-            placed = setup.placement(vocabulary)
+            placed = setup.placement(vocabulary.info)
         measured = evaluate_file(path, setup)
         changes = logprob_changes(_scores(measured), _scores(on_cpu))
         rows.append(
@@ -57,7 +57,7 @@ def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
 
 def _key(setup: Setup, path: Path) -> str:
     with llama.Vocabulary(path) as vocabulary:
-        return setup.setting(sha256_of(path), vocabulary).content
+        return setup.setting(sha256_of(path), vocabulary.info).content
 
 
 def _scores(measured: Measured) -> list[Any]:

@@ -30,11 +30,12 @@ def logprobs(path: Path, setup: Setup, placement: Placement) -> tuple[Float64, W
     with llama.Vocabulary(path) as vocabulary:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
         file_type = vocabulary.file_type
+        kernels = setup.kernels(vocabulary.info).kernels
     planned = plan([request for each in choices for request in each], placement.batch_tokens)
     settings = settings_for(planned, file_type, setup.threads, placement.ubatch_tokens)
     found: dict[int, tuple[float, ...]] = {}
     work = Work()
-    with llama.Model(path, placement.offload) as model:
+    with llama.Model(path, placement.offload, kernels) as model:
         for batch in score_items(
             model,
             setup.items,

@@ -1,0 +1,123 @@
+"""Each type is tried on the CPU, and each GPU is held to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeval import cards, device, kernels
+from edgeval.engine import Engine, running
+from edgeval.errors import EngineError
+from edgeval.evaluate import evaluate
+from edgeval.gguf_header import read_header
+from edgeval.ladder import Ladder
+from edgeval.pipeline import DEFAULT_LADDER, find_source, locate
+from edgeval.progress import Progress
+from edgeval.records import Gpu, GpuCheck, Look, TypeTrial
+from edgeval.selfcheck import self_check
+from edgeval.setup import Options, prepare
+from edgeval.store import Store
+
+_GPU_TYPES = ("F16", "Q8_0", "Q4_K_M")
+_N_ITEMS = 8
+
+
+class Trials:
+    """What is tried with one model.
+
+    Attributes:
+        problems: Sentences on what failed.
+    """
+
+    def __init__(self, model: str, progress: Progress) -> None:
+        """Find the model, and what of it can be made.
+
+        Raises:
+            EdgevalError: If it cannot be found or read.
+        """
+        self.problems: list[str] = []
+        self._progress = progress
+        self._data = _data(model)
+        self._files: dict[str, Path] = {}
+        self._failed: list[TypeTrial] = []
+        source = find_source(locate(model), progress=progress)
+        if source.kind == "gguf":
+            self._files[read_header(source.path).file_type] = source.path
+            return
+        threads = device.physical_cores()
+        ladder = Ladder(source, DEFAULT_LADDER, threads=threads, progress=progress)
+        for rung in ladder.rungs:
+            try:
+                self._files[rung.name] = ladder.make(rung)
+            except EngineError as error:
+                self._fail(rung.name, error)
+
+    def types(self) -> list[TypeTrial]:
+        """Return what the CPU makes of each type."""
+        found = list(self._failed)
+        with running() as engine:
+            for name, path in self._files.items():
+                try:
+                    found.append(self._tried(engine, name, path))
+                except EngineError as error:
+                    found.append(self._fail(name, error))
+        return found
+
+    def gpus(self, seen: Look) -> list[GpuCheck]:
+        """Return how close the GPUs that are meant come to the CPU.
+
+        Raises:
+            EdgevalError: If a model does not fit in memory.
+        """
+        by_name = {each.name: each for each in seen.devices}
+        return [
+            self._checked(by_name[name], file_type, path)
+            for name in seen.chosen
+            for file_type, path in self._files.items()
+            if file_type in _GPU_TYPES or len(self._files) == 1
+        ]
+
+    def _tried(self, engine: Engine, name: str, path: Path) -> TypeTrial:
+        options = Options(data=self._data, limit=_N_ITEMS, backend="cpu")
+        (run,) = evaluate([path], options, progress=self._progress).runs
+        trials = kernels.check_types(kernels.types_of(path), engine)
+        changes = [
+            each.max_logprob_change
+            for each in trials
+            if each.kernels == run.kernels and each.max_logprob_change is not None
+        ]
+        return TypeTrial(
+            type=name,
+            kernels=run.kernels,
+            kernels_reason=run.kernels_reason,
+            max_logprob_change=max(changes, default=None),
+            tokens_per_s=run.tokens_per_s,
+        )
+
+    def _fail(self, name: str, error: EngineError) -> TypeTrial:
+        self.problems.append(str(error))
+        return TypeTrial(type=name, error=str(error))
+
+    def _checked(self, gpu: Gpu, file_type: str, path: Path) -> GpuCheck:
+        where = f"{gpu.backend} on {gpu.name} ({gpu.description})"
+        setup = prepare(Options(data=self._data, devices=(gpu.name,)))
+        try:
+            with Store(None) as store:
+                result = self_check(path, setup, store, self._progress)
+        except EngineError as error:
+            self.problems.append(f"{where} cannot compute {file_type}: {error}")
+            return GpuCheck(device=gpu.name, type=file_type, error=str(error))
+        if not result.has_passed:
+            self.problems.append(
+                f"{where} fails the self-check with {file_type}: log-probabilities are "
+                f"{result.token_change:.2g} nats a token from the CPU's on average, where "
+                f"{result.bar:.2g} are allowed; update the driver and llama-cpp-python, or use "
+                "--backend cpu"
+            )
+        return GpuCheck(device=gpu.name, type=file_type, result=result)
+
+
+def _data(model: str) -> Path:
+    """Return the items of a model's card, or else the demo's."""
+    card = cards.find(model)
+    demo = cards.cards()["demo"]
+    return cards.cards_folder() / str((card and card.data) or demo.data)
