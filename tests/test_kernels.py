@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,13 @@ class Scripted(Engine):
         self.answers = answers
         self.asked: list[str] = []
 
-    def stream(self, job: str, *arguments: Any, doing: str) -> Generator[Any, None, None]:
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Engine]:
+        yield self
+
+    def stream(
+        self, job: str, *arguments: Any, doing: str, timeout_s: float | None = None
+    ) -> Generator[Any, None, None]:
         self.asked.append(job)
         if job == "race_kernels":
             assert read_header(arguments[0]).tensors
@@ -492,7 +499,7 @@ def test_kernels_that_die_are_not_used(q4_k: Path) -> None:
         choose(q4_k, "default", engine)
     assert str(error.value) == (
         f"small-Q4_K.gguf is not computed: llama.cpp's AMX kernels end with {SIGILL} on this CPU "
-        "with Q4_K; leave the choice to edgeval"
+        "with Q4_K; use --kernels auto"
     )
 
 
@@ -515,8 +522,8 @@ def test_a_type_that_no_kernels_compute_is_refused(wanted: Any, q4_k: Path) -> N
     assert "plain kernels compute Q4_K wrongly on this CPU" in sentence
     assert f"AMX kernels end with {SIGILL} on this CPU with Q4_K" in sentence
     assert sentence.endswith(
-        "; install another build of llama-cpp-python (edgeval doctor tells more), or evaluate "
-        "another type"
+        "; evaluate another type, or install another build of llama-cpp-python (edgeval doctor "
+        "tells more)"
     )
 
 

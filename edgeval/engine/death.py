@@ -38,6 +38,10 @@ _REINSTALL = "update the GPU's driver, or install llama-cpp-python again"
 _PRELOAD = "LD_PRELOAD=$(gcc -print-file-name=libstdc++.so.6)"
 
 
+_CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE")
+_INTERRUPTIONS = ("SIGTERM", "SIGHUP", "SIGINT")
+
+
 @dataclass(frozen=True)
 class Ended:
     """How the process ended.
@@ -53,7 +57,7 @@ class Ended:
 
 def may_be_an_interruption(ended: Ended) -> bool:
     """Return whether it was ended by what also ends whole groups of processes."""
-    return _signal_name(ended.code) in ("SIGTERM", "SIGHUP", "SIGINT")
+    return _signal_name(ended.code) in _INTERRUPTIONS
 
 
 def died(doing: str, ended: Ended) -> EngineError:
@@ -69,34 +73,45 @@ def died(doing: str, ended: Ended) -> EngineError:
             f"llama-cpp-python cannot be loaded ({said}); install what it misses, or install it "
             "again"
         )
-    words, remedy = _cause(ended, said)
-    return EngineDiedError(doing, words, remedy)
+    return EngineDiedError(doing, cause(ended), _remedy(ended))
 
 
-def _cause(ended: Ended, said: str) -> tuple[str, str]:
-    """Return what ended a process, and what to do."""
+def cause(ended: Ended) -> str:
+    """Return what ended a process, for example ``an illegal instruction (SIGILL)``."""
+    name, said = _signal_name(ended.code), _said(ended.last_lines)
+    if name == "SIGILL":
+        return "an illegal instruction (SIGILL)"
+    if name == "SIGKILL":
+        return "SIGKILL, as a rule because memory ran out"
+    if name == "SIGABRT" or _ASSERTION.search(said):
+        return f"an assertion of its own ({said})" if said else "an abort (SIGABRT)"
+    if name in _CRASHES:
+        return f"a crash ({name})"
+    if name in _INTERRUPTIONS:
+        return f"{name}, which another program or a person sent"
+    if name is not None:
+        return name
+    detail = f", saying: {said}" if said else ""
+    return f"exit code {_number(ended.code)}{detail}"
+
+
+def _remedy(ended: Ended) -> str:
+    """Return what to do about how a process ended."""
     name = _signal_name(ended.code)
     if name == "SIGILL":
-        return "an illegal instruction (SIGILL)", builds.remedy_for_illegal_instruction()
+        return builds.remedy_for_illegal_instruction()
     if name == "SIGKILL":
-        return "SIGKILL, as a rule because memory ran out", (
-            "close other programs, evaluate a smaller type, or lower --batch"
-        )
-    if name == "SIGABRT" or _ASSERTION.search(said):
-        return f"an assertion of its own ({said})" if said else "an abort (SIGABRT)", (
+        return "close other programs, evaluate a smaller type, or lower --batch"
+    if name == "SIGABRT" or _ASSERTION.search(_said(ended.last_lines)):
+        return (
             "the model may be one that this llama.cpp cannot run; try another model, or a newer "
             "llama-cpp-python"
         )
-    if name in ("SIGSEGV", "SIGBUS", "SIGFPE"):
-        return f"a crash ({name})", _crash_remedy()
-    if name in ("SIGTERM", "SIGHUP", "SIGINT"):
-        return f"{name}, which another program or a person sent", "run the same command again"
+    if name in _CRASHES:
+        return _crash_remedy()
     if name is not None:
-        return name, "run the same command again"
-    detail = f", saying: {said}" if said else ""
-    return f"exit code {_number(ended.code)}{detail}", (
-        "run the same command again, or install llama-cpp-python again"
-    )
+        return "run the same command again"
+    return "run the same command again, or install llama-cpp-python again"
 
 
 def _crash_remedy() -> str:

@@ -25,8 +25,8 @@ a process for each."""
 def check_types(
     types: Iterable[str],
     engine: Engine,
-    *,
     threads: int | None = None,
+    *,
     fresh: bool = False,
     progress: Progress | None = None,
 ) -> list[KernelTrial]:
@@ -53,23 +53,24 @@ def check_types(
     if missing:
         (progress or NoProgress()).log("checking llama.cpp's kernels on this CPU, once")
         also = [kind for kind in USUAL if any((kind, path) not in known for path in PATHS)]
-        new = list(_tried(list(dict.fromkeys([*missing, *also])), engine, threads))
+        new = list(
+            _tried(
+                list(dict.fromkeys([*missing, *also])), engine, threads or device.physical_cores()
+            )
+        )
         remembered.remember_trials(new)
         known |= {(trial.type, trial.kernels): trial for trial in new}
     return [known[kind, path] for kind in wanted for path in PATHS]
 
 
-def _tried(types: Sequence[str], engine: Engine, threads: int | None) -> Iterator[KernelTrial]:
+def _tried(types: Sequence[str], engine: Engine, threads: int) -> Iterator[KernelTrial]:
     """Yield a trial for each type and path; after a death the rest is tried in a new process."""
     left = [KernelPair(kind, path) for path in PATHS for kind in types]
     with engine.beside() as other:
-        is_copying = CAN_COPY
         while left:
             buffer = None
             try:
-                for answer in other.try_kernels(
-                    tuple(left), threads or device.physical_cores(), is_copying
-                ):
+                for answer in other.try_kernels(left, threads, CAN_COPY):
                     buffer = answer.buffer
                     if isinstance(answer, KernelsReady):
                         continue

@@ -40,8 +40,8 @@ def choose(
     path: Path,
     wanted: Wanted,
     engine: Engine,
-    *,
     threads: int | None = None,
+    *,
     progress: Progress | None = None,
 ) -> KernelChoice:
     """Return the kernels that a model's layers on the CPU are computed with.

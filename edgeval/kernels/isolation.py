@@ -12,7 +12,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from edgeval.engine.death import Ended, died
+from edgeval.engine.death import Ended, cause
+from edgeval.errors import EngineDiedError
 
 CAN_COPY = sys.platform == "linux"
 """Elsewhere a copy of a process may not compute, or there is none."""
@@ -69,7 +70,8 @@ def in_copy(work: Callable[[], Iterable[Any]], doing: str) -> Iterator[Any]:
             code = os.waitstatus_to_exitcode(status)
             if code == -signal.SIGALRM:
                 raise StuckError(doing)
-            raise died(doing, Ended(code, [line.strip() for line in lines]))
+            words = cause(Ended(code, [line.strip() for line in lines]))
+            raise EngineDiedError(doing, words, "run the same command again")
 
 
 def _answer(work: Callable[[], Iterable[Any]], writing: int, stderr: int) -> None:

@@ -13,11 +13,14 @@ def blame(error: EngineDiedError) -> str:
     """Return what kernels ended a process with.
 
     Raises:
-        EngineError: If it was none of their doing: memory ran out, or somebody ended it.
+        EngineError: If it was none of their doing: memory ran out, somebody ended it, or it ended
+            with an ordinary error.
     """
-    if any(name in error.words for name in _OTHERS):
+    words = error.words
+    is_failure = words.startswith("exit code") and "0x" not in words
+    if is_failure or any(name in words for name in _OTHERS):
         raise EngineError(str(error)) from error
-    return error.words
+    return words
 
 
 def outcome_of_death(pair: KernelPair, error: EngineDiedError, buffer: str | None) -> KernelTrial:

@@ -8,13 +8,13 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
 from edgeval import device
+from edgeval.builds.libraries import library_folders
 from edgeval.errors import EdgevalError
 from edgeval.files import cache_folder, write_text
 from edgeval.llama.defaults import binding_version
@@ -27,7 +27,12 @@ _LIBRARY = re.compile(r"(.+?)(?:\.\d+)*\.(?:dll|dylib|so)\b")
 _MOST_HASHED_BYTES = 1 << 26
 """Larger libraries are those of GPUs, which compute nothing here."""
 
-_DECIDING = ("GGML_KLEIDIAI_SME", "GGML_CPU_TILED_MM", "GGML_CPU_TILED_MM_FORCE")
+_DECIDING = (
+    "GGML_KLEIDIAI_SME",
+    "GGML_CPU_TILED_MM",
+    "GGML_CPU_TILED_MM_FORCE",
+    "GGML_BACKEND_PATH",
+)
 """Variables by which llama.cpp chooses kernels."""
 
 _CPU_FLAGS = ("flags", "Features")
@@ -45,7 +50,7 @@ def machine_key() -> str:
     digest = hashlib.sha256()
     environment = [f"{name}={os.environ.get(name)}" for name in _DECIDING]
     facts = (str(TRIALS_VERSION), str(binding_version()), *_cpu(), *environment)
-    for fact in (*facts, *_libraries(_library_folder())):
+    for fact in (*facts, *_libraries()):
         digest.update(f"{fact}\n".encode())
     return digest.hexdigest()[:_KEY_LENGTH]
 
@@ -94,31 +99,18 @@ def _write(path: Path, record: Record) -> None:
         write_text(path, record.model_dump_json(indent=2) + "\n")
 
 
-def _library_folder() -> Path | None:
-    """Return where the binding has its libraries, without loading it."""
-    configured = os.environ.get("LLAMA_CPP_LIB_PATH")
-    if configured:
-        return Path(configured)
-    try:
-        spec = find_spec("llama_cpp")
-    except ValueError:
-        return None
-    return Path(spec.origin).parent / "lib" if spec and spec.origin else None
-
-
-def _libraries(folder: Path | None) -> Iterator[str]:
+def _libraries() -> Iterator[str]:
     """Yield name and contents of each library; one that is there under several names once."""
-    if folder is None or not folder.is_dir():
-        return
     seen: set[tuple[str, int]] = set()
-    for path in sorted(folder.iterdir()):
-        match = _LIBRARY.match(path.name)
-        if match is None or not path.is_file():
-            continue
-        name, status = match[1], path.stat()
-        if (name, status.st_size) not in seen:
-            seen.add((name, status.st_size))
-            yield f"{name} {_contents(path, status.st_size, status.st_mtime_ns)}"
+    for folder in library_folders():
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            match = _LIBRARY.match(path.name)
+            if match is None or not path.is_file():
+                continue
+            name, status = match[1], path.stat()
+            if (name, status.st_size) not in seen:
+                seen.add((name, status.st_size))
+                yield f"{name} {_contents(path, status.st_size, status.st_mtime_ns)}"
 
 
 @functools.lru_cache(maxsize=64)

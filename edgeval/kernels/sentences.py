@@ -9,8 +9,6 @@ from edgeval.errors import KernelError
 from edgeval.llama.defaults import Kernels
 from edgeval.records import KernelTrial
 
-_OTHER_BUILD = "install another build of llama-cpp-python (edgeval doctor tells more)"
-
 
 def fault(trials: Sequence[KernelTrial]) -> str:
     """Return what is wrong with kernels, as a clause.
@@ -45,12 +43,10 @@ def refused(path: Path, bad: Sequence[KernelTrial], other: Sequence[KernelTrial]
         other: Those of the other path; empty if it is sound.
     """
     if not other:
-        return KernelError(
-            f"{path.name} is not computed: {fault(bad)}; leave the choice to edgeval"
-        )
+        return KernelError(f"{path.name} is not computed: {fault(bad)}; use --kernels auto")
     return KernelError(
-        f"{path.name} is not computed: {fault(bad)}, and {fault(other)}; {_OTHER_BUILD}, or "
-        "evaluate another type"
+        f"{path.name} is not computed: {fault(bad)}, and {fault(other)}; evaluate another type, or "
+        "install another build of llama-cpp-python (edgeval doctor tells more)"
     )
 
 
