@@ -109,12 +109,16 @@ def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: 
                 choice = _begun_with(store, setup, gguf, setup.kernels(gguf))
                 setup.use_kernels(gguf, choice)
                 chosen.append((gguf.file_type, choice))
-    for sentence in _sentences(chosen):
+    for sentence in kernel_sentences(chosen):
         progress.log(sentence)
 
 
-def _sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str]:
-    """Yield which types are not computed with llama.cpp's own choice of kernels, and why."""
+def kernel_sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str]:
+    """Yield which types are not computed with llama.cpp's own choice of kernels, and why.
+
+    Args:
+        chosen: File types, and the kernels that are chosen for them.
+    """
     others = [(name, each) for name, each in chosen if each.reason is not None]
     faster = [(name, each) for name, each in others if each.speedup is not None]
     faulty = [(name, each) for name, each in others if each.speedup is None]
@@ -124,12 +128,11 @@ def _sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str]:
         died = "illegal instruction" in str(first.reason)
         remedy = f"; {builds.remedy_for_illegal_instruction()}" if died else ""
         yield (
-            f"{names} computed with llama.cpp's {first.kernels} kernels, because {first.reason}"
-            f"{remedy}"
+            f"llama.cpp's {first.kernels} kernels compute {names}, because {first.reason}{remedy}"
         )
     if faster:
-        gains = listed([f"{name} ({each.speedup:.2f} times)" for name, each in faster])
-        yield f"faster with llama.cpp's plain kernels on this CPU: {gains}"
+        gains = listed([f"{name} {each.speedup:.2f} times" for name, each in faster])
+        yield f"llama.cpp's plain kernels compute {gains} as fast as its default ones here"
 
 
 def _begun_with(

@@ -152,7 +152,7 @@ class Setup:
         if not self.options.check:
             return KernelChoice(kernels="plain" if wanted == "plain" else "default")
         with running() as engine:
-            return kernels.choose(gguf.path, wanted, engine, self.threads)
+            return kernels.choose(gguf.path, wanted, engine, threads=self.threads)
 
     def use_kernels(self, gguf: llama.GgufInfo, choice: KernelChoice) -> None:
         """Let a model be computed with other kernels from now on."""

@@ -44,13 +44,15 @@ def work(mode: str) -> None:
     for module in (registry, backends):
         setattr(module, "devices", lambda: GPUS)  # noqa: B010
         setattr(module, "built_backends", lambda: ("cuda",))  # noqa: B010
-    if mode == "crash":
-        load = model.Model.__init__
+    load = model.Model.__init__
 
-        def loading(self: Any, path: Path, offload: Any = llama.CPU, *more: Any) -> None:
-            if offload.devices:
+    def loading(self: Any, path: Path, offload: Any = llama.CPU, kernels: Any = "default") -> None:
+        if offload.devices:
+            if mode == "crash":
                 os.abort()
-            load(self, path, offload, *more)
+            # A GPU has no use for the CPU's kernels, which may be unsound.
+            kernels = "plain"
+        load(self, path, offload, kernels)
 
-        model.Model.__init__ = loading  # type: ignore[method-assign]
+    model.Model.__init__ = loading  # type: ignore[method-assign]
     worker.main()

@@ -129,7 +129,7 @@ def test_each_gpu_is_held_to_the_cpu_with_three_types(
         assert check.result.max_logprob_change < 0.5
         assert check.has_passed
     assert found.problems == []
-    assert conclusion(found) == "Nothing is wrong; CUDA1 computes what the CPU does."
+    assert conclusion(found).endswith("; CUDA1 computes what the CPU does.")
 
 
 def test_a_gpu_that_computes_something_else_is_a_problem(
@@ -330,9 +330,9 @@ def test_tables_fit_80_columns_and_say_what_failed(capsys: pytest.CaptureFixture
     ]
     none = "\N{EN DASH}"
     assert rows == [
-        ["F16", "default", "0.0031", "1,234", ""],
-        ["Q8_0", "plain", "0.021", "2,345", "1.32 times as fast here"],
-        ["Q4_0", "plain", none, "3,456", ""],
+        ["F16", "default", "0.0031", "1,234"],
+        ["Q8_0", "plain", "0.021", "2,345"],
+        ["Q4_0", "plain", none, "3,456"],
         ["CUDA0", "New GPU", "cuda", "80.00 GiB", "70.00 GiB"],
         ["Vulkan0", "Old GPU", "vulkan (untested)", "2.00 GiB", "1.00 GiB"],
         ["CUDA0", "F16", "23/24", "0.31", "0.0041", "0.02", f"{TIMES}131", "passed"],
@@ -372,7 +372,7 @@ def test_tables_fit_80_columns_and_say_what_failed(capsys: pytest.CaptureFixture
                     for name in ("CUDA0", "CUDA1")
                 ],
             },
-            "Nothing is wrong; CUDA0 and CUDA1 compute what the CPU does.",
+            "Nothing keeps edgeval from computing; CUDA0 and CUDA1 compute what the CPU does.",
             id="two GPUs",
         ),
         pytest.param(

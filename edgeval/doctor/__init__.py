@@ -58,6 +58,7 @@ def diagnose(
         types = trials.types()
         checks = trials.gpus(seen)
         findings += map(_problem, trials.problems)
+        findings += [Finding(kind="advice", sentence=each) for each in trials.advice]
     except EdgevalError as error:
         findings.append(_problem(str(error)))
     return Diagnosis(

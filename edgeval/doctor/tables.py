@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeval.console import listing, shown, stdout_console
-from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck, TypeTrial
+from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck
 from edgeval.report import formatting as fmt
 
 _LOUD = "bold red"
@@ -42,12 +42,13 @@ def conclusion(found: Diagnosis) -> str:
         if not found.cpu_works:
             return f"{begin}, and nothing can be evaluated here until that is solved."
         return f"{begin}; the CPU computes {_computed(found)}."
+    begin = "Nothing keeps edgeval from computing" if found.findings else "Nothing is wrong"
     names = list(dict.fromkeys(check.device for check in found.checks))
     if names:
         verb = "computes" if len(names) == 1 else "compute"
-        return f"Nothing is wrong; {fmt.listed(names)} {verb} what the CPU does."
+        return f"{begin}; {fmt.listed(names)} {verb} what the CPU does."
     reason = "no GPU was checked" if found.devices else "llama.cpp has no GPU here"
-    return f"Nothing is wrong; {reason}, and the CPU computes {_computed(found)}."
+    return f"{begin}; {reason}, and the CPU computes {_computed(found)}."
 
 
 def _computed(found: Diagnosis) -> str:
@@ -110,23 +111,15 @@ def _types(found: Diagnosis) -> Table:
     table.add_column("kernels", no_wrap=True)
     table.add_column(f"most |{_DELTA} logprob|\nto exact", justify="right", no_wrap=True)
     table.add_column("tokens/s", justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold")
     for each in found.types:
         change, rate = each.max_logprob_change, each.tokens_per_s
         table.add_row(
             shown(each.type),
-            _NONE if each.error else each.kernels,
+            Text("FAILED", style=_LOUD) if each.error else each.kernels,
             _NONE if change is None else f"{change:.2g}",
             _NONE if rate is None else fmt.rate(rate),
-            _why(each),
         )
     return table
-
-
-def _why(trial: TypeTrial) -> Text:
-    if trial.error is not None:
-        return Text("FAILED", style=_LOUD)
-    return shown(trial.kernels_reason or "")
 
 
 def _devices(devices: Sequence[Gpu], backends: Sequence[Backend]) -> Table:

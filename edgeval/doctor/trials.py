@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeval import cards, device, kernels
-from edgeval.engine import Engine, running
+from edgeval.engine import running
 from edgeval.errors import EngineError
-from edgeval.evaluate import evaluate
 from edgeval.gguf_header import read_header
 from edgeval.ladder import Ladder
+from edgeval.measure import evaluate_file
 from edgeval.pipeline import DEFAULT_LADDER, find_source, locate
 from edgeval.progress import Progress
-from edgeval.records import Gpu, GpuCheck, Look, TypeTrial
-from edgeval.selfcheck import self_check
-from edgeval.setup import Options, prepare
+from edgeval.records import Gpu, GpuCheck, KernelChoice, Look, TypeTrial
+from edgeval.selfcheck import kernel_sentences, self_check
+from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
 
 _GPU_TYPES = ("F16", "Q8_0", "Q4_K_M")
@@ -26,6 +26,7 @@ class Trials:
 
     Attributes:
         problems: Sentences on what failed.
+        advice: Sentences on what could be better.
     """
 
     def __init__(self, model: str, progress: Progress) -> None:
@@ -35,6 +36,7 @@ class Trials:
             EdgevalError: If it cannot be found or read.
         """
         self.problems: list[str] = []
+        self.advice: list[str] = []
         self._progress = progress
         self._data = _data(model)
         self._files: dict[str, Path] = {}
@@ -52,14 +54,22 @@ class Trials:
                 self._fail(rung.name, error)
 
     def types(self) -> list[TypeTrial]:
-        """Return what the CPU makes of each type."""
-        found = list(self._failed)
-        with running() as engine:
-            for name, path in self._files.items():
-                try:
-                    found.append(self._tried(engine, name, path))
-                except EngineError as error:
-                    found.append(self._fail(name, error))
+        """Return what the CPU makes of each type.
+
+        Raises:
+            EdgevalError: If a model does not fit in memory.
+        """
+        setup = prepare(Options(data=self._data, limit=_N_ITEMS, backend="cpu"))
+        found, chosen = list(self._failed), []
+        for name, path in self._files.items():
+            try:
+                trial, choice = self._tried(setup, name, path)
+            except EngineError as error:
+                found.append(self._fail(name, error))
+            else:
+                found.append(trial)
+                chosen.append((name, choice))
+        self.advice += kernel_sentences(chosen)
         return found
 
     def gpus(self, seen: Look) -> list[GpuCheck]:
@@ -76,22 +86,24 @@ class Trials:
             if file_type in _GPU_TYPES or len(self._files) == 1
         ]
 
-    def _tried(self, engine: Engine, name: str, path: Path) -> TypeTrial:
-        options = Options(data=self._data, limit=_N_ITEMS, backend="cpu")
-        (run,) = evaluate([path], options, progress=self._progress).runs
-        trials = kernels.check_types(kernels.types_of(path), engine)
+    def _tried(self, setup: Setup, name: str, path: Path) -> tuple[TypeTrial, KernelChoice]:
+        with running() as engine:
+            choice = setup.kernels(engine.info(path))
+            trials = kernels.check_types(kernels.types_of(path), engine)
+        run = evaluate_file(path, setup, progress=self._progress).run
         changes = [
             each.max_logprob_change
             for each in trials
-            if each.kernels == run.kernels and each.max_logprob_change is not None
+            if each.kernels == choice.kernels and each.max_logprob_change is not None
         ]
-        return TypeTrial(
+        trial = TypeTrial(
             type=name,
-            kernels=run.kernels,
-            kernels_reason=run.kernels_reason,
+            kernels=choice.kernels,
+            kernels_reason=choice.reason,
             max_logprob_change=max(changes, default=None),
             tokens_per_s=run.tokens_per_s,
         )
+        return trial, choice
 
     def _fail(self, name: str, error: EngineError) -> TypeTrial:
         self.problems.append(str(error))

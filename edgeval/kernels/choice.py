@@ -17,7 +17,7 @@ from edgeval.kernels import remembered
 from edgeval.kernels.checks import check_types
 from edgeval.kernels.outcomes import blame
 from edgeval.kernels.parts import Part, matrix_types, part_of
-from edgeval.kernels.sentences import fault, kernels_named, listed, refused
+from edgeval.kernels.sentences import cause, kernels_named, listed, refused
 from edgeval.llama.defaults import Kernels
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import KernelChoice, KernelRace, KernelTrial
@@ -88,15 +88,24 @@ def choose(
     if bad["plain"]:
         if bad["default"]:
             raise refused(path, bad["default"], bad["plain"])
-        return choice("default", fault(bad["plain"]))
+        return choice("default", cause(bad["plain"]))
     if bad["default"]:
-        return choice("plain", fault(bad["default"]))
+        return choice("plain", cause(bad["default"]))
     if doubtful := _doubtful(trials):
-        return choice("plain", fault(doubtful))
+        return choice("plain", cause(doubtful))
     part = part_of(headers) if buffers else None
     if part is None:
         return choice("default")
     return choice(*_of_race(_race(part, engine, threads, bars), buffers))
+
+
+def types_of(path: Path) -> list[str]:
+    """Return the tensor types of a model's matrices, names of ``gguf_header.TensorType``.
+
+    Raises:
+        GgufError: If the file is missing or damaged.
+    """
+    return matrix_types([read_header(each) for each in (path, *split_files(path))])
 
 
 def _is_bad(trial: KernelTrial) -> bool:

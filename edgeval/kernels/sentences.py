@@ -10,21 +10,29 @@ from edgeval.llama.defaults import Kernels
 from edgeval.records import KernelTrial
 
 
-def fault(trials: Sequence[KernelTrial]) -> str:
-    """Return what is wrong with kernels, as a clause.
+def cause(trials: Sequence[KernelTrial]) -> str:
+    """Return what is wrong with kernels, as a clause; the same for all types that fail alike.
 
     Args:
         trials: Trials of one path that are not sound, at least one.
     """
     first = trials[0]
-    alike = [each for each in trials if _kind_of(each) == _kind_of(first)]
-    types = listed([each.type for each in alike])
     whose = kernels_named(first.kernels, first.buffer)
     if first.status == "died":
-        return f"{whose} end with {first.cause} on this CPU with {types}"
+        return f"{whose} end with {first.cause} on this CPU"
     if first.status == "unchecked":
-        return f"{whose} are not checked with {types}"
-    return f"{whose} compute {types} wrongly on this CPU"
+        return f"{whose} are not checked"
+    return f"{whose} compute wrongly on this CPU"
+
+
+def fault(trials: Sequence[KernelTrial]) -> str:
+    """Return what is wrong with kernels and with which types, as a clause.
+
+    Args:
+        trials: Trials of one path that are not sound, at least one.
+    """
+    alike = [each.type for each in trials if _kind_of(each) == _kind_of(trials[0])]
+    return f"{cause(trials)} with {listed(alike)}"
 
 
 def kernels_named(kernels: Kernels, buffer: str | None) -> str:
