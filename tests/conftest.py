@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from tiny import make_checkpoint, make_items, write_items, write_text
 
+from edgeval import kernels
 from edgeval.convert import convert
 from edgeval.engine import Local, use
 from edgeval.imatrix import imatrix
+from edgeval.records import KernelChoice
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -48,6 +50,13 @@ def _engine_in_this_process() -> Iterator[None]:
     """Let llama.cpp run where a test can see into it; commands start a process of their own."""
     with use(Local()):
         yield
+
+
+@pytest.fixture
+def plain_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the CPU compute with the kernels that it also has where it stands in for a GPU."""
+    plain = KernelChoice(kernels="plain")
+    monkeypatch.setattr(kernels, "choose", lambda *_, **__: plain)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ from edgeval.evaluate import evaluate
 from edgeval.setup import Options
 from edgeval.tasks import Item, ItemScore
 
+pytestmark = pytest.mark.usefixtures("plain_kernels")
+
 ROOT = Path(__file__).resolve().parent.parent
 TOTAL = 64 * 2**30
 

@@ -25,6 +25,8 @@ from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
 
+pytestmark = pytest.mark.usefixtures("plain_kernels")
+
 DEVICE = make_device("cuda")
 
 
