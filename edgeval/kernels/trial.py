@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
 import time
@@ -19,12 +18,10 @@ from edgeval.errors import EngineDiedError, EngineError
 from edgeval.kernels.bars import bar
 from edgeval.kernels.forward import exact_logits, logprobs
 from edgeval.kernels.isolation import StuckError, in_copy
-from edgeval.kernels.outcomes import outcome_of_death
+from edgeval.kernels.outcomes import outcome_of_death, unchecked
 from edgeval.kernels.small_model import (
     N_TOKENS,
     Float64,
-    SmallModel,
-    is_expandable,
     small_model,
     text,
 )
@@ -65,7 +62,7 @@ def try_kernels(
         for pair in pairs:
             is_copying = is_copying and pair.kernels == "default"
             try:
-                ready = made.get(pair.kind) or _made(pair.kind, Path(folder), is_copying)
+                ready = made.get(pair.kind) or _made(pair.kind, Path(folder))
             except EngineError as error:
                 yield unchecked(pair, str(error))
                 continue
@@ -79,13 +76,6 @@ def try_kernels(
                     # It says nothing of the kernels, and the next one would be stuck too.
                     is_copying = False
             yield from work()
-
-
-def unchecked(pair: KernelPair, cause: str, buffer: str | None = None) -> KernelTrial:
-    """Return that a pair could not be tried, and why."""
-    return KernelTrial(
-        type=pair.kind, kernels=pair.kernels, status="unchecked", cause=cause, buffer=buffer
-    )
 
 
 def buffers_of(lines: Iterable[str]) -> list[str]:
@@ -110,27 +100,15 @@ def batch_of(tokens: Int32) -> Batch:
     )
 
 
-def _made(kind: str, folder: Path, is_copying: bool) -> _Ready:
+def _made(kind: str, folder: Path) -> _Ready:
     """Return the model of a type.
 
     Raises:
         EngineError: If there is none.
     """
-    if not is_expandable(kind):
-        raise EngineError(f"the installed gguf package does not say what {kind} means")
-    model, path = _model(kind, is_copying), folder / f"{kind}.gguf"
+    model, path = small_model(kind), folder / f"{kind}.gguf"
     model.write(path)
     return _Ready(path, logprobs(exact_logits(model, text())))
-
-
-def _model(kind: str, is_copying: bool) -> SmallModel:
-    """Return a model's weights; some types are quantized by several threads, which may not be."""
-    if is_copying:
-        with contextlib.suppress(StuckError):
-            (model,) = in_copy(lambda: [small_model(kind)], f"quantizing to {kind}")
-            assert isinstance(model, SmallModel)
-            return model
-    return small_model(kind)
 
 
 def _copied(
