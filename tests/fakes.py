@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +17,24 @@ from edgeval.tasks import Item, ItemScore
 BOS_TEXT = "<s>"
 
 
+_OF_KERNELS = re.compile(
+    r"(checking|timing) llama\.cpp's kernels |llama\.cpp's (plain|default) kernels compute "
+)
+
+
+def without_kernels(lines: Iterable[str]) -> list[str]:
+    """Return lines without what is said of the CPU's kernels, which depends on the CPU."""
+    return [line for line in lines if not _OF_KERNELS.match(line)]
+
+
 class Lines(NoProgress):
-    """Keeps what is logged."""
+    """Keeps what is logged but for what depends on the CPU."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def log(self, message: str) -> None:
-        self.lines.append(message)
+        self.lines += without_kernels([message])
 
 
 class StopAfter(NoProgress):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from fakes import without_kernels
 
 from edgeval.records import Report
 
@@ -40,9 +41,9 @@ def assert_one_sentence(
     assert result.returncode == code, result.stderr
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    (sentence,) = without_kernels(result.stderr.strip().splitlines())
     for word in words:
-        assert word in result.stderr
+        assert word in sentence
 
 
 def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
@@ -150,7 +151,7 @@ def test_run_writes_a_report_that_can_be_rendered_again(
     )
     assert ran.returncode == 0, ran.stderr
     assert "Q8_0" in ran.stdout
-    assert ran.stderr == ""  # no bars where nobody looks
+    assert without_kernels(ran.stderr.splitlines()) == []  # no bars where nobody looks
     record = Report.model_validate_json((out / "report.json").read_text(encoding="utf-8"))
     assert [run.type for run in record.runs] == ["F16", "Q8_0"]
     assert [drift.type for drift in record.drift] == ["Q8_0"]

@@ -56,7 +56,9 @@ class Model(Owner):
         handles[: len(offload.devices)] = [device.handle for device in offload.devices]
         params.devices = ctypes.cast(handles, ctypes.c_void_p)
         params.n_gpu_layers = -1 if offload.layers is None else offload.layers
-        params.use_extra_bufts = kernels == "default"
+        # Where a GPU has all layers, nothing is left that the CPU could rearrange weights for.
+        is_all_on_gpus = bool(offload.devices) and offload.layers is None
+        params.use_extra_bufts = kernels == "default" and not is_all_on_gpus
         # llama.cpp rearranges many quantized tensors for the CPU: a mapped file would stay in
         # memory beside them.
         params.load_mode = (
