@@ -66,7 +66,7 @@ class Scripted(Engine):
         self.asked: list[str] = []
 
     @contextlib.contextmanager
-    def beside(self) -> Iterator[Engine]:
+    def beside(self, environment: Mapping[str, str]) -> Iterator[Engine]:
         yield self
 
     def stream(
@@ -135,8 +135,8 @@ def by_pair(trials: Sequence[KernelTrial]) -> dict[tuple[str, str], KernelTrial]
 # The small model and its exact values.
 
 
-def test_the_exact_values_are_those_of_llama_cpp_in_f32() -> None:
-    *_, found = Local().try_kernels([KernelPair("F32", "plain")], 2, False)
+def test_the_exact_values_are_those_of_llama_cpp_in_f32(tmp_path: Path) -> None:
+    *_, found = Local().try_kernels([KernelPair("F32", "plain")], tmp_path, 2, False)
     assert isinstance(found, KernelTrial)
     assert found.max_logprob_change is not None and found.max_logprob_change < 1e-4
     assert found.tokens_per_s is not None and found.tokens_per_s > 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from edgeval import device
 from edgeval.engine import Engine
@@ -17,6 +19,15 @@ from edgeval.progress import NoProgress, Progress
 from edgeval.records import KernelTrial
 
 _NOT_EXPANDABLE = "the installed gguf package does not say what it means"
+
+# Small matrices: threads would wait for one another. And a copy of a process that has opened a GPU
+# may not use it.
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
+    "GGML_DISABLE_VULKAN": "1",
+}
 
 PATHS: tuple[Kernels, ...] = ("default", "plain")
 
@@ -80,11 +91,14 @@ def _missing(types: Iterable[str], known: Mapping[tuple[str, str], KernelTrial])
 def _tried(types: Sequence[str], engine: Engine, threads: int) -> Iterator[KernelTrial]:
     """Yield a trial for each type and path; after a death the rest is tried in a new process."""
     left = [KernelPair(kind, path) for path in PATHS for kind in types]
-    with engine.beside() as other:
+    with (
+        tempfile.TemporaryDirectory(prefix="edgeval-kernels-") as folder,
+        engine.beside(_ENVIRONMENT) as other,
+    ):
         while left:
             buffer = None
             try:
-                for answer in other.try_kernels(left, threads, CAN_COPY):
+                for answer in other.try_kernels(left, Path(folder), threads, CAN_COPY):
                     buffer = answer.buffer
                     if isinstance(answer, KernelsReady):
                         continue
