@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,12 +60,15 @@ class Engine(ABC):
         """End the process, if there is one; harmless when called twice."""
 
     @contextlib.contextmanager
-    def beside(self) -> Iterator[Engine]:
-        """Yield an engine with a process of its own, for what may die; it ends with the context."""
+    def beside(self, environment: Mapping[str, str]) -> Iterator[Engine]:
+        """Yield an engine with a process of its own, for what may die; it ends with the context.
+
+        Args:
+            environment: Variables that the process has beside those of this one.
+        """
         from edgeval.engine.process import Worker
 
-        # Its matrices are small: more threads would only wait for one another.
-        with contextlib.closing(Worker({"OPENBLAS_NUM_THREADS": "1"})) as other:
+        with contextlib.closing(Worker(environment)) as other:
             yield other
 
     def ask(
@@ -222,17 +225,23 @@ class Engine(ABC):
         )
 
     def try_kernels(
-        self, pairs: Sequence[KernelPair], threads: int, is_copying: bool
+        self, pairs: Sequence[KernelPair], folder: Path, threads: int, is_copying: bool
     ) -> Generator[KernelsReady | KernelTrial, None, None]:
         """Yield, for each pair, that its model is loaded, and what came of it.
 
         Args:
             pairs: What is tried.
+            folder: Where models are written to.
             threads: CPU threads.
             is_copying: Whether ``default`` is tried in copies of the process.
         """
         yield from self.stream(
-            "try_kernels", tuple(pairs), threads, is_copying, doing="trying llama.cpp's kernels"
+            "try_kernels",
+            tuple(pairs),
+            folder,
+            threads,
+            is_copying,
+            doing="trying llama.cpp's kernels",
         )
 
     def race_kernels(

@@ -160,12 +160,12 @@ class Jobs:
             yield activations.seen
 
     def try_kernels(
-        self, pairs: Sequence[KernelPair], threads: int, is_copying: bool
+        self, pairs: Sequence[KernelPair], folder: Path, threads: int, is_copying: bool
     ) -> Iterator[KernelsReady | KernelTrial]:
         """Yield what comes of trying tensor types with kernels; see ``kernels.trial``."""
         from edgeval.kernels.trial import try_kernels
 
-        yield from try_kernels(pairs, threads, is_copying)
+        yield from try_kernels(pairs, folder, threads, is_copying)
 
     def race_kernels(self, path: Path, threads: int) -> Iterator[KernelsReady | KernelRace]:
         """Yield what comes of timing both paths with a part of a model; see ``kernels.race``."""

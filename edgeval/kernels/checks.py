@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from edgeval import device
 from edgeval.engine import Engine
 from edgeval.engine.messages import KernelPair, KernelsReady
 from edgeval.errors import EngineDiedError
 from edgeval.kernels import remembered
+from edgeval.kernels.bars import is_expandable
 from edgeval.kernels.isolation import CAN_COPY
-from edgeval.kernels.outcomes import outcome_of_death
+from edgeval.kernels.outcomes import outcome_of_death, unchecked
 from edgeval.llama.defaults import Kernels
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import KernelTrial
+
+_NOT_EXPANDABLE = "the installed gguf package does not say what it means"
+
+# Small matrices: threads would wait for one another. And a copy of a process that has opened a GPU
+# may not use it.
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
+    "GGML_DISABLE_VULKAN": "1",
+}
 
 PATHS: tuple[Kernels, ...] = ("default", "plain")
 
@@ -49,28 +63,42 @@ def check_types(
     """
     wanted = list(dict.fromkeys(types))
     known = {} if fresh else remembered.trials()
-    missing = [kind for kind in wanted if any((kind, path) not in known for path in PATHS)]
+    missing = _missing(wanted, known)
     if missing:
         (progress or NoProgress()).log("checking llama.cpp's kernels on this CPU, once")
-        also = [kind for kind in USUAL if any((kind, path) not in known for path in PATHS)]
-        new = list(
-            _tried(
-                list(dict.fromkeys([*missing, *also])), engine, threads or device.physical_cores()
-            )
-        )
-        remembered.remember_trials(new)
+        also = _missing(USUAL, known)
+        tried = dict.fromkeys([*missing, *also])
+        new = list(_tried(list(tried), engine, threads or device.physical_cores()))
+        # What could not be tried may be another time, where there is more memory.
+        remembered.remember_trials(trial for trial in new if trial.status != "unchecked")
         known |= {(trial.type, trial.kernels): trial for trial in new}
-    return [known[kind, path] for kind in wanted for path in PATHS]
+    return [
+        known.get((kind, path)) or unchecked(KernelPair(kind, path), _NOT_EXPANDABLE)
+        for kind in wanted
+        for path in PATHS
+    ]
+
+
+def _missing(types: Iterable[str], known: Mapping[tuple[str, str], KernelTrial]) -> list[str]:
+    """Return the types that are to be tried, of those that can be."""
+    return [
+        kind
+        for kind in types
+        if any((kind, path) not in known for path in PATHS) and is_expandable(kind)
+    ]
 
 
 def _tried(types: Sequence[str], engine: Engine, threads: int) -> Iterator[KernelTrial]:
     """Yield a trial for each type and path; after a death the rest is tried in a new process."""
     left = [KernelPair(kind, path) for path in PATHS for kind in types]
-    with engine.beside() as other:
+    with (
+        tempfile.TemporaryDirectory(prefix="edgeval-kernels-") as folder,
+        engine.beside(_ENVIRONMENT) as other,
+    ):
         while left:
             buffer = None
             try:
-                for answer in other.try_kernels(left, threads, CAN_COPY):
+                for answer in other.try_kernels(left, Path(folder), threads, CAN_COPY):
                     buffer = answer.buffer
                     if isinstance(answer, KernelsReady):
                         continue

@@ -38,3 +38,8 @@ def outcome_of_death(pair: KernelPair, error: EngineDiedError, buffer: str | Non
     return KernelTrial(
         type=pair.kind, kernels=pair.kernels, status="died", cause=cause, buffer=buffer
     )
+
+
+def unchecked(pair: KernelPair, cause: str) -> KernelTrial:
+    """Return that a pair could not be tried, and why."""
+    return KernelTrial(type=pair.kind, kernels=pair.kernels, status="unchecked", cause=cause)

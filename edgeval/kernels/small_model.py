@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.gguf_header import TensorType
+from edgeval.kernels.bars import CODEBOOKS
 from edgeval.kernels.writing import Bytes, write_gguf
 from edgeval.llama.blocks import quantize_rows
 
@@ -26,6 +27,7 @@ N_TOKENS = 51
 left over."""
 
 _N_PIECES = 256
+_SCALES = 0.4
 _LOGIT_SCALE = 3.0
 """The spread of logits in nats, about that of a trained model."""
 
@@ -114,17 +116,6 @@ class SmallModel:
         write_gguf(path, metadata, tensors)
 
 
-def is_expandable(kind: str) -> bool:
-    """Return whether it is known, without llama.cpp, which values a type's blocks mean."""
-    try:
-        known = gguf.GGMLQuantizationType[kind]
-        _, block_bytes = gguf.GGML_QUANT_SIZES[known]
-        gguf.quants.dequantize(np.zeros((1, block_bytes), np.uint8), known)
-    except (KeyError, NotImplementedError):
-        return False
-    return True
-
-
 def small_model(kind: str, seed: int = 0) -> SmallModel:
     """Return a model whose matrices are of one tensor type; the same seed gives the same.
 
@@ -141,14 +132,14 @@ def small_model(kind: str, seed: int = 0) -> SmallModel:
     rng = np.random.default_rng(seed)
     shape = Shape()
     size = 1 / np.sqrt(shape.width)
-    blocks = quantize_rows(_pieces(_N_PIECES, size, rng), kind)
+    blocks = _blocks(kind, _N_PIECES, size, rng)
     matrices = {
         name: _assembled(blocks, rows, columns, rng)
         for name, (rows, columns) in shape.matrices().items()
     }
     # Pieces of its own, of the size of what the block adds: a row of the output that had the same
     # would be all that counts.
-    embedding = quantize_rows(_pieces(_N_PIECES // 2, 1.0, rng), kind)
+    embedding = _blocks(kind, _N_PIECES // 2, 1.0, rng)
     matrices["token_embd.weight"] = _assembled(embedding, shape.n_vocab, shape.width, rng)
     scales = {
         "blk.0.attn_norm.weight": 1.0,
@@ -167,12 +158,46 @@ def text(seed: int = 0) -> npt.NDArray[np.int32]:
     return np.random.default_rng(seed).permutation(N_VOCAB)[:N_TOKENS].astype(np.int32)
 
 
-def _pieces(n_pieces: int, size: float, rng: np.random.Generator) -> Float32:
-    """Return weights of a root mean square, shape (n_pieces, PIECE), float32."""
+def _blocks(kind: str, n_pieces: int, size: float, rng: np.random.Generator) -> Bytes:
+    """Return weights of a root mean square in their blocks, shape (n_pieces, bytes), uint8."""
+    # Groups of 32 and pieces differ in scale, as those of a trained model do.
+    if kind in CODEBOOKS:
+        sizes = np.exp(rng.normal(0, _SCALES, n_pieces))
+        return _codes(kind, sizes * size / np.sqrt((sizes**2).mean()), rng)
     values = rng.standard_normal((n_pieces, PIECE // 32, 32), dtype=np.float32)
-    values *= np.exp(rng.normal(0, 0.4, (n_pieces, PIECE // 32, 1))).astype(np.float32)
+    values *= np.exp(rng.normal(0, _SCALES, (n_pieces, PIECE // 32, 1))).astype(np.float32)
     values *= np.float32(size) / np.sqrt((values**2).mean())
-    return values.reshape(n_pieces, PIECE)
+    return quantize_rows(values.reshape(n_pieces, PIECE), kind)
+
+
+def _codes(kind: str, sizes: Float64, rng: np.random.Generator) -> Bytes:
+    """Return blocks of a type of codebooks at random: it takes seconds to look for a near code.
+
+    Args:
+        kind: The type; every bit of its blocks but those of their scale may be anything.
+        sizes: The root mean square of each block's values, shape (n_blocks,).
+        rng: What makes them.
+    """
+    known = gguf.GGMLQuantizationType[kind]
+    _, n_bytes = gguf.GGML_QUANT_SIZES[known]
+    blocks = rng.integers(0, 256, (len(sizes), n_bytes), dtype=np.uint8)
+    _set_scales(kind, blocks, np.ones(len(sizes), "<f2"))
+    values = gguf.quants.dequantize(blocks, known).astype(np.float64)
+    _set_scales(kind, blocks, (sizes / np.sqrt((values**2).mean(axis=1))).astype("<f2"))
+    return blocks
+
+
+def _set_scales(kind: str, blocks: Bytes, scales: npt.NDArray[np.float16]) -> None:
+    """Write the scale of each block, a float16: in front but for IQ1_M (ggml-common.h)."""
+    if kind != "IQ1_M":
+        blocks[:, :2] = scales.view(np.uint8).reshape(-1, 2)
+        return
+    # Its four groups of bits are the highest of four words at the end.
+    words = blocks[:, -8:].view("<u2")
+    bits = scales.view("<u2").astype(np.uint16)
+    for place in range(4):
+        group = bits >> (4 * place) & 0xF
+        words[:, place] = words[:, place] & 0x0FFF | group << 12
 
 
 def _assembled(blocks: Bytes, rows: int, columns: int, rng: np.random.Generator) -> Bytes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -19,15 +17,8 @@ from edgeval.errors import EngineDiedError, EngineError
 from edgeval.kernels.bars import bar
 from edgeval.kernels.forward import exact_logits, logprobs
 from edgeval.kernels.isolation import StuckError, in_copy
-from edgeval.kernels.outcomes import outcome_of_death
-from edgeval.kernels.small_model import (
-    N_TOKENS,
-    Float64,
-    SmallModel,
-    is_expandable,
-    small_model,
-    text,
-)
+from edgeval.kernels.outcomes import outcome_of_death, unchecked
+from edgeval.kernels.small_model import N_TOKENS, Float64, small_model, text
 from edgeval.llama import Model, Session, SessionSettings
 from edgeval.llama.defaults import attention_of
 from edgeval.llama.library import listening
@@ -50,42 +41,35 @@ class _Ready(NamedTuple):
 
 
 def try_kernels(
-    pairs: Sequence[KernelPair], threads: int, is_copying: bool
+    pairs: Sequence[KernelPair], folder: Path, threads: int, is_copying: bool
 ) -> Iterator[KernelsReady | KernelTrial]:
     """Yield, for each pair, that its model is loaded, and what came of it.
 
     Args:
         pairs: What is tried.
+        folder: Where models are written to; whoever asks removes it, even after a death.
         threads: CPU threads.
         is_copying: Whether ``default`` is tried in copies of this process; then it has to be in
             front of all else that computes. ``plain`` is computed as everything else is.
     """
     made: dict[str, _Ready] = {}
-    with tempfile.TemporaryDirectory(prefix="edgeval-kernels-") as folder:
-        for pair in pairs:
-            is_copying = is_copying and pair.kernels == "default"
+    for pair in pairs:
+        is_copying = is_copying and pair.kernels == "default"
+        try:
+            ready = made.get(pair.kind) or _made(pair.kind, folder)
+        except EngineError as error:
+            yield unchecked(pair, str(error))
+            continue
+        made[pair.kind] = ready
+        work = partial(_tried, pair, ready, threads)
+        if is_copying:
             try:
-                ready = made.get(pair.kind) or _made(pair.kind, Path(folder), is_copying)
-            except EngineError as error:
-                yield unchecked(pair, str(error))
+                yield from _copied(pair, work)
                 continue
-            made[pair.kind] = ready
-            work = partial(_tried, pair, ready, threads)
-            if is_copying:
-                try:
-                    yield from _copied(pair, work)
-                    continue
-                except StuckError:
-                    # It says nothing of the kernels, and the next one would be stuck too.
-                    is_copying = False
-            yield from work()
-
-
-def unchecked(pair: KernelPair, cause: str, buffer: str | None = None) -> KernelTrial:
-    """Return that a pair could not be tried, and why."""
-    return KernelTrial(
-        type=pair.kind, kernels=pair.kernels, status="unchecked", cause=cause, buffer=buffer
-    )
+            except StuckError:
+                # It says nothing of the kernels, and the next one would be stuck too.
+                is_copying = False
+        yield from work()
 
 
 def buffers_of(lines: Iterable[str]) -> list[str]:
@@ -110,27 +94,15 @@ def batch_of(tokens: Int32) -> Batch:
     )
 
 
-def _made(kind: str, folder: Path, is_copying: bool) -> _Ready:
+def _made(kind: str, folder: Path) -> _Ready:
     """Return the model of a type.
 
     Raises:
         EngineError: If there is none.
     """
-    if not is_expandable(kind):
-        raise EngineError(f"the installed gguf package does not say what {kind} means")
-    model, path = _model(kind, is_copying), folder / f"{kind}.gguf"
+    model, path = small_model(kind), folder / f"{kind}.gguf"
     model.write(path)
     return _Ready(path, logprobs(exact_logits(model, text())))
-
-
-def _model(kind: str, is_copying: bool) -> SmallModel:
-    """Return a model's weights; some types are quantized by several threads, which may not be."""
-    if is_copying:
-        with contextlib.suppress(StuckError):
-            (model,) = in_copy(lambda: [small_model(kind)], f"quantizing to {kind}")
-            assert isinstance(model, SmallModel)
-            return model
-    return small_model(kind)
 
 
 def _copied(
