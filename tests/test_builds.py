@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import struct
 import subprocess
@@ -599,8 +598,9 @@ def test_the_remedy_for_amx_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> No
     )
     alone = Machine(ALL_X86, (GCC_12_2,), GCC_12_2)
     assert builds.remedy_for_amx(alone) == (
-        "llama.cpp's AMX code was compiled wrongly; for more speed build it again without AMX, "
-        f'which GCC 14.1 and clang 16 or newer would use: CMAKE_ARGS="{WITHOUT_AMX}" {INSTALL}'
+        "llama.cpp's AMX code was compiled wrongly; for full speed install clang 16 or GCC 14.1, "
+        "or newer, and build it again, for example: CC=clang-16 CXX=clang++-16 "
+        f'CMAKE_ARGS="-DGGML_NATIVE=ON" {INSTALL}'
     )
     old = builds.remedy_for_amx(alone, Compiler("gcc", (10, 2, 1)))
     assert "GCC 10.2.1 compiles" in old
@@ -616,9 +616,8 @@ def test_a_portable_build_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert builds.best_command(machine) == with_clang
     assert builds.remedy_for_amx(machine).endswith(f"full speed build it again: {with_clang}")
     alone = Machine(ALL_X86, (GCC_12_2,), GCC_12_2, variants)
-    assert builds.remedy_for_amx(alone) == (
-        "llama.cpp's AMX code was compiled wrongly; for more speed take the library for AMX out of "
-        f"this portable build, so that the next best is used: rm {shlex.quote(str(variants[0]))}"
+    assert f'example: CC=clang-16 CXX=clang++-16 CMAKE_ARGS="{portable}"' in (
+        builds.remedy_for_amx(alone)
     )
     assert builds.best_command(alone) == f'CMAKE_ARGS="{portable}" {INSTALL}'
 
@@ -659,6 +658,7 @@ def test_a_slow_build_is_told_only_if_another_would_be_faster(
 def test_the_remedies_for_this_machine_are_commands() -> None:
     machine = builds.this_machine()
     for sentence in (
+        builds.remedy_for_amx(machine),
         builds.remedy_for_other_cpu(machine, ()),
         builds.best_command(machine),
     ):
