@@ -379,7 +379,10 @@ def test_a_deleted_run_takes_its_sketches_and_divergences_with_it(
 def _full_logits(gguf: Path, setup: Setup) -> dict[int, Any]:
     """Return for each item of a setup its logits at all scored positions, choice after choice."""
     found: dict[int, Any] = {}
-    with llama.Vocabulary(gguf) as vocabulary, llama.Model(gguf) as model:
+    with contextlib.ExitStack() as stack:
+        vocabulary = stack.enter_context(llama.Vocabulary(gguf))
+        kernels = setup.kernels(vocabulary.info).kernels
+        model = stack.enter_context(llama.Model(gguf, kernels=kernels))
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
         planned = plan([request for each in choices for request in each], 1024)
         numbers = [i for i, requests in enumerate(choices) for _ in requests]

@@ -176,7 +176,11 @@ def remedy_for_amx(
     machine = replace(machine, features=machine.features | {"AMX_INT8"})
     if machine.builds_amx:
         return f"{fault}; for full speed build it again: {best_command(machine, backends)}"
-    # A build without AMX is no faster than one whose AMX is left unused: Q4_0 gains, Q4_K loses.
+    if not machine.variants:
+        return (
+            f"{fault}; for more speed build it again without AMX (or, for full speed, with clang "
+            f"16, GCC 14.1 or newer): {best_command(machine, backends)}"
+        )
     machine = replace(machine, compilers=(_ABLE,))
     return (
         f"{fault}; for full speed install clang 16 or GCC 14.1, or newer, and build it again, for "
