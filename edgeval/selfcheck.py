@@ -55,9 +55,9 @@ def trusted(
         EdgevalError: If a model cannot be loaded, or does not fit in memory.
     """
     bars = progress or NoProgress()
-    if setup.options.check:
-        settle_kernels(paths, setup, store, bars)
     if not setup.devices:
+        if setup.options.check:
+            settle_kernels(paths, setup, store, bars)
         return setup
     names = " and ".join(dict.fromkeys(device.description for device in setup.devices))
     where = f"{setup.backend} on {names}"
@@ -67,6 +67,7 @@ def trusted(
     options = setup.options
     is_chosen = options.backend.lower() != "auto" or options.devices or options.gpu_layers
     try:
+        settle_kernels(paths, setup, store, bars)
         checks = [_passed(path, setup, store, bars, where) for path in paths]
     except EngineError as error:
         if is_chosen:
