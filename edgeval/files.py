@@ -24,6 +24,19 @@ def cache_folder() -> Path:
     return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgeval"))
 
 
+FileState = tuple[Path, int, int, int]
+"""A file, and what changes when it does: its inode, size and time."""
+
+
+def file_state(path: Path) -> FileState | None:
+    """Return a file and what changes when it does; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return path, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 @contextlib.contextmanager
 def replacing(target: Path, expected_bytes: int = 0) -> Iterator[Path]:
     """Yield a temporary path; on success it becomes the target, otherwise it is removed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,6 +67,16 @@ def progress_bars() -> TerminalProgress:
     from edgeval.console import TerminalProgress, stderr_console
 
     return TerminalProgress(stderr_console())
+
+
+@contextlib.contextmanager
+def engine_starting() -> Iterator[None]:
+    """Let llama.cpp get ready in a process of its own, while the rest of a command is loaded."""
+    from edgeval.engine import running
+
+    with running() as engine:
+        engine.start()
+        yield
 
 
 def command_line() -> str:

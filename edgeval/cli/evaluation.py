@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgeval.cli.app import command_line, progress_bars
+from edgeval.cli.app import command_line, engine_starting, progress_bars
 from edgeval.cli.options import (
     LADDER,
     STORE,
@@ -94,43 +94,44 @@ def run(
     kl_items: KlItems = 100,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict."""
-    from edgeval import pipeline, terminal
-    from edgeval.failures import require_all
-    from edgeval.setup import Options
+    with engine_starting():
+        from edgeval import pipeline, terminal
+        from edgeval.failures import require_all
+        from edgeval.setup import Options
 
-    options = Options(
-        data=data,
-        protocol=protocol,
-        shots=shots,
-        shots_data=shots_data,
-        limit=limit,
-        until=until,
-        order=order.value,
-        seed=seed,
-        backend=backend,
-        devices=device_names(device),
-        gpu_layers=gpu_layers,
-        kernels=kernels.value,
-        check=not no_check,
-        threads=threads,
-        batch_tokens=batch,
-        force=force,
-        offline=offline,
-        store=store,
-        fresh=fresh,
-        kl_items=kl_items,
-    )
-    with progress_bars() as progress:
-        record, folder = pipeline.run(
-            model,
-            [name.strip() for name in quant.split(",") if name.strip()],
-            options,
-            imatrix=imatrix,
-            reference_file=reference,
-            out=out,
-            command=command_line(),
-            progress=progress,
+        options = Options(
+            data=data,
+            protocol=protocol,
+            shots=shots,
+            shots_data=shots_data,
+            limit=limit,
+            until=until,
+            order=order.value,
+            seed=seed,
+            backend=backend,
+            devices=device_names(device),
+            gpu_layers=gpu_layers,
+            kernels=kernels.value,
+            check=not no_check,
+            threads=threads,
+            batch_tokens=batch,
+            force=force,
+            offline=offline,
+            store=store,
+            fresh=fresh,
+            kl_items=kl_items,
         )
+        with progress_bars() as progress:
+            record, folder = pipeline.run(
+                model,
+                [name.strip() for name in quant.split(",") if name.strip()],
+                options,
+                imatrix=imatrix,
+                reference_file=reference,
+                out=out,
+                command=command_line(),
+                progress=progress,
+            )
     terminal.print_report(record)
     terminal.print_files(folder)
     require_all(record.failures)
@@ -164,34 +165,35 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate GGUF files as they are."""
-    from edgeval import terminal
-    from edgeval.evaluate import evaluate as evaluate_files
-    from edgeval.failures import require_all
-    from edgeval.setup import Options
+    with engine_starting():
+        from edgeval import terminal
+        from edgeval.evaluate import evaluate as evaluate_files
+        from edgeval.failures import require_all
+        from edgeval.setup import Options
 
-    options = Options(
-        data=data,
-        protocol=protocol,
-        shots=shots,
-        shots_data=shots_data,
-        limit=limit,
-        until=until,
-        order=order.value,
-        seed=seed,
-        backend=backend,
-        devices=device_names(device),
-        gpu_layers=gpu_layers,
-        kernels=kernels.value,
-        check=not no_check,
-        threads=threads,
-        batch_tokens=batch,
-        force=force,
-        offline=offline,
-        store=store,
-        fresh=fresh,
-    )
-    with progress_bars() as progress:
-        result = evaluate_files(ggufs, options, samples=samples, progress=progress)
+        options = Options(
+            data=data,
+            protocol=protocol,
+            shots=shots,
+            shots_data=shots_data,
+            limit=limit,
+            until=until,
+            order=order.value,
+            seed=seed,
+            backend=backend,
+            devices=device_names(device),
+            gpu_layers=gpu_layers,
+            kernels=kernels.value,
+            check=not no_check,
+            threads=threads,
+            batch_tokens=batch,
+            force=force,
+            offline=offline,
+            store=store,
+            fresh=fresh,
+        )
+        with progress_bars() as progress:
+            result = evaluate_files(ggufs, options, samples=samples, progress=progress)
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:

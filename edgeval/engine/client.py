@@ -18,6 +18,7 @@ from edgeval.engine.messages import (
     Scored,
     ScoringJob,
 )
+from edgeval.files import FileState, file_state
 from edgeval.importance import Importances
 from edgeval.llama import Device, GgufInfo
 from edgeval.placement import Placement, Wishes
@@ -33,6 +34,9 @@ class Engine(ABC):
     What is asked with ``stream`` is answered bit by bit. Who stops listening ends the work; so does
     an interruption.
     """
+
+    def __init__(self) -> None:
+        self._infos: dict[FileState, GgufInfo] = {}
 
     @abstractmethod
     def stream(
@@ -54,6 +58,10 @@ class Engine(ABC):
     @abstractmethod
     def peak_rss_bytes(self) -> int | None:
         """Return the most memory that a process of its own has held; None if there is none."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the process, if there is none yet: it gets ready while other things are done."""
 
     @abstractmethod
     def close(self) -> None:
@@ -137,7 +145,12 @@ class Engine(ABC):
             GgufError: If the file is missing, not a GGUF or damaged.
             EngineError: If llama.cpp refuses it, for example for an unknown architecture.
         """
-        info: GgufInfo = self.ask("info", path, doing=f"reading {path.name}")
+        state = file_state(path)
+        info = self._infos.get(state) if state else None
+        if info is None:
+            info = self.ask("info", path, doing=f"reading {path.name}")
+            if state:
+                self._infos[state] = info
         return info
 
     def place(self, path: Path, wishes: Wishes) -> Placement:
@@ -259,6 +272,7 @@ class Local(Engine):
     """llama.cpp in this process: what a process of its own runs, and what has no need of one."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._jobs: Any = None
 
     def stream(
@@ -275,6 +289,9 @@ class Local(Engine):
     def peak_rss_bytes(self) -> int | None:
         """Return None: there is no process of its own."""
         return None
+
+    def start(self) -> None:
+        """Do nothing: there is no process of its own."""
 
     def close(self) -> None:
         """Free what is loaded."""

@@ -22,6 +22,7 @@ from edgeval.engine.messages import (
     ScoringJob,
 )
 from edgeval.errors import DataError
+from edgeval.files import FileState, file_state
 from edgeval.importance import Importances
 from edgeval.placement import Placement, Wishes, place
 from edgeval.plan import Int32, Work, plan
@@ -40,7 +41,7 @@ class Jobs:
     def __init__(self) -> None:
         self._vocabulary: llama.Vocabulary | None = None
         self._model: llama.Model | None = None
-        self._state: tuple[Path, int, int, int] | None = None
+        self._state: FileState | None = None
 
     def close(self) -> None:
         """Free what is loaded."""
@@ -214,7 +215,7 @@ class Jobs:
 
     def _opened(self, path: Path) -> llama.Vocabulary:
         """Return the vocabulary of a model; that of the last one is kept."""
-        state = _state(path)
+        state = file_state(path)
         if self._vocabulary is None or self._state != state:
             self.close()
             self._vocabulary = llama.Vocabulary(path)
@@ -236,15 +237,6 @@ class Jobs:
             memory.require(job.placement.left_to_machine(need), job.title)
         self._model = llama.Model(job.path, offload, job.kernels)
         return self._model
-
-
-def _state(path: Path) -> tuple[Path, int, int, int] | None:
-    """Return what changes when a file does; None if it is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return path, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _chunks(vocabulary: llama.Vocabulary, text: str, name: str, chunk_tokens: int) -> Int32:

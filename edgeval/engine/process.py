@@ -44,6 +44,7 @@ class Worker(Engine):
         Args:
             environment: Variables that its processes have beside those of this one.
         """
+        super().__init__()
         self._environment = environment or {}
         self._child: _Child | None = None
         self._peak_rss_bytes = 0
@@ -52,11 +53,7 @@ class Worker(Engine):
         self, job: str, *arguments: Any, doing: str, timeout_s: float | None = None
     ) -> Generator[Any, None, None]:
         """Yield what a job yields there."""
-        if self._child is None or not self._child.is_alive():
-            # One that died while nothing was asked of it has lost nothing.
-            self.close()
-            self._child = _Child(self._environment)
-        child = self._child
+        child = self._running()
         is_answered = False
         try:
             child.send((job, arguments))
@@ -84,6 +81,17 @@ class Worker(Engine):
                 # Whoever ends a whole group of processes ends this one too, a moment later.
                 time.sleep(GRACE_S)
             raise died(doing, ended)
+
+    def start(self) -> None:
+        """Start the process, if there is none."""
+        self._running()
+
+    def _running(self) -> _Child:
+        if self._child is None or not self._child.is_alive():
+            # One that died while nothing was asked of it has lost nothing.
+            self.close()
+            self._child = _Child(self._environment)
+        return self._child
 
     def peak_rss_bytes(self) -> int | None:
         """Return the most memory that one of its processes has held, as far as they could say."""

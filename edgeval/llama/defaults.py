@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
@@ -71,6 +72,7 @@ def attention_of(file_type: str) -> tuple[CacheType, bool]:
     return ("f32", False) if is_reference(file_type) else ("f16", True)
 
 
+@functools.cache
 def binding_version() -> str | None:
     """Return llama-cpp-python's version; None if it is not installed."""
     try:
