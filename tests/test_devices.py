@@ -222,7 +222,8 @@ def test_a_binding_without_a_library_of_ggmls_own_is_left_alone(
     def absent(name: str) -> None:
         raise EngineError("no such library")
 
-    monkeypatch.setattr(library, "ggml", absent)
-    library._load_backends()
-    monkeypatch.setattr(library, "ggml", lambda name: SimpleNamespace())
-    library._load_backends()
+    asked = []
+    for found in (absent, lambda name: asked.append(name) or SimpleNamespace()):
+        monkeypatch.setattr(library, "ggml", found)
+        library._load_backends()
+    assert asked == ["ggml"]

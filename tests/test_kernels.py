@@ -61,6 +61,7 @@ class Scripted(Engine):
         changes: Mapping[tuple[str, str], dict[str, Any]] | None = None,
         answers: Sequence[Any] = (),
     ) -> None:
+        super().__init__()
         self.changes = changes or {}
         self.answers = answers
         self.asked: list[str] = []
@@ -90,6 +91,9 @@ class Scripted(Engine):
 
     def peak_rss_bytes(self) -> int | None:
         return None
+
+    def start(self) -> None:
+        pass
 
     def close(self) -> None:
         pass
