@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class EdgevalError(Exception):
@@ -101,3 +101,8 @@ def closest(name: str, known: Iterable[str]) -> str:
     by_folded_name = {candidate.casefold(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.casefold(), by_folded_name, n=1, cutoff=0.5)
     return f" (did you mean {by_folded_name[matches[0]]!r}?)" if matches else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a phrase: ``A``, ``A and B`` or ``A, B and C``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

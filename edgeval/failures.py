@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from edgeval.errors import EngineDiedError, EngineError, KernelError
+from edgeval.errors import EngineDiedError, EngineError, KernelError, listed
 from edgeval.progress import Progress
 from edgeval.records import Failure
 
@@ -90,7 +90,7 @@ def require_all(failures: Sequence[Failure]) -> None:
         EngineError: If something did.
     """
     if failures:
-        names = " and ".join(each.label for each in failures)
+        names = listed([each.label for each in failures])
         raise EngineError(
             f"{names} failed, as the report says; everything else is complete, and the same "
             "command tries again what is missing"

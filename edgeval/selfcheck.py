@@ -11,12 +11,11 @@ import numpy as np
 from edgeval import builds, llama, sampling
 from edgeval.drafts import Draft
 from edgeval.engine import Engine, Scored, ScoringJob, running
-from edgeval.errors import EngineDiedError, EngineError, KernelError, NoRoomError
+from edgeval.errors import EngineDiedError, EngineError, KernelError, NoRoomError, listed
 from edgeval.metrics import pick
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
 from edgeval.records import KernelChoice, SelfCheck
-from edgeval.report.formatting import listed
 from edgeval.setup import Setup
 from edgeval.store import Store
 from edgeval.tasks import ItemScore

@@ -34,9 +34,10 @@ _WINDOWS = {
 
 _WINDOWS_ABORT = 3
 
-_REINSTALL = "update the GPU's driver, or install llama-cpp-python again"
-_PRELOAD = "LD_PRELOAD=$(gcc -print-file-name=libstdc++.so.6)"
+REINSTALL = "update the GPU's driver, or install llama-cpp-python again"
+"""What to do about a library that crashes or hangs."""
 
+_PRELOAD = "LD_PRELOAD=$(gcc -print-file-name=libstdc++.so.6)"
 
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE")
 _INTERRUPTIONS = ("SIGTERM", "SIGHUP", "SIGINT")
@@ -118,9 +119,9 @@ def _crash_remedy() -> str:
     if sys.platform == "linux" and "libstdc++" not in os.environ.get("LD_PRELOAD", ""):
         return (
             "its libraries may be linked to another C++ standard library than Python, so start "
-            f"edgeval with {_PRELOAD} before it, or {_REINSTALL}"
+            f"edgeval with {_PRELOAD} before it, or {REINSTALL}"
         )
-    return _REINSTALL
+    return REINSTALL
 
 
 def _signal_name(code: int) -> str | None:

@@ -15,7 +15,7 @@ from queue import Empty, Queue
 from typing import IO, Any
 
 from edgeval.engine.client import Engine
-from edgeval.engine.death import GRACE_S, Ended, died, may_be_an_interruption
+from edgeval.engine.death import GRACE_S, REINSTALL, Ended, died, may_be_an_interruption
 from edgeval.errors import EngineDiedError, EngineError
 
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from edgeval.engine.worker import main; main()"
@@ -72,10 +72,7 @@ class Worker(Engine):
         if kind == "refused":
             self._raise(value)
         if kind == "silent":
-            raise EngineError(
-                f"{doing} took llama.cpp longer than {timeout_s:.0f} s; update the GPU's driver, "
-                "or install llama-cpp-python again"
-            )
+            raise EngineError(f"{doing} took llama.cpp longer than {timeout_s:.0f} s; {REINSTALL}")
         if kind == "ended":
             if may_be_an_interruption(ended):
                 # Whoever ends a whole group of processes ends this one too, a moment later.
@@ -86,8 +83,12 @@ class Worker(Engine):
         """Start the process, if there is none."""
         self._running()
 
+    @property
+    def _is_running(self) -> bool:
+        return self._child is not None and self._child.is_alive()
+
     def _running(self) -> _Child:
-        if self._child is None or not self._child.is_alive():
+        if self._child is None or not self._is_running:
             # One that died while nothing was asked of it has lost nothing.
             self.close()
             self._child = _Child(self._environment)
@@ -95,7 +96,7 @@ class Worker(Engine):
 
     def peak_rss_bytes(self) -> int | None:
         """Return the most memory that one of its processes has held, as far as they could say."""
-        if self._child is not None:
+        if self._is_running:
             with contextlib.suppress(EngineDiedError):
                 peak = self.ask("peak_rss_bytes")
                 self._peak_rss_bytes = max(self._peak_rss_bytes, peak)
@@ -103,7 +104,7 @@ class Worker(Engine):
 
     def release(self) -> None:
         """Free the model that the last job was about; a process that is dead has freed it."""
-        if self._child is not None:
+        if self._is_running:
             with contextlib.suppress(EngineDiedError):
                 super().release()
 

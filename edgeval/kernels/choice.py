@@ -10,14 +10,14 @@ from typing import Literal
 
 from edgeval import device
 from edgeval.engine import Engine
-from edgeval.errors import EngineDiedError, EngineError
+from edgeval.errors import EngineDiedError, EngineError, listed
 from edgeval.gguf_checks import split_files
 from edgeval.gguf_header import read_header
 from edgeval.kernels import remembered
 from edgeval.kernels.checks import check_types
 from edgeval.kernels.outcomes import blame
 from edgeval.kernels.parts import Part, matrix_types, part_of
-from edgeval.kernels.sentences import cause, kernels_named, listed, refused
+from edgeval.kernels.sentences import cause, kernels_named, refused
 from edgeval.llama.defaults import Kernels
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import KernelChoice, KernelRace, KernelTrial

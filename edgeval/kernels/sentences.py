@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeval.errors import KernelError
+from edgeval.errors import KernelError, listed
 from edgeval.llama.defaults import Kernels
 from edgeval.records import KernelTrial
 
@@ -56,11 +56,6 @@ def refused(path: Path, bad: Sequence[KernelTrial], other: Sequence[KernelTrial]
         f"{path.name} is not computed: {fault(bad)}, and {fault(other)}; evaluate another type, or "
         "install another build of llama-cpp-python (edgeval doctor tells more)"
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a list in a sentence."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _kind_of(trial: KernelTrial) -> tuple[str, str | None, str | None]:

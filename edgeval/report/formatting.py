@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timezone
 
+from edgeval.errors import listed as listed
 from edgeval.records import Equivalence, Interval
 
 MINUS = "\N{MINUS SIGN}"
@@ -120,11 +121,6 @@ def about(count: int) -> str:
 def points(count: float) -> str:
     """Return a number of points: ``1 point``, ``0.5 points``."""
     return f"{count:g} point{'' if count == 1 else 's'}"
-
-
-def listed(names: list[str]) -> str:
-    """Return names as a phrase: ``A``, ``A and B`` or ``A, B and C``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _side(value: float, edge: float) -> int:
