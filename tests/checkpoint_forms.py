@@ -154,7 +154,9 @@ def _tied(form: Form) -> None:
 
 
 def _tied_with_output(form: Form) -> None:
+    """The embeddings, written a second time under the name of the output."""
     form.config["tie_word_embeddings"] = True
+    form.weights["lm_head.weight"] = form.weights["model.embed_tokens.weight"]
 
 
 def _all_heads(form: Form) -> None:
