@@ -153,6 +153,23 @@ class Engine(ABC):
                 self._infos[state] = info
         return info
 
+    def tokens(self, path: Path, texts: Sequence[str], *, adds_ends: bool) -> list[list[int]]:
+        """Return the tokens of texts, in which special tokens are known.
+
+        Args:
+            path: The GGUF; its weights are not read, and need not be there.
+            texts: The texts.
+            adds_ends: Whether each gets the BOS and EOS tokens of the GGUF's own default.
+
+        Raises:
+            GgufError: If the file is damaged.
+            EngineError: If llama.cpp refuses it, or it has no token for a character.
+        """
+        found: list[list[int]] = self.ask(
+            "tokens", path, tuple(texts), adds_ends, doing=f"tokenizing with {path.name}"
+        )
+        return found
+
     def place(self, path: Path, wishes: Wishes) -> Placement:
         """Return where a model is computed; see ``placement.place``."""
         placement: Placement = self.ask("place", path, wishes, doing=f"reading {path.name}")

@@ -93,6 +93,16 @@ class Jobs:
         """Yield what a GGUF is without its weights."""
         yield self._opened(path).info
 
+    def tokens(
+        self, path: Path, texts: Sequence[str], adds_ends: bool
+    ) -> Iterator[list[list[int]]]:
+        """Yield the tokens of texts."""
+        with llama.Vocabulary(path) as vocabulary:
+            yield [
+                vocabulary.tokenize(text, parse_special=True, adds_ends=adds_ends).tolist()
+                for text in texts
+            ]
+
     def place(self, path: Path, wishes: Wishes) -> Iterator[Placement]:
         """Yield where a model is computed."""
         yield place(self._opened(path).info, wishes)

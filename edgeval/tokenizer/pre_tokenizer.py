@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.errors import CheckpointError
+from edgeval.tokenizer.library import load
 
 # llama.cpp knows a pre-tokenizer by the tokens of this text: the names and the SHA-256 of the
 # tokens are those of its convert_hf_to_gguf_update.py.
@@ -38,10 +39,8 @@ def pre_tokenizer_name(path: Path) -> str:
     Raises:
         CheckpointError: If llama.cpp has no name for it, or the file cannot be used.
     """
-    from tokenizers import Tokenizer
-
+    tokenizer = load(path)
     try:
-        tokenizer = Tokenizer.from_file(str(path))
         tokens = tokenizer.encode(_TEXT).ids
     except Exception as error:  # The library raises nothing narrower.
         raise CheckpointError(

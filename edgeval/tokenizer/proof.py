@@ -1,0 +1,136 @@
+"""The proof that a GGUF has a checkpoint's tokens: both tokenize the same texts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gguf
+
+from edgeval.engine import Engine
+from edgeval.errors import CheckpointError, EngineError, GgufError
+from edgeval.tokenizer import Tokenizer
+from edgeval.tokenizer.library import load
+from edgeval.tokenizer.sample import sample
+
+Encode = Callable[[str], list[int]]
+
+_LONGEST_TEXT = 60
+_MOST_TOKENS = 12
+
+
+def prove(tokenizer: Tokenizer, engine: Engine) -> None:
+    """Let llama.cpp tokenize texts as the checkpoint's own tokenizer does.
+
+    ``tokenizer.json`` is what transformers reads where there is one; SentencePiece reads
+    ``tokenizer.model``.
+
+    Raises:
+        CheckpointError: If a text gets other tokens, or llama.cpp cannot use the tokenizer.
+        EngineError: If llama.cpp cannot be loaded.
+    """
+    path = tokenizer.directory / "tokenizer.json"
+    texts = sample(tokenizer.vocabulary)
+    whole: Encode | None = None
+    if path.is_file():
+        encode, whole = _of_library(path)
+    else:
+        path = tokenizer.directory / "tokenizer.model"
+        encode = _of_sentencepiece(path, tokenizer.adds_prefix)
+        texts = _without_added(texts, tokenizer)
+    for adds_ends, own in ((False, encode), (True, whole)):
+        if own is not None:
+            ours = _tokens(tokenizer, texts, adds_ends, engine)
+            _compare(path, texts, [own(text) for text in texts], ours)
+
+
+def _of_library(path: Path) -> tuple[Encode, Encode]:
+    """Return what gives a text its tokens, and those that it gets with what is added to it."""
+    library = load(path)
+    return (
+        lambda text: list(library.encode(text, add_special_tokens=False).ids),
+        lambda text: list(library.encode(text).ids),
+    )
+
+
+def _of_sentencepiece(path: Path, adds_prefix: bool | None) -> Encode:
+    from sentencepiece import SentencePieceProcessor
+
+    model = path.read_bytes()
+    if adds_prefix is not None:
+        # normalizer_spec (3) with add_dummy_prefix (3): what comes last in a message counts.
+        model += bytes((0x1A, 2, 0x18, adds_prefix))
+    processor = SentencePieceProcessor(model_proto=model)
+    return lambda text: list(processor.encode(text))
+
+
+def _without_added(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+    """Return the texts without what was added to a SentencePiece model, which knows nothing of it.
+
+    It takes the text of its own special tokens for text, too.
+    """
+    vocabulary = tokenizer.vocabulary
+    added = [
+        token.decode("utf-8", "ignore")
+        for token, kind in zip(vocabulary.tokens, vocabulary.types, strict=True)
+        if kind in (gguf.TokenType.USER_DEFINED, gguf.TokenType.CONTROL)
+    ]
+    return [text for text in texts if not any(each and each in text for each in added)]
+
+
+def _tokens(
+    tokenizer: Tokenizer, texts: Sequence[str], adds_ends: bool, engine: Engine
+) -> list[list[int]]:
+    """Return the tokens that llama.cpp gives texts with a GGUF of the vocabulary alone."""
+    with tempfile.TemporaryDirectory(prefix="edgeval-") as folder:
+        path = Path(folder) / "vocabulary.gguf"
+        writer = gguf.GGUFWriter(path, "llama")
+        try:
+            tokenizer.add_to(writer)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+        finally:
+            writer.close()
+        try:
+            return engine.tokens(path, texts, adds_ends=adds_ends)
+        except (EngineError, GgufError) as error:
+            raise CheckpointError(
+                f"llama.cpp cannot use the tokenizer of {tokenizer.directory} ({error}); bring a "
+                "checkpoint with another one"
+            ) from error
+
+
+def _compare(
+    path: Path, texts: Sequence[str], expected: Sequence[list[int]], found: Sequence[list[int]]
+) -> None:
+    different = [
+        index for index, (own, ours) in enumerate(zip(expected, found, strict=True)) if own != ours
+    ]
+    if not different:
+        return
+    # The shortest one says most.
+    index = min(different, key=lambda each: len(texts[each]))
+    own, ours = expected[index], found[index]
+    start = next(
+        (at for at, (a, b) in enumerate(zip(own, ours, strict=False)) if a != b),
+        min(len(own), len(ours)),
+    )
+    raise CheckpointError(
+        f"llama.cpp would give {len(different)} of {len(texts)} texts other tokens than {path}: "
+        f"{_short(texts[index])} becomes {_listed(ours, start)} instead of {_listed(own, start)}; "
+        "the GGUF would be another model, so evaluate one whose tokenizer llama.cpp has"
+    )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}...")
+
+
+def _listed(tokens: Sequence[int], start: int) -> str:
+    """Return tokens around the first that differs."""
+    first = max(0, start - 2)
+    shown = ", ".join(map(str, tokens[first : first + _MOST_TOKENS]))
+    before = "..., " if first else ""
+    after = ", ..." if len(tokens) > first + _MOST_TOKENS else ""
+    return f"[{before}{shown}{after}]"
