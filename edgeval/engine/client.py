@@ -153,20 +153,22 @@ class Engine(ABC):
                 self._infos[state] = info
         return info
 
-    def tokens(self, path: Path, texts: Sequence[str], *, adds_ends: bool) -> list[list[int]]:
+    def tokens(self, path: Path, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
         """Return the tokens of texts, in which special tokens are known.
 
         Args:
             path: The GGUF; its weights are not read, and need not be there.
             texts: The texts.
-            adds_ends: Whether each gets the BOS and EOS tokens of the GGUF's own default.
+
+        Returns:
+            For each text, its tokens, and these with the BOS and EOS tokens that the GGUF adds.
 
         Raises:
             GgufError: If the file is damaged.
             EngineError: If llama.cpp refuses it, or it has no token for a character.
         """
-        found: list[list[int]] = self.ask(
-            "tokens", path, tuple(texts), adds_ends, doing=f"tokenizing with {path.name}"
+        found: list[tuple[list[int], list[int]]] = self.ask(
+            "tokens", path, tuple(texts), doing=f"tokenizing with {path.name}"
         )
         return found
 

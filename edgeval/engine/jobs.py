@@ -94,12 +94,15 @@ class Jobs:
         yield self._opened(path).info
 
     def tokens(
-        self, path: Path, texts: Sequence[str], adds_ends: bool
-    ) -> Iterator[list[list[int]]]:
-        """Yield the tokens of texts."""
+        self, path: Path, texts: Sequence[str]
+    ) -> Iterator[list[tuple[list[int], list[int]]]]:
+        """Yield the tokens of texts, each without and with what is added to it."""
         with llama.Vocabulary(path) as vocabulary:
             yield [
-                vocabulary.tokenize(text, parse_special=True, adds_ends=adds_ends).tolist()
+                (
+                    vocabulary.tokenize(text, parse_special=True).tolist(),
+                    vocabulary.tokenize(text, parse_special=True, adds_ends=True).tolist(),
+                )
                 for text in texts
             ]
 

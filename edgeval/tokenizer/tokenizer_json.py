@@ -118,6 +118,10 @@ def _sentencepiece(path: Path, found: _TokenizerJson, vocab_size: int) -> Vocabu
     specials = _special_texts(path.parent)
     trained = {token: text for text, token in found.model.vocab.items()}
     added = {entry.id: entry.content for entry in found.added_tokens}
+    # The library knows these in a text even where no role is named after them.
+    specials |= {
+        entry.content for entry in found.added_tokens if entry.special and entry.id in trained
+    }
     tokens, types = [], []
     for token in range(vocab_size):
         text = trained.get(token, added.get(token))
