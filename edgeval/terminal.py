@@ -182,14 +182,14 @@ def cards_json(cards: Sequence[Card]) -> str:
 def print_protocols(protocols: Sequence[Protocol]) -> None:
     """Print the protocols, one line each."""
     table = _table("protocols, each with the tool whose numbers it gives")
-    for title in ("name", "version", "metric", "BOS", "shots", "tool", "its versions"):
+    for title in ("name", "version", "metric", "BOS, EOS", "shots", "tool", "its versions"):
         table.add_column(title, justify="right" if title == "version" else "left", overflow="fold")
     for protocol in protocols:
         table.add_row(
             protocol.name,
             str(protocol.version),
             protocol.metric,
-            "the model's own" if protocol.bos else "none",
+            "the model's own" if protocol.adds_ends else "none",
             "any" if protocol.few_shot else "none",
             protocol.tool,
             protocol.versions,

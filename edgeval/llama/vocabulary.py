@@ -51,7 +51,8 @@ class Vocabulary(Owner):
         n_context_train: The model's window in tokens.
         bos: The id that the tokenizer puts before every text by its own default, if any.
         eos: Likewise the one that it puts after every text.
-        mark: The text of the BOS token, or of EOS without one; see ``protocol.Tokenizer``.
+        first: The id of BOS, or of EOS without one, whether it is put anywhere or not.
+        mark: The text of that one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,6 +75,7 @@ class Vocabulary(Owner):
         self.n_context_train = self.dimension("context_length")
         self.bos = self._added(llama_cpp.llama_vocab_get_add_bos, llama_cpp.llama_vocab_bos)
         self.eos = self._added(llama_cpp.llama_vocab_get_add_eos, llama_cpp.llama_vocab_eos)
+        self.first = self._first()
         self.mark = self._mark()
 
     def metadata(self, key: str) -> str | None:
@@ -99,12 +101,14 @@ class Vocabulary(Owner):
     def _added(self, is_added: Callable[[Any], bool], token: Callable[[Any], int]) -> int | None:
         return _token(token(self._vocab)) if is_added(self._vocab) else None
 
-    def _mark(self) -> str | None:
+    def _first(self) -> int | None:
         bos = _token(llama_cpp.llama_vocab_bos(self._vocab))
-        first = _token(llama_cpp.llama_vocab_eos(self._vocab)) if bos is None else bos
-        if first is None:
+        return _token(llama_cpp.llama_vocab_eos(self._vocab)) if bos is None else bos
+
+    def _mark(self) -> str | None:
+        if self.first is None:
             return None
-        text = llama_cpp.llama_vocab_get_text(self._vocab, first)
+        text = llama_cpp.llama_vocab_get_text(self._vocab, self.first)
         return text.decode("utf-8", "replace") if text else None
 
     def tokenize(self, text: str, *, parse_special: bool = False, adds_ends: bool = False) -> Int32:

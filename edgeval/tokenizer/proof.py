@@ -13,6 +13,7 @@ from edgeval.errors import CheckpointError, EngineError, GgufError
 from edgeval.tokenizer import Tokenizer
 from edgeval.tokenizer.library import load
 from edgeval.tokenizer.sample import sample
+from edgeval.tokenizer.sentencepiece_proto import read_rules
 
 Encode = Callable[[str], list[int]]
 
@@ -32,34 +33,54 @@ def prove(tokenizer: Tokenizer, engine: Engine) -> None:
         EngineError: If llama.cpp cannot be loaded.
     """
     path = tokenizer.directory / "tokenizer.json"
-    texts = sample(tokenizer.vocabulary)
     if path.is_file():
-        _prove_library(path, texts, tokenizer, engine)
-        return
-    path = tokenizer.directory / "tokenizer.model"
-    encode = _of_sentencepiece(path, tokenizer.adds_prefix)
-    texts = _without_added(texts, tokenizer)
-    found = _tokens(tokenizer, texts, engine)
-    _compare(path, texts, [encode(text) for text in texts], [bare for bare, _ in found])
+        _prove_library(path, tokenizer, engine)
+    else:
+        _prove_sentencepiece(path.with_name("tokenizer.model"), tokenizer, engine)
 
 
-def _prove_library(path: Path, texts: Sequence[str], tokenizer: Tokenizer, engine: Engine) -> None:
+def _prove_library(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
     library = load(path)
     special = [token.content for token in library.get_added_tokens_decoder().values()]
     special = special[:_MOST_SPECIAL]
-    within = [f"x{text}y" for text in special]
-    proven = [*texts, *special]
-    found = _tokens(tokenizer, [*proven, *within], engine)
+    texts = [*sample(tokenizer.vocabulary), *special]
+    within = [_within(text) for text in special]
+    found = _tokens(tokenizer, [*texts, *within], engine)
     for adds_ends in (False, True):
-        own = [library.encode(text, add_special_tokens=adds_ends).ids for text in proven]
-        _compare(path, proven, own, [each[adds_ends] for each in found[: len(proven)]])
-    for text, (bare, _) in zip(within, found[len(proven) :], strict=True):
-        if library.encode(text, add_special_tokens=False).ids != bare:
-            tokenizer.remarks.append(
-                f"llama.cpp gives a text within which a special token stands, such as {text!r}, "
-                f"other tokens than {path.name}; texts without one get the same"
-            )
-            return
+        own = [library.encode(text, add_special_tokens=adds_ends).ids for text in texts]
+        _compare(path, texts, own, [each[adds_ends] for each in found[: len(texts)]])
+    own = [library.encode(text, add_special_tokens=False).ids for text in within]
+    _remark(tokenizer, path, within, own, [bare for bare, _ in found[len(texts) :]])
+
+
+def _prove_sentencepiece(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
+    encode = _of_sentencepiece(path, tokenizer.adds_prefix)
+    special = read_rules(path).user_defined
+    texts = _without_added(sample(tokenizer.vocabulary, special), tokenizer)
+    within = _without_added([_within(text) for text in special[:_MOST_SPECIAL]], tokenizer)
+    found = [bare for bare, _ in _tokens(tokenizer, [*texts, *within], engine)]
+    _compare(path, texts, [encode(text) for text in texts], found[: len(texts)])
+    _remark(tokenizer, path, within, [encode(text) for text in within], found[len(texts) :])
+
+
+def _within(special: str) -> str:
+    return f"x{special}y"
+
+
+def _remark(
+    tokenizer: Tokenizer,
+    path: Path,
+    texts: Sequence[str],
+    expected: Sequence[list[int]],
+    found: Sequence[list[int]],
+) -> None:
+    """Say of texts that hold special tokens, which few do, that they get other tokens."""
+    differ = [text for text, own, ours in zip(texts, expected, found, strict=True) if own != ours]
+    if differ:
+        tokenizer.remarks.append(
+            f"llama.cpp gives a text within which a special token stands, such as {differ[0]!r}, "
+            f"other tokens than {path.name}; texts without one get the same"
+        )
 
 
 def _of_sentencepiece(path: Path, adds_prefix: bool | None) -> Encode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 from gguf import TokenType
 
@@ -50,12 +51,16 @@ _PIECES_OF_A_TEXT = 12
 _SEED = 17
 
 
-def sample(vocabulary: Vocabulary) -> list[str]:
+def sample(vocabulary: Vocabulary, without: Collection[str] = ()) -> list[str]:
     """Return texts of many kinds, and some made of the vocabulary's own tokens in any order.
 
     Such texts need merges that no other text needs.
+
+    Args:
+        vocabulary: The vocabulary.
+        without: Texts of tokens of which none are made.
     """
-    pieces = _texts_of_tokens(vocabulary)
+    pieces = _texts_of_tokens(vocabulary, {text.replace(" ", "\u2581") for text in without})
     if not pieces:
         return list(_WRITTEN)
     chance = random.Random(_SEED)
@@ -63,13 +68,15 @@ def sample(vocabulary: Vocabulary) -> list[str]:
     return [*_WRITTEN, *made]
 
 
-def _texts_of_tokens(vocabulary: Vocabulary) -> list[str]:
+def _texts_of_tokens(vocabulary: Vocabulary, without: Collection[str]) -> list[str]:
     bytes_of = {letter: bytes([byte]) for byte, letter in enumerate(byte_letters())}
     texts = []
     for token, kind in zip(vocabulary.tokens, vocabulary.types, strict=True):
         if kind != TokenType.NORMAL:
             continue
         text = token.decode("utf-8", "ignore")
+        if text in without:
+            continue
         if vocabulary.model == "llama":
             texts.append(text.replace("\u2581", " "))
         elif all(letter in bytes_of for letter in text):
