@@ -38,6 +38,7 @@ HARMLESS: Mapping[str, frozenset[str]] = {
             cache_implementation compile_config constraints continuous_batching_config
             decoder_start_token_id disable_compile diversity_penalty do_sample dola_layers
             early_stopping encoder_no_repeat_ngram_size encoder_repetition_penalty epsilon_cutoff
+            force_bos_token_to_be_generated
             eta_cutoff exponential_decay_length_penalty force_words_ids forced_bos_token_id
             forced_decoder_ids forced_eos_token_id generation_config generation_kwargs
             guidance_scale is_assistant length_penalty low_memory max_cache_len max_length
@@ -45,9 +46,10 @@ HARMLESS: Mapping[str, frozenset[str]] = {
             no_repeat_ngram_size num_assistant_tokens num_assistant_tokens_schedule
             num_beam_groups num_beams num_return_sequences output_logits output_scores
             penalty_alpha prefill_chunk_size prefix prompt_lookup_num_tokens remove_invalid_values
-            renormalize_logits repetition_penalty return_dict_in_generate sequence_bias
-            speculation_type stop_strings suppress_tokens target_lookbehind temperature
-            token_healing top_h top_k top_p typical_p use_cache use_mtp watermarking_config
+            renormalize_logits repetition_penalty return_dict_in_generate return_legacy_cache
+            sequence_bias speculation_type stop_strings suppress_tokens target_lookbehind
+            temperature token_healing top_h top_k top_p typical_p use_cache use_mtp
+            watermarking_config
         """,
         "only training reads it": """
             attention_dropout attention_probs_dropout_prob attn_pdrop embd_pdrop embedding_dropout
