@@ -19,6 +19,9 @@ import typer
 from peers.build import Peers
 from peers.process import run
 
+from edgeval.convert import convert
+from edgeval.engine import Local, use
+
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 ASK = Path(__file__).resolve().parent / "peers" / "meanings.py"
 # What is recorded is made by the modules of the tests, which are no package.
@@ -27,12 +30,27 @@ sys.path.insert(0, str(TESTS))
 import meanings  # noqa: E402
 
 
+def accuracy(tool: Path, checkpoint: Path, folder: Path) -> float:
+    """Return what llama-perplexity --hellaswag says of a checkpoint, in percent."""
+    gguf, texts = folder / f"{checkpoint.name}.gguf", folder / "items.txt"
+    items = meanings.text_items()
+    lines = [line for item in items for line in (item.context, str(item.gold), *item.choices)]
+    texts.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with use(Local()):
+        convert(checkpoint, gguf, "f32")
+    asked = ("--hellaswag", "--hellaswag-tasks", str(len(items)), "-c", "2048")
+    said = run([tool, "-m", gguf, "-f", texts, *asked]).stdout.splitlines()
+    rows = [line.split("\t") for line in said if line.split("\t")[0].isdecimal()]
+    return float(rows[-1][1].rstrip("%"))
+
+
 def main(
     work: Annotated[Path, typer.Argument(help="Folder of the peers.")],
     out: Annotated[Path, typer.Argument(help="JSON file to write.")],
+    tools: Annotated[Path | None, typer.Option(help="Folder of llama-perplexity.")] = None,
 ) -> None:
-    """Record the harness's log-probabilities."""
-    peers = Peers(work, None, None)
+    """Record the harness's log-probabilities, and llama-perplexity's accuracy."""
+    peers = Peers(work, tools, None, programs=("llama-perplexity",))
     with tempfile.TemporaryDirectory() as folder:
         parent = Path(folder)
         names = (*meanings.EVALUATED, *meanings.REFUSED)
@@ -43,7 +61,16 @@ def main(
         )
         run([peers.python, "-I", ASK, job, answers])
         found = json.loads(answers.read_text(encoding="utf-8"))
-    record = {**peers.versions, "logprobs": found}
+        accuracies = {
+            name: accuracy(peers.tools["llama-perplexity"], Path(checkpoints[name]), parent)
+            for name in meanings.PERPLEXITY
+        }
+    record = {
+        "llama-cpp-python": peers.binding_version,
+        **peers.versions,
+        "logprobs": found,
+        "llama-perplexity": accuracies,
+    }
     out.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     typer.echo(f"{len(found)} checkpoints recorded in {out}")
 

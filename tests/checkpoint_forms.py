@@ -249,7 +249,7 @@ def _added_tokens_decoder(form: Form) -> None:
     form.resize(4104)
     form.tokenizer_config["added_tokens_decoder"] |= {
         "4096": {"content": "<|im_start|>", "special": False},
-        "4097": {"content": "\u2581a word", "special": False},
+        "4097": {"content": "[\u2581a word]", "special": False},
         "4098": {"content": "[PAD]", "special": True},
         "4200": {"content": "beyond", "special": True},
     }

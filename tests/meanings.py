@@ -21,6 +21,10 @@ from checkpoint_forms import Change, Form
 from edgeval.cards import cards_folder
 from edgeval.tasks import Item, hellaswag
 
+PERPLEXITY = ("plain", "add-eos")
+"""What llama-perplexity --hellaswag was asked for, and for how many items."""
+N_PERPLEXITY = 100
+
 GOLDEN = Path(__file__).parent / "golden" / "meanings.json"
 N_REAL = 3
 
@@ -42,6 +46,12 @@ def items() -> list[Item]:
         Item(f"odd {n}", "all", context, endings, 0) for n, (context, endings) in enumerate(odd)
     ]
     return [*real, *made]
+
+
+def text_items() -> list[Item]:
+    """Return the items that llama-perplexity is asked."""
+    data = hellaswag.load(cards_folder() / "demo" / "items.jsonl")
+    return data.items("text")[:N_PERPLEXITY]
 
 
 def pairs() -> list[tuple[str, str]]:
@@ -218,13 +228,15 @@ def _other_output(form: Form) -> None:
     form.config["tie_word_embeddings"] = True
 
 
-def _adds(form: Form) -> None:
-    """Let a trained token be an added one too: it is found before all others."""
-    form.resize(4100)
-    form.tokenizer_config["added_tokens_decoder"] |= {
-        "4096": {"content": "<|im_start|>", "special": True},
-        "4097": {"content": "river", "special": False},
-    }
+def _adds(text: str) -> Change:
+    """Add a token that is not special to tokenizer.model."""
+
+    def apply(form: Form) -> None:
+        form.resize(4100)
+        entry = {"content": text, "special": False}
+        form.tokenizer_config["added_tokens_decoder"] |= {"4096": entry}
+
+    return apply
 
 
 _LLAMA3 = forms._LLAMA3_ROPE
@@ -268,9 +280,8 @@ EVALUATED: Mapping[str, Change] = {
     "harmless": _config(
         attention_dropout=0.3, is_decoder=True, use_cache=False, unsloth_version="2025.1"
     ),
-    "null": _config(
-        rope_scaling=None, head_dim=None, tie_word_embeddings=None, sliding_window=None
-    ),
+    "null": _config(rope_scaling=None, head_dim=None, sliding_window=None),
+    "added-mark": _adds("<|im_start|>"),
 }
 """Evaluated as lm-evaluation-harness does."""
 
@@ -327,6 +338,7 @@ REFUSED: Mapping[str, tuple[Change, str]] = {
     "nmt-nfkc": (_sentencepiece(normalization_rule_name="nmt_nfkc"), "nmt_nfkc"),
     "nfkc-cf": (_sentencepiece(normalization_rule_name="nfkc_cf"), "nfkc_cf"),
     "extra-spaces": (_sentencepiece(remove_extra_whitespaces=True), "remove_extra_whitespaces"),
+    "added-word": (_adds("river"), "'river' was added"),
     "json-nfkc": (_json("bos", change=_normalized({"type": "NFKC"})), "other tokens"),
     "json-lowercase": (_json("bos", change=_normalized({"type": "Lowercase"})), "other tokens"),
     "json-other-merges": (_json("bos", change=_reversed_merges), "other tokens"),

@@ -41,9 +41,11 @@ def prove(tokenizer: Tokenizer, engine: Engine) -> None:
 
 def _prove_library(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
     library = load(path)
-    special = [token.content for token in library.get_added_tokens_decoder().values()]
+    added = list(library.get_added_tokens_decoder().values())
+    special = [token.content for token in added if token.special or _is_marked(token.content)]
+    words = [token.content for token in added if token.content not in special][:_MOST_SPECIAL]
     special = special[:_MOST_SPECIAL]
-    texts = [*sample(tokenizer.vocabulary), *special]
+    texts = [*sample(tokenizer.vocabulary), *special, *words, *map(_within, words)]
     rare = [_within(text) for text in special]
     if tokenizer.vocabulary.model == "llama":
         # Metaspace, unlike SentencePiece, puts no second space in front of a first.
@@ -58,6 +60,7 @@ def _prove_library(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
 
 
 def _prove_sentencepiece(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
+    _require_no_words(path, tokenizer)
     encode = _of_sentencepiece(path, tokenizer.adds_prefix)
     special = read_rules(path).user_defined
     texts = _without_added(sample(tokenizer.vocabulary, special), tokenizer)
@@ -65,6 +68,26 @@ def _prove_sentencepiece(path: Path, tokenizer: Tokenizer, engine: Engine) -> No
     found = [bare for bare, _ in _tokens(tokenizer, [*texts, *rare], engine)]
     _compare(path, texts, [encode(text) for text in texts], found[: len(texts)])
     _remark(tokenizer, path, rare, [encode(text) for text in rare], found[len(texts) :])
+
+
+def _require_no_words(path: Path, tokenizer: Tokenizer) -> None:
+    """Refuse words that were added to a SentencePiece model: it cannot tell how texts are cut then.
+
+    Marks that were added stand in few texts.
+    """
+    vocabulary = tokenizer.vocabulary
+    for token, kind in zip(vocabulary.tokens, vocabulary.types, strict=True):
+        text = token.decode("utf-8", "ignore")
+        if kind == gguf.TokenType.USER_DEFINED and not _is_marked(text):
+            raise CheckpointError(
+                f"{text!r} was added to {path}, which does not say how a text that holds it is "
+                "cut; save the tokenizer with transformers, so that a tokenizer.json is beside it"
+            )
+
+
+def _is_marked(text: str) -> bool:
+    """Whether an added token looks like no part of a text, as <|im_start|> and [PAD] do."""
+    return len(text) > 2 and text[0] in "<[{|" and text[-1] in ">]}|"
 
 
 def _within(special: str) -> str:
