@@ -42,17 +42,18 @@ def pre_tokenizer_name(path: Path) -> str:
     """
     tokenizer = load(path)
     try:
-        tokens = tokenizer.encode(_TEXT).ids
+        # What a template adds to a text says nothing of how it is split.
+        seen = [tokenizer.encode(_TEXT, add_special_tokens=ends).ids for ends in (True, False)]
     except Exception as error:  # The library raises nothing narrower.
         raise CheckpointError(
             f"{path} is no usable tokenizer ({error}); download it again"
         ) from error
     if _splits_as_llama3(content := json.loads(tokenizer.to_str())):
         return "llama-bpe" if content["model"].get("ignore_merges") else "smaug-bpe"
-    digest = hashlib.sha256(str(tokens).encode()).hexdigest()
+    found = {hashlib.sha256(str(tokens).encode()).hexdigest() for tokens in seen}
     known = json.loads((resources.files(__package__) / _NAMES).read_text(encoding="utf-8"))
     for name, digests in known.items():
-        if digest in digests:
+        if not found.isdisjoint(digests):
             return str(name)
     raise CheckpointError(
         f"{path} splits text in a way that llama.cpp has no name for; bring a GGUF made by the "
