@@ -15,7 +15,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from edgeval.checkpoint import sha256_of
 from edgeval.errors import StoreError
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import SelfCheck
@@ -75,25 +74,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
-
-    def sha256(self, path: Path) -> str:
-        """Return a file's SHA-256; computed once, until its size, time or identity changes."""
-        status = path.stat()
-        identity = f"{status.st_size} {status.st_mtime_ns} {status.st_dev} {status.st_ino}"
-        name = str(path.resolve())
-        with self._explained():
-            row = self._connection.execute(
-                "SELECT sha256, checksum FROM file_hash WHERE path = ? AND identity = ?",
-                (name, identity),
-            ).fetchone()
-            if row is not None and checksum(name, identity, row[0]) == row[1]:
-                return str(row[0])
-            digest = sha256_of(path)
-            self._connection.execute(
-                "INSERT OR REPLACE INTO file_hash VALUES (?, ?, ?, ?)",
-                (name, identity, digest, checksum(name, identity, digest)),
-            )
-        return digest
 
     def self_check(self, setting: Setting) -> SelfCheck | None:
         """Return how close a GPU came to the CPU when it was checked; None if it was not.
