@@ -1,7 +1,8 @@
 """Scores on disk: nothing that was computed is lost, and nothing is answered for another model.
 
-One SQLite file. What could change a score is the key of a measurement; scores of other keys are
-never looked at. Items are added as they are scored, each transaction flushed to the disk.
+One SQLite file with nothing beside it but locks: whoever copies it has all of it. What could change
+a score is the key of a measurement; scores of other keys are never looked at. Items are added as
+they are scored, each transaction flushed to the disk.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edgeval.errors import StoreError
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import SelfCheck
 from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
+from edgeval.store.presence import LOCKS, require_nothing_lost
 from edgeval.store.schema import checksum, migrate
 from edgeval.store.setting import Setting, features_of
 
@@ -49,16 +51,17 @@ class Store:
         if path is not None:
             with self._writable():
                 path.parent.mkdir(parents=True, exist_ok=True)
+                require_nothing_lost(path)
         with self._explained():
             self._connection = sqlite3.connect(
                 path or ":memory:", timeout=_BUSY_S, isolation_level=None
             )
             try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                # With NORMAL, a machine that loses power would lose transactions of minutes.
-                self._connection.execute("PRAGMA synchronous = FULL")
+                # With less, a machine that loses power could lose the last transaction.
+                self._connection.execute("PRAGMA synchronous = EXTRA")
                 self._connection.execute("PRAGMA foreign_keys = ON")
                 migrate(self._connection, path or Path(":memory:"))
+                _keep_in_one_file(self._connection)
                 if path is not None and path.stat().st_size <= _CHECKED_BYTES:
                     _check(self._connection)
             except UnicodeDecodeError as error:
@@ -180,7 +183,7 @@ class Store:
             yield
             return
         with self._writable():
-            folder = self.path.with_name(f"{self.path.name}-locks")
+            folder = self.path.with_name(self.path.name + LOCKS)
             folder.mkdir(exist_ok=True)
             lock = FileLock(folder / f"{key[:32]}.lock")
             try:
@@ -226,6 +229,16 @@ class Store:
 
 def _key(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _keep_in_one_file(connection: sqlite3.Connection) -> None:
+    """Bring what is in a log into the file, and write none.
+
+    A store without its log would be as it was some time ago, and would not know.
+    """
+    # It stays as it is where an older edgeval has it open.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = DELETE")
 
 
 def _check(connection: sqlite3.Connection) -> None:
