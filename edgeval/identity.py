@@ -14,6 +14,7 @@ from edgeval.records import ModelFacts, ModelShape, ModelSource
 
 _TOKENIZER = "tokenizer.ggml."
 _TOKENS = f"{_TOKENIZER}tokens"
+_NORM = "norm.weight"
 _UNREAD = f"{_TOKENIZER}padding_token_id"
 """Converters disagree on it, and no text is encoded with it."""
 _DEFAULT_ROPE_BASE = 10000.0
@@ -42,6 +43,7 @@ def model_facts(path: Path, checkpoint: ModelSource | None = None) -> ModelFacts
         tokenizer_fingerprint=tokenizer_fingerprint(header),
         shape=model_shape(header),
         checkpoint=checkpoint,
+        norms_fingerprint=norms_fingerprint(header),
     )
 
 
@@ -58,6 +60,21 @@ def tokenizer_fingerprint(header: Header) -> str:
             digest.update(f"{key}\n".encode("utf-8", "surrogateescape"))
             digest.update(_canonical(header.metadata[key]))
     return digest.hexdigest()
+
+
+def norms_fingerprint(header: Header) -> str | None:
+    """Return the SHA-256 over the weights of a model's norms, as hexadecimal digits.
+
+    Quantizing leaves them as they are, in F32, and training moves them: whatever two GGUFs are
+    quantized to, they are of one model only if this is the same. None if there are no norms.
+    """
+    digest, names = hashlib.sha256(), []
+    for tensor in sorted(header.tensors, key=lambda each: each.name):
+        if tensor.name.endswith(_NORM) and tensor.type.name == "F32":
+            names.append(tensor.name)
+            digest.update(f"{tensor.name} {tensor.nbytes}\n".encode())
+            digest.update(header.raw(tensor).tobytes())
+    return digest.hexdigest() if names else None
 
 
 def model_shape(header: Header) -> ModelShape:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 from edgeval import cards, llama
-from edgeval.checkpoint import sha256_of
+from edgeval.contents import Contents, held, sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.engine import running
-from edgeval.errors import EdgevalError
-from edgeval.files import cache_folder
-from edgeval.gguf_header import read_header
+from edgeval.errors import ChangedFileError, EdgevalError
+from edgeval.files import alone, cache_folder, write_text
+from edgeval.gguf_header import model_files, read_header
+from edgeval.gguf_parts import model_stem
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
 from edgeval.progress import Progress
 from edgeval.quantize import quantize_to, recipe_of
-from edgeval.records import UNQUANTIZED, ModelSource
+from edgeval.records import UNQUANTIZED, ModelRun, ModelSource
 
 _BASE_TYPE = "F16"
 
@@ -59,7 +61,8 @@ def ladder_files(
 
 def file_stem(name: str) -> str:
     """Return a name without the characters that file systems refuse."""
-    base = name[:-5] if name.endswith(".gguf") else name
+    path = Path(name)
+    base = str(path.with_name(model_stem(path))) if name.endswith(".gguf") else name
     return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")
 
 
@@ -86,6 +89,26 @@ def _rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[R
             "like Q4_K_M to --quant"
         )
     return rungs
+
+
+def _made_hash(target: Path) -> str | None:
+    """Return the hash of a file of the cache, if it is what was made; None otherwise."""
+    try:
+        noted = _hash_file(target).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return noted if target.is_file() and sha256_of(target) == noted else None
+
+
+def _hash_file(target: Path) -> Path:
+    """Return where the hash of a file of the cache is noted."""
+    return target.with_suffix(".sha256")
+
+
+def _changed(path: Path) -> ChangedFileError:
+    return ChangedFileError(
+        f"{path} changed while its ladder was evaluated; run again when no other program writes it"
+    )
 
 
 class Ladder:
@@ -121,6 +144,7 @@ class Ladder:
                 matrix is missing for a type, of another model, or changes no type.
         """
         self._source = source
+        self._hashes: dict[str, str] = {}
         self._threads = threads
         self._progress = progress
         self._require_base_for(names, matrix)
@@ -145,10 +169,6 @@ class Ladder:
     def _base(self) -> Path:
         """The file that the others are quantized from."""
         return self._source.path if self._type else self.make(Rung(_BASE_TYPE))
-
-    @functools.cached_property
-    def _base_sha256(self) -> str:
-        return self._source.info.fingerprint if self._type else sha256_of(self._base)
 
     def _require_base_for(self, names: Sequence[str], matrix: ImportanceMatrix | None) -> None:
         """Refuse to start from a GGUF that is quantized already.
@@ -192,19 +212,85 @@ class Ladder:
         return self._path_of(rung).name
 
     def make(self, rung: Rung) -> Path:
-        """Return a file, from the cache or made now; it is in the cache only when it is whole."""
+        """Return a file, from the cache or made now; it is in the cache only when it is whole.
+
+        Raises:
+            ChangedFileError: If the source is not what it was when it was found.
+        """
         target = self._path_of(rung)
-        if target.is_file():
+        if target == self._source.path:
+            with self._held_base() as contents:
+                self._hashes[target.name] = contents.sha256
             return target
+        known = _made_hash(target)
+        if known is None:
+            with self._alone(target):
+                # Another process may have made it meanwhile.
+                known = _made_hash(target) or self._make(rung, target)
+        self._hashes[target.name] = known
+        return target
+
+    @contextlib.contextmanager
+    def _alone(self, target: Path) -> Iterator[None]:
+        """Let no other process make a file, or take it before it is complete."""
+        waiting = f"another edgeval makes {target.name}; waiting for it"
+        with contextlib.ExitStack() as stack:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(alone(target.with_suffix(".lock"), waiting, self._progress))
+            except (OSError, NotImplementedError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise EdgevalError(
+                    f"cannot write or lock {target.parent} ({reason}); name a folder on a local "
+                    "disk with EDGEVAL_CACHE"
+                ) from error
+            yield
+
+    def _make(self, rung: Rung, target: Path) -> str:
+        """Make a file, and return its hash."""
+        # What is there is not what was made, or it was never known to be whole.
+        target.unlink(missing_ok=True)
+        self._write(rung, target)
+        made = sha256_of(target, progress=self._progress)
+        write_text(_hash_file(target), f"{made}\n")
+        return made
+
+    def _write(self, rung: Rung, target: Path) -> None:
         if self._type is None and rung.name in UNQUANTIZED:
             dtype = cast("OutputType", rung.name.lower())
-            return convert(self._source.path, target, dtype, progress=self._progress)
-        quantize_to(
-            self._base,
-            target,
-            recipe_of(self._base, rung.name, rung.matrix),
-            Origin(self._base_sha256, rung.matrix),
-            threads=self._threads,
-            progress=self._progress,
-        )
-        return target
+            fingerprint = self._source.info.fingerprint
+            convert(
+                *(self._source.path, target, dtype),
+                fingerprint=fingerprint,
+                progress=self._progress,
+            )
+            return
+        recipe = recipe_of(self._base, rung.name, rung.matrix)
+        with self._held_base() as contents:
+            quantize_to(
+                *(self._base, target, recipe, Origin(contents, rung.matrix)),
+                threads=self._threads,
+                progress=self._progress,
+            )
+
+    @contextlib.contextmanager
+    def _held_base(self) -> Iterator[Contents]:
+        """Yield what the file holds that the others are made of.
+
+        Raises:
+            ChangedFileError: If it is not what it was when the model was found.
+        """
+        with held(model_files(self._base), self._progress) as contents:
+            if self._type and contents.sha256 != self._source.info.fingerprint:
+                raise _changed(self._base)
+            yield contents
+
+    def require_same(self, runs: Sequence[ModelRun]) -> None:
+        """Refuse scores of files that changed after they were made or taken.
+
+        Raises:
+            ChangedFileError: If one did.
+        """
+        for run in runs:
+            if run.from_reference is None and run.sha256 != self._hashes[run.file]:
+                raise _changed(self._source.path.with_name(run.file))

@@ -62,7 +62,7 @@ def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> 
     attention = mask + scores + 5 * width + kv_width
     largest = max(output, feed_forward, attention)
     return Memory(
-        weights=gguf.path.stat().st_size,
+        weights=gguf.file_bytes,
         cache=n_sessions * cells * layers * kv_width * _CACHE_BYTES[settings.cache_type],
         logits=n_sessions * settings.n_batch * gguf.n_vocab * _FLOAT_BYTES,
         compute=n_sessions * settings.n_ubatch * largest * _FLOAT_BYTES,

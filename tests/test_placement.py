@@ -26,15 +26,15 @@ MEGABYTE = 10**6
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_f16: Path) -> Iterator[llama.Vocabulary]:
+def tiny(tiny_f16: Path) -> Iterator[llama.GgufInfo]:
     with llama.Vocabulary(tiny_f16) as vocabulary:
-        yield vocabulary
+        yield vocabulary.info
 
 
 @pytest.fixture(scope="module")
-def exact(tiny_f32: Path) -> Iterator[llama.Vocabulary]:
+def exact(tiny_f32: Path) -> Iterator[llama.GgufInfo]:
     with llama.Vocabulary(tiny_f32) as vocabulary:
-        yield vocabulary
+        yield vocabulary.info
 
 
 def _devices(*free: int, backend: str = "cuda") -> tuple[llama.Device, ...]:
@@ -43,7 +43,7 @@ def _devices(*free: int, backend: str = "cuda") -> tuple[llama.Device, ...]:
     )
 
 
-def _need(vocabulary: llama.Vocabulary, found: Placement) -> tuple[int, int]:
+def _need(vocabulary: llama.GgufInfo, found: Placement) -> tuple[int, int]:
     """Return the bytes that the devices share, and those that each of them takes."""
     cache, flash = attention_of(vocabulary.file_type)
     tokens = found.batch_tokens
@@ -55,13 +55,13 @@ def _need(vocabulary: llama.Vocabulary, found: Placement) -> tuple[int, int]:
     )
 
 
-def _whole(vocabulary: llama.Vocabulary, tokens: int, n_sessions: int) -> int:
+def _whole(vocabulary: llama.GgufInfo, tokens: int, n_sessions: int) -> int:
     """Return the bytes that the whole model takes of a device."""
     found = place(vocabulary, Wishes(_devices(2**40), batch_tokens=tokens))
     return sum(_need(vocabulary, replace(found, n_sessions=n_sessions)))
 
 
-def test_without_gpus_all_is_the_cpus(tiny: llama.Vocabulary, exact: llama.Vocabulary) -> None:
+def test_without_gpus_all_is_the_cpus(tiny: llama.GgufInfo, exact: llama.GgufInfo) -> None:
     assert place(tiny, Wishes()) == Placement(llama.CPU, N_LAYERS, 0, 1024, 512, 1)
     assert place(exact, Wishes()) == Placement(llama.CPU, N_LAYERS, 0, 256, 512, 1)
     assert place(tiny, Wishes(batch_tokens=77)).batch_tokens == 77
@@ -69,7 +69,7 @@ def test_without_gpus_all_is_the_cpus(tiny: llama.Vocabulary, exact: llama.Vocab
 
 
 def test_one_device_that_holds_it_all_is_used_alone(
-    tiny: llama.Vocabulary, exact: llama.Vocabulary
+    tiny: llama.GgufInfo, exact: llama.GgufInfo
 ) -> None:
     both = _devices(10**9, 10**10)
     found = place(tiny, Wishes(both))
@@ -81,12 +81,12 @@ def test_one_device_that_holds_it_all_is_used_alone(
     assert place(tiny, Wishes(_devices(10**9, backend="metal"))).n_sessions == 2
 
 
-def test_the_second_device_is_used_where_the_first_is_full(tiny: llama.Vocabulary) -> None:
+def test_the_second_device_is_used_where_the_first_is_full(tiny: llama.GgufInfo) -> None:
     both = _devices(0, 10**9)
     assert place(tiny, Wishes(both)).offload == llama.Offload(both[1:])
 
 
-def test_what_a_placement_takes_of_its_devices(tiny: llama.Vocabulary) -> None:
+def test_what_a_placement_takes_of_its_devices(tiny: llama.GgufInfo) -> None:
     both = _devices(10**9, 10**9)
     for wishes in (Wishes(both), Wishes(both, all_devices=True), Wishes(both, gpu_layers=1)):
         found = place(tiny, wishes)
@@ -95,14 +95,14 @@ def test_what_a_placement_takes_of_its_devices(tiny: llama.Vocabulary) -> None:
         assert placement.device_need(tiny, found) == divided + n_devices * each > 0
 
 
-def test_devices_that_were_named_are_all_used(tiny: llama.Vocabulary) -> None:
+def test_devices_that_were_named_are_all_used(tiny: llama.GgufInfo) -> None:
     both = _devices(10**9, 10**10)
     assert place(tiny, Wishes(both, all_devices=True)).offload == llama.Offload(both)
     one = both[:1]
     assert place(tiny, Wishes(one, all_devices=True)).offload == llama.Offload(one)
 
 
-def test_several_devices_hold_what_none_holds_alone(tiny: llama.Vocabulary) -> None:
+def test_several_devices_hold_what_none_holds_alone(tiny: llama.GgufInfo) -> None:
     room = _whole(tiny, 256, 1) - 1
     three = (make_device("cuda", 0, free=0), *(_devices(0, room, room)[1:]))
     found = place(tiny, Wishes(three, batch_tokens=256))
@@ -113,7 +113,7 @@ def test_several_devices_hold_what_none_holds_alone(tiny: llama.Vocabulary) -> N
         place(tiny, Wishes(three, all_devices=True))
 
 
-def test_less_memory_takes_sessions_then_the_batch_then_layers(tiny: llama.Vocabulary) -> None:
+def test_less_memory_takes_sessions_then_the_batch_then_layers(tiny: llama.GgufInfo) -> None:
     steps = [(1024, 3), (1024, 2), (1024, 1), (512, 3), (512, 2), (512, 1), (256, 3), (256, 1)]
     for tokens, n_sessions in steps:
         room = _whole(tiny, tokens, n_sessions)
@@ -128,7 +128,7 @@ def test_less_memory_takes_sessions_then_the_batch_then_layers(tiny: llama.Vocab
 
 
 def test_layers_are_left_to_the_cpu_where_the_smallest_batch_is_too_large(
-    exact: llama.Vocabulary,
+    exact: llama.GgufInfo,
 ) -> None:
     whole = place(exact, Wishes(_devices(_whole(exact, 256, 1))))
     assert (whole.gpu_layers, whole.n_sessions, whole.offload.layers) == (N_LAYERS, 1, None)
@@ -138,7 +138,7 @@ def test_layers_are_left_to_the_cpu_where_the_smallest_batch_is_too_large(
     assert found.device_bytes < whole.device_bytes
 
 
-def test_a_batch_that_was_asked_for_is_kept(tiny: llama.Vocabulary) -> None:
+def test_a_batch_that_was_asked_for_is_kept(tiny: llama.GgufInfo) -> None:
     two_layers = place(tiny, Wishes(_devices(10**9), gpu_layers=2))
     room = sum(_need(tiny, two_layers))
     found = place(tiny, Wishes(_devices(room)))
@@ -147,7 +147,7 @@ def test_a_batch_that_was_asked_for_is_kept(tiny: llama.Vocabulary) -> None:
     assert (found.batch_tokens, found.ubatch_tokens, found.gpu_layers) == (1024, 1024, 2)
 
 
-def test_layers_that_were_asked_for_are_there_or_refused(tiny: llama.Vocabulary) -> None:
+def test_layers_that_were_asked_for_are_there_or_refused(tiny: llama.GgufInfo) -> None:
     found = place(tiny, Wishes(_devices(10**9), gpu_layers=2))
     assert (found.gpu_layers, found.offload.layers, found.n_sessions) == (2, 2, 1)
     # The key of a score has the layers and the batch: with them, the rest is the same.
@@ -159,7 +159,7 @@ def test_layers_that_were_asked_for_are_there_or_refused(tiny: llama.Vocabulary)
         place(tiny, Wishes(_devices(0), gpu_layers=2))
 
 
-def test_nothing_that_fits_is_a_sentence(tiny: llama.Vocabulary) -> None:
+def test_nothing_that_fits_is_a_sentence(tiny: llama.GgufInfo) -> None:
     with pytest.raises(EngineError) as caught:
         place(tiny, Wishes(_devices(-RESERVED, 3 * MEGABYTE), batch_tokens=1024))
     assert str(caught.value) == (
@@ -169,7 +169,7 @@ def test_nothing_that_fits_is_a_sentence(tiny: llama.Vocabulary) -> None:
     )
 
 
-def test_force_tries_what_takes_least(tiny: llama.Vocabulary) -> None:
+def test_force_tries_what_takes_least(tiny: llama.GgufInfo) -> None:
     full = _devices(0)
     assert place(tiny, Wishes(full, force=True)).gpu_layers == 1
     found = place(tiny, Wishes(full, gpu_layers=99, force=True))
@@ -187,7 +187,7 @@ def test_force_tries_what_takes_least(tiny: llama.Vocabulary) -> None:
 )
 @hypothesis_settings(deadline=None, max_examples=60)
 def test_what_is_chosen_fits_and_more_memory_never_gives_less(
-    tiny: llama.Vocabulary,
+    tiny: llama.GgufInfo,
     free: list[int],
     more: list[int],
     all_devices: bool,
@@ -213,7 +213,7 @@ def test_what_is_chosen_fits_and_more_memory_never_gives_less(
     assert layers_with(free) <= layers_with(added)
 
 
-def test_all_layers_are_all_tensors_but_the_embedding(tiny: llama.Vocabulary) -> None:
+def test_all_layers_are_all_tensors_but_the_embedding(tiny: llama.GgufInfo) -> None:
     tensors = {each.name: each.nbytes for each in read_header(tiny.path).tensors}
     layers = placement._layer_bytes(tiny.path, 2)
     assert len(layers) == N_LAYERS
@@ -237,7 +237,7 @@ def test_a_tied_output_is_a_copy_of_the_embedding(tmp_path: Path) -> None:
     assert layers[-1] == tensors["token_embd.weight"] + tensors["output_norm.weight"]
 
 
-def test_the_machine_keeps_what_the_devices_do_not(tiny: llama.Vocabulary) -> None:
+def test_the_machine_keeps_what_the_devices_do_not(tiny: llama.GgufInfo) -> None:
     need = Memory(weights=3_000_000, cache=300, logits=50, compute=7)
     assert place(tiny, Wishes()).left_to_machine(need) == need
     metal = (make_device("metal", is_integrated=True),)

@@ -10,8 +10,8 @@ from edgeval.convert.config import LlamaConfig, read_config
 from edgeval.convert.tensors import Output, OutputType, outputs
 from edgeval.convert.writing import opened_gguf, well_formed, write_tensors
 from edgeval.engine import running
-from edgeval.errors import EdgevalError
-from edgeval.files import refuse_existing, replacing
+from edgeval.errors import ChangedFileError, EdgevalError
+from edgeval.files import FileState, file_state, refuse_existing, replacing
 from edgeval.gguf_header import read_header
 from edgeval.progress import NoProgress, Progress
 from edgeval.tokenizer import Tokenizer, read_tokenizer
@@ -31,6 +31,7 @@ def convert(
     dtype: OutputType = "f16",
     *,
     name: str | None = None,
+    fingerprint: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Convert a Hugging Face checkpoint directory to a GGUF file.
@@ -42,6 +43,7 @@ def convert(
         target: The GGUF to write; must not exist.
         dtype: Type of the matrices.
         name: The model's name in the metadata; by default what the checkpoint calls itself.
+        fingerprint: What the checkpoint's has to be; None for any.
         progress: Where to show progress.
 
     Returns:
@@ -50,10 +52,12 @@ def convert(
     Raises:
         CheckpointError: If the checkpoint is damaged, its architecture is not converted, or
             llama.cpp would compute another model or give texts other tokens.
+        ChangedFileError: If the checkpoint changes meanwhile, or has another fingerprint.
         EdgevalError: If the target exists or cannot be written.
     """
     refuse_existing(target)
     checkpoint = Checkpoint(source)
+    states = _states(checkpoint)
     config = read_config(checkpoint)
     tensors = list(outputs(checkpoint, config, dtype))
     tokenizer = _proven(checkpoint, config)
@@ -69,6 +73,12 @@ def convert(
             for n_bytes in write_tensors(file, tensors):
                 task.advance(n_bytes)
         _verify(temporary, tensors)
+        is_other = fingerprint is not None and Checkpoint(source).fingerprint != fingerprint
+        if is_other or _states(checkpoint) != states:
+            raise ChangedFileError(
+                f"{source} changed while it was converted, so nothing is kept; run again when it "
+                "is complete and no other program writes it"
+            )
     return target
 
 
@@ -85,6 +95,10 @@ def _proven(checkpoint: Checkpoint, config: LlamaConfig) -> Tokenizer:
             tokenizer = read_tokenizer(checkpoint, config.vocab_size)
         prove(tokenizer, engine)
     return tokenizer
+
+
+def _states(checkpoint: Checkpoint) -> list[FileState | None]:
+    return [file_state(path) for path in checkpoint.files()]
 
 
 def _verify(path: Path, tensors: Sequence[Output]) -> None:

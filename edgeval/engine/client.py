@@ -18,7 +18,8 @@ from edgeval.engine.messages import (
     Scored,
     ScoringJob,
 )
-from edgeval.files import FileState, file_state
+from edgeval.files import FileState
+from edgeval.gguf_header import model_state
 from edgeval.importance import Importances
 from edgeval.llama import Device, GgufInfo
 from edgeval.placement import Placement, Wishes
@@ -36,7 +37,7 @@ class Engine(ABC):
     """
 
     def __init__(self) -> None:
-        self._infos: dict[FileState, GgufInfo] = {}
+        self._infos: dict[tuple[Path, tuple[FileState | None, ...]], GgufInfo] = {}
 
     @abstractmethod
     def stream(
@@ -145,13 +146,10 @@ class Engine(ABC):
             GgufError: If the file is missing, not a GGUF or damaged.
             EngineError: If llama.cpp refuses it, for example for an unknown architecture.
         """
-        state = file_state(path)
-        info = self._infos.get(state) if state else None
-        if info is None:
-            info = self.ask("info", path, doing=f"reading {path.name}")
-            if state:
-                self._infos[state] = info
-        return info
+        key = path, model_state(path)
+        if key not in self._infos:
+            self._infos[key] = self.ask("info", path, doing=f"reading {path.name}")
+        return self._infos[key]
 
     def tokens(self, path: Path, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
         """Return the tokens of texts, in which special tokens are known.

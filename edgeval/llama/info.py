@@ -16,12 +16,14 @@ class GgufInfo:
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``;
             ``unknown`` if the file does not say.
         n_vocab: Number of token ids.
+        file_bytes: Size of its files.
         values: The metadata as llama.cpp prints it, by key.
     """
 
     path: Path
     file_type: str
     n_vocab: int
+    file_bytes: int
     values: Mapping[str, str] = field(repr=False)
 
     def metadata(self, key: str) -> str | None:

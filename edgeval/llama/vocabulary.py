@@ -11,6 +11,7 @@ import numpy as np
 
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
+from edgeval.gguf_header import model_files
 from edgeval.llama.info import GgufInfo
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.type_names import file_types
@@ -30,7 +31,9 @@ def load(path: Path, params: Any) -> Any:
     check(path)
     log = engine()
     log.errors.clear()
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    # It finds the other files of a split model itself, by the name of the first.
+    first = model_files(path)[0]
+    model = llama_cpp.llama_model_load_from_file(str(first).encode(), params)
     if not model:
         raise EngineError(
             f"llama.cpp cannot load {path}: {log.reason()}; "
@@ -71,7 +74,8 @@ class Vocabulary(Owner):
         values = self._values()
         self.file_type = _file_type(values.get("general.file_type", ""))
         self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
-        self.info = GgufInfo(path, self.file_type, self.n_vocab, values)
+        n_bytes = sum(each.stat().st_size for each in model_files(path))
+        self.info = GgufInfo(path, self.file_type, self.n_vocab, n_bytes, values)
         self.n_context_train = self.dimension("context_length")
         self.bos = self._added(llama_cpp.llama_vocab_get_add_bos, llama_cpp.llama_vocab_bos)
         self.eos = self._added(llama_cpp.llama_vocab_get_add_eos, llama_cpp.llama_vocab_eos)

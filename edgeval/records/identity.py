@@ -50,6 +50,8 @@ class ModelFacts(Record):
         tokenizer_fingerprint: SHA-256 over what decides its token ids.
         shape: Its hyperparameters.
         checkpoint: The checkpoint that it was made of; None if that is not known.
+        norms_fingerprint: SHA-256 over the weights of its norms; None where there are none, or an
+            older edgeval did not keep it.
     """
 
     file_bytes: int
@@ -57,3 +59,4 @@ class ModelFacts(Record):
     tokenizer_fingerprint: str
     shape: ModelShape
     checkpoint: ModelSource | None
+    norms_fingerprint: str | None = None
