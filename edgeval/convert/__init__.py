@@ -93,7 +93,7 @@ def _proven(checkpoint: Checkpoint, config: LlamaConfig) -> Tokenizer:
         engine.start()
         with well_formed(checkpoint.directory):
             tokenizer = read_tokenizer(checkpoint, config.vocab_size)
-        prove(tokenizer, engine)
+            prove(tokenizer, engine)
     return tokenizer
 
 
