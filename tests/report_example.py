@@ -6,8 +6,8 @@ import hashlib
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from edgeval.drift import adjusted, difference_estimate, equivalence, mcnemar, stopped
 from edgeval.metrics import metric
+from edgeval.paired import adjusted, difference_estimate, equivalence, mcnemar, stopped
 from edgeval.records import (
     Citation,
     Claim,
