@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,11 @@ from pydantic import TypeAdapter
 
 from edgeval.errors import StoreError
 from edgeval.plan import Work
-from edgeval.records import Device, ModelFacts
+from edgeval.records import Device, ModelFacts, Speed, by_command
 from edgeval.sketch import ItemDivergence, Sketch
 from edgeval.store.distributions import Distributions
 from edgeval.store.schema import checksum
+from edgeval.store.stints import Stints, rest
 from edgeval.tasks import Item, ItemScore
 
 SCORE_FIELDS = ("logprobs", "n_tokens", "token_means", "is_greedy")
@@ -78,8 +80,8 @@ class PlanRow:
     Attributes:
         plan: Its number and items.
         facts: What is known of it.
-        device: The machine that carried it out.
-        work: What it has taken.
+        device: The machine that began it; others may have gone on with it.
+        work: What it has taken, whoever carried it out.
     """
 
     plan: SavedPlan
@@ -98,6 +100,7 @@ class Measurement:
         number: Its number in the store: that of a run, for the user.
         key: Hash of the setting.
         distributions: What it holds of sketches and divergences.
+        stints: What each command took for its plans.
     """
 
     def __init__(self, connection: sqlite3.Connection, number: int, key: str) -> None:
@@ -105,6 +108,7 @@ class Measurement:
         self._connection = connection
         self.key = key
         self.distributions = Distributions(connection, number, key)
+        self.stints = Stints(connection, number, key)
 
     def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
         """Return the scores that are there of some items, by their places in the data set.
@@ -181,7 +185,7 @@ class Measurement:
         Args:
             items: Places of its items in the data set.
             facts: What is known of it.
-            device: The machine that carries it out.
+            device: The machine that begins it.
             work: What it has taken already, if it was carried out elsewhere.
         """
         packed, taken = json.dumps(list(items)), work or Work()
@@ -205,6 +209,7 @@ class Measurement:
         scores: Mapping[int, ItemScore],
         work: Work,
         *,
+        stint: Speed | None = None,
         sketches: Mapping[int, Sketch] | None = None,
         reference: str = "",
         divergences: Mapping[int, ItemDivergence] | None = None,
@@ -215,6 +220,7 @@ class Measurement:
             plan: The plan that they are of.
             scores: By places in the data set; those that are there already stay as they are.
             work: What was done since the last call.
+            stint: What this command took for the plan so far, that included.
             sketches: Those of some of the items.
             reference: What the divergences are from; see ``Distributions``.
             divergences: Those of some of the items.
@@ -223,6 +229,8 @@ class Measurement:
             self._connection.execute("BEGIN IMMEDIATE")
             self.add_scores(plan.id, {item: pack(score) for item, score in scores.items()})
             self.add_work(plan.id, work)
+            if stint is not None and stint.tokens_decoded:
+                self.stints.put(plan.id, stint)
             self.distributions.add_sketches(sketches or {})
             self.distributions.add_divergences(reference, divergences or {})
 
@@ -279,6 +287,23 @@ class Measurement:
             n_total=facts[-1].n_total,
             model=facts[-1].model,
         )
+
+    def speeds(self, items: Collection[int]) -> list[Speed]:
+        """Return who computed the plans that have any of these items: one speed a command.
+
+        What nobody knows the threads of comes first, with the machine that began it.
+        """
+        wanted, stints = set(items), self.stints.of_plans()
+        n_scored = Counter(plan for plan, _ in self.packed_scores().values())
+        unknown, known = [], []
+        for row in self.plans():
+            if wanted.isdisjoint(row.plan.items):
+                continue
+            done = stints.get(row.plan.id, [])
+            known += done
+            left = rest(row.device, row.work, n_scored[row.plan.id], done)
+            unknown += [] if left is None else [left]
+        return by_command([*unknown, *known])
 
 
 def pack(score: ItemScore) -> str:

@@ -78,6 +78,15 @@ _MIGRATIONS = (
             checksum INTEGER NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE stint (
+            id INTEGER PRIMARY KEY,
+            plan INTEGER NOT NULL REFERENCES plan ON DELETE CASCADE,
+            speed TEXT NOT NULL,
+            checksum INTEGER NOT NULL
+        )""",
+        "CREATE INDEX stint_of_plan ON stint (plan)",
+    ),
 )
 """For each version, what makes the version before it this one. Entries are never changed.
 
