@@ -31,7 +31,7 @@ from edgeval.records import Evaluation, ModelRun, Report, Speed, by_command
 from edgeval.reference import file, load_reference
 from edgeval.reference.export import export_reference
 from edgeval.reference.tables import reference_table
-from edgeval.report import details, facts, pages, speeds
+from edgeval.report import details, facts, pages, speeds, timings
 from edgeval.report.reasoning import reasoning
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
@@ -547,7 +547,7 @@ def test_every_view_says_what_each_speed_belongs_to(capsys: pytest.CaptureFixtur
         assert sentence in shown
         assert sentence.replace("*", "\\*") in markdown
         assert sentence in html
-    table = details.speeds_table(record)
+    table = timings.speeds_table(record)
     assert table is not None
     cells = {row[0]: row[1:] for row in table.rows}
     device = f"{other}, {ELSEWHERE.system}"

@@ -15,7 +15,7 @@ from edgeval.reference.packing import pack
 from edgeval.reference.records import ReferenceHeader
 from edgeval.sketch import pack as pack_sketch
 from edgeval.store import Setting
-from edgeval.store.measurement import PlanRow
+from edgeval.store.plans import PlanRow
 from edgeval.store.runs import readable, row_of, transaction
 
 

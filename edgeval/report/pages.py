@@ -21,6 +21,7 @@ from edgeval.report import (
     reasoning,
     selfchecks,
     speeds,
+    timings,
     view,
 )
 from edgeval.report.comparison import is_of_split, margin, primary, readings
@@ -110,7 +111,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "drift_table": details.drift_table(report),
         "flip_tables": details.flip_tables(report, flips_shown),
         "corrections": report.corrections,
-        "speeds_table": details.speeds_table(report),
+        "speeds_table": timings.speeds_table(report),
         "speed_sentences": speeds.sentences(report),
         "metrics_table": details.metrics_table(report),
         "files_table": details.files_table(report),

@@ -14,7 +14,8 @@ from edgeval.plan import Work
 from edgeval.progress import Progress
 from edgeval.records import Record, Speed
 from edgeval.store import Measurement, Store
-from edgeval.store.measurement import PLAN_FACTS, SCORE_FIELDS
+from edgeval.store.measurement import SCORE_FIELDS
+from edgeval.store.plans import PLAN_FACTS
 from edgeval.store.run_record import RECORD_VERSION, PlanRecord, RunRecord, dump, load
 from edgeval.store.runs import readable, row_of, transaction
 

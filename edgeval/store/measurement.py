@@ -6,16 +6,14 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from edgeval.errors import StoreError
 from edgeval.plan import Work
-from edgeval.records import Device, ModelFacts, Speed, by_command
+from edgeval.records import Device, Speed, by_command
 from edgeval.sketch import ItemDivergence, Sketch
 from edgeval.store.distributions import Distributions
+from edgeval.store.plans import PLAN_FACTS, PlanFacts, PlanRow, SavedPlan
 from edgeval.store.schema import checksum
 from edgeval.store.stints import Stints, rest
 from edgeval.tasks import Item, ItemScore
@@ -26,68 +24,6 @@ SCORE_FIELDS = ("logprobs", "n_tokens", "token_means", "is_greedy")
 _PLAN_COLUMNS = (
     "id, facts, device, tokens_decoded, logit_rows, elapsed_s, checksum, items_checksum, items"
 )
-
-
-@dataclass(frozen=True)
-class PlanFacts:
-    """What is known of a plan and its model once it begins.
-
-    Attributes:
-        file_type: llama.cpp's name for how the model is quantized.
-        n_params: Number of the model's parameters.
-        tensor_bytes: Bytes of its tensors.
-        lower_bound: Tokens that one unlimited batch would decode.
-        n_batch: Most tokens in one batch.
-        n_ubatch: Most tokens computed at once.
-        n_total: Items in the data set; None in plans of an edgeval that did not keep it.
-        model: What else is known of the model; None in the same plans.
-    """
-
-    file_type: str
-    n_params: int
-    tensor_bytes: int
-    lower_bound: int
-    n_batch: int
-    n_ubatch: int
-    n_total: int | None = None
-    model: ModelFacts | None = None
-
-
-PLAN_FACTS = TypeAdapter(PlanFacts)
-"""Makes JSON of facts, and facts of JSON."""
-
-
-@dataclass(frozen=True)
-class SavedPlan:
-    """Items that are, or were to be, scored together.
-
-    The same items in the same order make the same batches: a plan that was interrupted is gone on
-    with, so that its scores are those of one that was not.
-
-    Attributes:
-        id: Its number in the store.
-        items: Places of the items in the data set, in the order of the plan.
-    """
-
-    id: int
-    items: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class PlanRow:
-    """A plan, and what it has taken so far.
-
-    Attributes:
-        plan: Its number and items.
-        facts: What is known of it.
-        device: The machine that began it; others may have gone on with it.
-        work: What it has taken, whoever carried it out.
-    """
-
-    plan: SavedPlan
-    facts: PlanFacts
-    device: Device
-    work: Work
 
 
 class Measurement:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from edgeval.errors import StoreError
 from edgeval.records import Device, Record, Speed
-from edgeval.store.measurement import PlanFacts
+from edgeval.store.plans import PlanFacts
 from edgeval.store.setting import Setting
 
 RECORD_VERSION: Final = 2

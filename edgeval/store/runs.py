@@ -16,7 +16,7 @@ from edgeval.errors import StoreError
 from edgeval.progress import Progress
 from edgeval.records import Device, Record, Speed
 from edgeval.store import Measurement, PlanFacts, Setting, Store
-from edgeval.store.measurement import PlanRow
+from edgeval.store.plans import PlanRow
 from edgeval.store.presence import require_store
 from edgeval.store.schema import checksum
 from edgeval.store.stints import rest
