@@ -15,12 +15,12 @@ from edgeval.compare import Comparison
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import LOUD
 from edgeval.compare.tables import table as comparison_table
-from edgeval.console import shown, stdout_console
+from edgeval.console import shown, stderr_console, stdout_console
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
-from edgeval.report import reasoning, selfchecks, view
+from edgeval.report import reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.items import stopping_of, until_decided
@@ -46,6 +46,7 @@ def print_report(report: Report) -> None:
     for sentence in view.verdict_sentences(report):
         console.print(sentence, soft_wrap=True, markup=False)
     _print_computed(report, console)
+    _print_corrections(report, console)
 
 
 def print_files(folder: Path) -> None:
@@ -74,6 +75,7 @@ def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
         console.print(view.NO_CLAIM, soft_wrap=wraps, markup=False)
     if rest := reasoning.not_measured(report):
         console.print(rest, soft_wrap=wraps, markup=False)
+    _print_corrections(report, console)
 
 
 def print_evaluation(result: Evaluation) -> None:
@@ -255,7 +257,9 @@ def _print_failures(record: Report | Evaluation, console: Console) -> None:
 
 
 def _print_computed(record: Report | Evaluation, console: Console) -> None:
-    """Print with which kernels and GPUs a record was computed, where that is worth a word."""
+    """Print what the speeds belong to and, where that is worth a word, kernels and GPUs."""
+    for sentence in speeds.sentences(record):
+        console.print(shown(sentence), soft_wrap=True)
     if plain := plain_kernels(record.runs):
         sentence = f"Computed with llama.cpp's plain kernels: {plain}."
         console.print(shown(sentence), soft_wrap=True)
@@ -263,6 +267,17 @@ def _print_computed(record: Report | Evaluation, console: Console) -> None:
         console.print(sentence, soft_wrap=True, markup=False)
     if failure := selfchecks.failure(record.engine.backend, record.runs):
         console.print(failure, style=LOUD, soft_wrap=True, markup=False)
+
+
+def print_corrections(record: Report | Evaluation) -> None:
+    """Print what a saved record says otherwise than its numbers, beside JSON: on stderr."""
+    _print_corrections(record, stderr_console())
+
+
+def _print_corrections(record: Report | Evaluation, console: Console) -> None:
+    """Print what a saved record says otherwise than its numbers."""
+    for sentence in record.corrections:
+        console.print(shown(sentence), style=LOUD, soft_wrap=not console.is_terminal)
 
 
 def _items(data: DataSource) -> str:

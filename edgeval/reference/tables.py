@@ -11,6 +11,7 @@ from edgeval.records import Metric, protocol_label
 from edgeval.reference import Reference
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import where
+from edgeval.report.speeds import in_full
 
 
 def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None = None) -> Table:
@@ -36,8 +37,12 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
         "KL items": f"{header.kl_items:,}",
         "engine": f"{setting.engine}, {where(setting.backend, header.offload)}",
         "device": f"{header.device.cpu}, {header.device.system}",
-        "speed": f"{header.tokens_decoded:,} tokens in {fmt.duration(header.elapsed_s)}",
+        "tokens decoded": f"{header.tokens_decoded:,}",
     }
+    for number, speed in enumerate(header.speeds, start=1):
+        rows["speed" if len(header.speeds) == 1 else f"speed {number}"] = in_full(speed)
+    if not header.speeds:
+        rows["speed"] = "not known, an older edgeval wrote the file without threads and times"
     for name, metric in (metrics or {}).items():
         interval = fmt.accuracy_interval(metric.stated_interval)
         rows[name] = f"{fmt.accuracy(metric.value)}, 95 % interval {interval}"
