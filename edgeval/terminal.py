@@ -30,7 +30,16 @@ from edgeval.store.runs import Run, RunDetails
 from edgeval.store.tables import repair_lines, run_tables, runs_table
 from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
-_PROTOCOL_FIELDS = ("name", "version", "rendering", "adds_ends", "metric", "few_shot", "tool", "versions")
+_PROTOCOL_FIELDS = (
+    "name",
+    "version",
+    "rendering",
+    "adds_ends",
+    "metric",
+    "few_shot",
+    "tool",
+    "versions",
+)
 _TYPE_COLUMNS = 4
 
 
