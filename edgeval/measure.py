@@ -81,7 +81,7 @@ def evaluate_file(
             )
     sha256 = store.sha256(path)
     with running() as engine:
-        gguf = engine.info(path)
+        gguf = engine.info(path, setup.options.pre)
         setting = setup.setting(sha256, gguf)
         with store.measurement(
             setting,
@@ -105,6 +105,8 @@ def evaluate_file(
         file_bytes=path.stat().st_size,
         bits_per_weight=8 * facts.tensor_bytes / facts.n_params,
         n_params=facts.n_params,
+        mix=scoring.model_facts.mix,
+        pre_tokenizer=scoring.model_facts.pre_tokenizer,
         metrics=metrics.metrics_of(list(scores.values()), setup.data.n_total)
         if pursuit is None
         else pursuit.metrics(),
@@ -184,9 +186,10 @@ class _Scoring:
         return found
 
     @functools.cached_property
-    def _model_facts(self) -> ModelFacts:
+    def model_facts(self) -> ModelFacts:
+        """What is known of the model besides its scores."""
         # Read once: an evaluation that stops early has a plan for each of its blocks.
-        return model_facts(self._gguf.path, self._setup.checkpoint)
+        return model_facts(self._gguf.path, self._setup.checkpoint, self._gguf.pre)
 
     def _items(self) -> dict[int, Item]:
         return dict(zip(self._setup.places, self._setup.items, strict=True))
@@ -266,7 +269,7 @@ class _Scoring:
             n_batch=begun.n_batch,
             n_ubatch=begun.n_ubatch,
             n_total=self._setup.data.n_total,
-            model=self._model_facts,
+            model=self.model_facts,
         )
 
 

@@ -179,7 +179,7 @@ def _measured(
     reference: Measured | None = None
     if known is not None:
         if files:
-            matching.require_model(known, files[0][1])
+            matching.require_model(known, files[0][1], setup.options.pre)
         for note in matching.notes(known, setup):
             progress.log(note)
         reference = known.measured(setup)

@@ -78,6 +78,7 @@ class Wishes:
         gpu_layers: Layers to compute there.
         batch_tokens: Tokens that a batch is filled up to.
         force: Whether what does not fit is tried.
+        pre: The pre-tokenizer to use instead of the file's own.
     """
 
     devices: tuple[llama.Device, ...] = ()
@@ -85,6 +86,7 @@ class Wishes:
     gpu_layers: int | None = None
     batch_tokens: int | None = None
     force: bool = False
+    pre: str | None = None
 
 
 def place(gguf: llama.GgufInfo, wishes: Wishes) -> Placement:
@@ -94,9 +96,11 @@ def place(gguf: llama.GgufInfo, wishes: Wishes) -> Placement:
     short, fewer sessions are used, then smaller batches; then layers are left to the CPU.
 
     Raises:
-        EngineError: If no layer fits, or not as many as are asked for.
+        EngineError: If the model does not predict the next token, or no layer fits, or not as many
+            as are asked for.
         GgufError: If the file is damaged.
     """
+    gguf.require_predicting()
     n_blocks = gguf.dimension("block_count")
     tokens = wishes.batch_tokens or batch_tokens_for(gguf.file_type)
     on_cpu = Placement(llama.CPU, n_blocks + 1, 0, tokens, UBATCH_TOKENS, 1)

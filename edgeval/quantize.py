@@ -60,7 +60,8 @@ def quantize(
     # Q4_K is Q4_K_M.
     with running() as engine:
         names = list(dict.fromkeys(engine.writable_type(name) for name in types))
-        found = engine.info(source).file_type
+    header = read_header(source)
+    found = header.file_type
     if found not in UNQUANTIZED and not requantize:
         raise EdgevalError(
             f"{source} is {found} already, and quantizing it again would measure two losses at "
@@ -68,7 +69,7 @@ def quantize(
         )
     matrix = None if imatrix is None else importance.read(imatrix)
     if matrix is not None:
-        matrix.require_fit(read_header(source))
+        matrix.require_fit(header)
     recipes = [recipe_of(source, name, matrix) for name in names]
     stem = re.sub(rf"[-.]{re.escape(found)}$", "", source.stem, flags=re.IGNORECASE)
     targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]

@@ -105,7 +105,7 @@ def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: 
     with running() as engine:
         for path in paths:
             with contextlib.suppress(EngineDiedError, KernelError):
-                gguf = engine.info(path)
+                gguf = engine.info(path, setup.options.pre)
                 choice = _begun_with(store, setup, gguf, setup.kernels(gguf))
                 setup.use_kernels(gguf, choice)
                 chosen.append((gguf.file_type, choice))
@@ -179,7 +179,7 @@ def self_check(
         EdgevalError: If the model cannot be loaded, or does not fit in memory.
     """
     with running() as engine:
-        gguf = engine.info(path)
+        gguf = engine.info(path, setup.options.pre)
         setting = setup.setting(store.sha256(path), gguf)
         known = None if setup.options.fresh else store.self_check(setting)
         # A driver that is updated may pass, and is not in the key.

@@ -36,7 +36,7 @@ class Engine(ABC):
     """
 
     def __init__(self) -> None:
-        self._infos: dict[FileState, GgufInfo] = {}
+        self._infos: dict[tuple[FileState, str | None], GgufInfo] = {}
 
     @abstractmethod
     def stream(
@@ -138,19 +138,23 @@ class Engine(ABC):
         found: tuple[str, ...] = self.ask("writable_types")
         return found
 
-    def info(self, path: Path) -> GgufInfo:
+    def info(self, path: Path, pre: str | None = None) -> GgufInfo:
         """Return what llama.cpp says of a GGUF without its weights.
+
+        Args:
+            path: The file.
+            pre: The pre-tokenizer to use instead of the file's own; None for that.
 
         Raises:
             GgufError: If the file is missing, not a GGUF or damaged.
             EngineError: If llama.cpp refuses it, for example for an unknown architecture.
         """
         state = file_state(path)
-        info = self._infos.get(state) if state else None
+        info = self._infos.get((state, pre)) if state else None
         if info is None:
-            info = self.ask("info", path, doing=f"reading {path.name}")
+            info = self.ask("info", path, pre, doing=f"reading {path.name}")
             if state:
-                self._infos[state] = info
+                self._infos[state, pre] = info
         return info
 
     def place(self, path: Path, wishes: Wishes) -> Placement:
@@ -211,6 +215,7 @@ class Engine(ABC):
         chunk_tokens: int,
         most_chunks: int | None,
         threads: int,
+        pre: str | None = None,
     ) -> Generator[ImatrixPlan | int | dict[str, Importances], None, None]:
         """Yield what is decoded, then how many chunks were, and last what tensors have seen.
 
@@ -221,6 +226,7 @@ class Engine(ABC):
             chunk_tokens: Tokens of a chunk.
             most_chunks: Most chunks; None for all.
             threads: CPU threads.
+            pre: The pre-tokenizer to use instead of the file's own; None for that.
 
         Raises:
             DataError: If the text is too short.
@@ -234,6 +240,7 @@ class Engine(ABC):
             chunk_tokens,
             most_chunks,
             threads,
+            pre,
             doing=f"computing the importance matrix of {path.name}",
         )
 

@@ -41,7 +41,7 @@ class Jobs:
     def __init__(self) -> None:
         self._vocabulary: llama.Vocabulary | None = None
         self._model: llama.Model | None = None
-        self._state: FileState | None = None
+        self._state: tuple[FileState | None, str | None] | None = None
 
     def close(self) -> None:
         """Free what is loaded."""
@@ -89,13 +89,13 @@ class Jobs:
         """Yield the file types that are written."""
         yield llama.writable_types()
 
-    def info(self, path: Path) -> Iterator[llama.GgufInfo]:
+    def info(self, path: Path, pre: str | None = None) -> Iterator[llama.GgufInfo]:
         """Yield what a GGUF is without its weights."""
-        yield self._opened(path).info
+        yield self._opened(path, pre).info
 
     def place(self, path: Path, wishes: Wishes) -> Iterator[Placement]:
         """Yield where a model is computed."""
-        yield place(self._opened(path).info, wishes)
+        yield place(self._opened(path, wishes.pre).info, wishes)
 
     def recipe(
         self, source: Path, ftype: str, weights: llama.Weights | None
@@ -145,13 +145,15 @@ class Jobs:
         chunk_tokens: int,
         most_chunks: int | None,
         threads: int,
+        pre: str | None = None,
     ) -> Iterator[ImatrixPlan | int | dict[str, Importances]]:
         """Yield what is to be decoded, then how many chunks were, and last what was seen."""
-        with llama.Vocabulary(path) as vocabulary:
+        with llama.Vocabulary(path, pre) as vocabulary:
+            vocabulary.info.require_predicting()
             chunks = _chunks(vocabulary, text, name, chunk_tokens)[:most_chunks]
             yield ImatrixPlan(len(chunks), vocabulary.n_context_train)
         with (
-            llama.Model(path) as model,
+            llama.Model(path, pre=pre) as model,
             llama.Activations(model, chunk_tokens, threads) as activations,
         ):
             for start in range(0, len(chunks), activations.n_sequences):
@@ -176,10 +178,14 @@ class Jobs:
 
     def score(self, job: ScoringJob) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes."""
-        vocabulary = self._opened(job.path)
+        vocabulary = self._opened(job.path, job.pre)
         rules = protocol.get(job.protocol)
         choices = [rules.requests(item, vocabulary) for item in job.items]
-        whole = plan([request for each in choices for request in each], job.placement.batch_tokens)
+        whole = plan(
+            [request for each in choices for request in each],
+            job.placement.batch_tokens,
+            shares=not vocabulary.info.is_recurrent,
+        )
         wanted = set(job.todo)
         of_request = (index for index, each in enumerate(choices) for _ in each)
         todo = whole.only([place for place, item in enumerate(of_request) if item in wanted])
@@ -213,12 +219,12 @@ class Jobs:
             for results in batches:
                 yield Scored(results, work.take())
 
-    def _opened(self, path: Path) -> llama.Vocabulary:
+    def _opened(self, path: Path, pre: str | None = None) -> llama.Vocabulary:
         """Return the vocabulary of a model; that of the last one is kept."""
-        state = file_state(path)
+        state = file_state(path), pre
         if self._vocabulary is None or self._state != state:
             self.close()
-            self._vocabulary = llama.Vocabulary(path)
+            self._vocabulary = llama.Vocabulary(path, pre)
             self._state = state
         return self._vocabulary
 
@@ -235,7 +241,7 @@ class Jobs:
         if not job.is_forced:
             need = memory.estimate(vocabulary.info, settings, job.placement.n_sessions)
             memory.require(job.placement.left_to_machine(need), job.title)
-        self._model = llama.Model(job.path, offload, job.kernels)
+        self._model = llama.Model(job.path, offload, job.kernels, job.pre)
         return self._model
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
+from edgeval.llama.architectures import refusal
 from edgeval.llama.defaults import SessionSettings
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.model import Model
@@ -52,6 +53,11 @@ class Session(Owner):
             )
         super().__init__(handle, llama_cpp.llama_free)
         self._memory = llama_cpp.llama_get_memory(handle)
+        self._is_believed = model.is_known
+        # Who keeps nothing of the tokens before sees all of a text at once.
+        if not self._memory or not llama_cpp.llama_get_causal_attn(handle):
+            self.close()
+            raise EngineError(f"{model.path} {refusal('no causal language model')}")
 
     def decode(self, batch: Batch) -> npt.NDArray[np.float32]:
         """Decode one batch in an empty cache.
@@ -61,8 +67,22 @@ class Session(Owner):
             own buffer, valid until the next call.
 
         Raises:
-            EngineError: If llama.cpp refuses the batch.
+            EngineError: If llama.cpp refuses the batch, or computes no logits.
         """
+        logits = self._decode(batch)
+        if not self._is_believed:
+            # Logits that nobody computes are what the memory held: that has to change.
+            logits[:] = np.nan
+            logits = self._decode(batch)
+            self._is_believed = not np.isnan(logits).all()
+        if not self._is_believed or _is_constant(logits):
+            raise EngineError(
+                f"{self.model.path} finds all tokens equally likely after every text, as a model "
+                "does whose logits are not computed; evaluate a model that generates text"
+            )
+        return logits
+
+    def _decode(self, batch: Batch) -> npt.NDArray[np.float32]:
         llama_cpp.llama_memory_clear(self._memory, False)
         status = decode_tokens(
             self.handle,
@@ -79,6 +99,13 @@ class Session(Owner):
             )
         logits = llama_cpp.llama_get_logits(self.handle)
         return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
+
+
+def _is_constant(logits: npt.NDArray[np.float32]) -> bool:
+    """Return whether each row of logits is one number, repeated."""
+    # As a rule two logits tell.
+    is_row = np.equal(logits, logits[:, :1]).all(axis=1) if logits[0, 0] == logits[0, -1] else None
+    return is_row is not None and bool(is_row.all())
 
 
 def decode_tokens(
