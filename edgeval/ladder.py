@@ -106,6 +106,7 @@ class Ladder:
         threads: int,
         progress: Progress,
         matrix: ImportanceMatrix | None = None,
+        pre: str | None = None,
     ) -> None:
         """Find out what is to be made; nothing is, before all of it is known to work.
 
@@ -115,14 +116,19 @@ class Ladder:
             threads: CPU threads.
             progress: Where to show progress.
             matrix: An importance matrix of the model.
+            pre: The pre-tokenizer to use instead of a GGUF's own.
 
         Raises:
-            EdgevalError: If the source is a GGUF that is quantized already, or the importance
-                matrix is missing for a type, of another model, or changes no type.
+            EdgevalError: If the source is a GGUF that is quantized already or does not predict the
+                next token, or the importance matrix is missing for a type, of another model, or
+                changes no type.
         """
         self._source = source
         self._threads = threads
         self._progress = progress
+        if source.kind == "gguf":
+            with running() as engine:
+                engine.info(source.path, pre).require_predicting()
         self._require_base_for(names, matrix)
         if matrix is None:
             self.rungs = [Rung(name) for name in names]
@@ -138,8 +144,7 @@ class Ladder:
         """File type of a source that is a GGUF."""
         if self._source.kind == "checkpoint":
             return None
-        with running() as engine:
-            return engine.info(self._source.path).file_type
+        return read_header(self._source.path).file_type
 
     @functools.cached_property
     def _base(self) -> Path:

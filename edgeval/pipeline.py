@@ -84,7 +84,9 @@ def run(
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         matching.require_checkpoint(known, setup.checkpoint)
-    ladder = Ladder(source, names, threads=setup.threads, progress=bars, matrix=matrix)
+    ladder = Ladder(
+        source, names, threads=setup.threads, progress=bars, matrix=matrix, pre=options.pre
+    )
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), bars)
     files = _made(ladder, failures, has_reference=known is None)

@@ -90,6 +90,8 @@ def not_predicting(header: Header) -> str | None:
     found = no_model(header) or NOT_PREDICTING.get(architecture)
     if found is not None:
         return found
+    if not header.tensors and "split.count" not in header.metadata:
+        return "a vocabulary without weights"
     own = {
         name: header.metadata.get(f"{architecture}.{name}")
         for name in ("attention.causal", "pooling_type", "classifier.output_labels")
