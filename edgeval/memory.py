@@ -42,8 +42,8 @@ def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> 
     """Return what sessions of a model will take, for the architectures of Llama and of Mamba.
 
     The cache is exact, the logits are an upper bound, and the compute buffer is that of the largest
-    set of tensors that llama.cpp holds at once. Where only some layers attend, or are recurrent,
-    all are counted as both.
+    set of tensors that llama.cpp holds at once. A layer without heads for keys is recurrent where
+    others have some; where no layer says it, all are counted as both.
     """
     dimension = gguf.dimension
     layers, width = dimension("block_count"), dimension("embedding_length")
@@ -64,9 +64,11 @@ def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> 
     largest = max(output, feed_forward, attention, _recurrent_floats(gguf))
     keys_and_values = cells * kv_width * _CACHE_BYTES[settings.cache_type]
     states = settings.n_sequences * _state_floats(gguf) * _FLOAT_BYTES
+    n_recurrent = gguf.numbers("attention.head_count_kv").count(0) or layers
+    n_attending = layers - n_recurrent or layers
     return Memory(
         weights=gguf.path.stat().st_size,
-        cache=n_sessions * layers * (keys_and_values + states),
+        cache=n_sessions * (n_attending * keys_and_values + n_recurrent * states),
         logits=n_sessions * settings.n_batch * gguf.n_vocab * _FLOAT_BYTES,
         compute=n_sessions * settings.n_ubatch * largest * _FLOAT_BYTES,
     )

@@ -23,6 +23,9 @@ RESERVED_BYTES = 512 * 2**20
 """What a device keeps free: for the libraries' own workspaces, which took 400 MB for three sessions
 on an H200, and for what else is shown on it."""
 
+_SHORT_TOKENS = 32
+"""A text that a batch may be full of: HellaSwag's have two to five times as many."""
+
 _BLOCK = re.compile(r"blk\.(\d+)\.")
 _EMBEDDING = "token_embd.weight"
 _OUTPUT = "output.weight"
@@ -183,7 +186,8 @@ def _need(gguf: llama.GgufInfo, placement: Placement) -> _Need:
     settings = llama.SessionSettings(
         n_batch=placement.batch_tokens,
         n_ubatch=placement.ubatch_tokens,
-        n_sequences=1,
+        # One of a recurrent model has a state, and texts of few tokens are many.
+        n_sequences=-(-placement.batch_tokens // _SHORT_TOKENS) if gguf.is_recurrent else 1,
         threads=1,
         cache_type=cache_type,
         flash_attention=flash_attention,

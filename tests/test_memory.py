@@ -35,7 +35,7 @@ def test_the_estimate_is_what_the_engine_takes(
 ) -> None:
     settings = SessionSettings(n_batch, n_ubatch, 8, 1, "f16" if flash else "f32", flash)
     with llama.Vocabulary(tiny_f16) as vocabulary, llama.Model(tiny_f16) as model:
-        need = memory.estimate(vocabulary, settings)
+        need = memory.estimate(vocabulary.info, settings)
         found = _buffers(model, settings)
         assert need.weights == tiny_f16.stat().st_size
         assert need.weights == pytest.approx(model.tensor_bytes, rel=0.02)
@@ -83,5 +83,5 @@ def test_a_model_without_attention_is_estimated(tmp_path: Path) -> None:
     path = tmp_path / "a.gguf"
     path.write_bytes(file.encoded())
     with llama.Vocabulary(path) as vocabulary:
-        need = memory.estimate(vocabulary, SessionSettings(64, 64, 2, 1, "f16", True))
+        need = memory.estimate(vocabulary.info, SessionSettings(64, 64, 2, 1, "f16", True))
     assert (need.weights, need.cache) == (path.stat().st_size, 0)

@@ -55,8 +55,10 @@ class GgufInfo:
 
         Where each layer has its own, the largest is returned.
         """
+        return max(self.numbers(name), default=default)
+
+    def numbers(self, name: str) -> list[int]:
+        """Return a number of the architecture, or those of all layers; empty if it is not said."""
         value = self.metadata(f"{self.metadata('general.architecture')}.{name}")
-        numbers = (value or "").strip("[]").split(",")
-        return max(
-            (int(number) for number in numbers if number.strip().isdecimal()), default=default
-        )
+        found = (value or "").strip("[]").split(",")
+        return [int(number) for number in found if number.strip().isdecimal()]

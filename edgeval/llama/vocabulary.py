@@ -112,7 +112,7 @@ class Vocabulary(Owner):
             path,
             self.file_type,
             self.n_vocab,
-            self._values(),
+            self._values() | _of_layers(header),
             is_recurrent=bool(llama_cpp.llama_model_is_recurrent(self.handle)),
             other_kind=self._other_kind(header),
             pre=pre,
@@ -200,3 +200,13 @@ class Vocabulary(Owner):
                     f"{self.path.name} has no token for {character!r} and none for its bytes, so "
                     f"it cannot spell {text[:60]!r}; use a model with a complete vocabulary"
                 )
+
+
+def _of_layers(header: Header) -> dict[str, str]:
+    """Return what each layer has of its own, which llama.cpp does not print, as it prints arrays."""
+    prefix = f"{header.text(architectures.ARCHITECTURE)}."
+    return {
+        key: f"[{', '.join(map(str, value))}]"
+        for key, value in header.metadata.items()
+        if key.startswith(prefix) and isinstance(value, np.ndarray) and value.dtype.kind in "iu"
+    }
