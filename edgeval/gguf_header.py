@@ -163,7 +163,9 @@ class Header:
         if 2 * sizes["F32"] < sizes.total():
             del counts["F32"]
         kind = max(counts, key=lambda each: (counts[each], sizes[each]))
-        return next((name for name in (kind, f"{kind}_M", f"{kind}_MOE") if name in FILE_TYPES), kind)
+        return next(
+            (name for name in (kind, f"{kind}_M", f"{kind}_MOE") if name in FILE_TYPES), kind
+        )
 
     def text(self, key: str) -> str | None:
         """Return a string of the metadata; None if there is none, or something else."""

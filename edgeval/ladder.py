@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -21,7 +21,8 @@ from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
 from edgeval.progress import Progress
 from edgeval.quantize import quantize_to, recipe_of
-from edgeval.records import UNQUANTIZED, ModelSource
+from edgeval.records import UNQUANTIZED, ModelSource, SameFile, run_label
+from edgeval.remarks import same_files
 
 _BASE_TYPE = "F16"
 
@@ -42,6 +43,11 @@ class Rung:
 
     name: str
     matrix: ImportanceMatrix | None = None
+
+    @property
+    def label(self) -> str:
+        """What reports call it."""
+        return run_label(self.name, self.matrix is not None)
 
 
 def ladder_files(
@@ -92,10 +98,13 @@ class Ladder:
     """The files of a ladder: where each is, and how it is made.
 
     With an importance matrix, each type that it changes follows again, made with it; one that
-    cannot be made without it is there once.
+    cannot be made without it is there once. A type is left out if llama.cpp would make the same
+    tensors of this model as for one before it: rows that do not fit a type's blocks fall back to
+    another type.
 
     Attributes:
         rungs: The files, in the order of the ladder.
+        same_files: The types that were left out.
     """
 
     def __init__(
@@ -107,6 +116,7 @@ class Ladder:
         progress: Progress,
         matrix: ImportanceMatrix | None = None,
         pre: str | None = None,
+        known: str | None = None,
     ) -> None:
         """Find out what is to be made; nothing is, before all of it is known to work.
 
@@ -117,11 +127,12 @@ class Ladder:
             progress: Where to show progress.
             matrix: An importance matrix of the model.
             pre: The pre-tokenizer to use instead of a GGUF's own.
+            known: The type that the others are compared with, if it is not one of them.
 
         Raises:
             EdgevalError: If the source is a GGUF that is quantized already or does not predict the
-                next token, or the importance matrix is missing for a type, of another model, or
-                changes no type.
+                next token, the importance matrix is missing for a type, of another model, or
+                changes no type, or all tensors of all types would be those of the known one.
         """
         self._source = source
         self._threads = threads
@@ -138,6 +149,40 @@ class Ladder:
         else:
             matrix.require_fit(read_header(self._base))
             self.rungs = _rungs(self._base, names, matrix)
+        self.same_files = list(self._leave_out(known))
+        if self.same_files:
+            progress.log(same_files(self.same_files))
+        if not self.rungs:
+            raise EdgevalError(
+                f"as {', '.join(names)} llama.cpp makes the tensors of this model that {known} has: "
+                "their rows do not fit the blocks of these types, so there is nothing to compare"
+            )
+
+    def _leave_out(self, known: str | None) -> Iterator[SameFile]:
+        """Take the types from the ladder that make the same tensors, and yield them."""
+        rungs, first = self.rungs, dict[Hashable, str]()
+        if known is not None and known == (self._type or _BASE_TYPE):
+            first[self._content(Rung(known))] = known
+        self.rungs = []
+        for rung in rungs:
+            label = first.setdefault(self._content(rung), rung.label)
+            if label == rung.label:
+                self.rungs.append(rung)
+            else:
+                yield SameFile(type=rung.name, has_imatrix=rung.matrix is not None, same_as=label)
+
+    def _content(self, rung: Rung) -> Hashable:
+        """Return what decides a file's tensors: their types, and whether a matrix weighs them."""
+        if rung.name in UNQUANTIZED and rung.name != (self._type or _BASE_TYPE):
+            return rung.name
+        path = self._path_of(rung)
+        if rung.matrix is None and (path.is_file() or rung.name == _BASE_TYPE):
+            header = read_header(path if path.is_file() else self._base)
+            types = {tensor.name: tensor.type.name for tensor in header.tensors}
+            return frozenset(types.items()), False
+        recipe = recipe_of(self._base, rung.name, rung.matrix)
+        is_weighed = rung.matrix is not None and recipe.heeds(rung.matrix.entries)
+        return frozenset((name, kind.upper()) for name, kind in recipe.types.items()), is_weighed
 
     @functools.cached_property
     def _type(self) -> str | None:

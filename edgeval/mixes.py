@@ -22,7 +22,11 @@ _SIZE = re.compile(r"(?<=_K)_[SML]$")
 
 def mix_of(header: Header) -> TensorMix | None:
     """Return of what tensors a GGUF is; None if it has none, or is called by no type of them."""
-    return _mix(header.file_type, {tensor: tensor.type.name for tensor in header.matrices})
+    found = _mix(header.file_type, {tensor: tensor.type.name for tensor in header.matrices})
+    said = header.said_file_type
+    if found is None or said in (None, header.file_type):
+        return found
+    return found.model_copy(update={"said": said})
 
 
 def mix_to_be(source: Header, file_type: str, types: Mapping[str, str]) -> TensorMix | None:

@@ -85,7 +85,13 @@ def run(
     if known is not None:
         matching.require_checkpoint(known, setup.checkpoint)
     ladder = Ladder(
-        source, names, threads=setup.threads, progress=bars, matrix=matrix, pre=options.pre
+        source,
+        names,
+        threads=setup.threads,
+        progress=bars,
+        matrix=matrix,
+        pre=options.pre,
+        known=known.header.type if known else None,
     )
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), bars)
@@ -109,6 +115,7 @@ def run(
             device=device.describe(),
             runs=measured.runs,
             failures=_in_order(failures.found, ladder.rungs),
+            same_files=ladder.same_files,
             drift=adjusted(measured.drift),
             other_claims=other_claims,
             elapsed_s=time.perf_counter() - started,

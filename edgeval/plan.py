@@ -210,7 +210,7 @@ class _Tree:
         return np.array([0, *shared], dtype=np.int64)
 
     def _rows(self, cut: slice) -> Int64:
-        """Return the places of a run of requests in the list, in the order that they are decoded."""
+        """Return the places in the list of a run of requests, in the order of decoding."""
         return np.arange(cut.start, cut.stop)
 
     def n_tokens(self, cut: slice) -> int:

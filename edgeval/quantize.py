@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeval import importance, llama
@@ -13,11 +13,13 @@ from edgeval.device import physical_cores
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
 from edgeval.files import replacing
-from edgeval.gguf_header import FILE_TYPES, read_header
+from edgeval.gguf_header import FILE_TYPES, Header, read_header
 from edgeval.importance import ImportanceMatrix
+from edgeval.mixes import mix_to_be
 from edgeval.origin import Origin
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import UNQUANTIZED
+from edgeval.remarks import of_file
 
 _TENSOR_LINE = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
 _HEADER_BYTES = 16 * 1024 * 1024
@@ -71,6 +73,8 @@ def quantize(
     if matrix is not None:
         matrix.require_fit(header)
     recipes = [recipe_of(source, name, matrix) for name in names]
+    for warning in _warnings(header, recipes):
+        bars.log(warning)
     stem = re.sub(rf"[-.]{re.escape(found)}$", "", source.stem, flags=re.IGNORECASE)
     targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
     origin = Origin(sha256_of(source), matrix)
@@ -86,6 +90,17 @@ def quantize(
             source, target, recipe, origin, requantize=requantize, threads=threads, progress=bars
         )
     return targets
+
+
+def _warnings(source: Header, recipes: Sequence[llama.Recipe]) -> Iterator[str]:
+    """Yield which files will not be what their types say, and which are to have equal tensors."""
+    first: dict[frozenset[tuple[str, str]], str] = {}
+    for recipe in recipes:
+        for remark in of_file(recipe.name, mix_to_be(source, recipe.name, recipe.types), None):
+            yield f"{recipe.name}: {remark}"
+        other = first.setdefault(frozenset(recipe.types.items()), recipe.name)
+        if other != recipe.name:
+            yield f"{recipe.name}: its tensors are those of {other}."
 
 
 def recipe_of(source: Path, name: str, matrix: ImportanceMatrix | None) -> llama.Recipe:

@@ -1,4 +1,4 @@
-"""Record what llama.cpp's source says of each of its architectures, for tests/test_architectures.py.
+"""Record what llama.cpp's source says of its architectures, for tests/test_architectures.py.
 
 Usage: python scripts/record_architectures.py LLAMA_CPP VERSION > tests/golden/architectures.json
 

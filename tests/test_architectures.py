@@ -69,7 +69,7 @@ def _empty(path: Path, architecture: str | None, **keys: Any) -> Path:
 def test_every_architecture_of_llama_cpp_is_evaluated_refused_or_asked(
     name: str, tmp_path: Path
 ) -> None:
-    """No architecture that llama.cpp's source gives no logits for is taken for one that has them."""
+    """None that llama.cpp's source gives no logits for is taken for one that has them."""
     refused = architectures.not_predicting(read_header(_empty(tmp_path / "a.gguf", name)))
     assert (name in PREDICTING) != (refused is not None) or not FACTS[name]["is_loaded"]
     if _computes(FACTS[name]):
@@ -230,7 +230,7 @@ def test_one_that_no_list_names_is_asked_and_never_gives_a_number(
     path = write(tmp_path / f"{name}.gguf", name, tiny_f32, {"pooling_type": 0})
     monkeypatch.setattr(architectures, "NOT_PREDICTING", {"clip": NOT_PREDICTING["clip"]})
     with pytest.raises(
-        EngineError, match="no log-probabilities of a next token|finds all tokens equally likely"
+        EngineError, match=r"no log-probabilities of a next token|finds all tokens equally likely"
     ):
         evaluate([path], Options(data=tiny_items, limit=2))
 

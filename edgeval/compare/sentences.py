@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from edgeval.compare.agreement import FROM_BEST
 from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.remarks import remarks_on
 from edgeval.report.failures import failure_sentence
 from edgeval.report.formatting import listed
 from edgeval.report.selfchecks import failure
@@ -15,10 +16,12 @@ _Runs = list[tuple[str, ComparedRun]]
 
 
 def alarms(found: Comparison) -> Iterator[str]:
-    """Yield a sentence for each failed self-check, and each run too far apart in right items."""
+    """Yield a sentence for each failed self-check, each remark, each run too far apart in items."""
     for index, machine in enumerate(found.machines):
         if failed := failure(machine.engine.backend, found.runs_of(index)):
             yield f"{machine.label}: {failed}"
+        for remark in remarks_on(found.runs_of(index)):
+            yield f"{machine.label}: {remark}"
     for machine, runs in _others(found):
         for name, run in runs:
             apart = {

@@ -58,7 +58,7 @@ def _why_not(path: Path, reason: str, pre: str | None) -> str:
         )
     if "unknown pre-tokenizer type" in reason:
         if pre is not None:
-            return f"{pre_tokenizers.unknown(pre)}; see the names in llama.cpp's src/llama-vocab.cpp"
+            return f"{pre_tokenizers.unknown(pre)}; its names are in src/llama-vocab.cpp"
         name = pre_tokenizers.own(read_header(path)) or ""
         return (
             f"{path} cannot be run: {pre_tokenizers.unknown(name)}; update llama-cpp-python, or "
@@ -203,7 +203,7 @@ class Vocabulary(Owner):
 
 
 def _of_layers(header: Header) -> dict[str, str]:
-    """Return what each layer has of its own, which llama.cpp does not print, as it prints arrays."""
+    """Return what each layer has of its own, as llama.cpp prints arrays, but not these."""
     prefix = f"{header.text(architectures.ARCHITECTURE)}."
     return {
         key: f"[{', '.join(map(str, value))}]"

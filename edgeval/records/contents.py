@@ -25,16 +25,18 @@ class TensorMix(Record):
         shares: Shares of the weights by ggml's types, the largest first.
         fallen_back: Share of the weights whose rows are no multiple of that type's blocks, so that
             they are of another type.
+        said: What the file says that it is, where that is another type than it is called by.
     """
 
     own: str
     shares: dict[str, float]
     fallen_back: float
+    said: str | None = None
 
     @property
     def is_as_named(self) -> bool:
         """Whether the file is what its type says."""
-        return not self.fallen_back and self.own in self.shares
+        return not self.fallen_back and self.own in self.shares and self.said is None
 
 
 class SameFile(Record):
