@@ -154,8 +154,8 @@ class Ladder:
             progress.log(same_files(self.same_files))
         if not self.rungs:
             raise EdgevalError(
-                f"as {', '.join(names)} llama.cpp makes the tensors of this model that {known} has: "
-                "their rows do not fit the blocks of these types, so there is nothing to compare"
+                f"as {', '.join(names)} llama.cpp makes of this model the same tensors as {known}, "
+                "for their rows fit the blocks of none of these types; there is nothing to compare"
             )
 
     def _leave_out(self, known: str | None) -> Iterator[SameFile]:
@@ -173,12 +173,12 @@ class Ladder:
 
     def _content(self, rung: Rung) -> Hashable:
         """Return what decides a file's tensors: their types, and whether a matrix weighs them."""
-        if rung.name in UNQUANTIZED and rung.name != (self._type or _BASE_TYPE):
+        is_converted = self._type is None and rung.name in UNQUANTIZED
+        if is_converted and rung.name != _BASE_TYPE:
             return rung.name
-        path = self._path_of(rung)
-        if rung.matrix is None and (path.is_file() or rung.name == _BASE_TYPE):
-            header = read_header(path if path.is_file() else self._base)
-            types = {tensor.name: tensor.type.name for tensor in header.tensors}
+        path = self._base if is_converted else self._path_of(rung)
+        if rung.matrix is None and path.is_file():
+            types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
             return frozenset(types.items()), False
         recipe = recipe_of(self._base, rung.name, rung.matrix)
         is_weighed = rung.matrix is not None and recipe.heeds(rung.matrix.entries)

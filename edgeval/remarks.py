@@ -42,8 +42,9 @@ def pre_sentence(pre: PreTokenizer) -> str:
     if pre.given is None:
         return (
             "the file does not say how its tokenizer splits text (tokenizer.ggml.pre), and "
-            "llama.cpp took its default: what it says may be far from the model's own. Name what "
-            "is right with --pre NAME, or convert the model again."
+            "llama.cpp took its default: texts may have other tokens than the model was trained "
+            "on, and the numbers may be far off. Name what is right with --pre NAME, or convert it "
+            "again."
         )
     instead = f"instead of the file's {pre.own}" if pre.own else "which the file does not say"
     return f"text was split by the pre-tokenizer {pre.given}, given with --pre, {instead}."
@@ -65,11 +66,8 @@ def same_files(found: Sequence[SameFile]) -> str:
         by_other.setdefault(each.same_as, []).append(name)
     if not by_other:
         return ""
-    clauses = (f"{listed(names)} the same as {other}" for other, names in by_other.items())
-    return (
-        f"Not evaluated, because llama.cpp makes the same tensors of this model: "
-        f"{'; '.join(clauses)}."
-    )
+    clauses = [f"for {listed(names)} as for {other}" for other, names in by_other.items()]
+    return f"Not evaluated: of this model llama.cpp makes the same tensors {listed(clauses)}."
 
 
 def _mix_sentence(file_type: str, mix: TensorMix) -> str:
@@ -77,18 +75,19 @@ def _mix_sentence(file_type: str, mix: TensorMix) -> str:
     parts = listed([f"{_percent(share)} {kind}" for kind, share in shares])
     if mix.said is not None:
         return (
-            f"the file says that it is {mix.said}, and its tensors are not: it is called "
-            f"{file_type} here. Its weights are {parts}."
+            f"the file says that it is {mix.said}, and its weights are {parts}: it is called "
+            f"{file_type} here."
         )
-    none = "" if mix.own in mix.shares else f"no tensor is {mix.own}. "
-    why = (
-        f" {_percent(mix.fallen_back)} have rows that do not fit the blocks of {mix.own}, so that "
-        "llama.cpp falls back to another type."
-        if mix.fallen_back
-        else ""
-    )
-    sentence = f"{none}its weights are {parts}.{why}"
-    return sentence if none == "" else sentence.replace(". its", ". Its", 1)
+    sentences = [f"its weights are {parts}."]
+    if mix.own not in mix.shares:
+        sentences = [f"no tensor is {mix.own}.", f"Its weights are {parts}."]
+    if mix.fallen_back:
+        all_of = mix.fallen_back > 1 - _LEAST_SHARE
+        whose = "Their" if all_of else f"{_percent(mix.fallen_back)} are in tensors whose"
+        sentences.append(
+            f"{whose} rows do not fit the blocks of {mix.own}: llama.cpp falls back to other types."
+        )
+    return " ".join(sentences)
 
 
 def _percent(share: float) -> str:

@@ -52,6 +52,63 @@ def write(
     return path
 
 
+def copy(path: Path, source: Path, **keys: int | None) -> Path:
+    """Write a GGUF again, with some keys of ``general`` set, or left out where they are None."""
+    header = read_header(source)
+    writer = gguf.GGUFWriter(path, header.metadata["general.architecture"])
+    for key, value in header.metadata.items():
+        kind = header.types[key]
+        if key == "general.architecture" or key.removeprefix("general.") in keys:
+            continue
+        if np.ndim(value) or isinstance(value, list):
+            writer.add_key_value(key, list(value), gguf.GGUFValueType.ARRAY, kind)
+        else:
+            writer.add_key_value(key, value, gguf.GGUFValueType(kind))
+    for name, value in keys.items():
+        if value is not None:
+            writer.add_uint32(f"general.{name}", value)
+    for tensor in header.tensors:
+        data, kind = header.raw(tensor), gguf.GGMLQuantizationType(int(tensor.type))
+        rows = data.reshape(*tensor.shape[:-1], -1)
+        writer.add_tensor(tensor.name, np.array(rows), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_byte_level_vocabulary(path: Path, pre: str | None) -> Path:
+    """Write a tokenizer of bytes that merges a space with a letter, and digits with each other.
+
+    Args:
+        path: Where to.
+        pre: Its pre-tokenizer; None for a file that does not say it.
+    """
+    # GPT-2's characters for bytes: those that print stand for themselves.
+    printed = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = iter(range(256, 512))
+    bytes_ = [chr(byte if byte in printed else next(others)) for byte in range(256)]
+    space = bytes_[32]
+    merges = [f"{space} {each}" for each in "abcdefghijklmnopqrstuvwxyz"]
+    merges += [f"{first} {second}" for first in "0124" for second in "0123456789"]
+    tokens = [*bytes_, *(merge.replace(" ", "") for merge in merges)]
+    tokens += [f"[unused{n}]" for n in range(VOCABULARY - len(tokens))]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tokenizer_model("gpt2")
+    if pre is not None:
+        writer.add_tokenizer_pre(pre)
+    writer.add_token_list(tokens)
+    writer.add_token_types([1] * VOCABULARY)
+    writer.add_token_merges(merges)
+    writer.add_eos_token_id(VOCABULARY - 1)
+    writer.add_add_bos_token(False)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    return path
+
+
 def _add(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
     if isinstance(value, bool):
         writer.add_bool(key, value)
@@ -80,8 +137,8 @@ def _random(rng: np.random.Generator, *shape: int, scale: float = 0.2) -> Any:
     return np.float32(scale) * rng.standard_normal(shape, dtype=np.float32)
 
 
-def _ones(n: int = _WIDTH) -> npt.NDArray[np.float32]:
-    return np.ones(n, np.float32)
+def _ones(n: int | None = None) -> npt.NDArray[np.float32]:
+    return np.ones(_WIDTH if n is None else n, np.float32)
 
 
 def _ends(rng: np.random.Generator, *, has_output: bool = True) -> Weights:

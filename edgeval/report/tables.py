@@ -76,7 +76,7 @@ def evaluation_table(result: Evaluation) -> Table:
 
 def _type(label: str, mix: str, source: str = "") -> str:
     """Return what stands in the column of types: the mix and the source below the type."""
-    of = f"{label}\n({mix})" if mix else label
+    of = f"{label}:\n{mix}" if mix else label
     return f"{of},\n{source}" if source else of
 
 
