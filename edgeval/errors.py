@@ -26,6 +26,10 @@ class GgufError(EdgevalError):
     """A GGUF that is missing, damaged or cannot be run."""
 
 
+class ChangedFileError(EdgevalError):
+    """A file holds something else than it did when it was read."""
+
+
 class StoreError(EdgevalError):
     """The store of scores cannot be read or written."""
 

@@ -14,7 +14,7 @@ from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.failures import Failures
 from edgeval.files import write_text
-from edgeval.gguf_header import read_header
+from edgeval.gguf_header import model_files, read_header
 from edgeval.measure import evaluate_file
 from edgeval.progress import NoProgress, Progress
 from edgeval.pursuit import accuracy_pursuit
@@ -49,6 +49,8 @@ def evaluate(
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise EdgevalError(f"no GGUF file at {missing[0]}; check the path")
+    # Any file of a split model names all of it.
+    paths = [model_files(path)[0] for path in paths]
     setup = prepare(options)
     runs = []
     most: Collection[int] = ()

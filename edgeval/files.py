@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -24,17 +25,43 @@ def cache_folder() -> Path:
     return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgeval"))
 
 
-FileState = tuple[Path, int, int, int]
-"""A file, and what changes when it does: its inode, size and time."""
+@dataclass(frozen=True)
+class FileState:
+    """What changes when a file does.
+
+    Attributes:
+        device: The disk that it is on.
+        inode: Its number there; another file may have it later.
+        n_bytes: Its size.
+        modified_ns: When its content was written, in nanoseconds; anybody may set it.
+        changed_ns: When that or anything else about it was, which nobody can set. Windows has no
+            such time, and gives that of its creation.
+    """
+
+    device: int
+    inode: int
+    n_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileState:
+        """Return it, as the system tells it."""
+        return cls(
+            device=status.st_dev,
+            inode=status.st_ino,
+            n_bytes=status.st_size,
+            modified_ns=status.st_mtime_ns,
+            changed_ns=status.st_ctime_ns,
+        )
 
 
 def file_state(path: Path) -> FileState | None:
-    """Return a file and what changes when it does; None if it is not there."""
+    """Return what changes when a file does; None if it is not there."""
     try:
-        found = path.stat()
+        return FileState.of(path.stat())
     except OSError:
         return None
-    return path, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @contextlib.contextmanager

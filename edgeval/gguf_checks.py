@@ -8,7 +8,6 @@ llama.cpp of llama-cpp-python 0.3.36, and refuses nothing that it would run.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from edgeval.errors import GgufError
-from edgeval.gguf_header import Header, read_header
-from edgeval.gguf_values import ValueType
+from edgeval.files import FileState
+from edgeval.gguf_header import Header, model_state, read_header
 
 _MAX_LAYERS = 512
 _MAX_EXPERTS = 1024
@@ -41,7 +40,6 @@ _NO_VOCABULARY = ("none", "no_vocab")
 _NO_WEIGHTS = ("F64", "Q8_1", "Q8_K")
 _INTEGERS = ("I8", "I16", "I32", "I64")
 _INTEGER_TABLES = ("d2t", "ffn_gate_tid2eid")
-_SPLIT = re.compile(r"(.*)-00001-of-(\d{5})\.gguf")
 
 
 def check(path: Path) -> frozenset[bytes] | None:
@@ -54,44 +52,15 @@ def check(path: Path) -> frozenset[bytes] | None:
     Raises:
         GgufError: If a file is missing, damaged, or says what would end the process.
     """
-    for other in split_files(path):
-        _checked_split(other, *_identity(other))
-    return _checked(path, *_identity(path))
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    """Return what tells two versions of a file apart; zeros if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
-
-
-def split_files(path: Path) -> list[Path]:
-    """Return the files besides the first of a split model that are there."""
-    match = _SPLIT.fullmatch(path.name)
-    if match is None:
-        return []
-    names = (f"{match[1]}-{n:05d}-of-{match[2]}.gguf" for n in range(2, int(match[2]) + 1))
-    return [path.with_name(name) for name in names if path.with_name(name).is_file()]
+    return _checked(path, model_state(path))
 
 
 @functools.lru_cache(maxsize=64)
-def _checked(path: Path, *_: int) -> frozenset[bytes] | None:
+def _checked(path: Path, _: tuple[FileState | None, ...]) -> frozenset[bytes] | None:
     header = read_header(path)
     for problem in chain(_tokenizer(header), _hyperparameters(header), _tensors(header)):
         raise _unusable(path, problem)
     return _spellable(header)
-
-
-@functools.lru_cache(maxsize=64)
-def _checked_split(path: Path, *_: int) -> None:
-    header = read_header(path)
-    if header.types.get("split.no", ValueType.UINT16) != ValueType.UINT16:
-        raise _unusable(path, "its split.no is no uint16")
-    for problem in _tensors(header):
-        raise _unusable(path, problem)
 
 
 def _unusable(path: Path, problem: str) -> GgufError:

@@ -6,8 +6,10 @@ little-endian.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
@@ -17,12 +19,16 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.errors import GgufError
+from edgeval.errors import GgufError, listed
+from edgeval.files import FileState, file_state
+from edgeval.gguf_parts import numbered, part_name
 from edgeval.gguf_values import ValueReader, ValueType
 
 _VERSIONS = (2, 3)
 _DEFAULT_ALIGNMENT = 32
 _ALIGNMENT_KEY = "general.alignment"
+_PART, _N_PARTS, _N_TENSORS = "split.no", "split.count", "split.tensors.count"
+_MOST_NAMED = 3
 # The format's own limits, of the four dimensions, and of a key and a name in bytes.
 _MAX_DIMENSIONS = 4
 _MAX_KEY_BYTES = (1 << 16) - 1
@@ -66,6 +72,7 @@ class TensorInfo:
         type: A ``TensorType``.
         offset: Where its bytes start in the file.
         nbytes: Number of its bytes.
+        path: The file.
     """
 
     name: str
@@ -73,6 +80,7 @@ class TensorInfo:
     type: Any
     offset: int
     nbytes: int
+    path: Path
 
     @property
     def size(self) -> int:
@@ -85,19 +93,21 @@ class Header:
     """What a GGUF says before its weights.
 
     Attributes:
-        path: The file.
-        file_bytes: Its size.
+        path: The file; of a split model the first one, whose metadata count.
+        files: All its files, in their order.
+        file_bytes: Their size.
         version: Version of the format.
         alignment: What each tensor's offset is a multiple of, in bytes.
         metadata: Values by key: ``int``, ``float``, ``bool`` and ``str``; an array is a list of
             ``str``, a NumPy array of the file's own type, or a list of arrays. Bytes that are no
             UTF-8 are surrogates in the strings, as of the error handler ``surrogateescape``.
         types: A ``ValueType`` by key; of an array, that of its elements.
-        tensors: The tensors in the file's order.
-        data_offset: Where the weights start in the file.
+        tensors: The tensors in the order of the files.
+        data_offset: Where the weights start in the first file.
     """
 
     path: Path
+    files: tuple[Path, ...]
     file_bytes: int
     version: int
     alignment: int
@@ -180,18 +190,126 @@ class Header:
 
     def raw(self, tensor: TensorInfo) -> npt.NDArray[np.uint8]:
         """Return a tensor's bytes, mapped and not read, shape (nbytes,), uint8."""
-        return np.memmap(self.path, np.uint8, "r", tensor.offset, (tensor.nbytes,))
+        return np.memmap(tensor.path, np.uint8, "r", tensor.offset, (tensor.nbytes,))
+
+    @property
+    def n_parts(self) -> int:
+        """Into how many files the model is split, by its own metadata."""
+        count = self.metadata.get(_N_PARTS, 1)
+        return max(1, count) if isinstance(count, int) else 1
 
 
 def read_header(path: Path) -> Header:
-    """Read a GGUF's header; the weights are not touched.
+    """Read the header of a GGUF, and those of its other files if it is split.
 
-    Memory and time are bounded by the size of the file, whatever its header says.
+    The weights are not touched. Memory and time are bounded by the size of the files, whatever
+    their headers say.
+
+    Args:
+        path: The file; of a split model any of them.
 
     Raises:
-        GgufError: If the file is missing, not a GGUF of version 2 or 3, big-endian, cut off, or
-            says anything that the format does not allow.
+        GgufError: If a file is missing, not a GGUF of version 2 or 3, big-endian, cut off, or
+            says anything that the format does not allow, or if the files are not of one model.
     """
+    header = _read_file(path)
+    if header.n_parts == 1:
+        return header
+    files = _parts(header)
+    missing = [each.name for each in files if not each.is_file()]
+    if missing:
+        more = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
+        raise GgufError(
+            f"{path} is one of the {len(files):,} files of a split model, and "
+            f"{listed(missing[:_MOST_NAMED])}{more} {'is' if len(missing) == 1 else 'are'} not "
+            "beside it; put all of them into one folder"
+        )
+    return _joined([header if each == path else _read_file(each) for each in files])
+
+
+def model_files(path: Path) -> tuple[Path, ...]:
+    """Return the files of a GGUF, those of a split model in their order, whichever is named.
+
+    Nothing is said of files that are missing or damaged: ``read_header`` does.
+    """
+    return (path,) if part_name(path) is None else _files_of(path, file_state(path))
+
+
+def model_state(path: Path) -> tuple[FileState | None, ...]:
+    """Return the states of the files of a GGUF; None for one that is not there."""
+    return tuple(map(file_state, model_files(path)))
+
+
+@functools.lru_cache(maxsize=64)
+def _files_of(path: Path, _: FileState | None) -> tuple[Path, ...]:
+    try:
+        header = _read_file(path)
+        return _parts(header) if header.n_parts > 1 else (path,)
+    except GgufError:
+        return (path,)
+
+
+def _parts(header: Header) -> tuple[Path, ...]:
+    """Return the paths of a split model's files, which llama.cpp finds by their names.
+
+    Raises:
+        GgufError: If this one has another name than it says.
+    """
+    number, name = _part_number(header), part_name(header.path)
+    if name is None or (name.number, name.count) != (number + 1, header.n_parts):
+        stem = "NAME" if name is None else name.stem
+        raise GgufError(
+            f"{header.path} says that it is file {number + 1:,} of the {header.n_parts:,} of a "
+            "split model, and llama.cpp finds them by their names; call it "
+            f"{numbered(stem, number + 1, header.n_parts)}, as the others are called"
+        )
+    return name.all()
+
+
+def _part_number(header: Header) -> int:
+    """Return which of a split model's files one says that it is, from 0.
+
+    Raises:
+        GgufError: If it says so in a type that llama.cpp ends the process for.
+    """
+    for key in (_PART, _N_PARTS):
+        if header.types.get(key, ValueType.UINT16) != ValueType.UINT16:
+            raise GgufError(
+                f"{header.path} cannot be run: its {key} is no uint16; download it again"
+            )
+    number: int = header.metadata.get(_PART, 0)
+    return number
+
+
+def _joined(parts: Sequence[Header]) -> Header:
+    """Return the header of a model that is split.
+
+    Raises:
+        GgufError: If the files are not of one model.
+    """
+    first = parts[0]
+    for number, part in enumerate(parts):
+        if (_part_number(part), part.n_parts) != (number, len(parts)):
+            raise GgufError(
+                f"{part.path} does not say that it is file {number + 1:,} of {len(parts):,} of a "
+                "split model, as its name does; download it again"
+            )
+    tensors = tuple(tensor for part in parts for tensor in part.tensors)
+    told = first.metadata.get(_N_TENSORS, len(tensors))
+    if told != len(tensors) or len({each.name for each in tensors}) < len(tensors):
+        raise GgufError(
+            f"{first.path} and the {len(parts) - 1:,} files after it are not of one model: they "
+            f"hold {len(tensors):,} tensors where it says {told}; download all of them again"
+        )
+    return replace(
+        first,
+        files=tuple(part.path for part in parts),
+        file_bytes=sum(part.file_bytes for part in parts),
+        tensors=tensors,
+    )
+
+
+def _read_file(path: Path) -> Header:
     if not path.is_file():
         raise GgufError(f"no GGUF file at {path}; check the path")
     try:
@@ -220,11 +338,12 @@ def _header(path: Path, values: ValueReader) -> Header:
         values.fail("its alignment is no uint32")
     if alignment.bit_count() != 1:
         values.fail(f"its alignment is {alignment:,}, no power of two")
-    entries = [_entry(values) for _ in range(n_tensors)]
+    entries = [_entry(path, values) for _ in range(n_tensors)]
     end = values.size - values.left
     data_offset = end + -end % alignment
     return Header(
         path=path,
+        files=(path,),
         file_bytes=values.size,
         version=version,
         alignment=alignment,
@@ -256,7 +375,7 @@ def _version(path: Path, values: ValueReader) -> int:
     return version
 
 
-def _entry(values: ValueReader) -> TensorInfo:
+def _entry(path: Path, values: ValueReader) -> TensorInfo:
     """Return one tensor, its offset from where the weights start."""
     name = values.name("a tensor's name", _MAX_NAME_BYTES)
     n_dimensions = values.integer(4)
@@ -274,7 +393,7 @@ def _entry(values: ValueReader) -> TensorInfo:
     if 0 in shape or row % block_size:
         values.fail(f"tensor {name} has the shape {list(shape)}, which {kind.name} cannot have")
     nbytes = math.prod(shape) // block_size * block_bytes
-    return TensorInfo(name, shape, kind, values.integer(8), nbytes)
+    return TensorInfo(name, shape, kind, values.integer(8), nbytes, path)
 
 
 def _placed(

@@ -17,7 +17,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.checkpoint import sha256_of
+from edgeval.contents import held
 from edgeval.errors import EdgevalError
 from edgeval.files import replacing
 from edgeval.gguf_header import Header, TensorInfo, read_header
@@ -111,16 +111,18 @@ def read(path: Path) -> ImportanceMatrix:
     """
     if not path.is_file():
         raise EdgevalError(f"no importance matrix at {path}; check the path")
-    try:
-        with path.open("rb") as file:
-            is_gguf = file.read(4) == b"GGUF"
-        entries, dataset, n_chunks = _read_gguf(path) if is_gguf else _read_legacy(path)
-    except OSError as error:
-        raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
+    with held([path]) as contents:
+        try:
+            with path.open("rb") as file:
+                is_gguf = file.read(4) == b"GGUF"
+            entries, dataset, n_chunks = _read_gguf(path) if is_gguf else _read_legacy(path)
+        except OSError as error:
+            raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
+        contents.require_unchanged("it was read")
     for name, entry in entries.items():
         if not np.isfinite(entry.sums).all() or (entry.sums < 0).any():
             _refuse(path, f"{name} has values that are no sums of squares")
-    return ImportanceMatrix(path, sha256_of(path), entries, dataset, n_chunks)
+    return ImportanceMatrix(path, contents.sha256, entries, dataset, n_chunks)
 
 
 def write(

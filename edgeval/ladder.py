@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
@@ -11,17 +12,18 @@ from pathlib import Path
 from typing import Literal, cast
 
 from edgeval import cards, llama
-from edgeval.checkpoint import sha256_of
+from edgeval.contents import Contents, held, sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.engine import running
-from edgeval.errors import EdgevalError
-from edgeval.files import cache_folder
-from edgeval.gguf_header import read_header
+from edgeval.errors import ChangedFileError, EdgevalError, GgufError
+from edgeval.files import cache_folder, write_text
+from edgeval.gguf_header import model_files, read_header
+from edgeval.gguf_parts import model_stem
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
 from edgeval.progress import Progress
 from edgeval.quantize import quantize_to, recipe_of
-from edgeval.records import UNQUANTIZED, ModelSource, SameFile, run_label
+from edgeval.records import UNQUANTIZED, ModelRun, ModelSource, SameFile, run_label
 from edgeval.remarks import same_files
 
 _BASE_TYPE = "F16"
@@ -65,7 +67,8 @@ def ladder_files(
 
 def file_stem(name: str) -> str:
     """Return a name without the characters that file systems refuse."""
-    base = name[:-5] if name.endswith(".gguf") else name
+    path = Path(name)
+    base = str(path.with_name(model_stem(path))) if name.endswith(".gguf") else name
     return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")
 
 
@@ -92,6 +95,26 @@ def _rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[R
             "like Q4_K_M to --quant"
         )
     return rungs
+
+
+def _made_hash(target: Path) -> str | None:
+    """Return the hash of a file of the cache, if it is what was made; None otherwise."""
+    try:
+        noted = _hash_file(target).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return noted if target.is_file() and sha256_of(target) == noted else None
+
+
+def _hash_file(target: Path) -> Path:
+    """Return where the hash of a file of the cache is noted."""
+    return target.with_suffix(".sha256")
+
+
+def _changed(path: Path) -> ChangedFileError:
+    return ChangedFileError(
+        f"{path} changed while its ladder was evaluated; run again when no other program writes it"
+    )
 
 
 class Ladder:
@@ -135,6 +158,7 @@ class Ladder:
                 changes no type, or all tensors of all types would be those of the known one.
         """
         self._source = source
+        self._hashes: dict[str, str] = {}
         self._threads = threads
         self._progress = progress
         if source.kind == "gguf":
@@ -178,8 +202,10 @@ class Ladder:
             return rung.name
         path = self._base if is_converted else self._path_of(rung)
         if rung.matrix is None and path.is_file():
-            types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
-            return frozenset(types.items()), False
+            # One of the cache that is damaged is made again.
+            with contextlib.suppress(GgufError):
+                types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
+                return frozenset(types.items()), False
         recipe = recipe_of(self._base, rung.name, rung.matrix)
         is_weighed = rung.matrix is not None and recipe.heeds(rung.matrix.entries)
         return frozenset((name, kind.upper()) for name, kind in recipe.types.items()), is_weighed
@@ -195,10 +221,6 @@ class Ladder:
     def _base(self) -> Path:
         """The file that the others are quantized from."""
         return self._source.path if self._type else self.make(Rung(_BASE_TYPE))
-
-    @functools.cached_property
-    def _base_sha256(self) -> str:
-        return self._source.info.fingerprint if self._type else sha256_of(self._base)
 
     def _require_base_for(self, names: Sequence[str], matrix: ImportanceMatrix | None) -> None:
         """Refuse to start from a GGUF that is quantized already.
@@ -242,19 +264,62 @@ class Ladder:
         return self._path_of(rung).name
 
     def make(self, rung: Rung) -> Path:
-        """Return a file, from the cache or made now; it is in the cache only when it is whole."""
+        """Return a file, from the cache or made now; it is in the cache only when it is whole.
+
+        Raises:
+            ChangedFileError: If the source is not what it was when it was found.
+        """
         target = self._path_of(rung)
-        if target.is_file():
+        if target == self._source.path:
+            with self._held_base() as contents:
+                self._hashes[target.name] = contents.sha256
             return target
+        known = _made_hash(target)
+        if known is None:
+            self._make(rung, target)
+            known = sha256_of(target, progress=self._progress)
+            write_text(_hash_file(target), f"{known}\n")
+        self._hashes[target.name] = known
+        return target
+
+    def _make(self, rung: Rung, target: Path) -> None:
+        # What is there is not what was made, or it was never known to be whole.
+        target.unlink(missing_ok=True)
         if self._type is None and rung.name in UNQUANTIZED:
             dtype = cast("OutputType", rung.name.lower())
-            return convert(self._source.path, target, dtype, progress=self._progress)
-        quantize_to(
-            self._base,
-            target,
-            recipe_of(self._base, rung.name, rung.matrix),
-            Origin(self._base_sha256, rung.matrix),
-            threads=self._threads,
-            progress=self._progress,
-        )
-        return target
+            fingerprint = self._source.info.fingerprint
+            convert(
+                *(self._source.path, target, dtype),
+                fingerprint=fingerprint,
+                progress=self._progress,
+            )
+            return
+        recipe = recipe_of(self._base, rung.name, rung.matrix)
+        with self._held_base() as contents:
+            quantize_to(
+                *(self._base, target, recipe, Origin(contents, rung.matrix)),
+                threads=self._threads,
+                progress=self._progress,
+            )
+
+    @contextlib.contextmanager
+    def _held_base(self) -> Iterator[Contents]:
+        """Yield what the file holds that the others are made of.
+
+        Raises:
+            ChangedFileError: If it is not what it was when the model was found.
+        """
+        with held(model_files(self._base), self._progress) as contents:
+            if self._type and contents.sha256 != self._source.info.fingerprint:
+                raise _changed(self._base)
+            yield contents
+
+    def require_same(self, runs: Sequence[ModelRun]) -> None:
+        """Refuse scores of files that changed after they were made or taken.
+
+        Raises:
+            ChangedFileError: If one did.
+        """
+        for run in runs:
+            if run.from_reference is None and run.sha256 != self._hashes[run.file]:
+                raise _changed(self._source.path.with_name(run.file))

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeval import device, metrics
+from edgeval.contents import Contents, held
 from edgeval.drafts import Draft, drafts
 from edgeval.engine import Begun, Engine, ItemResult, Scored, running
 from edgeval.errors import EngineDiedError
+from edgeval.gguf_header import model_files
 from edgeval.identity import model_facts
 from edgeval.llama import GgufInfo
 from edgeval.looks import Looks, MakeSketches, Sketches
@@ -29,6 +31,8 @@ __all__ = ["MakeSketches", "Measured", "Sketches", "evaluate_file"]
 
 _SAVE_INTERVAL_S = 1.0
 """Scores are saved this often, or after each batch where that takes longer."""
+
+_SCORED = "it was scored"
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,9 @@ def evaluate_file(
             return evaluate_file(
                 path, setup, nowhere, wanted=wanted, pursuit=pursuit, progress=progress
             )
-    sha256 = store.sha256(path)
-    with running() as engine:
+    with held(model_files(path), progress) as contents, running() as engine:
         gguf = engine.info(path, setup.options.pre)
-        setting = setup.setting(sha256, gguf)
+        setting = setup.setting(contents.sha256, gguf)
         with store.measurement(
             setting,
             file=path.name,
@@ -90,19 +93,22 @@ def evaluate_file(
             fresh=setup.options.fresh,
             progress=progress,
         ) as measurement:
-            looks = Looks(wanted, setup.places, measurement, sha256)
-            scoring = _Scoring(engine, gguf, setup, measurement, looks, progress or NoProgress())
+            looks = Looks(wanted, setup.places, measurement, contents.sha256)
+            scoring = _Scoring(
+                engine, gguf, contents, setup, measurement, looks, progress or NoProgress()
+            )
             scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
             engine.release()
             work, facts = measurement.totals(scores.keys())
+        contents.require_unchanged(_SCORED)
     imatrix = imatrix_info(gguf.metadata)
     offload = setting.offload(setup.placement(gguf).n_layers)
     run = ModelRun(
         type=facts.file_type,
         imatrix=imatrix,
         file=path.name,
-        sha256=sha256,
-        file_bytes=path.stat().st_size,
+        sha256=contents.sha256,
+        file_bytes=contents.n_bytes,
         bits_per_weight=8 * facts.tensor_bytes / facts.n_params,
         n_params=facts.n_params,
         mix=scoring.model_facts.mix,
@@ -137,6 +143,7 @@ class _Scoring:
         self,
         engine: Engine,
         gguf: GgufInfo,
+        contents: Contents,
         setup: Setup,
         measurement: Measurement,
         looks: Looks,
@@ -144,6 +151,7 @@ class _Scoring:
     ) -> None:
         self._engine = engine
         self._gguf = gguf
+        self._contents = contents
         self._setup = setup
         self._measurement = measurement
         self._looks = looks
@@ -237,8 +245,11 @@ class _Scoring:
             begun = next(answers)
             assert isinstance(begun, Begun)
             self.load_s += begun.load_s
+            facts = self._plan_facts(begun)
+            # What was hashed is what is loaded, and what the facts were read of.
+            self._contents.require_unchanged("it was loaded")
             saved = draft.saved or self._measurement.add_plan(
-                draft.places, self._plan_facts(begun), device.describe()
+                draft.places, facts, device.describe()
             )
             work = Work()
             unsaved: dict[int, ItemResult] = {}
@@ -253,12 +264,15 @@ class _Scoring:
                     }
                     unsaved |= complete
                     if time.perf_counter() - last > _SAVE_INTERVAL_S:
+                        self._contents.require_unchanged(_SCORED)
                         self._looks.save(saved, unsaved, work.take())
                         unsaved, last = {}, time.perf_counter()
                     yield from ((place, result.score) for place, result in complete.items())
+                self._contents.require_unchanged(_SCORED)
             finally:
                 # Also when it is interrupted, or llama.cpp dies: what is complete is kept.
-                self._looks.save(saved, unsaved, work.take())
+                if self._contents.is_unchanged():
+                    self._looks.save(saved, unsaved, work.take())
 
     def _plan_facts(self, begun: Begun) -> PlanFacts:
         return PlanFacts(

@@ -67,7 +67,7 @@ def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> 
     n_recurrent = gguf.numbers("attention.head_count_kv").count(0) or layers
     n_attending = layers - n_recurrent or layers
     return Memory(
-        weights=gguf.path.stat().st_size,
+        weights=gguf.file_bytes,
         cache=n_sessions * (n_attending * keys_and_values + n_recurrent * states),
         logits=n_sessions * settings.n_batch * gguf.n_vocab * _FLOAT_BYTES,
         compute=n_sessions * settings.n_ubatch * largest * _FLOAT_BYTES,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeval import llama
+from edgeval.contents import Contents
 from edgeval.importance import ImportanceMatrix
 from edgeval.records import ImatrixInfo
 
@@ -27,11 +28,11 @@ class Origin:
     """What decides a quantized file besides its type.
 
     Attributes:
-        source_sha256: Hash of the GGUF that it was quantized from.
+        source: What the GGUF held that it was quantized from.
         matrix: The importance matrix, if there was one.
     """
 
-    source_sha256: str
+    source: Contents
     matrix: ImportanceMatrix | None = None
 
     @property
@@ -39,7 +40,7 @@ class Origin:
         """The keys that say so; those of the importance matrix are llama-quantize's."""
         matrix = self.matrix
         found: dict[str, str | int] = {
-            SOURCE: self.source_sha256,
+            SOURCE: self.source.sha256,
             MATRIX: matrix.sha256 if matrix else NO_MATRIX,
             ENGINE: _fitting(llama.engine_version()),
         }

@@ -12,12 +12,15 @@ from typing import TypeVar
 
 from edgeval import __version__, cards, device, hub, importance, report
 from edgeval.against_reference import compare_with, measure_alone, measure_reference
-from edgeval.checkpoint import Checkpoint, sha256_of
+from edgeval.checkpoint import Checkpoint
+from edgeval.contents import sha256_of
 from edgeval.drift import adjusted
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, HubError
 from edgeval.failures import Failures
 from edgeval.files import refuse_existing
+from edgeval.gguf_header import model_files
+from edgeval.gguf_parts import model_stem
 from edgeval.ladder import Ladder, Rung, Source, file_stem
 from edgeval.measure import Measured
 from edgeval.progress import NoProgress, Progress
@@ -100,6 +103,7 @@ def run(
         if files:
             setup = trusted([path for _, path in files], setup, store, bars)
         measured = _measured(files, setup, store, bars, claims, known, failures)
+    ladder.require_same(measured.runs)
     failures.require_any()
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
@@ -249,7 +253,7 @@ def locate(model: str) -> Place:
     if path.is_dir():
         return Place(path=Checkpoint(path).directory)
     if path.is_file():
-        return Place(path=path)
+        return Place(path=model_files(path)[0])
     if path.suffix == ".gguf" or path.is_absolute() or model.startswith((".", "~")):
         raise EdgevalError(f"nothing at {model}; check the path")
     if hub.is_repo_id(model):
@@ -267,7 +271,7 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     if place.path is not None:
         path = place.path
         # Only a file's name ends in a suffix: a directory may be called model-1.5t.
-        name = path.resolve().name if path.is_dir() else path.stem
+        name = path.resolve().name if path.is_dir() else model_stem(path)
     else:
         repo = str(place.repo)
         try:
@@ -277,12 +281,17 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
                 raise
             raise HubError(f"no local path {repo}, and as a hub repository: {error}") from error
         path, name, commit = found.path, repo, found.commit
+    fingerprint = (
+        Checkpoint(path).fingerprint
+        if path.is_dir()
+        else sha256_of(*model_files(path), progress=progress)
+    )
     info = ModelSource(
         name=card.name if card else name,
         title=card.title if card else name,
         repo=place.repo,
         revision=commit,
-        fingerprint=Checkpoint(path).fingerprint if path.is_dir() else sha256_of(path),
+        fingerprint=fingerprint,
     )
     return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeval import importance, llama
-from edgeval.checkpoint import sha256_of
+from edgeval.contents import held
 from edgeval.device import physical_cores
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
 from edgeval.files import replacing
-from edgeval.gguf_header import FILE_TYPES, Header, read_header
+from edgeval.gguf_header import FILE_TYPES, Header, model_files, read_header
+from edgeval.gguf_parts import model_stem
 from edgeval.importance import ImportanceMatrix
 from edgeval.mixes import mix_to_be
 from edgeval.origin import Origin
@@ -42,7 +43,7 @@ def quantize(
     the same importance matrix and engine.
 
     Args:
-        source: An F32, F16 or BF16 GGUF.
+        source: An F32, F16 or BF16 GGUF; of a split one any of its files.
         types: llama.cpp's names, for example ``Q4_K_M``; case does not matter.
         out_dir: Where to write; by default beside the source.
         imatrix: An importance matrix, in either format of llama.cpp.
@@ -59,6 +60,7 @@ def quantize(
             type, damaged or of another model, or a target exists that is no such file.
     """
     bars = progress or NoProgress()
+    source = model_files(source)[0]
     # Q4_K is Q4_K_M.
     with running() as engine:
         names = list(dict.fromkeys(engine.writable_type(name) for name in types))
@@ -75,20 +77,24 @@ def quantize(
     recipes = [recipe_of(source, name, matrix) for name in names]
     for warning in _warnings(header, recipes):
         bars.log(warning)
-    stem = re.sub(rf"[-.]{re.escape(found)}$", "", source.stem, flags=re.IGNORECASE)
+    stem = re.sub(rf"[-.]{re.escape(found)}$", "", model_stem(source), flags=re.IGNORECASE)
     targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
-    origin = Origin(sha256_of(source), matrix)
-    to_make = []
-    for recipe, target in zip(recipes, targets, strict=True):
-        if target.exists():
-            _require_same(target, recipe.name, origin)
-            bars.log(f"{target} is there already, made of the same source; it is used again")
-        else:
-            to_make.append((recipe, target))
-    for recipe, target in to_make:
-        quantize_to(
-            source, target, recipe, origin, requantize=requantize, threads=threads, progress=bars
-        )
+    with held(model_files(source), bars) as contents:
+        origin = Origin(contents, matrix)
+        to_make = []
+        for recipe, target in zip(recipes, targets, strict=True):
+            if target.exists():
+                _require_same(target, recipe.name, origin)
+                bars.log(f"{target} is there already, made of the same source; it is used again")
+            else:
+                to_make.append((recipe, target))
+        for recipe, target in to_make:
+            quantize_to(
+                *(source, target, recipe, origin),
+                requantize=requantize,
+                threads=threads,
+                progress=bars,
+            )
     return targets
 
 
@@ -143,7 +149,11 @@ def quantize_to(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Quantize one GGUF by a recipe; the file will say what it was made of."""
+    """Quantize one GGUF by a recipe; the file will say what it was made of.
+
+    Raises:
+        ChangedFileError: If the source changes meanwhile; nothing is left then.
+    """
     bars = progress or NoProgress()
     with (
         replacing(target, recipe.tensor_bytes + _HEADER_BYTES) as temporary,
@@ -168,6 +178,7 @@ def quantize_to(
                     task.resize(total)
                     task.advance(current - done)
                     done = current
+        origin.source.require_unchanged("it was quantized")
 
 
 def _require_same(target: Path, name: str, origin: Origin) -> None:

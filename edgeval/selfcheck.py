@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from edgeval import builds, llama, sampling
+from edgeval.contents import sha256_of
 from edgeval.drafts import Draft
 from edgeval.engine import Engine, Scored, ScoringJob, running
 from edgeval.errors import EngineDiedError, EngineError, KernelError, NoRoomError, listed
+from edgeval.gguf_header import model_files
 from edgeval.metrics import pick
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
@@ -143,7 +145,7 @@ def _begun_with(
     if not is_free or setup.options.fresh:
         return choice
     other: llama.Kernels = "plain" if choice.kernels == "default" else "default"
-    sha256 = store.sha256(gguf.path)
+    sha256 = sha256_of(*model_files(gguf.path))
     if store.holds(setup.setting(sha256, gguf, choice.kernels)):
         return choice
     if not store.holds(setup.setting(sha256, gguf, other)):
@@ -180,7 +182,7 @@ def self_check(
     """
     with running() as engine:
         gguf = engine.info(path, setup.options.pre)
-        setting = setup.setting(store.sha256(path), gguf)
+        setting = setup.setting(sha256_of(*model_files(path)), gguf)
         known = None if setup.options.fresh else store.self_check(setting)
         # A driver that is updated may pass, and is not in the key.
         if known is None or not known.has_passed:

@@ -12,6 +12,8 @@ from typing import Literal
 from edgeval import device, fewshot, kernels, llama, sampling
 from edgeval.engine import EngineFacts, running
 from edgeval.errors import EdgevalError
+from edgeval.files import FileState
+from edgeval.gguf_header import model_state
 from edgeval.llama.defaults import SCORING_VERSION, attention_of
 from edgeval.placement import Placement, Wishes
 from edgeval.protocol import DEFAULT, Protocol, get
@@ -74,6 +76,14 @@ class Options:
     pre: str | None = None
 
 
+_Version = tuple[Path, tuple[FileState | None, ...]]
+"""A GGUF, until one of its files changes."""
+
+
+def _version(gguf: llama.GgufInfo) -> _Version:
+    return gguf.path, model_state(gguf.path)
+
+
 @dataclass(frozen=True)
 class Setup:
     """Options that were checked and resolved, before anything large is loaded.
@@ -100,8 +110,8 @@ class Setup:
     threads: int
     computed_by: EngineFacts
     checkpoint: ModelSource | None = None
-    _placements: dict[Path, Placement] = field(default_factory=dict, compare=False)
-    _kernels: dict[Path, KernelChoice] = field(default_factory=dict, compare=False)
+    _placements: dict[_Version, Placement] = field(default_factory=dict, compare=False)
+    _kernels: dict[_Version, KernelChoice] = field(default_factory=dict, compare=False)
 
     @functools.cached_property
     def items(self) -> Sequence[Item]:
@@ -123,7 +133,8 @@ class Setup:
         Raises:
             EngineError: If no part of it fits on the devices.
         """
-        known = self._placements.get(gguf.path)
+        version = _version(gguf)
+        known = self._placements.get(version)
         if known is None:
             options = self.options
             wishes = Wishes(
@@ -135,7 +146,7 @@ class Setup:
                 pre=options.pre,
             )
             with running() as engine:
-                known = self._placements[gguf.path] = engine.place(gguf.path, wishes)
+                known = self._placements[version] = engine.place(gguf.path, wishes)
         return known
 
     def kernels(self, gguf: llama.GgufInfo) -> KernelChoice:
@@ -144,9 +155,10 @@ class Setup:
         Raises:
             KernelError: If those that were asked for, or all, compute it wrongly.
         """
-        known = self._kernels.get(gguf.path)
+        version = _version(gguf)
+        known = self._kernels.get(version)
         if known is None:
-            known = self._kernels[gguf.path] = self._chosen_kernels(gguf)
+            known = self._kernels[version] = self._chosen_kernels(gguf)
         return known
 
     def _chosen_kernels(self, gguf: llama.GgufInfo) -> KernelChoice:
@@ -160,7 +172,7 @@ class Setup:
 
     def use_kernels(self, gguf: llama.GgufInfo, choice: KernelChoice) -> None:
         """Let a model be computed with other kernels from now on."""
-        self._kernels[gguf.path] = choice
+        self._kernels[_version(gguf)] = choice
 
     def setting(
         self, sha256: str, gguf: llama.GgufInfo, kernels: llama.Kernels | None = None

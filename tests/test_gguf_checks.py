@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gguf_bytes import Entry, File
 from gguf_fuzz import feed, small_file
+from splitting import split
 
 from edgeval import llama
 from edgeval.errors import EngineError, GgufError
@@ -246,37 +247,20 @@ def test_a_model_that_looks_ahead_is_not_evaluated(tmp_path: Path) -> None:
         llama.Model(path)
 
 
-def split(folder: Path) -> list[Path]:
-    """Return the small model in two files."""
-    file = small_file()
-    count = len(file.tensors)
-    paths = []
-    for index, tensors in enumerate((file.tensors[:9], file.tensors[9:])):
-        keys = {
-            "split.no": (U16, index),
-            "split.count": (U16, 2),
-            "split.tensors.count": (int(ValueType.INT32), count),
-        }
-        part = File(file.metadata | keys if index == 0 else dict(keys), tensors)
-        paths.append(folder / f"small-{index + 1:05d}-of-00002.gguf")
-        paths[-1].write_bytes(part.encoded())
-    return paths
-
-
 def test_a_split_model_is_loaded(tmp_path: Path) -> None:
-    first, _ = split(tmp_path)
+    first, *_ = split(small_file(), tmp_path, firsts=9)
     assert check(first) is None
     feed(first)
 
 
 def test_a_damaged_part_of_a_split_model_is_refused(tmp_path: Path) -> None:
-    first, second = split(tmp_path)
+    first, second, _ = split(small_file(), tmp_path, firsts=9)
     second.write_bytes(second.read_bytes()[:-100])
-    with pytest.raises(GgufError, match=r"small-00002-of-00002.gguf is damaged"):
+    with pytest.raises(GgufError, match=r"model-00002-of-00003.gguf is damaged"):
         llama.Model(first)
     second.write_bytes(File({"split.no": (U32, 1)}).encoded())
-    with pytest.raises(GgufError, match=r"00002.gguf cannot be run: its split.no is no uint16"):
+    with pytest.raises(GgufError, match=r"00003.gguf cannot be run: its split.no is no uint16"):
         llama.Model(first)
     second.unlink()
-    with pytest.raises(EngineError, match=r"cannot load .*small-00001"):
+    with pytest.raises(GgufError, match=r"model-00002-of-00003.gguf is not beside it"):
         llama.Model(first)

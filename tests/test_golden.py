@@ -14,7 +14,7 @@ import pytest
 
 from edgeval import metrics
 from edgeval.cards import cards_folder
-from edgeval.checkpoint import sha256_of
+from edgeval.contents import sha256_of
 from edgeval.convert import convert
 from edgeval.measure import evaluate_file
 from edgeval.setup import Options, prepare

@@ -388,7 +388,7 @@ def _mixed(path: Path, n_blocks: int = 6) -> Path:
 
 def test_a_part_has_one_block_of_each_kind(tmp_path: Path) -> None:
     header = read_header(_mixed(tmp_path / "mixed.gguf"))
-    part = part_of([header])
+    part = part_of(header)
     assert part is not None
     part.write(tmp_path / "part.gguf")
     cut = read_header(tmp_path / "part.gguf")
@@ -402,7 +402,7 @@ def test_a_part_has_one_block_of_each_kind(tmp_path: Path) -> None:
     for tensor in cut.tensors:
         source = sources[tensor.name]
         assert np.array_equal(cut.raw(tensor), header.raw(source)[: tensor.nbytes])
-    assert matrix_types([header]) == ["Q4_K", "Q6_K"]
+    assert matrix_types(header) == ["Q4_K", "Q6_K"]
 
 
 def test_the_name_of_a_part_is_that_of_its_shape_and_types(tmp_path: Path, q4_k: Path) -> None:
@@ -410,14 +410,14 @@ def test_the_name_of_a_part_is_that_of_its_shape_and_types(tmp_path: Path, q4_k:
         small_model(kind, seed).write(tmp_path / f"{kind}.gguf")
     _mixed(tmp_path / "mixed.gguf")
     paths = [q4_k, *(tmp_path / f"{name}.gguf" for name in ("Q4_K", "Q5_K", "mixed"))]
-    parts = [part_of([read_header(path)]) for path in paths]
+    parts = [part_of(read_header(path)) for path in paths]
     names = [part.name for part in parts if part]
     assert names[0] == names[1]
     assert len(set(names)) == 3
 
 
 def test_llama_cpp_computes_a_part_of_a_real_model(tiny_f32: Path, tmp_path: Path) -> None:
-    part = part_of([read_header(tiny_f32)])
+    part = part_of(read_header(tiny_f32))
     assert part is not None
     part.write(tmp_path / "part.gguf")
     worker = Worker()
@@ -435,7 +435,7 @@ def test_llama_cpp_computes_a_part_of_a_real_model(tiny_f32: Path, tmp_path: Pat
 def test_a_model_without_blocks_has_no_part(tmp_path: Path) -> None:
     path = tmp_path / "other.gguf"
     write_gguf(path, {"general.architecture": "other"}, {})
-    assert part_of([read_header(path)]) is None
+    assert part_of(read_header(path)) is None
 
 
 # The choice.

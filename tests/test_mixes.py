@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from tiny_architectures import write
 
 from edgeval import llama
+from edgeval.checkpoint import sha256_of
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluate import evaluate
@@ -59,7 +61,7 @@ def _contents(path: Path) -> dict[str, bytes]:
 
 
 def _ladder(path: Path, names: tuple[str, ...], log: Log | None = None, **more: Any) -> Ladder:
-    info = ModelSource(name=path.stem, title=path.stem, fingerprint=path.stem)
+    info = ModelSource(name=path.stem, title=path.stem, fingerprint=sha256_of(path))
     return Ladder(Source(path, "gguf", info), names, threads=1, progress=log or Log(), **more)
 
 
@@ -197,12 +199,10 @@ def test_a_part_that_falls_back_is_told_from_the_rest(tiny_f16: Path, tmp_path: 
     }
     assert mix_to_be(header, "Q4_K_M", types).fallen_back == 0  # type: ignore[union-attr]
     narrowed = [
-        tensor.__class__(tensor.name, (*tensor.shape[:-1], 480), tensor.type, 0, 0)
-        if "ffn_down" in tensor.name
-        else tensor
+        replace(tensor, shape=(*tensor.shape[:-1], 480)) if "ffn_down" in tensor.name else tensor
         for tensor in header.tensors
     ]
-    changed = header.__class__(**{**vars(header), "tensors": tuple(narrowed)})
+    changed = replace(header, tensors=tuple(narrowed))
     mix = mix_to_be(changed, "Q4_K_M", types)
     assert mix is not None and not mix.is_as_named
     assert mix.fallen_back == mix.shares["Q5_0"] == pytest.approx(2 * 256 * 480 / _n(changed))

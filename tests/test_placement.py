@@ -26,15 +26,15 @@ MEGABYTE = 10**6
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_f16: Path) -> Iterator[llama.Vocabulary]:
+def tiny(tiny_f16: Path) -> Iterator[llama.GgufInfo]:
     with llama.Vocabulary(tiny_f16) as vocabulary:
-        yield vocabulary
+        yield vocabulary.info
 
 
 @pytest.fixture(scope="module")
-def exact(tiny_f32: Path) -> Iterator[llama.Vocabulary]:
+def exact(tiny_f32: Path) -> Iterator[llama.GgufInfo]:
     with llama.Vocabulary(tiny_f32) as vocabulary:
-        yield vocabulary
+        yield vocabulary.info
 
 
 def _devices(*free: int, backend: str = "cuda") -> tuple[llama.Device, ...]:
@@ -43,125 +43,125 @@ def _devices(*free: int, backend: str = "cuda") -> tuple[llama.Device, ...]:
     )
 
 
-def _need(vocabulary: llama.Vocabulary, found: Placement) -> tuple[int, int]:
+def _need(vocabulary: llama.GgufInfo, found: Placement) -> tuple[int, int]:
     """Return the bytes that the devices share, and those that each of them takes."""
     cache, flash = attention_of(vocabulary.file_type)
     tokens = found.batch_tokens
     settings = llama.SessionSettings(tokens, found.ubatch_tokens, 1, 1, cache, flash)
-    need = memory.estimate(vocabulary.info, settings, found.n_sessions)
+    need = memory.estimate(vocabulary, settings, found.n_sessions)
     return (
         found.device_bytes + need.cache * found.gpu_layers // found.n_layers,
         need.compute,
     )
 
 
-def _whole(vocabulary: llama.Vocabulary, tokens: int, n_sessions: int) -> int:
+def _whole(vocabulary: llama.GgufInfo, tokens: int, n_sessions: int) -> int:
     """Return the bytes that the whole model takes of a device."""
-    found = place(vocabulary.info, Wishes(_devices(2**40), batch_tokens=tokens))
+    found = place(vocabulary, Wishes(_devices(2**40), batch_tokens=tokens))
     return sum(_need(vocabulary, replace(found, n_sessions=n_sessions)))
 
 
-def test_without_gpus_all_is_the_cpus(tiny: llama.Vocabulary, exact: llama.Vocabulary) -> None:
-    assert place(tiny.info, Wishes()) == Placement(llama.CPU, N_LAYERS, 0, 1024, 512, 1)
-    assert place(exact.info, Wishes()) == Placement(llama.CPU, N_LAYERS, 0, 256, 512, 1)
-    assert place(tiny.info, Wishes(batch_tokens=77)).batch_tokens == 77
-    assert place(tiny.info, Wishes()).gpu_layers == 0
+def test_without_gpus_all_is_the_cpus(tiny: llama.GgufInfo, exact: llama.GgufInfo) -> None:
+    assert place(tiny, Wishes()) == Placement(llama.CPU, N_LAYERS, 0, 1024, 512, 1)
+    assert place(exact, Wishes()) == Placement(llama.CPU, N_LAYERS, 0, 256, 512, 1)
+    assert place(tiny, Wishes(batch_tokens=77)).batch_tokens == 77
+    assert place(tiny, Wishes()).gpu_layers == 0
 
 
 def test_one_device_that_holds_it_all_is_used_alone(
-    tiny: llama.Vocabulary, exact: llama.Vocabulary
+    tiny: llama.GgufInfo, exact: llama.GgufInfo
 ) -> None:
     both = _devices(10**9, 10**10)
-    found = place(tiny.info, Wishes(both))
+    found = place(tiny, Wishes(both))
     assert found.offload == llama.Offload(both[:1])
     assert (found.gpu_layers, found.n_layers) == (N_LAYERS, N_LAYERS)
     assert (found.batch_tokens, found.ubatch_tokens, found.n_sessions) == (1024, 1024, 3)
-    found = place(exact.info, Wishes(both))
+    found = place(exact, Wishes(both))
     assert (found.batch_tokens, found.ubatch_tokens, found.n_sessions) == (256, 256, 3)
-    assert place(tiny.info, Wishes(_devices(10**9, backend="metal"))).n_sessions == 2
+    assert place(tiny, Wishes(_devices(10**9, backend="metal"))).n_sessions == 2
 
 
-def test_the_second_device_is_used_where_the_first_is_full(tiny: llama.Vocabulary) -> None:
+def test_the_second_device_is_used_where_the_first_is_full(tiny: llama.GgufInfo) -> None:
     both = _devices(0, 10**9)
-    assert place(tiny.info, Wishes(both)).offload == llama.Offload(both[1:])
+    assert place(tiny, Wishes(both)).offload == llama.Offload(both[1:])
 
 
-def test_what_a_placement_takes_of_its_devices(tiny: llama.Vocabulary) -> None:
+def test_what_a_placement_takes_of_its_devices(tiny: llama.GgufInfo) -> None:
     both = _devices(10**9, 10**9)
     for wishes in (Wishes(both), Wishes(both, all_devices=True), Wishes(both, gpu_layers=1)):
-        found = place(tiny.info, wishes)
+        found = place(tiny, wishes)
         divided, each = _need(tiny, found)
         n_devices = len(found.offload.devices)
-        assert placement.device_need(tiny.info, found) == divided + n_devices * each > 0
+        assert placement.device_need(tiny, found) == divided + n_devices * each > 0
 
 
-def test_devices_that_were_named_are_all_used(tiny: llama.Vocabulary) -> None:
+def test_devices_that_were_named_are_all_used(tiny: llama.GgufInfo) -> None:
     both = _devices(10**9, 10**10)
-    assert place(tiny.info, Wishes(both, all_devices=True)).offload == llama.Offload(both)
+    assert place(tiny, Wishes(both, all_devices=True)).offload == llama.Offload(both)
     one = both[:1]
-    assert place(tiny.info, Wishes(one, all_devices=True)).offload == llama.Offload(one)
+    assert place(tiny, Wishes(one, all_devices=True)).offload == llama.Offload(one)
 
 
-def test_several_devices_hold_what_none_holds_alone(tiny: llama.Vocabulary) -> None:
+def test_several_devices_hold_what_none_holds_alone(tiny: llama.GgufInfo) -> None:
     room = _whole(tiny, 256, 1) - 1
     three = (make_device("cuda", 0, free=0), *(_devices(0, room, room)[1:]))
-    found = place(tiny.info, Wishes(three, batch_tokens=256))
+    found = place(tiny, Wishes(three, batch_tokens=256))
     assert found.offload == llama.Offload(three[1:])
     assert (found.gpu_layers, found.n_sessions) == (N_LAYERS, 1)
     # Where all were named, the full one counts too.
     with pytest.raises(EngineError, match=r"CUDA0 .* and CUDA1 .* and CUDA2"):
-        place(tiny.info, Wishes(three, all_devices=True))
+        place(tiny, Wishes(three, all_devices=True))
 
 
-def test_less_memory_takes_sessions_then_the_batch_then_layers(tiny: llama.Vocabulary) -> None:
+def test_less_memory_takes_sessions_then_the_batch_then_layers(tiny: llama.GgufInfo) -> None:
     steps = [(1024, 3), (1024, 2), (1024, 1), (512, 3), (512, 2), (512, 1), (256, 3), (256, 1)]
     for tokens, n_sessions in steps:
         room = _whole(tiny, tokens, n_sessions)
-        found = place(tiny.info, Wishes(_devices(room)))
+        found = place(tiny, Wishes(_devices(room)))
         # A larger number of a smaller batch may take less than a smaller one of a larger batch.
         assert (found.batch_tokens, found.n_sessions) >= (tokens, n_sessions)
         assert found.gpu_layers == N_LAYERS
         assert sum(_need(tiny, found)) <= room
     least = _whole(tiny, 256, 1)
-    assert place(tiny.info, Wishes(_devices(least))).gpu_layers == N_LAYERS
-    assert place(tiny.info, Wishes(_devices(least), batch_tokens=256)).gpu_layers == N_LAYERS
+    assert place(tiny, Wishes(_devices(least))).gpu_layers == N_LAYERS
+    assert place(tiny, Wishes(_devices(least), batch_tokens=256)).gpu_layers == N_LAYERS
 
 
 def test_layers_are_left_to_the_cpu_where_the_smallest_batch_is_too_large(
-    exact: llama.Vocabulary,
+    exact: llama.GgufInfo,
 ) -> None:
-    whole = place(exact.info, Wishes(_devices(_whole(exact, 256, 1))))
+    whole = place(exact, Wishes(_devices(_whole(exact, 256, 1))))
     assert (whole.gpu_layers, whole.n_sessions, whole.offload.layers) == (N_LAYERS, 1, None)
-    found = place(exact.info, Wishes(_devices(_whole(exact, 256, 1) - 1)))
+    found = place(exact, Wishes(_devices(_whole(exact, 256, 1) - 1)))
     assert (found.gpu_layers, found.offload.layers) == (N_LAYERS - 1, N_LAYERS - 1)
     assert (found.n_sessions, found.batch_tokens, found.ubatch_tokens) == (1, 256, 256)
     assert found.device_bytes < whole.device_bytes
 
 
-def test_a_batch_that_was_asked_for_is_kept(tiny: llama.Vocabulary) -> None:
-    two_layers = place(tiny.info, Wishes(_devices(10**9), gpu_layers=2))
+def test_a_batch_that_was_asked_for_is_kept(tiny: llama.GgufInfo) -> None:
+    two_layers = place(tiny, Wishes(_devices(10**9), gpu_layers=2))
     room = sum(_need(tiny, two_layers))
-    found = place(tiny.info, Wishes(_devices(room)))
+    found = place(tiny, Wishes(_devices(room)))
     assert (found.batch_tokens, found.gpu_layers) == (512, N_LAYERS)
-    found = place(tiny.info, Wishes(_devices(room), batch_tokens=1024))
+    found = place(tiny, Wishes(_devices(room), batch_tokens=1024))
     assert (found.batch_tokens, found.ubatch_tokens, found.gpu_layers) == (1024, 1024, 2)
 
 
-def test_layers_that_were_asked_for_are_there_or_refused(tiny: llama.Vocabulary) -> None:
-    found = place(tiny.info, Wishes(_devices(10**9), gpu_layers=2))
+def test_layers_that_were_asked_for_are_there_or_refused(tiny: llama.GgufInfo) -> None:
+    found = place(tiny, Wishes(_devices(10**9), gpu_layers=2))
     assert (found.gpu_layers, found.offload.layers, found.n_sessions) == (2, 2, 1)
     # The key of a score has the layers and the batch: with them, the rest is the same.
     assert found.ubatch_tokens == found.batch_tokens == 1024
-    assert place(tiny.info, Wishes(_devices(10**9), gpu_layers=99)).offload.layers is None
+    assert place(tiny, Wishes(_devices(10**9), gpu_layers=99)).offload.layers is None
     few = Wishes(_devices(sum(_need(tiny, found))), gpu_layers=2)
-    assert place(tiny.info, few) == replace(found, offload=llama.Offload(few.devices, 2))
+    assert place(tiny, few) == replace(found, offload=llama.Offload(few.devices, 2))
     with pytest.raises(EngineError, match=r"CUDA0 \(Cuda Card\), where 0 MB can be used"):
-        place(tiny.info, Wishes(_devices(0), gpu_layers=2))
+        place(tiny, Wishes(_devices(0), gpu_layers=2))
 
 
-def test_nothing_that_fits_is_a_sentence(tiny: llama.Vocabulary) -> None:
+def test_nothing_that_fits_is_a_sentence(tiny: llama.GgufInfo) -> None:
     with pytest.raises(EngineError) as caught:
-        place(tiny.info, Wishes(_devices(-RESERVED, 3 * MEGABYTE), batch_tokens=1024))
+        place(tiny, Wishes(_devices(-RESERVED, 3 * MEGABYTE), batch_tokens=1024))
     assert str(caught.value) == (
         "tiny-F16.gguf takes at least 11 MB of CUDA0 (Cuda Card) and CUDA1 (Cuda Card), where 3 MB "
         "can be used; close other programs, use --backend cpu, fewer --gpu-layers or a lower "
@@ -169,14 +169,14 @@ def test_nothing_that_fits_is_a_sentence(tiny: llama.Vocabulary) -> None:
     )
 
 
-def test_force_tries_what_takes_least(tiny: llama.Vocabulary) -> None:
+def test_force_tries_what_takes_least(tiny: llama.GgufInfo) -> None:
     full = _devices(0)
-    assert place(tiny.info, Wishes(full, force=True)).gpu_layers == 1
-    found = place(tiny.info, Wishes(full, gpu_layers=99, force=True))
+    assert place(tiny, Wishes(full, force=True)).gpu_layers == 1
+    found = place(tiny, Wishes(full, gpu_layers=99, force=True))
     assert (found.gpu_layers, found.n_sessions, found.batch_tokens) == (N_LAYERS, 1, 256)
     # What fits is not changed by it.
     roomy = _devices(10**9, 10**9)
-    assert place(tiny.info, Wishes(roomy, force=True)) == place(tiny.info, Wishes(roomy))
+    assert place(tiny, Wishes(roomy, force=True)) == place(tiny, Wishes(roomy))
 
 
 @given(
@@ -187,7 +187,7 @@ def test_force_tries_what_takes_least(tiny: llama.Vocabulary) -> None:
 )
 @hypothesis_settings(deadline=None, max_examples=60)
 def test_what_is_chosen_fits_and_more_memory_never_gives_less(
-    tiny: llama.Vocabulary,
+    tiny: llama.GgufInfo,
     free: list[int],
     more: list[int],
     all_devices: bool,
@@ -196,7 +196,7 @@ def test_what_is_chosen_fits_and_more_memory_never_gives_less(
     def layers_with(rooms: list[int]) -> int:
         wishes = Wishes(_devices(*rooms), all_devices=all_devices, batch_tokens=batch_tokens)
         try:
-            found = place(tiny.info, wishes)
+            found = place(tiny, wishes)
         except EngineError:
             return 0
         used = [rooms[wishes.devices.index(device)] for device in found.offload.devices]
@@ -213,16 +213,16 @@ def test_what_is_chosen_fits_and_more_memory_never_gives_less(
     assert layers_with(free) <= layers_with(added)
 
 
-def test_all_layers_are_all_tensors_but_the_embedding(tiny: llama.Vocabulary) -> None:
+def test_all_layers_are_all_tensors_but_the_embedding(tiny: llama.GgufInfo) -> None:
     tensors = {each.name: each.nbytes for each in read_header(tiny.path).tensors}
     layers = placement._layer_bytes(tiny.path, 2)
     assert len(layers) == N_LAYERS
     assert sum(layers) == sum(tensors.values()) - tensors["token_embd.weight"]
     assert layers[-1] == tensors["output.weight"] + tensors["output_norm.weight"]
     assert layers[0] == layers[1]
-    whole = place(tiny.info, Wishes(_devices(10**9)))
+    whole = place(tiny, Wishes(_devices(10**9)))
     assert whole.device_bytes == sum(layers)
-    part = place(tiny.info, Wishes(_devices(10**9), gpu_layers=2))
+    part = place(tiny, Wishes(_devices(10**9), gpu_layers=2))
     assert part.device_bytes == sum(layers[1:])
 
 
@@ -237,14 +237,14 @@ def test_a_tied_output_is_a_copy_of_the_embedding(tmp_path: Path) -> None:
     assert layers[-1] == tensors["token_embd.weight"] + tensors["output_norm.weight"]
 
 
-def test_the_machine_keeps_what_the_devices_do_not(tiny: llama.Vocabulary) -> None:
+def test_the_machine_keeps_what_the_devices_do_not(tiny: llama.GgufInfo) -> None:
     need = Memory(weights=3_000_000, cache=300, logits=50, compute=7)
-    assert place(tiny.info, Wishes()).left_to_machine(need) == need
+    assert place(tiny, Wishes()).left_to_machine(need) == need
     metal = (make_device("metal", is_integrated=True),)
-    assert place(tiny.info, Wishes(metal)).left_to_machine(need) == need
-    whole = place(tiny.info, Wishes(_devices(10**9)))
+    assert place(tiny, Wishes(metal)).left_to_machine(need) == need
+    whole = place(tiny, Wishes(_devices(10**9)))
     rest = 3_000_000 - whole.device_bytes
     assert whole.left_to_machine(need) == Memory(rest, 0, 50, 0)
-    part = place(tiny.info, Wishes(_devices(10**9), gpu_layers=1))
+    part = place(tiny, Wishes(_devices(10**9), gpu_layers=1))
     rest = 3_000_000 - part.device_bytes
     assert part.left_to_machine(need) == Memory(rest, 200, 50, 7)

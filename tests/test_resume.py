@@ -204,8 +204,8 @@ import resource, sys
 from edgeval import measure
 from edgeval.cli import main
 measure._SAVE_INTERVAL_S = 0.0
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-main(sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+main(sys.argv[2:])
 """
 
 
@@ -215,7 +215,10 @@ def test_a_full_disk_loses_at_most_a_batch(
 ) -> None:
     db = tmp_path / "full.db"
     arguments = _command(tiny_f16, tiny_items, db)
-    limited = [sys.executable, "-c", LIMITED, *arguments[3:]]
+    Store(db).__exit__()
+    # There is room for some scores.
+    n_bytes = str(db.stat().st_size + 8192)
+    limited = [sys.executable, "-c", LIMITED, n_bytes, *arguments[3:], "--no-check"]
     result = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 1
     (line,) = without_kernels(result.stderr.strip().splitlines())
@@ -228,25 +231,43 @@ def test_a_full_disk_loses_at_most_a_batch(
     assert scores == expected
 
 
-def test_a_log_that_is_cut_off_loses_its_end_only(
+def test_what_a_death_within_a_commit_leaves_is_taken_back(
     tiny_f16: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
-    db, rng = tmp_path / "a.db", random.Random(0)
+    db = tmp_path / "a.db"
     _, expected = _run(tiny_f16, tiny_items, None)
     with pytest.raises(KeyboardInterrupt):
         _run(tiny_f16, tiny_items, db, StopAfter(20))
-    # A reader keeps the log from being merged, as a machine without power does.
-    with contextlib.closing(sqlite3.connect(db)) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM score").fetchone()
-        with pytest.raises(KeyboardInterrupt):
-            _run(tiny_f16, tiny_items, db, StopAfter(10))
-        log = db.with_name("a.db-wal").read_bytes()
-        content = db.read_bytes()
-    for number in range(10):
-        copy = tmp_path / f"{number}.db"
-        copy.write_bytes(content)
-        copy.with_name(f"{copy.name}-wal").write_bytes(log[: rng.randrange(len(log))])
-        _, scores = _run(tiny_f16, tiny_items, copy)
-        assert scores == expected
-        assert _n_scores(copy) == 40
+    kept = _n_scores(db)
+    with contextlib.closing(sqlite3.connect(db, isolation_level=None)) as writer:
+        # Pages that no longer fit the memory go to the file before the commit.
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE score SET score = 'half of a score'")
+        writer.execute("UPDATE plan SET facts = 'half of a fact'")
+        copy = tmp_path / "b.db"
+        copy.write_bytes(db.read_bytes())
+        copy.with_name("b.db-journal").write_bytes(db.with_name("a.db-journal").read_bytes())
+        writer.execute("ROLLBACK")
+    assert b"half of a score" in copy.read_bytes()
+    assert _n_scores(copy) == kept > 0
+    _, scores = _run(tiny_f16, tiny_items, copy)
+    assert scores == expected
+
+
+def test_a_copy_of_the_file_alone_has_every_score(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    db = tmp_path / "a.db"
+    command = _command(tiny_f16, tiny_items, db)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert process.wait(120) == 0
+    with Store(db):
+        # While it is open, and after the death of who had it open, there is nothing beside it.
+        assert sorted(path.name for path in tmp_path.glob("a.db?*")) == ["a.db-locks"]
+        copy = tmp_path / "b.db"
+        copy.write_bytes(db.read_bytes())
+    assert _n_scores(copy) == 40
+    lines = Lines()
+    _run(tiny_f16, tiny_items, copy, lines)
+    assert lines.lines == [f"{tiny_f16.name}: 40 of 40 items already scored"]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sqlite3
 import subprocess
 import sys
@@ -95,22 +94,6 @@ def test_plans_are_open_until_all_their_items_are_scored(path: Path) -> None:
         measurement.save(plan, {1: score}, Work(2, 2, 2.0))
         assert measurement.open_plans() == []
         assert measurement.totals([1])[0] == Work(3, 3, 3.0)
-
-
-def test_a_file_is_hashed_again_when_it_changes(path: Path, tmp_path: Path) -> None:
-    file = tmp_path / "model.gguf"
-    file.write_bytes(b"one")
-    with Store(path) as store:
-        first = store.sha256(file)
-        # Same size, another time.
-        file.write_bytes(b"two")
-        os.utime(file, ns=(1, 1))
-        second = store.sha256(file)
-        assert first != second == store.sha256(file)
-        other = tmp_path / "other"
-        other.mkdir()
-        (other / "model.gguf").write_bytes(b"one")
-        assert store.sha256(other / "model.gguf") == first
 
 
 def test_files_that_are_no_store_are_refused_and_left_as_they_are(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from edgeval.checkpoint.safetensors import read_safetensors
 from edgeval.checkpoint.tensor import WEIGHT_DTYPES, Tensor, as_float32, unusable
 from edgeval.checkpoint.torch_zip import read_torch_zip
+from edgeval.contents import sha256_of
 from edgeval.errors import CheckpointError
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "Tensor",
     "as_float32",
     "read_json",
-    "sha256_of",
     "unusable",
 ]
 
@@ -151,13 +151,3 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}); download it again") from error
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(1 << 20))
-    with path.open("rb", buffering=0) as file:
-        while n := file.readinto(buffer):
-            digest.update(buffer[:n])
-    return digest.hexdigest()

@@ -9,8 +9,8 @@ from edgeval.checkpoint import Checkpoint
 from edgeval.convert.config import read_config
 from edgeval.convert.tensors import Output, OutputType, outputs
 from edgeval.convert.writing import opened_gguf, write_tensors
-from edgeval.errors import EdgevalError
-from edgeval.files import refuse_existing, replacing
+from edgeval.errors import ChangedFileError, EdgevalError
+from edgeval.files import FileState, file_state, refuse_existing, replacing
 from edgeval.gguf_header import read_header
 from edgeval.progress import NoProgress, Progress
 
@@ -28,6 +28,7 @@ def convert(
     dtype: OutputType = "f16",
     *,
     name: str | None = None,
+    fingerprint: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Convert a Hugging Face checkpoint directory to a GGUF file.
@@ -39,6 +40,7 @@ def convert(
         target: The GGUF to write; must not exist.
         dtype: Type of the matrices.
         name: The model's name in the metadata; by default what the checkpoint calls itself.
+        fingerprint: What the checkpoint's has to be; None for any.
         progress: Where to show progress.
 
     Returns:
@@ -46,10 +48,12 @@ def convert(
 
     Raises:
         CheckpointError: If the checkpoint is damaged, or its architecture is not converted.
+        ChangedFileError: If the checkpoint changes meanwhile, or has another fingerprint.
         EdgevalError: If the target exists or cannot be written.
     """
     refuse_existing(target)
     checkpoint = Checkpoint(source)
+    states = _states(checkpoint)
     config = read_config(checkpoint)
     tensors = list(outputs(checkpoint, config, dtype))
     total = sum(output.nbytes for output in tensors)
@@ -62,7 +66,17 @@ def convert(
             for n_bytes in write_tensors(file, tensors):
                 task.advance(n_bytes)
         _verify(temporary, tensors)
+        is_other = fingerprint is not None and Checkpoint(source).fingerprint != fingerprint
+        if is_other or _states(checkpoint) != states:
+            raise ChangedFileError(
+                f"{source} changed while it was converted, so nothing is kept; run again when it "
+                "is complete and no other program writes it"
+            )
     return target
+
+
+def _states(checkpoint: Checkpoint) -> list[FileState | None]:
+    return [file_state(path) for path in checkpoint.files()]
 
 
 def _verify(path: Path, tensors: Sequence[Output]) -> None:

@@ -18,7 +18,8 @@ from edgeval.engine.messages import (
     Scored,
     ScoringJob,
 )
-from edgeval.files import FileState, file_state
+from edgeval.files import FileState
+from edgeval.gguf_header import model_state
 from edgeval.importance import Importances
 from edgeval.llama import Device, GgufInfo
 from edgeval.placement import Placement, Wishes
@@ -36,7 +37,7 @@ class Engine(ABC):
     """
 
     def __init__(self) -> None:
-        self._infos: dict[tuple[FileState, str | None], GgufInfo] = {}
+        self._infos: dict[tuple[Path, tuple[FileState | None, ...], str | None], GgufInfo] = {}
 
     @abstractmethod
     def stream(
@@ -149,13 +150,10 @@ class Engine(ABC):
             GgufError: If the file is missing, not a GGUF or damaged.
             EngineError: If llama.cpp refuses it, for example for an unknown architecture.
         """
-        state = file_state(path)
-        info = self._infos.get((state, pre)) if state else None
-        if info is None:
-            info = self.ask("info", path, pre, doing=f"reading {path.name}")
-            if state:
-                self._infos[state, pre] = info
-        return info
+        key = path, model_state(path), pre
+        if key not in self._infos:
+            self._infos[key] = self.ask("info", path, pre, doing=f"reading {path.name}")
+        return self._infos[key]
 
     def place(self, path: Path, wishes: Wishes) -> Placement:
         """Return where a model is computed; see ``placement.place``."""

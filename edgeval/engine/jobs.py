@@ -22,7 +22,8 @@ from edgeval.engine.messages import (
     ScoringJob,
 )
 from edgeval.errors import DataError
-from edgeval.files import FileState, file_state
+from edgeval.files import FileState
+from edgeval.gguf_header import model_state
 from edgeval.importance import Importances
 from edgeval.placement import Placement, Wishes, place
 from edgeval.plan import Int32, Work, plan
@@ -41,7 +42,7 @@ class Jobs:
     def __init__(self) -> None:
         self._vocabulary: llama.Vocabulary | None = None
         self._model: llama.Model | None = None
-        self._state: tuple[FileState | None, str | None] | None = None
+        self._state: tuple[Path, tuple[FileState | None, ...], str | None] | None = None
 
     def close(self) -> None:
         """Free what is loaded."""
@@ -221,7 +222,7 @@ class Jobs:
 
     def _opened(self, path: Path, pre: str | None = None) -> llama.Vocabulary:
         """Return the vocabulary of a model; that of the last one is kept."""
-        state = file_state(path), pre
+        state = path, model_state(path), pre
         if self._vocabulary is None or self._state != state:
             self.close()
             self._vocabulary = llama.Vocabulary(path, pre)

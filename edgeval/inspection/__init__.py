@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeval.contents import held
 from edgeval.gguf_header import Header, TensorInfo, read_header
 from edgeval.inspection.records import (
     Inspection,
@@ -24,12 +24,11 @@ from edgeval.inspection.records import (
 )
 from edgeval.llama.pre_tokenizers import own, splits
 from edgeval.mixes import mix_of
-from edgeval.progress import NoProgress, Progress
+from edgeval.progress import Progress
 
 __all__ = ["Inspection", "inspect"]
 
 _FIRST_ELEMENTS = 8
-_CHUNK_BYTES = 1 << 20
 _TOKEN_TYPES = {1: "normal", 2: "unknown", 3: "control", 4: "user-defined", 5: "unused", 6: "byte"}
 _SPECIAL = re.compile(r"tokenizer\.ggml\.(\w+)_token_id")
 
@@ -37,21 +36,25 @@ _SPECIAL = re.compile(r"tokenizer\.ggml\.(\w+)_token_id")
 def inspect(path: Path, *, progress: Progress | None = None) -> Inspection:
     """Return what a GGUF says of itself.
 
-    Any GGUF will do: of any architecture, one file of a split model, an importance matrix.
+    Any GGUF will do: of any architecture, split into files or not, an importance matrix.
 
     Args:
-        path: The file.
+        path: The file; of a split model any of its files, and all of them are looked at.
         progress: Where to show progress.
 
     Raises:
         GgufError: If the file is missing, not a GGUF or damaged.
     """
     header = read_header(path)
+    with held(header.files, progress) as contents:
+        header = read_header(path)
+        contents.require_unchanged("it was read")
     n_params, tensor_bytes = header.n_params, header.tensor_bytes
     return Inspection(
-        file=path.name,
+        file=header.path.name,
+        n_files=len(header.files),
         file_bytes=header.file_bytes,
-        sha256=_sha256(header, progress or NoProgress()),
+        sha256=contents.sha256,
         gguf_version=header.version,
         alignment=header.alignment,
         architecture=_text(header, "general.architecture"),
@@ -72,18 +75,6 @@ def inspect(path: Path, *, progress: Progress | None = None) -> Inspection:
             for each in header.tensors
         ],
     )
-
-
-def _sha256(header: Header, progress: Progress) -> str:
-    digest = hashlib.sha256()
-    with (
-        progress.task("hash", header.file_bytes, "bytes") as task,
-        header.path.open("rb", buffering=0) as file,
-    ):
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            task.advance(len(chunk))
-    return digest.hexdigest()
 
 
 def _value(header: Header, key: str) -> MetadataValue:

@@ -97,12 +97,13 @@ class Tokenizer(Record):
 
 
 class Inspection(Record):
-    """What ``edgeval inspect --json`` prints of one GGUF; of a split model, of one of its files.
+    """What ``edgeval inspect --json`` prints of one GGUF.
 
     Attributes:
         file: File name.
-        file_bytes: Size of the file.
-        sha256: Hash of the file.
+        n_files: Number of its files; a split model has several, and ``file`` is the first.
+        file_bytes: Size of its files.
+        sha256: Hash of the file; of several, the SHA-256 over the digits of each and a line break.
         gguf_version: Version of the format.
         alignment: What each tensor's place in the file is a multiple of, in bytes.
         architecture: llama.cpp's name of the architecture; None if the file does not say it.
@@ -121,6 +122,7 @@ class Inspection(Record):
     """
 
     file: str
+    n_files: int = 1
     file_bytes: int
     sha256: str
     gguf_version: int

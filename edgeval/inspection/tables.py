@@ -37,13 +37,9 @@ def tables(found: Inspection) -> Iterator[RenderableType]:
 
 
 def _facts(found: Inspection) -> Table:
-    part = [
-        found.metadata[key].value for key in ("split.no", "split.count") if key in found.metadata
-    ]
-    is_part = len(part) == 2 and isinstance(part[0], int)
+    others = f" and {found.n_files - 1:,} more" if found.n_files > 1 else ""
     rows = {
-        "file": f"{found.file}, {fmt.size(found.file_bytes)}"
-        + (f", part {int(str(part[0])) + 1} of {part[1]}" if is_part else ""),
+        "file": f"{found.file}{others}, {fmt.size(found.file_bytes)}",
         "SHA-256": found.sha256,
         "format": f"GGUF {found.gguf_version}, aligned to {found.alignment} bytes",
         "architecture": found.architecture or "not said",

@@ -11,7 +11,6 @@ from typing import Literal
 from edgeval import device
 from edgeval.engine import Engine
 from edgeval.errors import EngineDiedError, EngineError, listed
-from edgeval.gguf_checks import split_files
 from edgeval.gguf_header import read_header
 from edgeval.kernels import remembered
 from edgeval.kernels.checks import check_types
@@ -65,8 +64,8 @@ def choose(
         EngineError: If llama.cpp cannot be loaded, or its process is ended by somebody else.
     """
     bars = progress or NoProgress()
-    headers = [read_header(each) for each in (path, *split_files(path))]
-    types = matrix_types(headers)
+    header = read_header(path)
+    types = matrix_types(header)
     trials = check_types(types, engine, threads=threads, progress=bars)
     bad = {
         kernels: [each for each in trials if each.kernels == kernels and _is_bad(each)]
@@ -94,7 +93,7 @@ def choose(
         return choice("plain", cause(bad["default"]))
     if doubtful := _doubtful(trials):
         return choice("plain", cause(doubtful))
-    part = part_of(headers) if buffers else None
+    part = part_of(header) if buffers else None
     if part is None:
         return choice("default")
     return choice(*_of_race(_race(part, engine, threads, bars), buffers))
@@ -106,7 +105,7 @@ def types_of(path: Path) -> list[str]:
     Raises:
         GgufError: If the file is missing or damaged.
     """
-    return matrix_types([read_header(each) for each in (path, *split_files(path))])
+    return matrix_types(read_header(path))
 
 
 def _is_bad(trial: KernelTrial) -> bool:

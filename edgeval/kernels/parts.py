@@ -35,8 +35,8 @@ class PartTensor:
 
     Attributes:
         name: Its name there.
-        header: The file that it is in.
-        source: Where.
+        header: Whose it is.
+        source: Where it is there.
         n_rows: How many of its outermost rows are taken.
     """
 
@@ -113,48 +113,43 @@ def _is_of_shape(value: Any) -> bool:
     return all(isinstance(each, (str, int)) for each in values)
 
 
-def matrix_types(headers: Sequence[Header]) -> list[str]:
+def matrix_types(header: Header) -> list[str]:
     """Return the tensor types of a model's matrices, the most used first."""
     sizes: Counter[str] = Counter()
-    for header in headers:
-        for tensor in header.tensors:
-            if len(tensor.shape) > 1 and tensor.type.name not in _INTEGERS:
-                sizes[tensor.type.name] += tensor.size
+    for tensor in header.tensors:
+        if len(tensor.shape) > 1 and tensor.type.name not in _INTEGERS:
+            sizes[tensor.type.name] += tensor.size
     return [kind for kind, _ in sizes.most_common()]
 
 
-def part_of(headers: Sequence[Header]) -> Part | None:
+def part_of(header: Header) -> Part | None:
     """Return a part of a model: few blocks, and few rows of its vocabulary.
 
     The blocks are one of each of the two kinds that are there most; mixtures of types give some
     blocks more bits than others.
 
-    Args:
-        headers: Those of the model's files, the first with its metadata.
-
     Returns:
         The part, or None if there is nothing of the kind to cut out.
     """
-    architecture = headers[0].text("general.architecture")
-    n_blocks = headers[0].metadata.get(f"{architecture}.block_count")
-    whole = [(header, tensor) for header in headers for tensor in header.tensors]
-    embedding = next((each for _, each in whole if each.name == "token_embd.weight"), None)
+    architecture = header.text("general.architecture")
+    n_blocks = header.metadata.get(f"{architecture}.block_count")
+    embedding = next((each for each in header.tensors if each.name == "token_embd.weight"), None)
     if embedding is None or not isinstance(n_blocks, int) or len(embedding.shape) != 2:
         return None
     for most in range(_MOST_BLOCKS, 0, -1):
-        blocks = _typical(whole, most)
-        tensors = tuple(_cut(whole, blocks, embedding.shape[0]))
-        metadata, types = _metadata(headers[0], str(architecture), n_blocks, blocks, embedding)
+        blocks = _typical(header.tensors, most)
+        tensors = tuple(_cut(header, blocks, embedding.shape[0]))
+        metadata, types = _metadata(header, str(architecture), n_blocks, blocks, embedding)
         part = Part(metadata, types, tensors)
         if blocks and part.nbytes <= _MOST_BYTES and part.is_writable:
             return part
     return None
 
 
-def _typical(whole: Sequence[tuple[Header, TensorInfo]], most: int) -> list[int]:
+def _typical(tensors: Sequence[TensorInfo], most: int) -> list[int]:
     """Return the first block of each of the kinds that are there most."""
     contents: dict[int, list[tuple[str, str]]] = {}
-    for _, tensor in whole:
+    for tensor in tensors:
         if found := _BLOCK.fullmatch(tensor.name):
             kind = f"{tensor.type.name} {tensor.shape}"
             contents.setdefault(int(found[1]), []).append((found[2], kind))
@@ -164,11 +159,9 @@ def _typical(whole: Sequence[tuple[Header, TensorInfo]], most: int) -> list[int]
     return sorted(first[kind] for kind in chosen)
 
 
-def _cut(
-    whole: Sequence[tuple[Header, TensorInfo]], blocks: Sequence[int], n_vocab: int
-) -> Iterator[PartTensor]:
+def _cut(header: Header, blocks: Sequence[int], n_vocab: int) -> Iterator[PartTensor]:
     places = {block: place for place, block in enumerate(blocks)}
-    for header, tensor in whole:
+    for tensor in header.tensors:
         if not tensor.shape:
             continue
         n_rows = tensor.shape[0]

@@ -101,7 +101,13 @@ def _made(kind: str, folder: Path) -> _Ready:
         EngineError: If there is none.
     """
     model, path = small_model(kind), folder / f"{kind}.gguf"
-    model.write(path)
+    try:
+        model.write(path)
+    except OSError as error:
+        reason = error.strerror or "there is no room"
+        raise EngineError(
+            f"a small model cannot be written to {folder.parent}: {reason}"
+        ) from error
     return _Ready(path, logprobs(exact_logits(model, text())))
 
 

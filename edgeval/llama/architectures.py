@@ -90,7 +90,7 @@ def not_predicting(header: Header) -> str | None:
     found = no_model(header) or NOT_PREDICTING.get(architecture)
     if found is not None:
         return found
-    if not header.tensors and "split.count" not in header.metadata:
+    if not header.tensors:
         return "a vocabulary without weights"
     own = {
         name: header.metadata.get(f"{architecture}.{name}")

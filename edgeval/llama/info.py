@@ -20,6 +20,7 @@ class GgufInfo:
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``; see
             ``gguf_header.Header.file_type``.
         n_vocab: Number of token ids.
+        file_bytes: Size of its files.
         values: The metadata as llama.cpp prints it, by key.
         is_recurrent: Whether all it knows of the tokens before is one state, which sequences cannot
             share token by token.
@@ -31,6 +32,7 @@ class GgufInfo:
     path: Path
     file_type: str
     n_vocab: int
+    file_bytes: int
     values: Mapping[str, str] = field(repr=False)
     is_recurrent: bool = False
     other_kind: str | None = None

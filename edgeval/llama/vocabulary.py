@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
-from edgeval.gguf_header import Header, read_header
+from edgeval.gguf_header import Header, model_files, read_header
 from edgeval.llama import architectures, pre_tokenizers
 from edgeval.llama.defaults import engine_version
 from edgeval.llama.info import GgufInfo
@@ -41,7 +41,9 @@ def load(path: Path, params: Any, pre: str | None = None) -> Any:
     replaced = overrides({} if pre is None else {pre_tokenizers.KEY: pre})
     if pre is not None:
         params.kv_overrides = replaced
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    # It finds the other files of a split model itself, by the name of the first.
+    first = model_files(path)[0]
+    model = llama_cpp.llama_model_load_from_file(str(first).encode(), params)
     if not model:
         raise EngineError(_why_not(path, log.reason(), pre))
     return model
@@ -112,6 +114,7 @@ class Vocabulary(Owner):
             path,
             self.file_type,
             self.n_vocab,
+            sum(each.stat().st_size for each in model_files(path)),
             self._values() | _of_layers(header),
             is_recurrent=bool(llama_cpp.llama_model_is_recurrent(self.handle)),
             other_kind=self._other_kind(header),

@@ -1,7 +1,8 @@
 """Scores on disk: nothing that was computed is lost, and nothing is answered for another model.
 
-One SQLite file. What could change a score is the key of a measurement; scores of other keys are
-never looked at. Items are added as they are scored, each transaction flushed to the disk.
+One SQLite file with nothing beside it but locks: whoever copies it has all of it. What could change
+a score is the key of a measurement; scores of other keys are never looked at. Items are added as
+they are scored, each transaction flushed to the disk.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from edgeval.checkpoint import sha256_of
 from edgeval.errors import StoreError
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import SelfCheck
 from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
+from edgeval.store.presence import LOCKS, require_nothing_lost
 from edgeval.store.schema import checksum, migrate
 from edgeval.store.setting import Setting, features_of
 
@@ -50,16 +51,17 @@ class Store:
         if path is not None:
             with self._writable():
                 path.parent.mkdir(parents=True, exist_ok=True)
+                require_nothing_lost(path)
         with self._explained():
             self._connection = sqlite3.connect(
                 path or ":memory:", timeout=_BUSY_S, isolation_level=None
             )
             try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                # With NORMAL, a machine that loses power would lose transactions of minutes.
-                self._connection.execute("PRAGMA synchronous = FULL")
+                # With less, a machine that loses power could lose the last transaction.
+                self._connection.execute("PRAGMA synchronous = EXTRA")
                 self._connection.execute("PRAGMA foreign_keys = ON")
                 migrate(self._connection, path or Path(":memory:"))
+                _keep_in_one_file(self._connection)
                 if path is not None and path.stat().st_size <= _CHECKED_BYTES:
                     _check(self._connection)
             except UnicodeDecodeError as error:
@@ -75,25 +77,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
-
-    def sha256(self, path: Path) -> str:
-        """Return a file's SHA-256; computed once, until its size, time or identity changes."""
-        status = path.stat()
-        identity = f"{status.st_size} {status.st_mtime_ns} {status.st_dev} {status.st_ino}"
-        name = str(path.resolve())
-        with self._explained():
-            row = self._connection.execute(
-                "SELECT sha256, checksum FROM file_hash WHERE path = ? AND identity = ?",
-                (name, identity),
-            ).fetchone()
-            if row is not None and checksum(name, identity, row[0]) == row[1]:
-                return str(row[0])
-            digest = sha256_of(path)
-            self._connection.execute(
-                "INSERT OR REPLACE INTO file_hash VALUES (?, ?, ?, ?)",
-                (name, identity, digest, checksum(name, identity, digest)),
-            )
-        return digest
 
     def self_check(self, setting: Setting) -> SelfCheck | None:
         """Return how close a GPU came to the CPU when it was checked; None if it was not.
@@ -200,7 +183,7 @@ class Store:
             yield
             return
         with self._writable():
-            folder = self.path.with_name(f"{self.path.name}-locks")
+            folder = self.path.with_name(self.path.name + LOCKS)
             folder.mkdir(exist_ok=True)
             lock = FileLock(folder / f"{key[:32]}.lock")
             try:
@@ -246,6 +229,16 @@ class Store:
 
 def _key(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _keep_in_one_file(connection: sqlite3.Connection) -> None:
+    """Bring what is in a log into the file, and write none.
+
+    A store without its log would be as it was some time ago, and would not know.
+    """
+    # It stays as it is where an older edgeval has it open.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = DELETE")
 
 
 def _check(connection: sqlite3.Connection) -> None:

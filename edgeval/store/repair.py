@@ -13,6 +13,7 @@ from edgeval.errors import StoreError
 from edgeval.files import refuse_existing, replacing
 from edgeval.records import Record
 from edgeval.store import Store
+from edgeval.store.presence import require_store
 from edgeval.store.rescue import Rescued, put_first_page, rescue
 from edgeval.store.runs import copy_store, transaction
 from edgeval.store.schema import migrate
@@ -73,8 +74,7 @@ def repair(path: Path, out: Path | None = None) -> Repair:
         EdgevalError: If there is no store, nothing of it can be read, or the new one exists or
             cannot be written.
     """
-    if not path.is_file():
-        raise StoreError(f"there is no store at {path}; --store names another file")
+    require_store(path)
     target = out or path.with_name(f"{path.stem}-repaired{path.suffix}")
     refuse_existing(target)
     with _copy(path, target.parent) as copy:

@@ -17,6 +17,7 @@ from edgeval.plan import Work
 from edgeval.progress import Progress
 from edgeval.records import Device, Record
 from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.store.presence import require_store
 from edgeval.store.schema import checksum
 
 _COLUMNS = ("key", "attempt", "setting", "file", "data", "created_at")
@@ -150,11 +151,7 @@ def opened(path: Path) -> Iterator[tuple[Store, sqlite3.Connection]]:
     Raises:
         StoreError: If there is none, or it cannot be read.
     """
-    if not path.is_file():
-        raise StoreError(
-            f"there is no store at {path}; edgeval run and edgeval eval make one, and --store "
-            "names another file"
-        )
+    require_store(path)
     with Store(path) as store, store.connection() as connection:
         yield store, connection
 

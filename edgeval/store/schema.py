@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from edgeval.errors import StoreError
+from edgeval.store.presence import without_tables
 
 _APPLICATION_ID = 0x65647631
 """SQLite's mark of whose file it is: ``edv1``."""
@@ -96,10 +97,16 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a store, new or old, to this version, in one transaction.
 
     Raises:
-        StoreError: If the file is another program's, or of a newer edgeval.
+        StoreError: If the file is another program's, of a newer edgeval, or has lost its tables.
     """
     if _version(connection, path) == SCHEMA_VERSION:
         return
+    # In one statement: another process may make the tables just now.
+    n_tables, n_pages = connection.execute(
+        "SELECT count(*), (SELECT page_count FROM pragma_page_count) FROM sqlite_master"
+    ).fetchone()
+    if n_pages and not n_tables:
+        raise without_tables(path)
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         # Another process may have been faster.

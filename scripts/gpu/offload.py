@@ -8,7 +8,7 @@ from typing import Any
 from peers.markdown import Bar, Section, table
 
 from edgeval import llama
-from edgeval.checkpoint import sha256_of
+from edgeval.contents import sha256_of
 from edgeval.measure import Measured, evaluate_file
 from edgeval.setup import Setup
 from gpu.agreement import logprob_changes

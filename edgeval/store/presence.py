@@ -1,0 +1,58 @@
+"""Whether the file of a store is there, and all that belongs to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeval.errors import StoreError
+
+_LOG, LOCKS = "-wal", "-locks"
+
+
+def require_nothing_lost(path: Path) -> None:
+    """Refuse to make a store where one was that has lost what it held.
+
+    SQLite takes an empty file for a new one, and one whose log is gone for what it was before.
+    edgeval's own need no log, but other versions of it, and programs that open a store, write one.
+
+    Raises:
+        StoreError: If scores were kept in it, and they are not there.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    if not size and _beside(path, _LOG).is_file():
+        raise StoreError(
+            f"{path} is {'empty' if path.exists() else 'not there'}, and {path.name}{_LOG} with "
+            "its scores is; put both files back, or name another file with --store"
+        )
+    if not size and path.exists() and _beside(path, LOCKS).is_dir():
+        raise StoreError(
+            f"{path} is empty, and scores were kept in it; put it back, or remove it to begin anew"
+        )
+
+
+def require_store(path: Path) -> None:
+    """Refuse to read a store that is not there, or has lost what it held.
+
+    Raises:
+        StoreError: If it is so.
+    """
+    require_nothing_lost(path)
+    if not path.is_file():
+        raise StoreError(
+            f"there is no store at {path}; edgeval run and edgeval eval make one, and --store "
+            "names another file"
+        )
+    if not path.stat().st_size:
+        raise StoreError(f"{path} is empty, so it is no store; --store names another file")
+
+
+def without_tables(path: Path) -> StoreError:
+    """Return what to say of a database that has no tables: a store's first write makes them."""
+    return StoreError(
+        f"{path} holds nothing: if it is a store, its scores are in {path.name}{_LOG}, which is "
+        "not beside it; put that back, or name another file with --store"
+    )
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

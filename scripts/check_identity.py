@@ -1,0 +1,318 @@
+"""Replace a GGUF before, between and during evaluations; no answer may be another content's.
+
+Three models of the same size and header are made of one GGUF, each as a single file and split into
+three. They take each other's place in ways that leave size and time, and mostly the inode, as they
+were: written in place, through a memory map or a hard link, made anew, renamed, behind a symbolic
+link, one part of a split model alone. All evaluations share one store.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import gguf
+import typer
+
+from edgeval import measure
+from edgeval.engine import running
+from edgeval.errors import ChangedFileError
+from edgeval.evaluate import evaluate
+from edgeval.gguf_header import read_header
+from edgeval.progress import NoProgress, Task
+from edgeval.setup import Options
+
+_N_MODELS = 3
+_ROUNDS_AN_ENGINE = 10
+_ROUNDS_A_PROOF = 20
+_SIGN = 0x80
+
+
+class Interrupting(NoProgress):
+    """Does something once so many items are scored."""
+
+    def __init__(self, n_items: int, action: Callable[[], None]) -> None:
+        self._left = n_items
+        self._action = action
+        self.has_acted = False
+
+    def task(self, *_: object) -> Interrupting:  # type: ignore[override]
+        """Return itself."""
+        return self
+
+    def __enter__(self) -> Task:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def resize(self, total: float) -> None:
+        """Ignore the total."""
+
+    def advance(self, amount: float, note: str = "") -> None:
+        """Count, and act when it is time."""
+        self._left -= 1
+        if self._left < 0 and not self.has_acted:
+            self.has_acted = True
+            self._action()
+
+
+def flipped(source: Path, target: Path, number: int) -> Path:
+    """Write a GGUF whose output has other signs in one of its parts."""
+    shutil.copy(source, target)
+    tensors = {each.name: each for each in read_header(source).tensors}
+    tensor = tensors.get("output.weight", tensors["token_embd.weight"])
+    if tensor.type.name != "F16":
+        sys.exit(f"{source}: {tensor.name} is {tensor.type.name}; name an F16 GGUF")
+    size = tensor.nbytes // _N_MODELS // 2 * 2
+    with target.open("r+b") as file:
+        file.seek(tensor.offset + number * size)
+        data = bytearray(file.read(size))
+        data[1::2] = bytes(each ^ _SIGN for each in data[1::2])
+        file.seek(tensor.offset + number * size)
+        file.write(data)
+    return target
+
+
+def split(source: Path, folder: Path) -> list[Path]:
+    """Split a GGUF into three with the gguf package; the first file has no tensors."""
+    reader = gguf.GGUFReader(source)
+    architecture = reader.fields["general.architecture"].contents()
+    writer = gguf.GGUFWriter(
+        folder / "model.gguf",
+        architecture,
+        split_max_tensors=-(-len(reader.tensors) // 2),
+        small_first_shard=True,
+    )
+    for name, value in reader.fields.items():
+        if name.startswith("GGUF.") or name == "general.architecture":
+            continue
+        kind = value.types[-1] if value.types[0] == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(name, value.contents(), value.types[0], sub_type=kind)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(folder.glob("model-*.gguf"))
+
+
+def in_place(source: Path, path: Path) -> None:
+    """Overwrite a file."""
+    with path.open("r+b") as file:
+        file.write(source.read_bytes())
+
+
+def mapped(source: Path, path: Path) -> None:
+    """Overwrite a file through a memory map."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
+        view[:] = source.read_bytes()
+        view.flush()
+
+
+def anew(source: Path, path: Path) -> None:
+    """Remove a file and write one of its name: the inode is often the same."""
+    path.unlink()
+    path.write_bytes(source.read_bytes())
+
+
+def renamed(source: Path, path: Path) -> None:
+    """Rename another file to its name."""
+    other = Path(shutil.copy(source, path.with_name("other")))
+    other.replace(path)
+
+
+def through_a_link(source: Path, path: Path) -> None:
+    """Overwrite a file by another of its names."""
+    link = path.with_name("hard")
+    os.link(path, link)
+    in_place(source, link)
+    link.unlink()
+
+
+def behind_a_link(source: Path, path: Path) -> None:
+    """Make its name one of another file."""
+    path.unlink()
+    path.symlink_to(source)
+
+
+METHODS = (in_place, mapped, anew, renamed, through_a_link, behind_a_link)
+
+
+@dataclass
+class Place:
+    """Where models take each other's place.
+
+    Attributes:
+        paths: The files.
+        sources: For each model, its files.
+        now: Which model each file is of.
+    """
+
+    paths: list[Path]
+    sources: list[list[Path]]
+    now: list[int] = field(default_factory=list)
+
+    def put(self, number: int, method: Callable[[Path, Path], None], part: int | None) -> None:
+        """Put a model, or one file of it, into the place, with the times of what was there."""
+        for index, path in enumerate(self.paths):
+            if part is not None and index != part:
+                continue
+            if path.is_symlink():
+                anew(self.sources[self.now[index]][index], path)
+            status = path.stat()
+            method(self.sources[number][index], path)
+            if not path.is_symlink():
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            self.now[index] = number
+
+
+@dataclass
+class Check:
+    """The evaluations, and what they have to say.
+
+    Attributes:
+        data: The items.
+        folder: Where samples and the store are.
+        n_items: Items of an evaluation.
+        expected: Samples by the numbers of the files' models, computed without a store.
+    """
+
+    data: Path
+    folder: Path
+    n_items: int
+    expected: dict[tuple[int, ...], str] = field(default_factory=dict)
+
+    def answer(
+        self, path: Path, *, keeps: bool = True, progress: Interrupting | None = None
+    ) -> str:
+        """Return the samples of an evaluation."""
+        samples = self.folder / "samples.jsonl"
+        samples.unlink(missing_ok=True)
+        options = Options(
+            data=self.data,
+            limit=self.n_items,
+            store=self.folder / "store.db" if keeps else None,
+            batch_tokens=256,
+            kernels="plain",
+        )
+        evaluate([path], options, samples=samples, progress=progress)
+        return samples.read_text(encoding="utf-8")
+
+    def truth(self, place: Place) -> str:
+        """Return what the model says that is in a place now, computed without a store."""
+        key = (len(place.paths), *place.now)
+        if key not in self.expected:
+            clean = self.folder / "clean"
+            shutil.rmtree(clean, ignore_errors=True)
+            clean.mkdir()
+            for index, path in enumerate(place.paths):
+                shutil.copy(place.sources[place.now[index]][index], clean / path.name)
+            self.expected[key] = self.answer(clean / place.paths[0].name, keeps=False)
+        return self.expected[key]
+
+
+def places(model: Path, folder: Path) -> list[Place]:
+    """Return where a single file is, and where a split one is."""
+    singles, parts = [], []
+    for number in range(_N_MODELS):
+        source = folder / f"source-{number}"
+        source.mkdir()
+        singles.append([flipped(model, source / "single.gguf", number)])
+        parts.append(split(singles[-1][0], source))
+    found = []
+    for name, sources in (("single", singles), ("split", parts)):
+        (folder / name).mkdir()
+        paths = [Path(shutil.copy(each, folder / name)) for each in sources[0]]
+        found.append(Place(paths, sources, [0] * len(paths)))
+    return found
+
+
+def one_round(check: Check, place: Place, rng: random.Random) -> str:
+    """Replace a model and evaluate; return what was done, for a count.
+
+    Raises:
+        SystemExit: If an answer is another content's.
+    """
+    method, moment = rng.choice(METHODS), rng.choice(("before", "between", "during"))
+    part = rng.randrange(len(place.paths)) if len(place.paths) > 1 and rng.random() < 0.5 else None
+    number = rng.randrange(_N_MODELS)
+    outcome = "answered"
+    if moment == "between":
+        place.put(rng.randrange(_N_MODELS), rng.choice(METHODS), None)
+    if moment == "during":
+        expected = check.truth(place)
+        change = Interrupting(rng.randrange(check.n_items), lambda: place.put(number, method, part))
+        try:
+            answer = check.answer(rng.choice(place.paths), progress=change)
+        except ChangedFileError:
+            outcome = "refused"
+        else:
+            # The store had every score, so nothing was scored, and nothing was replaced.
+            _require(answer == expected and not change.has_acted, method, moment, place)
+            outcome = "answered from the store"
+    else:
+        place.put(number, method, part)
+    expected = check.truth(place)
+    _require(check.answer(rng.choice(place.paths)) == expected, method, moment, place)
+    return f"{method.__name__}, {moment}, {outcome}"
+
+
+def _require(is_right: bool, method: Callable[..., object], moment: str, place: Place) -> None:
+    if not is_right:
+        sys.exit(f"{place.paths[0].name}: {method.__name__} {moment}: the answer is another's")
+
+
+def prove(check: Check, every: Sequence[Place]) -> None:
+    """Hold what the store says of untouched files to what was computed without it."""
+    for place in every:
+        for number in range(_N_MODELS):
+            untouched = Place(place.sources[number], place.sources, [number] * len(place.paths))
+            answer = check.answer(untouched.paths[0])
+            _require(answer == check.truth(untouched), prove, "after all", untouched)
+
+
+def main(
+    model: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An F16 GGUF.")],
+    data: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Items.")],
+    rounds: Annotated[int, typer.Option(min=1, help="Replacements.")] = 200,
+    items: Annotated[int, typer.Option(min=1, help="Items of an evaluation.")] = 12,
+    seed: Annotated[int, typer.Option(help="Seed of what is replaced, and when.")] = 0,
+) -> None:
+    """Print what was done; exit with 1 if an answer is another content's."""
+    # A check before each batch is saved, as for batches that take a second.
+    measure._SAVE_INTERVAL_S = 0.0
+    rng, done = random.Random(seed), Counter[str]()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        every = places(model, folder)
+        check = Check(data, folder, items)
+        for first in range(0, rounds, _ROUNDS_AN_ENGINE):
+            with running():
+                for number in range(first, min(rounds, first + _ROUNDS_AN_ENGINE)):
+                    done[one_round(check, rng.choice(every), rng)] += 1
+                    if number % _ROUNDS_A_PROOF == _ROUNDS_A_PROOF - 1:
+                        prove(check, every)
+                        typer.echo(f"{number + 1:,} replacements", err=True)
+        prove(check, every)
+    n_refused = sum(n for name, n in done.items() if name.endswith("refused"))
+    typer.echo(
+        f"{rounds:,} replacements, {n_refused:,} of them refused while a file was scored: every "
+        f"answer is that of the content of its file ({len(check.expected)} contents)"
+    )
+    for name, n in sorted(done.items()):
+        typer.echo(f"  {n:3d} {name}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
