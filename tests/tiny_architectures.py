@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
 import numpy.typing as npt
+from tiny import make_checkpoint
 
+from edgeval.convert import convert
 from edgeval.gguf_header import Header, read_header
 
 VOCABULARY = 512
@@ -33,15 +36,60 @@ def write(
         extra: More keys of the architecture, without its name.
     """
     keys, weights = BUILDERS[architecture](np.random.default_rng(1))
-    common = {
-        "context_length": 2048, "embedding_length": _WIDTH, "feed_forward_length": _FEED,
-        "block_count": _LAYERS, "attention.head_count": _HEADS,
-        "attention.layer_norm_rms_epsilon": 1e-5, "attention.layer_norm_epsilon": 1e-5,
-    }  # fmt: skip
+    return _write(path, architecture, vocabulary, keys | dict(extra or {}), weights)
+
+
+def write_spec(
+    path: Path,
+    architecture: str,
+    vocabulary: Path,
+    keys: Mapping[str, Any],
+    shapes: Mapping[str, Sequence[int]],
+) -> Path:
+    """Write a model of an architecture with random weights of some shapes.
+
+    Args:
+        path: Where to.
+        architecture: llama.cpp's name of it.
+        vocabulary: The GGUF whose tokenizer it gets; of 512 tokens.
+        keys: Keys beside the common ones, without the architecture's name.
+        shapes: The shapes of its tensors, outermost dimension first; those of ``blk.*`` are in each
+            block.
+    """
+    rng = np.random.default_rng(1)
+    shapes = {
+        name.replace("*", str(layer)): shape
+        for name, shape in shapes.items()
+        for layer in range(_LAYERS if "*" in name else 1)
+    }
+    weights = {name: _random(rng, *shape, scale=0.2) for name, shape in shapes.items()}
+    for name, values in weights.items():
+        if name.endswith("norm.weight"):
+            values += 1
+        elif name.endswith("ssm_a"):
+            weights[name] = -np.abs(values) - np.float32(0.1)
+    return _write(path, architecture, vocabulary, keys, weights)
+
+
+COMMON: dict[str, Any] = {
+    "context_length": 2048, "embedding_length": _WIDTH, "feed_forward_length": _FEED,
+    "block_count": _LAYERS, "attention.head_count": _HEADS,
+    "attention.layer_norm_rms_epsilon": 1e-5, "attention.layer_norm_epsilon": 1e-5,
+}  # fmt: skip
+"""Keys that each architecture reads, or ignores."""
+
+
+def _write(
+    path: Path,
+    architecture: str,
+    vocabulary: Path,
+    keys: Mapping[str, Any],
+    weights: Mapping[str, npt.NDArray[np.float32]],
+) -> Path:
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_file_type(0)
     _add_tokenizer(writer, read_header(vocabulary))
-    for name, value in (common | keys | dict(extra or {})).items():
+    for name, value in (COMMON | dict(keys)).items():
         _add(writer, name if name.startswith("tokenizer.") else f"{architecture}.{name}", value)
     for name, values in weights.items():
         writer.add_tensor(name, values)
@@ -75,6 +123,14 @@ def copy(path: Path, source: Path, **keys: int | None) -> Path:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    return path
+
+
+def write_vocabulary(path: Path) -> Path:
+    """Write a tokenizer of the pieces of a tiny checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = convert(make_checkpoint(Path(folder) / "tiny"), Path(folder) / "tiny.gguf", "f32")
+        path.write_bytes(made.read_bytes())
     return path
 
 

@@ -57,6 +57,10 @@ PREDICTING = frozenset(
 """Architectures that do. What is in neither list came later: llama.cpp is asked, and its logits are
 not believed before they are seen to be computed."""
 
+ALL_ROWS = ("cogvlm",)
+"""Architectures whose graph has the logits of every token (no ``build_inp_out_ids``), of which
+llama.cpp copies as many as were asked for, from the first: only all of them are the right ones."""
+
 _OTHER_FILES = {
     "adapter": "an adapter (LoRA), which is of use with its model alone",
     "mmproj": "the part of a model that reads images or audio (mmproj)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
-from edgeval.llama.architectures import ARCHITECTURE, PREDICTING
+from edgeval.llama.architectures import ALL_ROWS, ARCHITECTURE, PREDICTING
 from edgeval.llama.defaults import Kernels
 from edgeval.llama.hardware import CPU, Offload
 from edgeval.llama.library import Owner, llama_cpp
@@ -23,6 +23,8 @@ class Model(Owner):
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``.
         is_known: Whether llama.cpp's own source says of its architecture that it predicts the next
             token; of another one, what it computes has to show it.
+        selects_rows: Whether llama.cpp computes the logits that are asked for, and not those of the
+            first tokens of a batch.
         n_vocab: Number of token ids.
         n_params: Number of parameters.
         tensor_bytes: Bytes of all tensors.
@@ -59,6 +61,7 @@ class Model(Owner):
             self.n_vocab = vocabulary.n_vocab
             architecture = vocabulary.metadata(ARCHITECTURE)
         self.is_known = architecture in PREDICTING
+        self.selects_rows = self.is_known and architecture not in ALL_ROWS
         is_quantized = self.file_type not in UNQUANTIZED
         params = llama_cpp.llama_model_default_params()
         # The list ends with a null pointer. An empty one keeps the weights in the CPU's own layout;

@@ -63,8 +63,8 @@ class Session(Owner):
         """Decode one batch in an empty cache.
 
         Returns:
-            The logits that the batch reads, shape (n_rows, n_vocab), float32: a view of llama.cpp's
-            own buffer, valid until the next call.
+            The logits that the batch reads, shape (n_rows, n_vocab), float32: as a rule a view of
+            llama.cpp's own buffer, valid until the next call.
 
         Raises:
             EngineError: If llama.cpp refuses the batch, or computes no logits.
@@ -72,7 +72,7 @@ class Session(Owner):
         logits = self._decode(batch)
         if not self._is_believed:
             # Logits that nobody computes are what the memory held: that has to change.
-            logits[:] = np.nan
+            self._buffer(batch)[:] = np.nan
             logits = self._decode(batch)
             self._is_believed = not np.isnan(logits).all()
         if not self._is_believed or _is_constant(logits):
@@ -83,6 +83,7 @@ class Session(Owner):
         return logits
 
     def _decode(self, batch: Batch) -> npt.NDArray[np.float32]:
+        reads = batch.reads_logits if self.model.selects_rows else np.ones_like(batch.reads_logits)
         llama_cpp.llama_memory_clear(self._memory, False)
         status = decode_tokens(
             self.handle,
@@ -90,15 +91,21 @@ class Session(Owner):
             batch.positions,
             batch.sequence_counts,
             batch.sequence_ids,
-            batch.reads_logits,
+            reads,
         )
         if status != 0:
             raise EngineError(
                 f"llama.cpp could not decode a batch of {len(batch.tokens)} tokens with "
                 f"{self.model.path.name} (status {status}): {self._log.reason()}"
             )
-        logits = llama_cpp.llama_get_logits(self.handle)
-        return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
+        logits = self._buffer(batch)
+        return logits if self.model.selects_rows else logits[batch.reads_logits.astype(bool)]
+
+    def _buffer(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Return the rows that llama.cpp has of a batch: those that it reads, or all."""
+        n_rows = batch.n_rows if self.model.selects_rows else len(batch.tokens)
+        pointer = llama_cpp.llama_get_logits(self.handle)
+        return np.ctypeslib.as_array(pointer, shape=(n_rows, self.model.n_vocab))
 
 
 def _is_constant(logits: npt.NDArray[np.float32]) -> bool:
