@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from edgeval.errors import EdgevalError
+from edgeval.progress import NoProgress, Progress
 
 _SPARE_BYTES = 16 * 1024 * 1024
 
@@ -101,6 +103,31 @@ def replacing(target: Path, expected_bytes: int = 0) -> Iterator[Path]:
         # On Windows a file that an abandoned thread still writes cannot be removed.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def alone(lock: Path, waiting: str, progress: Progress | None = None) -> Iterator[None]:
+    """Wait for other processes that hold the same lock; a dead one holds none.
+
+    Args:
+        lock: The file of the lock; its folder is there.
+        waiting: What is said where another process is waited for.
+        progress: Where it is said.
+
+    Raises:
+        OSError: If the folder cannot be written.
+        NotImplementedError: If its disk knows no locks.
+    """
+    held = FileLock(lock)
+    try:
+        held.acquire(blocking=False)
+    except Timeout:
+        (progress or NoProgress()).log(waiting)
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def write_text(target: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from edgeval.records import ModelFacts, ModelShape, ModelSource
 
 _TOKENIZER = "tokenizer.ggml."
 _TOKENS = f"{_TOKENIZER}tokens"
+_NORM = "norm.weight"
 _UNREAD = f"{_TOKENIZER}padding_token_id"
 """Converters disagree on it, and no text is encoded with it."""
 _DEFAULT_ROPE_BASE = 10000.0
@@ -49,6 +50,7 @@ def model_facts(
         checkpoint=checkpoint,
         mix=mix_of(header),
         pre_tokenizer=pre_tokenizer(header, pre),
+        norms_fingerprint=norms_fingerprint(header),
     )
 
 
@@ -70,6 +72,21 @@ def tokenizer_fingerprint(header: Header, pre: str | None = None) -> str:
             digest.update(f"{key}\n".encode("utf-8", "surrogateescape"))
             digest.update(_canonical(metadata[key]))
     return digest.hexdigest()
+
+
+def norms_fingerprint(header: Header) -> str | None:
+    """Return the SHA-256 over the weights of a model's norms, as hexadecimal digits.
+
+    Quantizing leaves them as they are, in F32, and training moves them: whatever two GGUFs are
+    quantized to, they are of one model only if this is the same. None if there are no norms.
+    """
+    digest, names = hashlib.sha256(), []
+    for tensor in sorted(header.tensors, key=lambda each: each.name):
+        if tensor.name.endswith(_NORM) and tensor.type.name == "F32":
+            names.append(tensor.name)
+            digest.update(f"{tensor.name} {tensor.nbytes}\n".encode())
+            digest.update(header.raw(tensor).tobytes())
+    return digest.hexdigest() if names else None
 
 
 def model_shape(header: Header) -> ModelShape:

@@ -16,7 +16,7 @@ from edgeval.contents import Contents, held, sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError, GgufError
-from edgeval.files import cache_folder, write_text
+from edgeval.files import alone, cache_folder, write_text
 from edgeval.gguf_header import model_files, read_header
 from edgeval.gguf_parts import model_stem
 from edgeval.importance import ImportanceMatrix
@@ -276,15 +276,38 @@ class Ladder:
             return target
         known = _made_hash(target)
         if known is None:
-            self._make(rung, target)
-            known = sha256_of(target, progress=self._progress)
-            write_text(_hash_file(target), f"{known}\n")
+            with self._alone(target):
+                # Another process may have made it meanwhile.
+                known = _made_hash(target) or self._make(rung, target)
         self._hashes[target.name] = known
         return target
 
-    def _make(self, rung: Rung, target: Path) -> None:
+    @contextlib.contextmanager
+    def _alone(self, target: Path) -> Iterator[None]:
+        """Let no other process make a file, or take it before it is complete."""
+        waiting = f"another edgeval makes {target.name}; waiting for it"
+        with contextlib.ExitStack() as stack:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(alone(target.with_suffix(".lock"), waiting, self._progress))
+            except (OSError, NotImplementedError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise EdgevalError(
+                    f"cannot write or lock {target.parent} ({reason}); name a folder on a local "
+                    "disk with EDGEVAL_CACHE"
+                ) from error
+            yield
+
+    def _make(self, rung: Rung, target: Path) -> str:
+        """Make a file, and return its hash."""
         # What is there is not what was made, or it was never known to be whole.
         target.unlink(missing_ok=True)
+        self._write(rung, target)
+        made = sha256_of(target, progress=self._progress)
+        write_text(_hash_file(target), f"{made}\n")
+        return made
+
+    def _write(self, rung: Rung, target: Path) -> None:
         if self._type is None and rung.name in UNQUANTIZED:
             dtype = cast("OutputType", rung.name.lower())
             fingerprint = self._source.info.fingerprint

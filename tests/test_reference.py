@@ -18,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import DEVICE, FACTS, MODEL_FACTS, SETTING, WORK, make_store, open_run, score_of
 from test_cli import assert_one_sentence, edgeval
-from tiny import make_items, write_items
+from tiny import make_checkpoint, make_items, write_items
 
 from edgeval import pipeline
 from edgeval.cards import cards_folder
+from edgeval.convert import convert
 from edgeval.errors import EdgevalError
 from edgeval.gguf_header import read_header
 from edgeval.identity import model_facts, model_shape, tokenizer_fingerprint
@@ -383,6 +384,7 @@ def test_every_quantization_of_a_model_is_the_same_model(
         found = model_facts(path)
         assert found.tokenizer_fingerprint == expected.tokenizer_fingerprint, path.name
         assert found.shape == expected.shape, path.name
+        assert found.norms_fingerprint == expected.norms_fingerprint is not None, path.name
         assert found.file_bytes == path.stat().st_size
 
 
@@ -578,6 +580,14 @@ def test_another_engine_is_a_note(tiny_reference: Path, tiny_items: Path) -> Non
     matching.require_items(reference, _setup(tiny_items))
     (note,) = matching.notes(reference, _setup(tiny_items, kl_items=0))
     assert note.startswith("ref.npz was computed by llama-cpp-python 0.3.1, and this is ")
+
+
+def test_another_training_of_the_same_shape_is_refused(
+    tiny_reference: Path, tmp_path: Path
+) -> None:
+    other = convert(make_checkpoint(tmp_path / "tiny", seed=1), tmp_path / "o.gguf", "f16")
+    with pytest.raises(EdgevalError, match=r"made with norms \w+…, and this run has \w+…; "):
+        matching.require_model(load_reference(tiny_reference), other)
 
 
 def test_another_model_is_refused(tiny_reference: Path, tiny_f16: Path, exported: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +305,13 @@ def test_a_file_that_is_gone_is_a_sentence(tiny_f16: Path, items: Path, tmp_path
     assert model_files(path) == (path,)
     with pytest.raises(EdgevalError, match=r"m.gguf changed or was touched while it was scored"):
         _answered(path, items, tmp_path / "a.db", Doing(9, path.unlink))
+
+
+def test_two_that_make_the_same_file_wait_for_each_other(tiny_checkpoint: Path) -> None:
+    ladders = [_ladder(tiny_checkpoint) for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        paths = list(pool.map(lambda ladder: ladder.make(Rung("F16")), ladders))
+    assert paths[0] == paths[1]
+    modified = paths[0].stat().st_mtime_ns
+    assert _ladder(tiny_checkpoint).make(Rung("F16")) == paths[0]
+    assert paths[0].stat().st_mtime_ns == modified

@@ -71,12 +71,13 @@ def write_spec(
     return _write(path, architecture, vocabulary, keys, weights)
 
 
-COMMON: dict[str, Any] = {
-    "context_length": 2048, "embedding_length": _WIDTH, "feed_forward_length": _FEED,
-    "block_count": _LAYERS, "attention.head_count": _HEADS,
-    "attention.layer_norm_rms_epsilon": 1e-5, "attention.layer_norm_epsilon": 1e-5,
-}  # fmt: skip
-"""Keys that each architecture reads, or ignores."""
+def _common() -> dict[str, Any]:
+    """Return keys that each architecture reads, or ignores."""
+    return {
+        "context_length": 2048, "embedding_length": _WIDTH, "feed_forward_length": _FEED,
+        "block_count": _LAYERS, "attention.head_count": _HEADS,
+        "attention.layer_norm_rms_epsilon": 1e-5, "attention.layer_norm_epsilon": 1e-5,
+    }  # fmt: skip
 
 
 def _write(
@@ -89,7 +90,7 @@ def _write(
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_file_type(0)
     _add_tokenizer(writer, read_header(vocabulary))
-    for name, value in (COMMON | dict(keys)).items():
+    for name, value in (_common() | dict(keys)).items():
         _add(writer, name if name.startswith("tokenizer.") else f"{architecture}.{name}", value)
     for name, values in weights.items():
         writer.add_tensor(name, values)

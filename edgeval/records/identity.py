@@ -53,6 +53,8 @@ class ModelFacts(Record):
         checkpoint: The checkpoint that it was made of; None if that is not known.
         mix: Of what tensors it is; None where that is not known.
         pre_tokenizer: What is to be known of its pre-tokenizer; None where it is as the file says.
+        norms_fingerprint: SHA-256 over the weights of its norms; None where there are none, or an
+            older edgeval did not keep it.
     """
 
     file_bytes: int
@@ -62,3 +64,4 @@ class ModelFacts(Record):
     checkpoint: ModelSource | None
     mix: TensorMix | None = None
     pre_tokenizer: PreTokenizer | None = None
+    norms_fingerprint: str | None = None

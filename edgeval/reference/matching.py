@@ -66,7 +66,7 @@ def require_checkpoint(reference: Reference, checkpoint: ModelSource | None) -> 
 
 
 def require_model(reference: Reference, gguf: Path, pre: str | None = None) -> None:
-    """Refuse a reference of a model with another tokenizer or shape.
+    """Refuse a reference of a model with another tokenizer or shape, or of other weights.
 
     Args:
         reference: The reference.
@@ -81,6 +81,9 @@ def require_model(reference: Reference, gguf: Path, pre: str | None = None) -> N
     _require_same(reference, ("tokenizer", *tokenizers, _OTHER_MODEL))
     for (name, value), (_, other) in zip(theirs.shape, ours.shape, strict=True):
         _require_same(reference, (name.replace("_", " "), value, other, _OTHER_MODEL))
+    norms = (theirs.norms_fingerprint, ours.norms_fingerprint)
+    if None not in norms:
+        _require_same(reference, ("norms", *norms, _OTHER_MODEL))
 
 
 def notes(reference: Reference, setup: Setup) -> Iterator[str]:

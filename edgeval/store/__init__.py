@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from edgeval.errors import StoreError
-from edgeval.progress import NoProgress, Progress
+from edgeval.files import alone
+from edgeval.progress import Progress
 from edgeval.records import SelfCheck
 from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
 from edgeval.store.presence import LOCKS, require_nothing_lost
@@ -182,19 +181,13 @@ class Store:
         if self.path is None:
             yield
             return
-        with self._writable():
-            folder = self.path.with_name(self.path.name + LOCKS)
-            folder.mkdir(exist_ok=True)
-            lock = FileLock(folder / f"{key[:32]}.lock")
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                (progress or NoProgress()).log("another edgeval is scoring this; waiting for it")
-                lock.acquire()
-        try:
+        with contextlib.ExitStack() as stack:
+            with self._writable():
+                folder = self.path.with_name(self.path.name + LOCKS)
+                folder.mkdir(exist_ok=True)
+                waiting = "another edgeval is scoring this; waiting for it"
+                stack.enter_context(alone(folder / f"{key[:32]}.lock", waiting, progress))
             yield
-        finally:
-            lock.release()
 
     @contextlib.contextmanager
     def _writable(self) -> Iterator[None]:
