@@ -56,6 +56,7 @@ class Draft:
             kernels=setup.kernels(gguf).kernels,
             is_forced=setup.options.force,
             title=title or gguf.path.name,
+            pre=gguf.pre,
         )
 
 

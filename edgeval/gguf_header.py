@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -49,10 +50,17 @@ FILE_TYPES: dict[str, int] = {
 } | {"Q2_0": 41}
 """llama.cpp's names for how a file is quantized, and what ``general.file_type`` says for them."""
 
+_UNQUANTIZED = ("F32", "F16", "BF16")
+
 TensorType: Any = IntEnum(  # type: ignore[misc]
     "TensorType", {name: value for name, (value, _, _) in _BLOCKS.items()}
 )
 """ggml's tensor types, equal to those of ``gguf.GGMLQuantizationType`` where it has them."""
+
+
+def block_size(kind: str) -> int:
+    """Return how many weights a block of a ``TensorType`` has: rows are multiples of it."""
+    return _BLOCKS[kind][1]
 
 
 @dataclass(frozen=True)
@@ -121,12 +129,54 @@ class Header:
 
     @property
     def file_type(self) -> str:
-        """llama.cpp's name for how it is quantized; ``unknown`` if the file does not say."""
+        """llama.cpp's name for how it is quantized; ``unknown`` where nothing tells.
+
+        Where the file does not say it, or says it of tensors that are not so (``Q4_0`` where none
+        is quantized, ``F32`` where the matrices are F16), it follows the tensors: it is named after
+        the type that most matrices have, as llama.cpp guesses it (``llama_model_loader``).
+        """
+        said, sizes = self.said_file_type, self._sizes
+        if not sizes or "general.architecture" not in self.metadata:
+            return said or "unknown"
+        if said in _UNQUANTIZED:
+            is_so = said in (max(sizes, key=sizes.__getitem__), self._guessed_file_type)
+        else:
+            is_so = said is not None and not sizes.keys() <= set(_UNQUANTIZED)
+        return str(said) if is_so else self._guessed_file_type
+
+    @property
+    def said_file_type(self) -> str | None:
+        """What the file says of how it is quantized; None if it does not."""
         number = self.metadata.get("general.file_type")
         if not isinstance(number, int):
-            return "unknown"
+            return None
         names = {value: name for name, value in FILE_TYPES.items()}
         return names.get(number, f"ftype {number}")
+
+    @property
+    def matrices(self) -> list[TensorInfo]:
+        """The tensors of at least two dimensions; vectors are never quantized."""
+        return [tensor for tensor in self.tensors if len(tensor.shape) > 1]
+
+    @property
+    def _sizes(self) -> Counter[str]:
+        """Numbers of elements of the matrices, by type."""
+        sizes: Counter[str] = Counter()
+        for tensor in self.matrices:
+            sizes[tensor.type.name] += tensor.size
+        return sizes
+
+    @property
+    def _guessed_file_type(self) -> str:
+        """Name of the type that most matrices have, but for the F32 ones beside larger ones."""
+        sizes = self._sizes
+        counts = Counter(tensor.type.name for tensor in self.matrices)
+        if 2 * sizes["F32"] < sizes.total():
+            del counts["F32"]
+        kind = max(counts, key=lambda each: (counts[each], sizes[each]))
+        return next(
+            (name for name in (kind, f"{kind}_M", f"{kind}_MOE") if name in FILE_TYPES), kind
+        )
 
     def text(self, key: str) -> str | None:
         """Return a string of the metadata; None if there is none, or something else."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgeval.gguf_header import Header, read_header
+from edgeval.llama.pre_tokenizers import KEY, pre_tokenizer
+from edgeval.mixes import mix_of
 from edgeval.origin import imatrix_info
 from edgeval.records import ModelFacts, ModelShape, ModelSource
 
@@ -21,12 +23,15 @@ _DEFAULT_ROPE_BASE = 10000.0
 """llama.cpp's, where a GGUF does not say it."""
 
 
-def model_facts(path: Path, checkpoint: ModelSource | None = None) -> ModelFacts:
+def model_facts(
+    path: Path, checkpoint: ModelSource | None = None, pre: str | None = None
+) -> ModelFacts:
     """Return what is known of a GGUF besides its scores.
 
     Args:
         path: The file.
         checkpoint: The checkpoint that it was made of, if that is known.
+        pre: The pre-tokenizer that is used instead of the file's own.
 
     Raises:
         GgufError: If the file is missing, not a GGUF or damaged.
@@ -40,25 +45,32 @@ def model_facts(path: Path, checkpoint: ModelSource | None = None) -> ModelFacts
     return ModelFacts(
         file_bytes=header.file_bytes,
         imatrix=imatrix_info(text),
-        tokenizer_fingerprint=tokenizer_fingerprint(header),
+        tokenizer_fingerprint=tokenizer_fingerprint(header, pre),
         shape=model_shape(header),
         checkpoint=checkpoint,
+        mix=mix_of(header),
+        pre_tokenizer=pre_tokenizer(header, pre),
         norms_fingerprint=norms_fingerprint(header),
     )
 
 
-def tokenizer_fingerprint(header: Header) -> str:
+def tokenizer_fingerprint(header: Header, pre: str | None = None) -> str:
     """Return the SHA-256 over what decides the token ids of a text, as hexadecimal digits.
 
     That is everything under ``tokenizer.ggml.``: the tokens with their scores and types, merges,
     the model and its pre-tokenizer, special tokens, and which of them are added. The chat template
     is not under it. Quantizing copies all of it, so every quantization of a model has the same.
+
+    Args:
+        header: The GGUF.
+        pre: The pre-tokenizer that is used instead of its own.
     """
     digest = hashlib.sha256()
-    for key in sorted(header.metadata):
+    metadata = header.metadata if pre is None else header.metadata | {KEY: pre}
+    for key in sorted(metadata):
         if key.startswith(_TOKENIZER) and key != _UNREAD:
             digest.update(f"{key}\n".encode("utf-8", "surrogateescape"))
-            digest.update(_canonical(header.metadata[key]))
+            digest.update(_canonical(metadata[key]))
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from edgeval.files import refuse_existing
 from edgeval.gguf_header import model_files, model_state
 from edgeval.importance import Importances
 from edgeval.progress import NoProgress, Progress
+from edgeval.remarks import pre_sentence
 
 CHUNK_TOKENS = 512
 
@@ -25,6 +26,7 @@ def imatrix(
     *,
     chunk_tokens: int = CHUNK_TOKENS,
     chunks: int | None = None,
+    pre: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -39,6 +41,7 @@ def imatrix(
         out: The importance matrix to write, in llama.cpp's GGUF format; must not exist.
         chunk_tokens: Tokens of a chunk.
         chunks: Read at most so many chunks; None for all.
+        pre: The pre-tokenizer to use instead of the model's own, a name of llama.cpp's.
         threads: CPU threads; by default one a physical core.
         progress: Where to show progress.
 
@@ -55,13 +58,16 @@ def imatrix(
         raise EdgevalError("--context and --chunks count from 1; use larger numbers")
     refuse_existing(out)
     text = _read_text(data)
+    bars = progress or NoProgress()
     model = model_files(model)[0]
     state = model_state(model)
     with running() as engine:
+        if (found := engine.info(model, pre).pre_tokenizer) is not None:
+            bars.log(f"{model.name}: {pre_sentence(found)}")
         answers = engine.imatrix(
-            model, text, str(data), chunk_tokens, chunks, threads or physical_cores()
+            model, text, str(data), chunk_tokens, chunks, threads or physical_cores(), pre
         )
-        entries, n_chunks = _computed(answers, model, chunk_tokens, progress or NoProgress())
+        entries, n_chunks = _computed(answers, model, chunk_tokens, bars)
     if model_state(model) != state:
         raise ChangedFileError(
             f"{model} changed while its importance matrix was computed, so nothing is kept; run "

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -15,7 +15,7 @@ from edgeval import cards, llama
 from edgeval.contents import Contents, held, sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.engine import running
-from edgeval.errors import ChangedFileError, EdgevalError
+from edgeval.errors import ChangedFileError, EdgevalError, GgufError
 from edgeval.files import alone, cache_folder, write_text
 from edgeval.gguf_header import model_files, read_header
 from edgeval.gguf_parts import model_stem
@@ -23,7 +23,8 @@ from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
 from edgeval.progress import Progress
 from edgeval.quantize import quantize_to, recipe_of
-from edgeval.records import UNQUANTIZED, ModelRun, ModelSource
+from edgeval.records import UNQUANTIZED, ModelRun, ModelSource, SameFile, run_label
+from edgeval.remarks import same_files
 
 _BASE_TYPE = "F16"
 
@@ -44,6 +45,11 @@ class Rung:
 
     name: str
     matrix: ImportanceMatrix | None = None
+
+    @property
+    def label(self) -> str:
+        """What reports call it."""
+        return run_label(self.name, self.matrix is not None)
 
 
 def ladder_files(
@@ -115,10 +121,13 @@ class Ladder:
     """The files of a ladder: where each is, and how it is made.
 
     With an importance matrix, each type that it changes follows again, made with it; one that
-    cannot be made without it is there once.
+    cannot be made without it is there once. A type is left out if llama.cpp would make the same
+    tensors of this model as for one before it: rows that do not fit a type's blocks fall back to
+    another type.
 
     Attributes:
         rungs: The files, in the order of the ladder.
+        same_files: The types that were left out.
     """
 
     def __init__(
@@ -129,6 +138,8 @@ class Ladder:
         threads: int,
         progress: Progress,
         matrix: ImportanceMatrix | None = None,
+        pre: str | None = None,
+        known: str | None = None,
     ) -> None:
         """Find out what is to be made; nothing is, before all of it is known to work.
 
@@ -138,15 +149,21 @@ class Ladder:
             threads: CPU threads.
             progress: Where to show progress.
             matrix: An importance matrix of the model.
+            pre: The pre-tokenizer to use instead of a GGUF's own.
+            known: The type that the others are compared with, if it is not one of them.
 
         Raises:
-            EdgevalError: If the source is a GGUF that is quantized already, or the importance
-                matrix is missing for a type, of another model, or changes no type.
+            EdgevalError: If the source is a GGUF that is quantized already or does not predict the
+                next token, the importance matrix is missing for a type, of another model, or
+                changes no type, or all tensors of all types would be those of the known one.
         """
         self._source = source
         self._hashes: dict[str, str] = {}
         self._threads = threads
         self._progress = progress
+        if source.kind == "gguf":
+            with running() as engine:
+                engine.info(source.path, pre).require_predicting()
         self._require_base_for(names, matrix)
         if matrix is None:
             self.rungs = [Rung(name) for name in names]
@@ -156,14 +173,49 @@ class Ladder:
         else:
             matrix.require_fit(read_header(self._base))
             self.rungs = _rungs(self._base, names, matrix)
+        self.same_files = list(self._leave_out(known))
+        if self.same_files:
+            progress.log(same_files(self.same_files))
+        if not self.rungs:
+            raise EdgevalError(
+                f"as {', '.join(names)} llama.cpp makes of this model the same tensors as {known}, "
+                "for their rows fit the blocks of none of these types; there is nothing to compare"
+            )
+
+    def _leave_out(self, known: str | None) -> Iterator[SameFile]:
+        """Take the types from the ladder that make the same tensors, and yield them."""
+        rungs, first = self.rungs, dict[Hashable, str]()
+        if known is not None and known == (self._type or _BASE_TYPE):
+            first[self._content(Rung(known))] = known
+        self.rungs = []
+        for rung in rungs:
+            label = first.setdefault(self._content(rung), rung.label)
+            if label == rung.label:
+                self.rungs.append(rung)
+            else:
+                yield SameFile(type=rung.name, has_imatrix=rung.matrix is not None, same_as=label)
+
+    def _content(self, rung: Rung) -> Hashable:
+        """Return what decides a file's tensors: their types, and whether a matrix weighs them."""
+        is_converted = self._type is None and rung.name in UNQUANTIZED
+        if is_converted and rung.name != _BASE_TYPE:
+            return rung.name
+        path = self._base if is_converted else self._path_of(rung)
+        if rung.matrix is None and path.is_file():
+            # One of the cache that is damaged is made again.
+            with contextlib.suppress(GgufError):
+                types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
+                return frozenset(types.items()), False
+        recipe = recipe_of(self._base, rung.name, rung.matrix)
+        is_weighed = rung.matrix is not None and recipe.heeds(rung.matrix.entries)
+        return frozenset((name, kind.upper()) for name, kind in recipe.types.items()), is_weighed
 
     @functools.cached_property
     def _type(self) -> str | None:
         """File type of a source that is a GGUF."""
         if self._source.kind == "checkpoint":
             return None
-        with running() as engine:
-            return engine.info(self._source.path).file_type
+        return read_header(self._source.path).file_type
 
     @functools.cached_property
     def _base(self) -> Path:

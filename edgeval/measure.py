@@ -85,7 +85,7 @@ def evaluate_file(
                 path, setup, nowhere, wanted=wanted, pursuit=pursuit, progress=progress
             )
     with held(model_files(path), progress) as contents, running() as engine:
-        gguf = engine.info(path)
+        gguf = engine.info(path, setup.options.pre)
         setting = setup.setting(contents.sha256, gguf)
         with store.measurement(
             setting,
@@ -113,6 +113,8 @@ def evaluate_file(
         file_bytes=contents.n_bytes,
         bits_per_weight=8 * facts.tensor_bytes / facts.n_params,
         n_params=facts.n_params,
+        mix=scoring.model_facts.mix,
+        pre_tokenizer=scoring.model_facts.pre_tokenizer,
         metrics=metrics.metrics_of(list(scores.values()), setup.data.n_total)
         if pursuit is None
         else pursuit.metrics(),
@@ -196,9 +198,10 @@ class _Scoring:
         return found
 
     @functools.cached_property
-    def _model_facts(self) -> ModelFacts:
+    def model_facts(self) -> ModelFacts:
+        """What is known of the model besides its scores."""
         # Read once: an evaluation that stops early has a plan for each of its blocks.
-        return model_facts(self._gguf.path, self._setup.checkpoint)
+        return model_facts(self._gguf.path, self._setup.checkpoint, self._gguf.pre)
 
     def _items(self) -> dict[int, Item]:
         return dict(zip(self._setup.places, self._setup.items, strict=True))
@@ -283,7 +286,7 @@ class _Scoring:
             n_batch=begun.n_batch,
             n_ubatch=begun.n_ubatch,
             n_total=self._setup.data.n_total,
-            model=self._model_facts,
+            model=self.model_facts,
         )
 
 

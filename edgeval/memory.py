@@ -22,7 +22,7 @@ class Memory:
 
     Attributes:
         weights: The model's tensors.
-        cache: Keys and values of a batch.
+        cache: Keys and values of a batch, and recurrent states of its sequences.
         logits: The rows read from a batch, at most one a token.
         compute: Intermediate results, at most those of one ubatch.
     """
@@ -39,16 +39,17 @@ class Memory:
 
 
 def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> Memory:
-    """Return what sessions of a model will take, for the architecture of Llama.
+    """Return what sessions of a model will take, for the architectures of Llama and of Mamba.
 
     The cache is exact, the logits are an upper bound, and the compute buffer is that of the largest
-    set of tensors that llama.cpp holds at once.
+    set of tensors that llama.cpp holds at once. A layer without heads for keys is recurrent where
+    others have some; where no layer says it, all are counted as both.
     """
     dimension = gguf.dimension
     layers, width = dimension("block_count"), dimension("embedding_length")
-    # Some architectures have no attention.
+    # Some architectures have no attention, and say so.
     heads = max(1, dimension("attention.head_count", 1))
-    kv_heads = dimension("attention.head_count_kv", heads)
+    kv_heads = dimension("attention.head_count_kv", dimension("attention.head_count", 1))
     keys = dimension("attention.key_length", width // heads)
     values = dimension("attention.value_length", width // heads)
     cells = -(-settings.n_batch // _CELLS_STEP) * _CELLS_STEP
@@ -60,13 +61,39 @@ def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> 
     output = gguf.n_vocab + 2 * width
     feed_forward = mask + 2 * dimension("feed_forward_length") + 4 * width
     attention = mask + scores + 5 * width + kv_width
-    largest = max(output, feed_forward, attention)
+    largest = max(output, feed_forward, attention, _recurrent_floats(gguf))
+    keys_and_values = cells * kv_width * _CACHE_BYTES[settings.cache_type]
+    states = settings.n_sequences * _state_floats(gguf) * _FLOAT_BYTES
+    n_recurrent = gguf.numbers("attention.head_count_kv").count(0) or layers
+    n_attending = layers - n_recurrent or layers
     return Memory(
         weights=gguf.file_bytes,
-        cache=n_sessions * cells * layers * kv_width * _CACHE_BYTES[settings.cache_type],
+        cache=n_sessions * (n_attending * keys_and_values + n_recurrent * states),
         logits=n_sessions * settings.n_batch * gguf.n_vocab * _FLOAT_BYTES,
         compute=n_sessions * settings.n_ubatch * largest * _FLOAT_BYTES,
     )
+
+
+def _state_floats(gguf: GgufInfo) -> int:
+    """Return the numbers that a recurrent layer keeps of a sequence.
+
+    Those of the last tokens and of the state itself: ``llama_hparams::n_embd_r`` and ``n_embd_s``.
+    """
+    dimension = gguf.dimension
+    width, head = dimension("embedding_length"), dimension("wkv.head_size")
+    if head:
+        return width * (dimension("token_shift_count", 2) + head)
+    if tokens := dimension("shortconv.l_cache"):
+        return width * (tokens - 1)
+    inner, state = dimension("ssm.inner_size"), dimension("ssm.state_size")
+    columns = inner + 2 * dimension("ssm.group_count") * state
+    return max(0, dimension("ssm.conv_kernel") - 1) * columns + state * inner
+
+
+def _recurrent_floats(gguf: GgufInfo) -> int:
+    """Return the numbers a token that a recurrent layer holds at once, or a few more."""
+    width, inner = gguf.dimension("embedding_length"), gguf.dimension("ssm.inner_size")
+    return 6 * inner + 2 * width if inner else 10 * width if gguf.dimension("wkv.head_size") else 0
 
 
 def require(memory: Memory, name: str) -> None:

@@ -87,7 +87,15 @@ def run(
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         matching.require_checkpoint(known, setup.checkpoint)
-    ladder = Ladder(source, names, threads=setup.threads, progress=bars, matrix=matrix)
+    ladder = Ladder(
+        source,
+        names,
+        threads=setup.threads,
+        progress=bars,
+        matrix=matrix,
+        pre=options.pre,
+        known=known.header.type if known else None,
+    )
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), bars)
     files = _made(ladder, failures, has_reference=known is None)
@@ -111,6 +119,7 @@ def run(
             device=device.describe(),
             runs=measured.runs,
             failures=_in_order(failures.found, ladder.rungs),
+            same_files=ladder.same_files,
             drift=adjusted(measured.drift),
             other_claims=other_claims,
             elapsed_s=time.perf_counter() - started,
@@ -183,7 +192,7 @@ def _measured(
     reference: Measured | None = None
     if known is not None:
         if files:
-            matching.require_model(known, files[0][1])
+            matching.require_model(known, files[0][1], setup.options.pre)
         for note in matching.notes(known, setup):
             progress.log(note)
         reference = known.measured(setup)

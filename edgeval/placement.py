@@ -23,6 +23,9 @@ RESERVED_BYTES = 512 * 2**20
 """What a device keeps free: for the libraries' own workspaces, which took 400 MB for three sessions
 on an H200, and for what else is shown on it."""
 
+_SHORT_TOKENS = 32
+"""A text that a batch may be full of: HellaSwag's have two to five times as many."""
+
 _BLOCK = re.compile(r"blk\.(\d+)\.")
 _EMBEDDING = "token_embd.weight"
 _OUTPUT = "output.weight"
@@ -78,6 +81,7 @@ class Wishes:
         gpu_layers: Layers to compute there.
         batch_tokens: Tokens that a batch is filled up to.
         force: Whether what does not fit is tried.
+        pre: The pre-tokenizer to use instead of the file's own.
     """
 
     devices: tuple[llama.Device, ...] = ()
@@ -85,6 +89,7 @@ class Wishes:
     gpu_layers: int | None = None
     batch_tokens: int | None = None
     force: bool = False
+    pre: str | None = None
 
 
 def place(gguf: llama.GgufInfo, wishes: Wishes) -> Placement:
@@ -94,9 +99,11 @@ def place(gguf: llama.GgufInfo, wishes: Wishes) -> Placement:
     short, fewer sessions are used, then smaller batches; then layers are left to the CPU.
 
     Raises:
-        EngineError: If no layer fits, or not as many as are asked for.
+        EngineError: If the model does not predict the next token, or no layer fits, or not as many
+            as are asked for.
         GgufError: If the file is damaged.
     """
+    gguf.require_predicting()
     n_blocks = gguf.dimension("block_count")
     tokens = wishes.batch_tokens or batch_tokens_for(gguf.file_type)
     on_cpu = Placement(llama.CPU, n_blocks + 1, 0, tokens, UBATCH_TOKENS, 1)
@@ -179,7 +186,8 @@ def _need(gguf: llama.GgufInfo, placement: Placement) -> _Need:
     settings = llama.SessionSettings(
         n_batch=placement.batch_tokens,
         n_ubatch=placement.ubatch_tokens,
-        n_sequences=1,
+        # One of a recurrent model has a state, and texts of few tokens are many.
+        n_sequences=-(-placement.batch_tokens // _SHORT_TOKENS) if gguf.is_recurrent else 1,
         threads=1,
         cache_type=cache_type,
         flash_attention=flash_attention,

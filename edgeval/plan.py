@@ -78,7 +78,8 @@ class Plan:
         batch_tokens: Tokens that a batch is filled up to.
         n_batches: Number of batches.
         tokens: Number of tokens decoded in all batches.
-        lower_bound: Number of tokens in the prefix tree: what one unlimited batch would decode.
+        lower_bound: Number of tokens that one unlimited batch would decode: those of the prefix
+            tree or, where prefixes are not shared, of all requests.
         max_tokens: Number of tokens in the largest batch.
         max_sequences: Most sequences in a batch.
     """
@@ -133,21 +134,23 @@ class Work:
         return taken
 
 
-def plan(requests: Sequence[Request], batch_tokens: int) -> Plan:
+def plan(requests: Sequence[Request], batch_tokens: int, *, shares: bool = True) -> Plan:
     """Plan how to score requests with as few decoded tokens as batches of that size allow.
 
     The requests are put in the order of their tokens, so that those with a common prefix are
-    neighbours, and cut where the fewest tokens have to be decoded again.
+    neighbours, and cut where the fewest tokens have to be decoded again. Where a prefix cannot be
+    shared, each request is a sequence of its own, and they are cut in their own order.
 
     Args:
         requests: What to score; usually the choices of one item are neighbours already.
         batch_tokens: Tokens that a batch is filled up to. A batch is larger only where a cut would
             decode more tokens again than it is too large by, and by the longest request at most.
+        shares: Whether a token can belong to several sequences.
 
     Returns:
         The plan. The same arguments give the same plan.
     """
-    tree = _Tree(requests)
+    tree = _Tree(requests) if shares else _Separate(requests)
     cuts = sorted(_cut(tree, batch_tokens), key=tree.first_request)
     sizes = [tree.n_tokens(cut) for cut in cuts]
     return Plan(
@@ -185,18 +188,30 @@ class _Tree:
     """
 
     def __init__(self, requests: Sequence[Request]) -> None:
-        keys = [request.tokens[:-1].tobytes() for request in requests]
-        # Any order of the tokens will do; that of their bytes is the quickest to sort by.
-        self.order: Int64 = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        self.order = self._ordered(requests)
         self.requests = [requests[index] for index in self.order]
         inputs = [request.tokens[:-1] for request in self.requests]
         self.lengths: Int64 = np.array([len(each) for each in inputs], dtype=np.int64)
-        shared = [_n_shared(first, second) for first, second in itertools.pairwise(inputs)]
-        self.shared: Int64 = np.array([0, *shared], dtype=np.int64)
+        self.shared = self._shared(inputs)
         self.end_of_added: Int64 = np.concatenate([[0], np.cumsum(self.lengths - self.shared)])
         # A request that the next one continues needs no sequence of its own.
         self.is_leaf: npt.NDArray[np.bool_] = np.append(self.lengths[:-1] > self.shared[1:], True)
         self.end_of_leaves: Int64 = np.concatenate([[0], np.cumsum(self.is_leaf)])
+
+    def _ordered(self, requests: Sequence[Request]) -> Int64:
+        """Return the indices of the requests in the order of the list."""
+        keys = [request.tokens[:-1].tobytes() for request in requests]
+        # Any order of the tokens will do; that of their bytes is the quickest to sort by.
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+
+    def _shared(self, inputs: Sequence[Int32]) -> Int64:
+        """Return how many tokens each request shares with the one before it."""
+        shared = [_n_shared(first, second) for first, second in itertools.pairwise(inputs)]
+        return np.array([0, *shared], dtype=np.int64)
+
+    def _rows(self, cut: slice) -> Int64:
+        """Return the places in the list of a run of requests, in the order of decoding."""
+        return np.arange(cut.start, cut.stop)
 
     def n_tokens(self, cut: slice) -> int:
         """Return the number of tokens that a run of requests decodes."""
@@ -215,10 +230,11 @@ class _Tree:
 
     def batch(self, cut: slice) -> Batch:
         """Return the arrays of a run of requests."""
-        requests, lengths = self.requests[cut], self.lengths[cut]
-        shared = self.shared[cut].copy()
+        places = self._rows(cut)
+        requests, lengths = [self.requests[place] for place in places], self.lengths[places]
+        shared = self.shared[places]
         shared[0] = 0
-        is_leaf = self.is_leaf[cut].copy()
+        is_leaf = self.is_leaf[places]
         is_leaf[-1] = True
         depths = np.arange(lengths.max())
         # Below, a row is a request and a column a depth in the tree.
@@ -238,7 +254,7 @@ class _Tree:
         row_of_node = np.cumsum(reads_logits, dtype=np.int32) - 1
         added = [each.tokens[at:-1] for each, at in zip(requests, shared, strict=True)]
         return Batch(
-            requests=self.order[cut],
+            requests=self.order[places],
             tokens=np.concatenate(added),
             positions=positions,
             sequence_counts=np.bincount(in_sequence, minlength=len(positions)).astype(np.int32),
@@ -248,6 +264,21 @@ class _Tree:
             targets=np.concatenate([request.tokens[request.start :] for request in requests]),
             counts=(lengths + 1 - starts).astype(np.int32),
         )
+
+
+class _Separate(_Tree):
+    """Requests that share nothing, in their own order: each is a sequence from its first token."""
+
+    def _ordered(self, requests: Sequence[Request]) -> Int64:
+        return np.arange(len(requests))
+
+    def _shared(self, inputs: Sequence[Int32]) -> Int64:
+        return np.zeros(len(inputs), dtype=np.int64)
+
+    def _rows(self, cut: slice) -> Int64:
+        # llama.cpp advances neighbours together for as long as none of them ends.
+        places = super()._rows(cut)
+        return places[np.argsort(self.lengths[cut], kind="stable")]
 
 
 def _cut(tree: _Tree, batch_tokens: int) -> list[slice]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeval import importance, llama
@@ -13,12 +13,14 @@ from edgeval.device import physical_cores
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
 from edgeval.files import replacing
-from edgeval.gguf_header import FILE_TYPES, model_files, read_header
+from edgeval.gguf_header import FILE_TYPES, Header, model_files, read_header
 from edgeval.gguf_parts import model_stem
 from edgeval.importance import ImportanceMatrix
+from edgeval.mixes import mix_to_be
 from edgeval.origin import Origin
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import UNQUANTIZED
+from edgeval.remarks import of_file
 
 _TENSOR_LINE = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
 _HEADER_BYTES = 16 * 1024 * 1024
@@ -62,7 +64,8 @@ def quantize(
     # Q4_K is Q4_K_M.
     with running() as engine:
         names = list(dict.fromkeys(engine.writable_type(name) for name in types))
-        found = engine.info(source).file_type
+    header = read_header(source)
+    found = header.file_type
     if found not in UNQUANTIZED and not requantize:
         raise EdgevalError(
             f"{source} is {found} already, and quantizing it again would measure two losses at "
@@ -70,8 +73,10 @@ def quantize(
         )
     matrix = None if imatrix is None else importance.read(imatrix)
     if matrix is not None:
-        matrix.require_fit(read_header(source))
+        matrix.require_fit(header)
     recipes = [recipe_of(source, name, matrix) for name in names]
+    for warning in _warnings(header, recipes):
+        bars.log(warning)
     stem = re.sub(rf"[-.]{re.escape(found)}$", "", model_stem(source), flags=re.IGNORECASE)
     targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
     with held(model_files(source), bars) as contents:
@@ -91,6 +96,17 @@ def quantize(
                 progress=bars,
             )
     return targets
+
+
+def _warnings(source: Header, recipes: Sequence[llama.Recipe]) -> Iterator[str]:
+    """Yield which files will not be what their types say, and which are to have equal tensors."""
+    first: dict[frozenset[tuple[str, str]], str] = {}
+    for recipe in recipes:
+        for remark in of_file(recipe.name, mix_to_be(source, recipe.name, recipe.types), None):
+            yield f"{recipe.name}: {remark}"
+        other = first.setdefault(frozenset(recipe.types.items()), recipe.name)
+        if other != recipe.name:
+            yield f"{recipe.name}: its tensors are those of {other}."
 
 
 def recipe_of(source: Path, name: str, matrix: ImportanceMatrix | None) -> llama.Recipe:

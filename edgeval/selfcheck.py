@@ -110,7 +110,7 @@ def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: 
     with running() as engine:
         for path in paths:
             with contextlib.suppress(EngineDiedError, KernelError):
-                gguf = engine.info(path)
+                gguf = engine.info(path, setup.options.pre)
                 choice = _begun_with(store, setup, gguf, setup.kernels(gguf))
                 setup.use_kernels(gguf, choice)
                 chosen.append((gguf.file_type, choice))
@@ -201,7 +201,7 @@ def self_check(
         EdgevalError: If the model cannot be loaded, or does not fit in memory.
     """
     with running() as engine:
-        gguf = engine.info(path)
+        gguf = engine.info(path, setup.options.pre)
         setting = setup.setting(sha256_of(*model_files(path)), gguf)
         known = None if setup.options.fresh else store.self_check(setting)
         bar = _BARS.get(gguf.file_type, _OTHER_BAR)

@@ -49,6 +49,8 @@ class Options:
         until: Stop as soon as what is asked of a model is decided to so many points; None
             evaluates all items.
         kl_items: Items on which a ladder's whole next-token distributions are compared; 0 for none.
+        pre: How text is split before it is tokenized, instead of what the GGUFs say: a name of
+            llama.cpp's pre-tokenizers; None for what they say.
     """
 
     data: Path | None = None
@@ -71,6 +73,7 @@ class Options:
     fresh: bool = False
     until: float | None = None
     kl_items: int = 100
+    pre: str | None = None
 
 
 _Version = tuple[Path, tuple[FileState | None, ...]]
@@ -140,6 +143,7 @@ class Setup:
                 gpu_layers=options.gpu_layers,
                 batch_tokens=options.batch_tokens,
                 force=options.force,
+                pre=options.pre,
             )
             with running() as engine:
                 known = self._placements[version] = engine.place(gguf.path, wishes)
@@ -202,6 +206,7 @@ class Setup:
             batch_tokens=placement.batch_tokens,
             cache_type=cache_type,
             flash_attention=flash_attention,
+            pre_tokenizer=gguf.pre_tokenizer.given if gguf.pre_tokenizer else None,
         )
 
     @property

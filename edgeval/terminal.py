@@ -20,6 +20,7 @@ from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
+from edgeval.remarks import remarks
 from edgeval.report import reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
 from edgeval.report.failures import failure_sentences, reference_failed
@@ -48,6 +49,7 @@ def print_report(report: Report) -> None:
     console = stdout_console()
     console.print(ladder_table(report))
     _print_failures(report, console)
+    _print_remarks(report, console)
     if sentence := view.interval_sentence(report):
         console.print(sentence, soft_wrap=True, markup=False)
     style = LOUD if report.reference is None else None
@@ -92,6 +94,7 @@ def print_evaluation(result: Evaluation) -> None:
     console = stdout_console()
     console.print(evaluation_table(result))
     _print_failures(result, console)
+    _print_remarks(result, console)
     stopping = stopping_of(result)
     if stopping is not None:
         sentence = f"{until_decided(result, stopping)}. {view.EVERY_LOOK}"
@@ -263,6 +266,12 @@ def _print_failures(record: Report | Evaluation, console: Console) -> None:
     wraps = not console.is_terminal
     for sentence in failure_sentences(record.failures):
         console.print(shown(sentence), style=LOUD, soft_wrap=wraps)
+
+
+def _print_remarks(record: Report | Evaluation, console: Console) -> None:
+    """Print what has to be known of the files beside their numbers."""
+    for sentence in remarks(record):
+        console.print(shown(sentence), style=LOUD, soft_wrap=not console.is_terminal)
 
 
 def _print_computed(record: Report | Evaluation, console: Console) -> None:

@@ -89,7 +89,11 @@ def test_scores_are_the_same_to_the_last_bit(exported: Path) -> None:
 
 def test_the_header_says_what_was_measured(exported: Path) -> None:
     header = load_reference(exported).header
-    assert header.setting.model_dump() == SETTING | {"devices": (), "gpu_layers": 0}
+    assert header.setting.model_dump() == SETTING | {
+        "devices": (),
+        "gpu_layers": 0,
+        "pre_tokenizer": None,
+    }
     assert (header.file, header.type, header.data) == ("m.gguf", "F16", "items")
     assert (header.n_total, header.n_items, header.kl_items) == (50, 4, 3)
     assert (header.model, header.device) == (MODEL, DEVICE)

@@ -28,6 +28,7 @@ from edgeval.cli.options import (
     Offline,
     Order,
     OrderOption,
+    Pre,
     ProtocolName,
     Seed,
     Shots,
@@ -74,6 +75,7 @@ def run(
     until: Until = None,
     order: OrderOption = Order.random,
     seed: Seed = 0,
+    pre: Pre = None,
     backend: Backend = "auto",
     device: Devices = None,
     gpu_layers: GpuLayers = None,
@@ -120,6 +122,7 @@ def run(
             store=store,
             fresh=fresh,
             kl_items=kl_items,
+            pre=pre,
         )
         with progress_bars() as progress:
             record, folder = pipeline.run(
@@ -147,6 +150,7 @@ def evaluate(
     until: Until = None,
     order: OrderOption = Order.random,
     seed: Seed = 0,
+    pre: Pre = None,
     backend: Backend = "auto",
     device: Devices = None,
     gpu_layers: GpuLayers = None,
@@ -191,6 +195,7 @@ def evaluate(
             offline=offline,
             store=store,
             fresh=fresh,
+            pre=pre,
         )
         with progress_bars() as progress:
             result = evaluate_files(ggufs, options, samples=samples, progress=progress)

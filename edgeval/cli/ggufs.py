@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import DataType, Json, Threads
+from edgeval.cli.options import DataType, Json, Pre, Threads
 
 
 def convert(
@@ -96,6 +96,7 @@ def imatrix(
     chunks: Annotated[
         int | None, typer.Option("--chunks", min=1, help="Read the first N chunks of the text.")
     ] = None,
+    pre: Pre = None,
     threads: Threads = None,
 ) -> None:
     """Compute an importance matrix on a text, for quantize."""
@@ -108,6 +109,7 @@ def imatrix(
             out,
             chunk_tokens=context,
             chunks=chunks,
+            pre=pre,
             threads=threads,
             progress=progress,
         )

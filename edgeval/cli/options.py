@@ -187,6 +187,16 @@ KlItems = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+Pre = Annotated[
+    str | None,
+    typer.Option(
+        "--pre",
+        metavar="NAME",
+        help="Pre-tokenizer of a GGUF that names none or a wrong one, as llama.cpp calls it.",
+        show_default="what the GGUF says",
+        rich_help_panel=WHAT,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

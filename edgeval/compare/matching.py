@@ -54,7 +54,10 @@ def file_reasons(
 ) -> list[str]:
     """Return what keeps a run's file from being the same model as another's."""
     if _same_file(run, reference):
-        return []
+        pres = [each.pre_tokenizer for each in (run, reference)]
+        given, other_given = ((each.given if each else None) or "the file's own" for each in pres)
+        changed = _changed("pre-tokenizer ", given, other_given)
+        return [f"other {changed}"] if changed else []
     theirs, ours = _fingerprint(other), _fingerprint(first)
     if theirs is None or ours is None:
         return ["other file, and a record of edgeval eval does not say of which model"]

@@ -9,6 +9,7 @@ from edgeval.compare.agreement import FROM_BEST
 from edgeval.compare.records import ComparedRun, Comparison, Machine
 from edgeval.compare.speeds import is_of_part
 from edgeval.records import ModelRun
+from edgeval.remarks import remarks_on
 from edgeval.report.failures import failure_sentence
 from edgeval.report.formatting import listed
 from edgeval.report.selfchecks import failure
@@ -20,14 +21,16 @@ _Runs = list[tuple[str, ComparedRun]]
 def alarms(found: Comparison) -> Iterator[str]:
     """Yield what must not be overlooked, in sentences.
 
-    That is what a record says otherwise than its numbers, each failed self-check, and each run too
-    far apart in right items.
+    That is what a record says otherwise than its numbers, each failed self-check, each remark on a
+    file, and each run too far apart in right items.
     """
     for machine in found.machines:
         yield from (f"{machine.label}: {sentence}" for sentence in machine.corrections)
     for index, machine in enumerate(found.machines):
         if failed := failure(machine.engine.backend, found.runs_of(index)):
             yield f"{machine.label}: {failed}"
+        for remark in remarks_on(found.runs_of(index)):
+            yield f"{machine.label}: {remark}"
     for machine, runs in _others(found):
         for name, run in runs:
             apart = {

@@ -37,7 +37,7 @@ class Engine(ABC):
     """
 
     def __init__(self) -> None:
-        self._infos: dict[tuple[Path, tuple[FileState | None, ...]], GgufInfo] = {}
+        self._infos: dict[tuple[Path, tuple[FileState | None, ...], str | None], GgufInfo] = {}
 
     @abstractmethod
     def stream(
@@ -139,16 +139,20 @@ class Engine(ABC):
         found: tuple[str, ...] = self.ask("writable_types")
         return found
 
-    def info(self, path: Path) -> GgufInfo:
+    def info(self, path: Path, pre: str | None = None) -> GgufInfo:
         """Return what llama.cpp says of a GGUF without its weights.
+
+        Args:
+            path: The file.
+            pre: The pre-tokenizer to use instead of the file's own; None for that.
 
         Raises:
             GgufError: If the file is missing, not a GGUF or damaged.
             EngineError: If llama.cpp refuses it, for example for an unknown architecture.
         """
-        key = path, model_state(path)
+        key = path, model_state(path), pre
         if key not in self._infos:
-            self._infos[key] = self.ask("info", path, doing=f"reading {path.name}")
+            self._infos[key] = self.ask("info", path, pre, doing=f"reading {path.name}")
         return self._infos[key]
 
     def tokens(self, path: Path, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
@@ -228,6 +232,7 @@ class Engine(ABC):
         chunk_tokens: int,
         most_chunks: int | None,
         threads: int,
+        pre: str | None = None,
     ) -> Generator[ImatrixPlan | int | dict[str, Importances], None, None]:
         """Yield what is decoded, then how many chunks were, and last what tensors have seen.
 
@@ -238,6 +243,7 @@ class Engine(ABC):
             chunk_tokens: Tokens of a chunk.
             most_chunks: Most chunks; None for all.
             threads: CPU threads.
+            pre: The pre-tokenizer to use instead of the file's own; None for that.
 
         Raises:
             DataError: If the text is too short.
@@ -251,6 +257,7 @@ class Engine(ABC):
             chunk_tokens,
             most_chunks,
             threads,
+            pre,
             doing=f"computing the importance matrix of {path.name}",
         )
 

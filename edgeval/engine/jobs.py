@@ -42,7 +42,7 @@ class Jobs:
     def __init__(self) -> None:
         self._vocabulary: llama.Vocabulary | None = None
         self._model: llama.Model | None = None
-        self._state: tuple[Path, tuple[FileState | None, ...]] | None = None
+        self._state: tuple[Path, tuple[FileState | None, ...], str | None] | None = None
 
     def close(self) -> None:
         """Free what is loaded."""
@@ -90,9 +90,9 @@ class Jobs:
         """Yield the file types that are written."""
         yield llama.writable_types()
 
-    def info(self, path: Path) -> Iterator[llama.GgufInfo]:
+    def info(self, path: Path, pre: str | None = None) -> Iterator[llama.GgufInfo]:
         """Yield what a GGUF is without its weights."""
-        yield self._opened(path).info
+        yield self._opened(path, pre).info
 
     def tokens(
         self, path: Path, texts: Sequence[str]
@@ -109,7 +109,7 @@ class Jobs:
 
     def place(self, path: Path, wishes: Wishes) -> Iterator[Placement]:
         """Yield where a model is computed."""
-        yield place(self._opened(path).info, wishes)
+        yield place(self._opened(path, wishes.pre).info, wishes)
 
     def recipe(
         self, source: Path, ftype: str, weights: llama.Weights | None
@@ -159,13 +159,15 @@ class Jobs:
         chunk_tokens: int,
         most_chunks: int | None,
         threads: int,
+        pre: str | None = None,
     ) -> Iterator[ImatrixPlan | int | dict[str, Importances]]:
         """Yield what is to be decoded, then how many chunks were, and last what was seen."""
-        with llama.Vocabulary(path) as vocabulary:
+        with llama.Vocabulary(path, pre) as vocabulary:
+            vocabulary.info.require_predicting()
             chunks = _chunks(vocabulary, text, name, chunk_tokens)[:most_chunks]
             yield ImatrixPlan(len(chunks), vocabulary.n_context_train)
         with (
-            llama.Model(path) as model,
+            llama.Model(path, pre=pre) as model,
             llama.Activations(model, chunk_tokens, threads) as activations,
         ):
             for start in range(0, len(chunks), activations.n_sequences):
@@ -190,10 +192,14 @@ class Jobs:
 
     def score(self, job: ScoringJob) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes."""
-        vocabulary = self._opened(job.path)
+        vocabulary = self._opened(job.path, job.pre)
         rules = protocol.get(job.protocol)
         choices = [rules.requests(item, vocabulary) for item in job.items]
-        whole = plan([request for each in choices for request in each], job.placement.batch_tokens)
+        whole = plan(
+            [request for each in choices for request in each],
+            job.placement.batch_tokens,
+            shares=not vocabulary.info.is_recurrent,
+        )
         wanted = set(job.todo)
         of_request = (index for index, each in enumerate(choices) for _ in each)
         todo = whole.only([place for place, item in enumerate(of_request) if item in wanted])
@@ -227,12 +233,12 @@ class Jobs:
             for results in batches:
                 yield Scored(results, work.take())
 
-    def _opened(self, path: Path) -> llama.Vocabulary:
+    def _opened(self, path: Path, pre: str | None = None) -> llama.Vocabulary:
         """Return the vocabulary of a model; that of the last one is kept."""
-        state = path, model_state(path)
+        state = path, model_state(path), pre
         if self._vocabulary is None or self._state != state:
             self.close()
-            self._vocabulary = llama.Vocabulary(path)
+            self._vocabulary = llama.Vocabulary(path, pre)
             self._state = state
         return self._vocabulary
 
@@ -249,7 +255,7 @@ class Jobs:
         if not job.is_forced:
             need = memory.estimate(vocabulary.info, settings, job.placement.n_sessions)
             memory.require(job.placement.left_to_machine(need), job.title)
-        self._model = llama.Model(job.path, offload, job.kernels)
+        self._model = llama.Model(job.path, offload, job.kernels, job.pre)
         return self._model
 
 

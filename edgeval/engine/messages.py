@@ -45,6 +45,7 @@ class ScoringJob:
         kernels: llama.cpp's kernels for the CPU.
         is_forced: Whether a model is loaded that does not fit the memory free now.
         title: What it is called in a sentence about memory.
+        pre: The pre-tokenizer to use instead of the file's own; None for that.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class ScoringJob:
     kernels: Kernels
     is_forced: bool
     title: str
+    pre: str | None = None
 
 
 @dataclass(frozen=True)

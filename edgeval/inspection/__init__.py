@@ -22,6 +22,8 @@ from edgeval.inspection.records import (
     Tokenizer,
     TypeSum,
 )
+from edgeval.llama.pre_tokenizers import own, splits
+from edgeval.mixes import mix_of
 from edgeval.progress import Progress
 
 __all__ = ["Inspection", "inspect"]
@@ -58,6 +60,8 @@ def inspect(path: Path, *, progress: Progress | None = None) -> Inspection:
         architecture=_text(header, "general.architecture"),
         name=_text(header, "general.name"),
         file_type=header.file_type,
+        said_file_type=header.said_file_type,
+        mix=mix_of(header),
         n_params=n_params,
         tensor_bytes=tensor_bytes,
         bits_per_weight=8 * tensor_bytes / n_params if n_params else None,
@@ -121,6 +125,7 @@ def _tokenizer(header: Header) -> Tokenizer | None:
     return Tokenizer(
         model=model,
         pre=_text(header, "tokenizer.ggml.pre"),
+        lacks_pre=splits(header) and own(header) is None,
         n_tokens=len(tokens),
         types=_token_types(header.metadata.get("tokenizer.ggml.token_type")),
         special=_special(header, tokens),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeval.records import Record
+from edgeval.records import Record, TensorMix
 
 Scalar = bool | int | float | str
 
@@ -72,6 +72,7 @@ class Tokenizer(Record):
     Attributes:
         model: llama.cpp's name of the algorithm, for example ``llama`` (SentencePiece) or ``gpt2``.
         pre: Its name of the pre-tokenizer.
+        lacks_pre: Whether the algorithm has need of one that the file does not name.
         n_tokens: Number of token ids.
         types: Number of tokens of each type.
         special: Tokens with a role, by its name: ``bos``, ``eos``, ``unknown``, ...
@@ -84,6 +85,7 @@ class Tokenizer(Record):
 
     model: str
     pre: str | None
+    lacks_pre: bool = False
     n_tokens: int
     types: dict[str, int] | None
     special: dict[str, SpecialToken]
@@ -106,7 +108,10 @@ class Inspection(Record):
         alignment: What each tensor's place in the file is a multiple of, in bytes.
         architecture: llama.cpp's name of the architecture; None if the file does not say it.
         name: The model's name, if the file says it.
-        file_type: llama.cpp's name for how it is quantized; ``unknown`` if the file does not say.
+        file_type: llama.cpp's name for how it is quantized, as the file says it or, where it does
+            not or none of its tensors is so, as they are; ``unknown`` where nothing tells.
+        said_file_type: What the file says of that; None if it does not.
+        mix: Of what tensors it is; None if it has none, or is called by no type of them.
         n_params: Number of elements of all tensors.
         tensor_bytes: Bytes of all tensors.
         bits_per_weight: Tensor bits over parameters; None without tensors.
@@ -125,6 +130,8 @@ class Inspection(Record):
     architecture: str | None
     name: str | None
     file_type: str
+    said_file_type: str | None = None
+    mix: TensorMix | None = None
     n_params: int
     tensor_bytes: int
     bits_per_weight: float | None

@@ -12,9 +12,14 @@ from rich.text import Text
 
 from edgeval.console import listing, shown
 from edgeval.inspection.records import Inspection, MetadataValue, Tokenizer, TypeSum
+from edgeval.remarks import of_file
 from edgeval.report import formatting as fmt
 
 _LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
+NO_PRE = (
+    "; no pre-tokenizer is said (tokenizer.ggml.pre), so llama.cpp takes its default, and texts "
+    "may get other tokens than the model was trained on: name the right one with --pre NAME"
+)
 _LONGEST = 300
 """Characters of a value that are looked at; no line of a terminal has more."""
 
@@ -39,7 +44,7 @@ def _facts(found: Inspection) -> Table:
         "format": f"GGUF {found.gguf_version}, aligned to {found.alignment} bytes",
         "architecture": found.architecture or "not said",
         "name": found.name or "not said",
-        "file type": found.file_type,
+        "file type": _file_type(found),
         "parameters": f"{found.n_params:,}",
     }
     if found.bits_per_weight is not None:
@@ -48,6 +53,13 @@ def _facts(found: Inspection) -> Table:
             f"{found.bits_per_weight:.2f} bits/weight"
         )
     return _listing(rows)
+
+
+def _file_type(found: Inspection) -> str:
+    if found.said_file_type is None and found.file_type != "unknown":
+        return f"{found.file_type}, which the file does not say: its tensors are so"
+    notes = of_file(found.file_type, found.mix, None)
+    return " ".join([found.file_type + (":" if notes else ""), *notes])
 
 
 def _facts_of_tokenizer(tokenizer: Tokenizer) -> Table:
@@ -59,7 +71,8 @@ def _facts_of_tokenizer(tokenizer: Tokenizer) -> Table:
     }
     rows = {
         "tokenizer": tokenizer.model
-        + (f", pre-tokenizer {tokenizer.pre}" if tokenizer.pre else ""),
+        + (f", pre-tokenizer {tokenizer.pre}" if tokenizer.pre else "")
+        + (NO_PRE if tokenizer.lacks_pre else ""),
         "tokens": f"{tokenizer.n_tokens:,}" + (f": {types}" if types else ""),
         "special": ", ".join(
             f"{name} {token.id} {'not in the vocabulary' if token.text is None else token.text}"

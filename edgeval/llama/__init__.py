@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     )
     from edgeval.llama.library import system_info
     from edgeval.llama.model import Model
-    from edgeval.llama.quantizer import Metadata, Recipe, Weights, quantize_file, recipe
+    from edgeval.llama.overrides import Metadata
+    from edgeval.llama.quantizer import Recipe, Weights, quantize_file, recipe
     from edgeval.llama.registry import built_backends, devices
     from edgeval.llama.session import Session
     from edgeval.llama.type_names import file_type, file_types, writable_type, writable_types
@@ -80,7 +81,8 @@ _MODULES = {
     "type_names": ("file_type", "file_types", "writable_type", "writable_types"),
     "library": ("system_info",),
     "model": ("Model",),
-    "quantizer": ("Metadata", "Recipe", "Weights", "quantize_file", "recipe"),
+    "overrides": ("Metadata",),
+    "quantizer": ("Recipe", "Weights", "quantize_file", "recipe"),
     "session": ("Session",),
     "vocabulary": ("Vocabulary",),
 }

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
-from edgeval.errors import EngineError
+from edgeval.llama.architectures import ALL_ROWS, ARCHITECTURE, PREDICTING
 from edgeval.llama.defaults import Kernels
 from edgeval.llama.hardware import CPU, Offload
 from edgeval.llama.library import Owner, llama_cpp
-from edgeval.llama.type_names import file_types
 from edgeval.llama.vocabulary import Vocabulary, load
 from edgeval.records import UNQUANTIZED
 
@@ -22,15 +21,31 @@ class Model(Owner):
         offload: The part of it that is computed on GPUs.
         kernels: llama.cpp's kernels for the rest.
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``.
+        is_known: Whether llama.cpp's own source says of its architecture that it predicts the next
+            token; of another one, what it computes has to show it.
+        selects_rows: Whether llama.cpp computes the logits that are asked for, and not those of the
+            first tokens of a batch.
         n_vocab: Number of token ids.
         n_params: Number of parameters.
         tensor_bytes: Bytes of all tensors.
     """
 
-    def __init__(self, path: Path, offload: Offload = CPU, kernels: Kernels = "default") -> None:
+    def __init__(
+        self,
+        path: Path,
+        offload: Offload = CPU,
+        kernels: Kernels = "default",
+        pre: str | None = None,
+    ) -> None:
         """Load a GGUF.
 
         Over several GPUs its layers are split by the memory that is free on each.
+
+        Args:
+            path: The file.
+            offload: The part of it that is computed on GPUs.
+            kernels: llama.cpp's kernels for the rest.
+            pre: The pre-tokenizer to use instead of the file's own.
 
         Raises:
             GgufError: If the file is missing, not a GGUF or damaged.
@@ -40,15 +55,14 @@ class Model(Owner):
         self.path = path
         self.offload = offload
         self.kernels = kernels
-        with Vocabulary(path) as vocabulary:
-            is_quantized = vocabulary.file_type not in UNQUANTIZED
+        with Vocabulary(path, pre) as vocabulary:
+            vocabulary.info.require_predicting()
+            self.file_type = vocabulary.file_type
             self.n_vocab = vocabulary.n_vocab
-            architecture = vocabulary.metadata("general.architecture")
-            if vocabulary.metadata(f"{architecture}.attention.causal") == "false":
-                raise EngineError(
-                    f"{path} is no causal language model, so it gives no log-probabilities of a "
-                    "next token; evaluate another model"
-                )
+            architecture = vocabulary.metadata(ARCHITECTURE)
+        self.is_known = architecture in PREDICTING
+        self.selects_rows = self.is_known and architecture not in ALL_ROWS
+        is_quantized = self.file_type not in UNQUANTIZED
         params = llama_cpp.llama_model_default_params()
         # The list ends with a null pointer. An empty one keeps the weights in the CPU's own layout;
         # without a list llama.cpp would put them where a GPU that is here reads them best.
@@ -64,13 +78,6 @@ class Model(Owner):
         params.load_mode = (
             llama_cpp.LLAMA_LOAD_MODE_NONE if is_quantized else llama_cpp.LLAMA_LOAD_MODE_MMAP
         )
-        super().__init__(load(path, params), llama_cpp.llama_model_free)
-        self.file_type = self._file_type()
+        super().__init__(load(path, params, pre), llama_cpp.llama_model_free)
         self.n_params = int(llama_cpp.llama_model_n_params(self.handle))
         self.tensor_bytes = int(llama_cpp.llama_model_size(self.handle))
-
-    def _file_type(self) -> str:
-        """Return the type, guessed by llama.cpp from the tensors where the file does not say it."""
-        ftype = int(llama_cpp.llama_model_ftype(self.handle)) & ~llama_cpp.LLAMA_FTYPE_GUESSED
-        names = {value: name for name, value in file_types().items()}
-        return names.get(ftype, f"ftype {ftype}")

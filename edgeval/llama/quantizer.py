@@ -15,13 +15,12 @@ import numpy.typing as npt
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
 from edgeval.llama.library import listening, llama_cpp
+from edgeval.llama.overrides import Metadata, overrides
 from edgeval.llama.type_names import file_types
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 """The mean square of each column's activations by tensor name, shape (columns,), float32; the
 columns of all experts of a tensor that has them, one expert after the other."""
-
-Metadata = Mapping[str, str | int]
 
 _TENSOR = re.compile(r"\[\s*\d+/\s*\d+\] (\S+) .*type =\s*(\w+),")
 _NEW_TYPE = re.compile(r"size =.*->.*\((\w+)\)")
@@ -167,15 +166,7 @@ def _params(
         params.imatrix = importances
         kept += [columns, importances]
     if metadata:
-        overrides = (llama_cpp.llama_model_kv_override * (len(metadata) + 1))()
-        for override, (key, value) in zip(overrides, metadata.items(), strict=False):
-            override.key = key.encode()
-            if isinstance(value, str):
-                override.tag = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_STR
-                override.value.val_str = value.encode()
-            else:
-                override.tag = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_INT
-                override.value.val_i64 = value
-        params.kv_overrides = overrides
-        kept.append(overrides)
+        added = overrides(metadata)
+        params.kv_overrides = added
+        kept.append(added)
     return params, kept

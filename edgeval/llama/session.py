@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
+from edgeval.llama.architectures import refusal
 from edgeval.llama.defaults import SessionSettings
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.model import Model
@@ -52,17 +53,37 @@ class Session(Owner):
             )
         super().__init__(handle, llama_cpp.llama_free)
         self._memory = llama_cpp.llama_get_memory(handle)
+        self._is_believed = model.is_known
+        # Who keeps nothing of the tokens before sees all of a text at once.
+        if not self._memory or not llama_cpp.llama_get_causal_attn(handle):
+            self.close()
+            raise EngineError(f"{model.path} {refusal('no causal language model')}")
 
     def decode(self, batch: Batch) -> npt.NDArray[np.float32]:
         """Decode one batch in an empty cache.
 
         Returns:
-            The logits that the batch reads, shape (n_rows, n_vocab), float32: a view of llama.cpp's
-            own buffer, valid until the next call.
+            The logits that the batch reads, shape (n_rows, n_vocab), float32: as a rule a view of
+            llama.cpp's own buffer, valid until the next call.
 
         Raises:
-            EngineError: If llama.cpp refuses the batch.
+            EngineError: If llama.cpp refuses the batch, or computes no logits.
         """
+        logits = self._decode(batch)
+        if not self._is_believed:
+            # Logits that nobody computes are what the memory held: that has to change.
+            self._buffer(batch)[:] = np.nan
+            logits = self._decode(batch)
+            self._is_believed = not np.isnan(logits).all()
+        if not self._is_believed or _is_constant(logits):
+            raise EngineError(
+                f"{self.model.path} finds all tokens equally likely after every text, as a model "
+                "does whose logits are not computed; evaluate a model that generates text"
+            )
+        return logits
+
+    def _decode(self, batch: Batch) -> npt.NDArray[np.float32]:
+        reads = batch.reads_logits if self.model.selects_rows else np.ones_like(batch.reads_logits)
         llama_cpp.llama_memory_clear(self._memory, False)
         status = decode_tokens(
             self.handle,
@@ -70,15 +91,28 @@ class Session(Owner):
             batch.positions,
             batch.sequence_counts,
             batch.sequence_ids,
-            batch.reads_logits,
+            reads,
         )
         if status != 0:
             raise EngineError(
                 f"llama.cpp could not decode a batch of {len(batch.tokens)} tokens with "
                 f"{self.model.path.name} (status {status}): {self._log.reason()}"
             )
-        logits = llama_cpp.llama_get_logits(self.handle)
-        return np.ctypeslib.as_array(logits, shape=(batch.n_rows, self.model.n_vocab))
+        logits = self._buffer(batch)
+        return logits if self.model.selects_rows else logits[batch.reads_logits.astype(bool)]
+
+    def _buffer(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Return the rows that llama.cpp has of a batch: those that it reads, or all."""
+        n_rows = batch.n_rows if self.model.selects_rows else len(batch.tokens)
+        pointer = llama_cpp.llama_get_logits(self.handle)
+        return np.ctypeslib.as_array(pointer, shape=(n_rows, self.model.n_vocab))
+
+
+def _is_constant(logits: npt.NDArray[np.float32]) -> bool:
+    """Return whether each row of logits is one number, repeated."""
+    # As a rule two logits tell.
+    is_row = np.equal(logits, logits[:, :1]).all(axis=1) if logits[0, 0] == logits[0, -1] else None
+    return is_row is not None and bool(is_row.all())
 
 
 def decode_tokens(

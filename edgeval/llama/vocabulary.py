@@ -11,18 +11,25 @@ import numpy as np
 
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
-from edgeval.gguf_header import model_files
+from edgeval.gguf_header import Header, model_files, read_header
+from edgeval.llama import architectures, pre_tokenizers
+from edgeval.llama.defaults import engine_version
 from edgeval.llama.info import GgufInfo
 from edgeval.llama.library import Owner, engine, llama_cpp
-from edgeval.llama.type_names import file_types
+from edgeval.llama.overrides import overrides
 from edgeval.plan import Int32
 
 _LONGEST_VALUE = 1024
 _SPACE = "\u2581"
 
 
-def load(path: Path, params: Any) -> Any:
+def load(path: Path, params: Any, pre: str | None = None) -> Any:
     """Return llama.cpp's pointer to a model loaded with the given parameters.
+
+    Args:
+        path: The file.
+        params: llama.cpp's parameters.
+        pre: The pre-tokenizer to use instead of the file's own.
 
     Raises:
         GgufError: If the file is missing, not a GGUF or damaged.
@@ -31,15 +38,39 @@ def load(path: Path, params: Any) -> Any:
     check(path)
     log = engine()
     log.errors.clear()
+    # What the struct borrows must outlive the call.
+    replaced = overrides({} if pre is None else {pre_tokenizers.KEY: pre})
+    if pre is not None:
+        params.kv_overrides = replaced
     # It finds the other files of a split model itself, by the name of the first.
     first = model_files(path)[0]
     model = llama_cpp.llama_model_load_from_file(str(first).encode(), params)
     if not model:
-        raise EngineError(
-            f"llama.cpp cannot load {path}: {log.reason()}; "
-            "the file is damaged or not a model, so convert or download it again"
-        )
+        raise EngineError(_why_not(path, log.reason(), pre))
     return model
+
+
+def _why_not(path: Path, reason: str, pre: str | None) -> str:
+    """Return why llama.cpp does not load a file, and what to do."""
+    if "model architecture" in reason:
+        name = read_header(path).text(architectures.ARCHITECTURE) or ""
+        return (
+            f"{path} is of the architecture {name[:40]!r}, which the llama.cpp of "
+            f"{engine_version()} does not know; update llama-cpp-python, or evaluate a model of an "
+            "architecture that it knows"
+        )
+    if "unknown pre-tokenizer type" in reason:
+        if pre is not None:
+            return f"{pre_tokenizers.unknown(pre)}; its names are in src/llama-vocab.cpp"
+        name = pre_tokenizers.own(read_header(path)) or ""
+        return (
+            f"{path} cannot be run: {pre_tokenizers.unknown(name)}; update llama-cpp-python, or "
+            "name one that splits text alike with --pre NAME"
+        )
+    return (
+        f"llama.cpp cannot load {path}: {reason}; "
+        "the file is damaged or not a model, so convert or download it again"
+    )
 
 
 class Vocabulary(Owner):
@@ -48,8 +79,8 @@ class Vocabulary(Owner):
     Attributes:
         path: The file.
         info: All that is said of it without its weights.
-        file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``;
-            ``unknown`` if the file does not say.
+        file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``; see
+            ``gguf_header.Header.file_type``.
         n_vocab: Number of token ids.
         n_context_train: The model's window in tokens.
         bos: The id that the tokenizer puts before every text by its own default, if any.
@@ -58,24 +89,42 @@ class Vocabulary(Owner):
         mark: The text of that one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pre: str | None = None) -> None:
         """Read a GGUF's header; the weights are not touched.
+
+        Args:
+            path: The file.
+            pre: The pre-tokenizer to use instead of the file's own, a name of llama.cpp's.
 
         Raises:
             GgufError: If the file is missing, not a GGUF or damaged.
-            EngineError: If llama.cpp refuses it, for example for an unknown architecture.
+            EngineError: If it is no model, llama.cpp refuses it, for example for an unknown
+                architecture, or it has no pre-tokenizer that could be replaced.
         """
+        header = read_header(path)
+        if found := architectures.no_model(header):
+            raise EngineError(f"{path} {architectures.refusal(found)}")
+        if pre is not None:
+            pre_tokenizers.require_name(header, pre)
         params = llama_cpp.llama_model_default_params()
         params.vocab_only = True
-        super().__init__(load(path, params), llama_cpp.llama_model_free)
+        super().__init__(load(path, params, pre), llama_cpp.llama_model_free)
         self.path = path
         self._spellable = check(path)
         self._vocab = llama_cpp.llama_model_get_vocab(self.handle)
-        values = self._values()
-        self.file_type = _file_type(values.get("general.file_type", ""))
+        self.file_type = header.file_type
         self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
-        n_bytes = sum(each.stat().st_size for each in model_files(path))
-        self.info = GgufInfo(path, self.file_type, self.n_vocab, n_bytes, values)
+        self.info = GgufInfo(
+            path,
+            self.file_type,
+            self.n_vocab,
+            sum(each.stat().st_size for each in model_files(path)),
+            self._values() | _of_layers(header),
+            is_recurrent=bool(llama_cpp.llama_model_is_recurrent(self.handle)),
+            other_kind=self._other_kind(header),
+            pre=pre,
+            pre_tokenizer=pre_tokenizers.pre_tokenizer(header, pre),
+        )
         self.n_context_train = self.dimension("context_length")
         self.bos = self._added(llama_cpp.llama_vocab_get_add_bos, llama_cpp.llama_vocab_bos)
         self.eos = self._added(llama_cpp.llama_vocab_get_add_eos, llama_cpp.llama_vocab_eos)
@@ -89,6 +138,19 @@ class Vocabulary(Owner):
     def dimension(self, name: str, default: int = 0) -> int:
         """Return a number of the architecture; see ``GgufInfo.dimension``."""
         return self.info.dimension(name, default)
+
+    def _other_kind(self, header: Header) -> str | None:
+        """Return what the model is if it does not predict the next token, or None."""
+        if found := architectures.not_predicting(header):
+            return found
+        # Of an architecture that came later, llama.cpp itself is asked.
+        if not llama_cpp.llama_model_has_decoder(self.handle):
+            return architectures.ENCODER
+        if llama_cpp.llama_model_has_encoder(self.handle):
+            return architectures.ENCODER_DECODER
+        if llama_cpp.llama_model_is_diffusion(self.handle):
+            return architectures.DIFFUSION
+        return None
 
     def _values(self) -> dict[str, str]:
         """Return the metadata as llama.cpp prints it."""
@@ -163,6 +225,11 @@ def _token(number: int) -> int | None:
     return int(number) if number >= 0 else None
 
 
-def _file_type(number: str) -> str:
-    names = {str(value): name for name, value in file_types().items()}
-    return names.get(number, f"ftype {number}" if number else "unknown")
+def _of_layers(header: Header) -> dict[str, str]:
+    """Return what each layer has of its own, as llama.cpp prints arrays, but not these."""
+    prefix = f"{header.text(architectures.ARCHITECTURE)}."
+    return {
+        key: f"[{', '.join(map(str, value))}]"
+        for key, value in header.metadata.items()
+        if key.startswith(prefix) and isinstance(value, np.ndarray) and value.dtype.kind in "iu"
+    }

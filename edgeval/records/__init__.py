@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record, SavedRecord
+from edgeval.records.contents import PreTokenizer, SameFile, TensorMix
 from edgeval.records.diagnosis import (
     Backend,
     Build,
@@ -96,16 +97,19 @@ __all__ = [
     "ModelShape",
     "ModelSource",
     "Offload",
+    "PreTokenizer",
     "ProtocolInfo",
     "ProtocolMatch",
     "Record",
     "ReferenceInfo",
     "Report",
+    "SameFile",
     "SavedRecord",
     "SelfCheck",
     "ShotPool",
     "Speed",
     "Stopping",
+    "TensorMix",
     "TypeTrial",
     "Verdict",
     "VerdictStatus",
@@ -158,6 +162,7 @@ class Report(SavedRecord):
         device: The machine.
         runs: The models of the ladder, the reference first unless it failed.
         failures: The models of the ladder that could not be made or scored, in its order.
+        same_files: Those that were left out, since their tensors would be another one's.
         drift: Each other model beside the reference; empty if that failed.
         claims: The published numbers of the model on the evaluated task.
         other_claims: Those on other tasks, which this record cannot judge.
@@ -180,6 +185,7 @@ class Report(SavedRecord):
     device: Device
     runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
+    same_files: list[SameFile] = Field(default_factory=list)
     drift: list[Drift]
     claims: list[Claim] = Field(default_factory=list)
     other_claims: list[Claim] = Field(default_factory=list)

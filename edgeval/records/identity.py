@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeval.records.base import Record
+from edgeval.records.contents import PreTokenizer, TensorMix
 from edgeval.records.results import ImatrixInfo
 from edgeval.records.setting import ModelSource
 
@@ -50,6 +51,8 @@ class ModelFacts(Record):
         tokenizer_fingerprint: SHA-256 over what decides its token ids.
         shape: Its hyperparameters.
         checkpoint: The checkpoint that it was made of; None if that is not known.
+        mix: Of what tensors it is; None where that is not known.
+        pre_tokenizer: What is to be known of its pre-tokenizer; None where it is as the file says.
         norms_fingerprint: SHA-256 over the weights of its norms; None where there are none, or an
             older edgeval did not keep it.
     """
@@ -59,4 +62,6 @@ class ModelFacts(Record):
     tokenizer_fingerprint: str
     shape: ModelShape
     checkpoint: ModelSource | None
+    mix: TensorMix | None = None
+    pre_tokenizer: PreTokenizer | None = None
     norms_fingerprint: str | None = None

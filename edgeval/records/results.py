@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record
+from edgeval.records.contents import PreTokenizer, TensorMix
 from edgeval.records.divergence import Divergence
 from edgeval.records.setting import Device
 from edgeval.records.speeds import Speed
@@ -183,6 +184,8 @@ class ModelRun(Record):
         file_bytes: Size of the file.
         bits_per_weight: Tensor bits over parameters.
         n_params: Number of parameters.
+        mix: Of what tensors it is; None where that is not known.
+        pre_tokenizer: What is to be known of its pre-tokenizer; None where it is as the file says.
         metrics: Accuracies by metric name.
         stopping: When and why it stopped early; None where all items were to be evaluated.
         tokens_decoded: Tokens that were decoded for it, in this command or before.
@@ -214,6 +217,8 @@ class ModelRun(Record):
     file_bytes: int
     bits_per_weight: float
     n_params: int
+    mix: TensorMix | None = None
+    pre_tokenizer: PreTokenizer | None = None
     metrics: dict[str, Metric]
     stopping: Stopping | None = None
     tokens_decoded: int

@@ -94,6 +94,8 @@ class Reference:
             file_bytes=header.model.file_bytes,
             bits_per_weight=8 * header.tensor_bytes / header.n_params,
             n_params=header.n_params,
+            mix=header.model.mix,
+            pre_tokenizer=header.model.pre_tokenizer,
             metrics=metrics.metrics_of(list(scores.values()), setup.data.n_total),
             tokens_decoded=header.tokens_decoded,
             tokens_lower_bound=header.tokens_lower_bound,

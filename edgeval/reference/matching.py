@@ -65,13 +65,18 @@ def require_checkpoint(reference: Reference, checkpoint: ModelSource | None) -> 
         _require_same(reference, ("checkpoint", theirs.fingerprint, ours, _OTHER_MODEL))
 
 
-def require_model(reference: Reference, gguf: Path) -> None:
+def require_model(reference: Reference, gguf: Path, pre: str | None = None) -> None:
     """Refuse a reference of a model with another tokenizer or shape, or of other weights.
+
+    Args:
+        reference: The reference.
+        gguf: The model.
+        pre: The pre-tokenizer that is used instead of its own.
 
     Raises:
         EdgevalError: If it is, or the GGUF cannot be read.
     """
-    theirs, ours = reference.header.model, model_facts(gguf)
+    theirs, ours = reference.header.model, model_facts(gguf, pre=pre)
     tokenizers = (theirs.tokenizer_fingerprint, ours.tokenizer_fingerprint)
     _require_same(reference, ("tokenizer", *tokenizers, _OTHER_MODEL))
     for (name, value), (_, other) in zip(theirs.shape, ours.shape, strict=True):

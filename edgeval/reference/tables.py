@@ -9,6 +9,7 @@ from rich.table import Table
 from edgeval.console import listing
 from edgeval.records import Metric, protocol_label
 from edgeval.reference import Reference
+from edgeval.remarks import of_file
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import where
 from edgeval.report.speeds import in_full
@@ -43,6 +44,8 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
         rows["speed" if len(header.speeds) == 1 else f"speed {number}"] = in_full(speed)
     if not header.speeds:
         rows["speed"] = "not known, an older edgeval wrote the file without threads and times"
+    for remark in of_file(header.type, header.model.mix, header.model.pre_tokenizer):
+        rows["note"] = f"{rows['note']} {remark}" if "note" in rows else remark
     for name, metric in (metrics or {}).items():
         interval = fmt.accuracy_interval(metric.stated_interval)
         rows[name] = f"{fmt.accuracy(metric.value)}, 95 % interval {interval}"

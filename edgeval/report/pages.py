@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from edgeval.records import Report
+from edgeval.remarks import remarks
 from edgeval.report import (
     captions,
     details,
@@ -92,6 +93,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "conclusion": view.conclusion(report),
         "reference_failed": failures.reference_failed(report),
         "failures": [(each.label, failures.failure_sentence(each)) for each in report.failures],
+        "remarks": remarks(report),
         "rows": rows,
         "readings": {row.reading: meanings[row.reading] for row in rows} if meanings else {},
         "has_drift": bool(report.drift),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeval.records import Claim, Report, Stopping
+from edgeval.remarks import remarks_on
 from edgeval.report import formatting as fmt
 from edgeval.report import speeds
 from edgeval.report.backends import where
@@ -79,7 +80,12 @@ def _stopped(stopping: Stopping) -> str:
 
 def _setting(report: Report) -> str:
     """Return with what it was measured, by which kernels and, of a GPU, how that was checked."""
-    parts = (_tool(report), _kernels(report), check_of_run(judged_run(report)))
+    parts = (
+        _tool(report),
+        *remarks_on([judged_run(report)]),
+        _kernels(report),
+        check_of_run(judged_run(report)),
+    )
     return " ".join(part for part in parts if part)
 
 

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from edgeval.console import shown
 from edgeval.records import Evaluation, Report
+from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
 from edgeval.report import view
 from edgeval.report.comparison import is_of_split
@@ -29,7 +30,7 @@ def ladder_table(report: Report) -> Table:
         table.add_column(title, justify="right")
     for row in view.ladder_rows(report):
         table.add_row(
-            f"{row.type},\n{row.source}" if row.source else row.type,
+            _type(row.type, row.mix, row.source),
             row.size,
             row.bits_per_weight,
             *([row.items] if has_items else []),
@@ -62,7 +63,7 @@ def evaluation_table(result: Evaluation) -> Table:
     for run in result.runs:
         table.add_row(
             run.file,
-            run.label,
+            _type(run.label, mix_in_short(run.mix)),
             *([f"{items_of(result, run):,}"] if has_items else []),
             *(fmt.accuracy(run.metrics[name].value) for name in names),
             fmt.accuracy_interval(run.metrics[metric].stated_interval),
@@ -72,6 +73,12 @@ def evaluation_table(result: Evaluation) -> Table:
         cells = [*([view.EMPTY] if has_items else []), FAILED, *[view.EMPTY] * (len(names) + 1)]
         table.add_row(shown(failure.file), shown(failure.type), *cells)
     return table
+
+
+def _type(label: str, mix: str, source: str = "") -> str:
+    """Return what stands in the column of types: the mix and the source below the type."""
+    of = f"{label}:\n{mix}" if mix else label
+    return f"{of},\n{source}" if source else of
 
 
 def _table(title: str) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeval.records import Claim, Drift, Interval, ModelRun, Report, Verdict, VerdictStatus
+from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
     Reading,
@@ -56,6 +57,7 @@ class LadderRow:
     Attributes:
         type: File type, and whether an importance matrix was used.
         source: Where its scores are from, if they were not measured here; otherwise empty.
+        mix: What most of its weights are, where that is not what its type says; otherwise empty.
         items: Number of items it was evaluated on.
         size: File size with its unit.
         bits_per_weight: Tensor bits over parameters.
@@ -77,6 +79,7 @@ class LadderRow:
 
     type: str
     source: str
+    mix: str
     items: str
     size: str
     bits_per_weight: str
@@ -189,6 +192,7 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
     return LadderRow(
         type=run.label,
         source=f"from {known.file}" if known else "",
+        mix=mix_in_short(run.mix),
         items=f"{items_of(report, run):,}",
         size=fmt.size(run.file_bytes),
         bits_per_weight=fmt.plain(run.bits_per_weight, 2),

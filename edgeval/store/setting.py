@@ -36,6 +36,7 @@ class Setting(Record):
         batch_tokens: Tokens that batches are filled up to.
         cache_type: Type of the KV cache.
         flash_attention: Whether attention is computed by the fused kernel.
+        pre_tokenizer: What text is split by instead of what the file says; None for that.
     """
 
     scoring_version: int
@@ -53,6 +54,7 @@ class Setting(Record):
     flash_attention: bool
     devices: tuple[str, ...] = ()
     gpu_layers: int = 0
+    pre_tokenizer: str | None = None
 
     @property
     def content(self) -> str:
@@ -62,7 +64,7 @@ class Setting(Record):
     @property
     def computation(self) -> str:
         """The part of the key that is about how a model is computed, not about what on, as JSON."""
-        of_items = {"data_fingerprint", "protocol", "protocol_version", "shots"}
+        of_items = {"data_fingerprint", "protocol", "protocol_version", "shots", "pre_tokenizer"}
         return self.model_dump_json(exclude={*of_items, "shot_pool_fingerprint"})
 
     @property

@@ -55,8 +55,9 @@ def run_tables(run: RunDetails) -> Iterator[RenderableType]:
             "when": _when(run),
         }
     )
-    on_cpu = set() if run.setting.devices else {"devices", "gpu_layers"}
-    rest = {name: value for name, value in run.setting if name not in on_cpu}
+    unsaid = set() if run.setting.devices else {"devices", "gpu_layers"}
+    unsaid |= set() if run.setting.pre_tokenizer else {"pre_tokenizer"}
+    rest = {name: value for name, value in run.setting if name not in unsaid}
     names = {"devices": device_names(run.setting.devices)} if run.setting.devices else {}
     yield listing({name: str(value) for name, value in (rest | names).items()})
     yield _plans(run)
