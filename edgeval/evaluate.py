@@ -14,7 +14,7 @@ from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.failures import Failures
 from edgeval.files import write_text
-from edgeval.gguf_header import model_files, read_header
+from edgeval.gguf_parts import model_files, read_header
 from edgeval.measure import evaluate_file
 from edgeval.progress import NoProgress, Progress
 from edgeval.pursuit import accuracy_pursuit

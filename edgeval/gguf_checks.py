@@ -17,7 +17,8 @@ import numpy as np
 
 from edgeval.errors import GgufError
 from edgeval.files import FileState
-from edgeval.gguf_header import Header, model_state, read_header
+from edgeval.gguf_header import Header
+from edgeval.gguf_parts import model_state, read_header
 
 _MAX_LAYERS = 512
 _MAX_EXPERTS = 1024

@@ -6,29 +6,23 @@ little-endian.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-import gguf
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.errors import GgufError, listed
-from edgeval.files import FileState, file_state
-from edgeval.gguf_parts import numbered, part_name
+from edgeval.errors import GgufError
+from edgeval.gguf_types import BLOCKS, FILE_TYPES, TensorType
 from edgeval.gguf_values import ValueReader, ValueType
 
 _VERSIONS = (2, 3)
 _DEFAULT_ALIGNMENT = 32
 _ALIGNMENT_KEY = "general.alignment"
-_PART, _N_PARTS, _N_TENSORS = "split.no", "split.count", "split.tensors.count"
-_MOST_NAMED = 3
+N_PARTS = "split.count"
 # The format's own limits, of the four dimensions, and of a key and a name in bytes.
 _MAX_DIMENSIONS = 4
 _MAX_KEY_BYTES = (1 << 16) - 1
@@ -37,30 +31,7 @@ _MAX_NAME_BYTES = 64
 _MIN_PAIR_BYTES = 8 + 1 + 4 + 1
 _MIN_TENSOR_BYTES = 8 + 1 + 4 + 4 + 8
 
-# The gguf package may differ from llama.cpp (tests/test_gguf_package.py): Q2_0 is in llama.cpp
-# since llama-cpp-python 0.3.36, and its Q8_1 has two half-precision numbers a block.
-_BLOCKS: dict[str, tuple[int, int, int]] = {
-    each.name: (each.value, *gguf.GGML_QUANT_SIZES[each]) for each in gguf.GGMLQuantizationType
-} | {"Q2_0": (42, 64, 18), "Q8_1": (9, 32, 36)}
-
-FILE_TYPES: dict[str, int] = {
-    each.name.removeprefix("ALL_").removeprefix("MOSTLY_"): each.value
-    for each in gguf.LlamaFileType
-    if each != gguf.LlamaFileType.GUESSED
-} | {"Q2_0": 41}
-"""llama.cpp's names for how a file is quantized, and what ``general.file_type`` says for them."""
-
 _UNQUANTIZED = ("F32", "F16", "BF16")
-
-TensorType: Any = IntEnum(  # type: ignore[misc]
-    "TensorType", {name: value for name, (value, _, _) in _BLOCKS.items()}
-)
-"""ggml's tensor types, equal to those of ``gguf.GGMLQuantizationType`` where it has them."""
-
-
-def block_size(kind: str) -> int:
-    """Return how many weights a block of a ``TensorType`` has: rows are multiples of it."""
-    return _BLOCKS[kind][1]
 
 
 @dataclass(frozen=True)
@@ -196,121 +167,17 @@ class Header:
     @property
     def n_parts(self) -> int:
         """Into how many files the model is split, by its own metadata."""
-        count = self.metadata.get(_N_PARTS, 1)
+        count = self.metadata.get(N_PARTS, 1)
         return max(1, count) if isinstance(count, int) else 1
 
 
-def read_header(path: Path) -> Header:
-    """Read the header of a GGUF, and those of its other files if it is split.
-
-    The weights are not touched. Memory and time are bounded by the size of the files, whatever
-    their headers say.
-
-    Args:
-        path: The file; of a split model any of them.
+def read_file(path: Path) -> Header:
+    """Read the header of one file; ``gguf_parts.read_header`` reads those of a whole model.
 
     Raises:
-        GgufError: If a file is missing, not a GGUF of version 2 or 3, big-endian, cut off, or
-            says anything that the format does not allow, or if the files are not of one model.
+        GgufError: If the file is missing, not a GGUF of version 2 or 3, big-endian, cut off, or
+            says anything that the format does not allow.
     """
-    header = _read_file(path)
-    if header.n_parts == 1:
-        return header
-    files = _parts(header)
-    missing = [each.name for each in files if not each.is_file()]
-    if missing:
-        more = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
-        raise GgufError(
-            f"{path} is one of the {len(files):,} files of a split model, and "
-            f"{listed(missing[:_MOST_NAMED])}{more} {'is' if len(missing) == 1 else 'are'} not "
-            "beside it; put all of them into one folder"
-        )
-    return _joined([header if each == path else _read_file(each) for each in files])
-
-
-def model_files(path: Path) -> tuple[Path, ...]:
-    """Return the files of a GGUF, those of a split model in their order, whichever is named.
-
-    Nothing is said of files that are missing or damaged: ``read_header`` does.
-    """
-    return (path,) if part_name(path) is None else _files_of(path, file_state(path))
-
-
-def model_state(path: Path) -> tuple[FileState | None, ...]:
-    """Return the states of the files of a GGUF; None for one that is not there."""
-    return tuple(map(file_state, model_files(path)))
-
-
-@functools.lru_cache(maxsize=64)
-def _files_of(path: Path, _: FileState | None) -> tuple[Path, ...]:
-    try:
-        header = _read_file(path)
-        return _parts(header) if header.n_parts > 1 else (path,)
-    except GgufError:
-        return (path,)
-
-
-def _parts(header: Header) -> tuple[Path, ...]:
-    """Return the paths of a split model's files, which llama.cpp finds by their names.
-
-    Raises:
-        GgufError: If this one has another name than it says.
-    """
-    number, name = _part_number(header), part_name(header.path)
-    if name is None or (name.number, name.count) != (number + 1, header.n_parts):
-        stem = "NAME" if name is None else name.stem
-        raise GgufError(
-            f"{header.path} says that it is file {number + 1:,} of the {header.n_parts:,} of a "
-            "split model, and llama.cpp finds them by their names; call it "
-            f"{numbered(stem, number + 1, header.n_parts)}, as the others are called"
-        )
-    return name.all()
-
-
-def _part_number(header: Header) -> int:
-    """Return which of a split model's files one says that it is, from 0.
-
-    Raises:
-        GgufError: If it says so in a type that llama.cpp ends the process for.
-    """
-    for key in (_PART, _N_PARTS):
-        if header.types.get(key, ValueType.UINT16) != ValueType.UINT16:
-            raise GgufError(
-                f"{header.path} cannot be run: its {key} is no uint16; download it again"
-            )
-    number: int = header.metadata.get(_PART, 0)
-    return number
-
-
-def _joined(parts: Sequence[Header]) -> Header:
-    """Return the header of a model that is split.
-
-    Raises:
-        GgufError: If the files are not of one model.
-    """
-    first = parts[0]
-    for number, part in enumerate(parts):
-        if (_part_number(part), part.n_parts) != (number, len(parts)):
-            raise GgufError(
-                f"{part.path} does not say that it is file {number + 1:,} of {len(parts):,} of a "
-                "split model, as its name does; download it again"
-            )
-    tensors = tuple(tensor for part in parts for tensor in part.tensors)
-    told = first.metadata.get(_N_TENSORS, len(tensors))
-    if told != len(tensors) or len({each.name for each in tensors}) < len(tensors):
-        raise GgufError(
-            f"{first.path} and the {len(parts) - 1:,} files after it are not of one model: they "
-            f"hold {len(tensors):,} tensors where it says {told}; download all of them again"
-        )
-    return replace(
-        first,
-        files=tuple(part.path for part in parts),
-        file_bytes=sum(part.file_bytes for part in parts),
-        tensors=tensors,
-    )
-
-
-def _read_file(path: Path) -> Header:
     if not path.is_file():
         raise GgufError(f"no GGUF file at {path}; check the path")
     try:
@@ -389,7 +256,7 @@ def _entry(path: Path, values: ValueReader) -> TensorInfo:
         kind = TensorType(number)
     except ValueError:
         values.fail(f"tensor {name} has the type {number}, which edgeval does not know")
-    _, block_size, block_bytes = _BLOCKS[kind.name]
+    _, block_size, block_bytes = BLOCKS[kind.name]
     row = shape[-1] if shape else 1
     if 0 in shape or row % block_size:
         values.fail(f"tensor {name} has the shape {list(shape)}, which {kind.name} cannot have")

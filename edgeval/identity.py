@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgeval.gguf_header import Header, read_header
+from edgeval.gguf_header import Header
+from edgeval.gguf_parts import read_header
 from edgeval.llama.pre_tokenizers import KEY, pre_tokenizer
 from edgeval.mixes import mix_of
 from edgeval.origin import imatrix_info

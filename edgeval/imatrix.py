@@ -11,7 +11,7 @@ from edgeval.device import physical_cores
 from edgeval.engine import ImatrixPlan, running
 from edgeval.errors import ChangedFileError, DataError, EdgevalError
 from edgeval.files import refuse_existing
-from edgeval.gguf_header import model_files, model_state
+from edgeval.gguf_parts import model_files, model_state
 from edgeval.importance import Importances
 from edgeval.progress import NoProgress, Progress
 from edgeval.remarks import pre_sentence

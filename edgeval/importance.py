@@ -20,7 +20,8 @@ import numpy.typing as npt
 from edgeval.contents import held
 from edgeval.errors import EdgevalError
 from edgeval.files import replacing
-from edgeval.gguf_header import Header, TensorInfo, read_header
+from edgeval.gguf_header import Header, TensorInfo
+from edgeval.gguf_parts import read_header
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]

@@ -17,8 +17,7 @@ from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError, GgufError
 from edgeval.files import alone, cache_folder, write_text
-from edgeval.gguf_header import model_files, read_header
-from edgeval.gguf_parts import model_stem
+from edgeval.gguf_parts import model_files, model_stem, read_header
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
 from edgeval.progress import Progress

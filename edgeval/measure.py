@@ -14,7 +14,7 @@ from edgeval.contents import Contents, held
 from edgeval.drafts import Draft, drafts
 from edgeval.engine import Begun, Engine, ItemResult, Scored, running
 from edgeval.errors import EngineDiedError
-from edgeval.gguf_header import model_files
+from edgeval.gguf_parts import model_files
 from edgeval.identity import model_facts
 from edgeval.llama import GgufInfo
 from edgeval.looks import Looks, MakeSketches, Sketches

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from edgeval.gguf_header import Header, TensorInfo, TensorType, block_size
+from edgeval.gguf_header import Header, TensorInfo
+from edgeval.gguf_types import TensorType, block_size
 from edgeval.records import TensorMix
 
 # llama_ftype_get_default_type in llama.cpp's src/llama-quant.cpp; other types are called by theirs.

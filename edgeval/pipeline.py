@@ -18,8 +18,7 @@ from edgeval.engine import running
 from edgeval.errors import EdgevalError, HubError
 from edgeval.failures import Failures
 from edgeval.files import refuse_existing
-from edgeval.gguf_header import model_files
-from edgeval.gguf_parts import model_stem
+from edgeval.gguf_parts import model_files, model_stem
 from edgeval.ladder import Ladder, Rung, Source, file_stem
 from edgeval.measure import Measured
 from edgeval.paired import adjusted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeval import llama, memory
 from edgeval.errors import EngineError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.llama.defaults import UBATCH_TOKENS, attention_of, batch_tokens_for
 from edgeval.memory import Memory, megabytes
 

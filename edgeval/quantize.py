@@ -13,8 +13,9 @@ from edgeval.device import physical_cores
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
 from edgeval.files import replacing
-from edgeval.gguf_header import FILE_TYPES, Header, model_files, read_header
-from edgeval.gguf_parts import model_stem
+from edgeval.gguf_header import Header
+from edgeval.gguf_parts import model_files, model_stem, read_header
+from edgeval.gguf_types import FILE_TYPES
 from edgeval.importance import ImportanceMatrix
 from edgeval.mixes import mix_to_be
 from edgeval.origin import Origin

@@ -13,7 +13,7 @@ from edgeval.contents import sha256_of
 from edgeval.drafts import Draft
 from edgeval.engine import Engine, Scored, ScoringJob, running
 from edgeval.errors import EngineDiedError, EngineError, KernelError, NoRoomError, listed
-from edgeval.gguf_header import model_files
+from edgeval.gguf_parts import model_files
 from edgeval.metrics import pick
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task

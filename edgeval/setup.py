@@ -13,7 +13,7 @@ from edgeval import device, fewshot, kernels, llama, sampling
 from edgeval.engine import EngineFacts, running
 from edgeval.errors import EdgevalError
 from edgeval.files import FileState
-from edgeval.gguf_header import model_state
+from edgeval.gguf_parts import model_state
 from edgeval.llama.defaults import SCORING_VERSION, attention_of
 from edgeval.placement import Placement, Wishes
 from edgeval.protocol import DEFAULT, Protocol, get

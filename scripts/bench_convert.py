@@ -25,7 +25,7 @@ from peers.process import Finished, run
 
 from edgeval import device
 from edgeval.files import replacing
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 
 _CHUNK_BYTES = 16 * 1024 * 1024
 

@@ -27,7 +27,7 @@ from edgeval import measure
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError
 from edgeval.evaluate import evaluate
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.progress import NoProgress, Task
 from edgeval.setup import Options
 

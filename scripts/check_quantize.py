@@ -23,7 +23,7 @@ from peers.process import PeerError, run
 
 from edgeval import device, importance, llama
 from edgeval.errors import EdgevalError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.imatrix import imatrix
 from edgeval.quantize import quantize
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgeval.gguf_header import Header, TensorType
+from edgeval.gguf_header import Header
+from edgeval.gguf_types import TensorType
 from edgeval.gguf_values import ValueType
 
 _SCALARS = {

@@ -19,7 +19,8 @@ import numpy as np
 from gguf_bytes import Entry, File, decoded
 
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.gguf_header import TensorType, read_header
+from edgeval.gguf_parts import read_header
+from edgeval.gguf_types import TensorType
 from edgeval.gguf_values import ValueReader, ValueType
 
 EXTREMES = (0, 1, 2, 3, 7, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63)

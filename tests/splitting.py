@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gguf_bytes import File, decoded
 
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.gguf_values import ValueType
 
 U16, I32 = int(ValueType.UINT16), int(ValueType.INT32)

@@ -13,7 +13,7 @@ from edgeval import llama
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluate import evaluate
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.imatrix import imatrix
 from edgeval.llama import architectures, library
 from edgeval.llama import model as model_module

@@ -9,7 +9,8 @@ from tiny_architectures import copy, write
 
 from edgeval.errors import EdgevalError
 from edgeval.evaluate import evaluate
-from edgeval.gguf_header import FILE_TYPES, read_header
+from edgeval.gguf_parts import read_header
+from edgeval.gguf_types import FILE_TYPES
 from edgeval.inspection import inspect
 from edgeval.pipeline import run
 from edgeval.quantize import quantize

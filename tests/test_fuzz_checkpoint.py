@@ -14,7 +14,7 @@ from checkpoint_fuzz import Tokenizer, damage, restore, small_checkpoint
 
 from edgeval.convert import convert
 from edgeval.errors import EdgevalError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 
 N_MUTATIONS = 300
 EACH_MEASURED = 15  # Measured ones take five times as long.

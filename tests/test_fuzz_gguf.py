@@ -18,7 +18,8 @@ from gguf_fuzz import Fuzzer, small_file
 
 from edgeval import llama
 from edgeval.errors import GgufError
-from edgeval.gguf_header import Header, read_header
+from edgeval.gguf_header import Header
+from edgeval.gguf_parts import read_header
 from edgeval.gguf_values import ValueType
 from edgeval.inspection import inspect
 

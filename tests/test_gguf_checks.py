@@ -15,7 +15,7 @@ from splitting import split
 from edgeval import llama
 from edgeval.errors import EngineError, GgufError
 from edgeval.gguf_checks import check
-from edgeval.gguf_header import TensorType
+from edgeval.gguf_types import TensorType
 from edgeval.gguf_values import ValueType
 
 U16, U32, F32, STRING = (

@@ -16,7 +16,7 @@ import llama_cpp
 import pytest
 
 from edgeval import llama
-from edgeval.gguf_header import _BLOCKS, FILE_TYPES, TensorType
+from edgeval.gguf_types import BLOCKS, FILE_TYPES, TensorType
 from edgeval.tokenizer.vocabulary import Vocabulary, byte_letters
 
 
@@ -38,7 +38,7 @@ def ggml() -> Callable[..., Any]:
 
 
 def test_tensor_types_are_those_of_the_engine(ggml: Callable[..., Any]) -> None:
-    for name, (number, block, size) in _BLOCKS.items():
+    for name, (number, block, size) in BLOCKS.items():
         assert ggml("ggml_type_name", ctypes.c_char_p, number).decode().upper() == name
         assert ggml("ggml_blck_size", ctypes.c_int64, number) == block, name
         assert ggml("ggml_type_size", ctypes.c_size_t, number) == size, name

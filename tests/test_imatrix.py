@@ -11,7 +11,7 @@ from tiny import make_expert_model, write_text
 
 from edgeval import importance, llama
 from edgeval.errors import DataError, EdgevalError, EngineError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.imatrix import imatrix
 from edgeval.llama import activations
 from edgeval.plan import Int32

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgeval import importance
 from edgeval.errors import EdgevalError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.importance import ImportanceMatrix, Importances
 
 UP = "blk.0.ffn_up.weight"

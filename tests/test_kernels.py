@@ -16,7 +16,8 @@ import pytest
 from edgeval.engine import Engine, Local, Worker, process
 from edgeval.engine.messages import KernelPair, KernelsReady
 from edgeval.errors import EngineDiedError, EngineError, KernelError
-from edgeval.gguf_header import TensorType, read_header
+from edgeval.gguf_parts import read_header
+from edgeval.gguf_types import TensorType
 from edgeval.kernels import check_types, checks, choose, remembered
 from edgeval.kernels.bars import CODEBOOKS, bar
 from edgeval.kernels.forward import exact_logits, logprobs

@@ -14,7 +14,7 @@ from edgeval.checkpoint import sha256_of
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluate import evaluate
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.ladder import Ladder, Source
 from edgeval.mixes import mix_of, mix_to_be
 from edgeval.pipeline import run

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edgeval import llama, memory, placement
 from edgeval.errors import EngineError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.llama.defaults import attention_of
 from edgeval.memory import Memory
 from edgeval.placement import Placement, Wishes, place

@@ -13,7 +13,7 @@ from fakes import Lines
 
 from edgeval import importance, llama
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.llama.library import listening, llama_cpp
 from edgeval.quantize import quantize
 

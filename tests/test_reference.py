@@ -24,7 +24,7 @@ from edgeval import pipeline
 from edgeval.cards import cards_folder
 from edgeval.convert import convert
 from edgeval.errors import EdgevalError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.identity import model_facts, model_shape, tokenizer_fingerprint
 from edgeval.measure import MakeSketches, evaluate_file
 from edgeval.quantize import quantize

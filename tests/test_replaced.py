@@ -20,7 +20,7 @@ from edgeval.checkpoint import Checkpoint
 from edgeval.convert import convert
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.evaluate import evaluate
-from edgeval.gguf_header import model_files
+from edgeval.gguf_parts import model_files
 from edgeval.imatrix import imatrix
 from edgeval.ladder import Ladder, Rung
 from edgeval.progress import NoProgress

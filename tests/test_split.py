@@ -17,7 +17,7 @@ from edgeval.convert import convert
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
 from edgeval.evaluate import evaluate
-from edgeval.gguf_header import model_files, read_header
+from edgeval.gguf_parts import model_files, read_header
 from edgeval.imatrix import imatrix
 from edgeval.inspection import inspect
 from edgeval.ladder import file_stem

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgeval import llama
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
 

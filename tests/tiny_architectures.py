@@ -13,7 +13,8 @@ import numpy.typing as npt
 from tiny import make_checkpoint
 
 from edgeval.convert import convert
-from edgeval.gguf_header import Header, read_header
+from edgeval.gguf_header import Header
+from edgeval.gguf_parts import read_header
 
 VOCABULARY = 512
 _WIDTH, _LAYERS, _HEADS, _HEAD, _FEED = 64, 2, 2, 32, 128

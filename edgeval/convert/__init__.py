@@ -12,7 +12,7 @@ from edgeval.convert.writing import opened_gguf, well_formed, write_tensors
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.files import FileState, file_state, refuse_existing, replacing
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.progress import NoProgress, Progress
 from edgeval.tokenizer import Tokenizer, read_tokenizer
 from edgeval.tokenizer.proof import prove

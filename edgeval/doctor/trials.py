@@ -7,7 +7,7 @@ from pathlib import Path
 from edgeval import cards, device, kernels
 from edgeval.engine import running
 from edgeval.errors import EngineError
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.ladder import Ladder
 from edgeval.measure import evaluate_file
 from edgeval.pipeline import DEFAULT_LADDER, find_source, locate

@@ -19,7 +19,7 @@ from edgeval.engine.messages import (
     ScoringJob,
 )
 from edgeval.files import FileState
-from edgeval.gguf_header import model_state
+from edgeval.gguf_parts import model_state
 from edgeval.importance import Importances
 from edgeval.llama import Device, GgufInfo
 from edgeval.placement import Placement, Wishes

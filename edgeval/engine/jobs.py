@@ -23,7 +23,7 @@ from edgeval.engine.messages import (
 )
 from edgeval.errors import DataError
 from edgeval.files import FileState
-from edgeval.gguf_header import model_state
+from edgeval.gguf_parts import model_state
 from edgeval.importance import Importances
 from edgeval.placement import Placement, Wishes, place
 from edgeval.plan import Int32, Work, plan

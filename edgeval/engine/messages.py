@@ -128,7 +128,7 @@ class KernelPair:
     """What is tried at once.
 
     Attributes:
-        kind: A tensor type, a name of ``gguf_header.TensorType``.
+        kind: A tensor type, a name of ``gguf_types.TensorType``.
         kernels: llama.cpp's kernels for the CPU.
     """
 

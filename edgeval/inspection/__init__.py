@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from edgeval.contents import held
-from edgeval.gguf_header import Header, TensorInfo, read_header
+from edgeval.gguf_header import Header, TensorInfo
+from edgeval.gguf_parts import read_header
 from edgeval.inspection.records import (
     Inspection,
     MetadataValue,

@@ -49,7 +49,7 @@ def check_types(
     What was tried with this llama.cpp on this CPU is remembered, and not tried again.
 
     Args:
-        types: Names of ``gguf_header.TensorType``.
+        types: Names of ``gguf_types.TensorType``.
         engine: What asks llama.cpp; a process beside its own is used.
         threads: CPU threads; one for each core by default.
         fresh: Whether all are tried again.

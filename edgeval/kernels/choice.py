@@ -11,7 +11,7 @@ from typing import Literal
 from edgeval import device
 from edgeval.engine import Engine
 from edgeval.errors import EngineDiedError, EngineError, listed
-from edgeval.gguf_header import read_header
+from edgeval.gguf_parts import read_header
 from edgeval.kernels import remembered
 from edgeval.kernels.checks import check_types
 from edgeval.kernels.outcomes import blame
@@ -101,7 +101,7 @@ def choose(
 
 
 def types_of(path: Path) -> list[str]:
-    """Return the tensor types of a model's matrices, names of ``gguf_header.TensorType``.
+    """Return the tensor types of a model's matrices, names of ``gguf_types.TensorType``.
 
     Raises:
         GgufError: If the file is missing or damaged.

@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.gguf_header import TensorType
+from edgeval.gguf_types import TensorType
 from edgeval.kernels.bars import CODEBOOKS
 from edgeval.kernels.writing import Bytes, write_gguf
 from edgeval.llama.blocks import quantize_rows

@@ -11,7 +11,8 @@ import numpy as np
 
 from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
-from edgeval.gguf_header import Header, model_files, read_header
+from edgeval.gguf_header import Header
+from edgeval.gguf_parts import model_files, read_header
 from edgeval.llama import architectures, pre_tokenizers
 from edgeval.llama.defaults import engine_version
 from edgeval.llama.info import GgufInfo
