@@ -5,7 +5,7 @@ A change of meaning is a new version: a score is never compared with one of anot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol as TypingProtocol
 
@@ -27,6 +27,8 @@ class Tokenizer(TypingProtocol):
         eos: The one that it puts after every text, if any.
         first: Its BOS token, or EOS token without one, whether it puts it anywhere or not.
         mark: The text of that one.
+        controls: Texts of special tokens, by id, within or after which versions of tools put spaces
+            or not.
         n_context_train: Tokens of the model's window.
     """
 
@@ -34,6 +36,7 @@ class Tokenizer(TypingProtocol):
     eos: int | None
     first: int | None
     mark: str | None
+    controls: Mapping[int, str]
     n_context_train: int
 
     def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:
@@ -111,20 +114,32 @@ def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizer) -> list[R
     spaces = item.context[len(context) :]
     if protocol.adds_ends and not item.context and tokenizer.first is not None:
         return [_after_first(choice, item, tokenizer) for choice in item.choices]
-    before = _as_harness(protocol, context, tokenizer)
+    before = _as_harness(protocol, context, item, tokenizer)
     requests = []
     for choice in item.choices:
-        whole = _as_harness(protocol, f"{context}{spaces} {choice}", tokenizer)
+        whole = _as_harness(protocol, f"{context}{spaces} {choice}", item, tokenizer)
         requests.append(_request([*before, *whole[len(before) :]], len(before), item))
     return requests
 
 
-def _as_harness(protocol: Protocol, text: str, tokenizer: Tokenizer) -> list[int]:
+def _as_harness(protocol: Protocol, text: str, item: Item, tokenizer: Tokenizer) -> list[int]:
     """Return the tokens of a text, to which nothing is added if it begins with BOS already.
 
     Source: ``HFLM.tok_encode`` of lm-evaluation-harness 0.4.13.
+
+    Raises:
+        DataError: If a special token stands before the end: its tokenizers do not agree on what
+            follows.
     """
     tokens = tokenizer.tokenize(text, parse_special=True)
+    special = next((each for each in tokens[:-1].tolist() if each in tokenizer.controls), None)
+    if special is not None:
+        raise DataError(
+            f"item {item.id} holds {tokenizer.controls[special]!r}, a special token of the model, "
+            "and transformers' tokenizers split what follows it in more than one way, so "
+            "lm-evaluation-harness has no one number for it; remove the item, or use --protocol "
+            "llama.cpp, which takes it for text"
+        )
     if tokenizer.mark and text.startswith(tokenizer.mark):
         return list(tokens.tolist())
     return protocol.ended(tokens, tokenizer)

@@ -86,6 +86,7 @@ class FakeTokenizer:
         self.eos: int | None = 1 if has_eos else None
         self.first: int | None = 0
         self.mark: str | None = BOS_TEXT
+        self.controls: dict[int, str] = {}
         self.n_context_train = n_context_train
 
     def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:

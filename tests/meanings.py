@@ -40,7 +40,7 @@ def items() -> list[Item]:
             "A girl\u2019s caf\u00e9 \uff26\uff55\uff4c\uff4c",
             ("\ufb01ne 1234567 \U0001f680", "No."),
         ),
-        ("<s>The river", ("sings.", "is wide.")),
+        (SPECIAL, ("sings.", "is wide.")),
     )
     made = [
         Item(f"odd {n}", "all", context, endings, 0) for n, (context, endings) in enumerate(odd)
@@ -285,18 +285,9 @@ EVALUATED: Mapping[str, Change] = {
 }
 """Evaluated as lm-evaluation-harness does."""
 
-SPECIAL_APART = ("only-json-metaspace-first",)
-"""With a tokenizer.json, and still with other tokens after a special token within a text."""
-
-
-def n_comparable(name: str) -> int:
-    """Return how many choices are compared: without a tokenizer.json not those after ``<s>``.
-
-    Whether a word after a special token gets a space in front is then decided by the version of
-    transformers.
-    """
-    has_json = "json" in name or name.startswith("byte-level")
-    return len(pairs()) - (0 if has_json and name not in SPECIAL_APART else 2)
+SPECIAL = "<s>The river"
+"""The context of an item with a special token of the SentencePiece forms, after which the versions
+of transformers put a space or not: with these it is refused. To bytes it is text."""
 
 
 REFUSED: Mapping[str, tuple[Change, str]] = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 
 from edgeval.errors import EngineError
@@ -22,6 +23,8 @@ from edgeval.plan import Int32
 
 _LONGEST_VALUE = 1024
 _SPACE = "\u2581"
+_TOKENIZER = "tokenizer.ggml.model"
+_TOKENS, _TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 
 
 def load(path: Path, params: Any, pre: str | None = None) -> Any:
@@ -88,6 +91,8 @@ class Vocabulary(Owner):
         eos: Likewise the one that it puts after every text.
         first: The id of BOS, or of EOS without one, whether it is put anywhere or not.
         mark: The text of that one.
+        controls: Of a SentencePiece vocabulary, the texts of its control tokens by their ids. How
+            text is split after one differs between tools; bytes are split alike everywhere.
     """
 
     def __init__(self, path: Path, pre: str | None = None) -> None:
@@ -131,6 +136,7 @@ class Vocabulary(Owner):
         self.eos = self._added(llama_cpp.llama_vocab_get_add_eos, llama_cpp.llama_vocab_eos)
         self.first = self._first()
         self.mark = self._mark()
+        self.controls: Mapping[int, str] = _controls(header)
 
     def metadata(self, key: str) -> str | None:
         """Return the value of a key as llama.cpp prints it, or None if there is none."""
@@ -224,6 +230,14 @@ class Vocabulary(Owner):
 
 def _token(number: int) -> int | None:
     return int(number) if number >= 0 else None
+
+
+def _controls(header: Header) -> dict[int, str]:
+    kinds, texts = header.metadata.get(_TOKEN_TYPES), header.texts(_TOKENS)
+    if header.text(_TOKENIZER) != "llama" or not isinstance(kinds, np.ndarray) or texts is None:
+        return {}
+    found = np.flatnonzero(kinds[: len(texts)] == int(gguf.TokenType.CONTROL))
+    return {int(token): texts[token] for token in found}
 
 
 def _of_layers(header: Header) -> dict[str, str]:
