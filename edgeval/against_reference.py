@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgeval.drift import difference_estimate, drift, stopped
+from edgeval.drift import drift
 from edgeval.measure import MakeSketches, Measured, evaluate_file
+from edgeval.paired import difference_estimate, stopped
 from edgeval.progress import Progress
 from edgeval.pursuit import DriftPursuit, accuracy_pursuit, drift_pursuit
 from edgeval.records import Claim, Drift

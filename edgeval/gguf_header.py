@@ -37,10 +37,11 @@ _MAX_NAME_BYTES = 64
 _MIN_PAIR_BYTES = 8 + 1 + 4 + 1
 _MIN_TENSOR_BYTES = 8 + 1 + 4 + 4 + 8
 
-# The gguf package may be older than llama.cpp: Q2_0 is in llama.cpp since llama-cpp-python 0.3.36.
+# The gguf package may differ from llama.cpp (tests/test_gguf_package.py): Q2_0 is in llama.cpp
+# since llama-cpp-python 0.3.36, and its Q8_1 has two half-precision numbers a block.
 _BLOCKS: dict[str, tuple[int, int, int]] = {
     each.name: (each.value, *gguf.GGML_QUANT_SIZES[each]) for each in gguf.GGMLQuantizationType
-} | {"Q2_0": (42, 64, 18)}
+} | {"Q2_0": (42, 64, 18), "Q8_1": (9, 32, 36)}
 
 FILE_TYPES: dict[str, int] = {
     each.name.removeprefix("ALL_").removeprefix("MOSTLY_"): each.value

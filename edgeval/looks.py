@@ -12,6 +12,7 @@ from edgeval.plan import Work
 from edgeval.records import Divergence
 from edgeval.sketch import VERSION, ItemDivergence, Sketch
 from edgeval.store import Measurement, SavedPlan
+from edgeval.timing import Stint
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,18 @@ class Looks:
         """Return what is to be looked at still, by place: a reference's sketch, or None."""
         return {place: each for place, each in self._wanted.items() if place not in self._found}
 
-    def save(self, plan: SavedPlan, results: Mapping[int, ItemResult], work: Work) -> None:
+    def save(
+        self, plan: SavedPlan, results: Mapping[int, ItemResult], work: Work, stint: Stint
+    ) -> None:
         """Save scores and what was seen with them, in one transaction.
 
         Args:
             plan: The plan that they are of.
             results: By places in the data set.
             work: What was done since the last call.
+            stint: What this command takes for the plan; grows by that.
         """
+        stint.add(work, len(results))
         scores = {place: result.score for place, result in results.items()}
         seen = {place: result.seen for place, result in results.items()}
         sketches = {place: each for place, each in seen.items() if isinstance(each, Sketch)}
@@ -96,6 +101,7 @@ class Looks:
             plan,
             scores,
             work,
+            stint=stint.speed,
             sketches=sketches,
             reference=self._reference,
             divergences=divergences,

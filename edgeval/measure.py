@@ -26,6 +26,7 @@ from edgeval.records import Divergence, ModelFacts, ModelRun
 from edgeval.setup import Setup
 from edgeval.store import Measurement, PlanFacts, Store
 from edgeval.tasks import Item, ItemScore
+from edgeval.timing import Timing
 
 __all__ = ["MakeSketches", "Measured", "Sketches", "evaluate_file"]
 
@@ -100,6 +101,7 @@ def evaluate_file(
             scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
             engine.release()
             work, facts = measurement.totals(scores.keys())
+            speed, known = scoring.timing.speed, measurement.speeds(scores.keys())
         contents.require_unchanged(_SCORED)
     imatrix = imatrix_info(gguf.metadata)
     offload = setting.offload(setup.placement(gguf).n_layers)
@@ -125,9 +127,9 @@ def evaluate_file(
         n_ubatch=facts.n_ubatch,
         cache_type=setting.cache_type,
         flash_attention=setting.flash_attention,
-        elapsed_s=work.elapsed_s,
-        load_s=scoring.load_s,
-        tokens_per_s=work.tokens_decoded / work.elapsed_s,
+        n_from_store=scoring.n_stored,
+        speed=speed,
+        stored=[each for each in known if speed is None or not each.is_of_same_command(speed)],
         kernels=setting.kernels,
         kernels_reason=setup.kernels(gguf).reason,
         offload=offload,
@@ -156,7 +158,8 @@ class _Scoring:
         self._measurement = measurement
         self._looks = looks
         self._progress = progress
-        self.load_s = 0.0
+        self.timing = Timing(setup.threads)
+        self.n_stored = 0
 
     def complete(self) -> dict[int, ItemScore]:
         """Return the scores of all items of the setup, by their places in the data set."""
@@ -165,7 +168,7 @@ class _Scoring:
         if scores:
             name = self._gguf.path.name
             self._progress.log(f"{name}: {len(scores):,} of {len(places):,} items already scored")
-        missing = set(places) - scores.keys()
+        missing, self.n_stored = set(places) - scores.keys(), len(scores)
         again = self._looks.missing().keys() - missing
         if again:
             self._progress.log(f"{self._gguf.path.name}: decoding {len(again):,} of them once more")
@@ -186,6 +189,7 @@ class _Scoring:
                 missing = set(block) - scores.keys()
                 again = self._looks.missing().keys() & scores.keys()
                 task.advance(len(scores))
+                self.n_stored += len(scores)
                 if missing or again:
                     self._score(block, missing, again, scores, task, is_block=True)
                 pursuit.add([scores[place] for place in block])
@@ -244,14 +248,13 @@ class _Scoring:
         with contextlib.closing(self._engine.score(job, doing)) as answers:
             begun = next(answers)
             assert isinstance(begun, Begun)
-            self.load_s += begun.load_s
             facts = self._plan_facts(begun)
             # What was hashed is what is loaded, and what the facts were read of.
             self._contents.require_unchanged("it was loaded")
             saved = draft.saved or self._measurement.add_plan(
                 draft.places, facts, device.describe()
             )
-            work = Work()
+            work, stint = Work(), self.timing.stint(saved.id, begun.load_s)
             unsaved: dict[int, ItemResult] = {}
             last = time.perf_counter()
             try:
@@ -265,14 +268,14 @@ class _Scoring:
                     unsaved |= complete
                     if time.perf_counter() - last > _SAVE_INTERVAL_S:
                         self._contents.require_unchanged(_SCORED)
-                        self._looks.save(saved, unsaved, work.take())
+                        self._looks.save(saved, unsaved, work.take(), stint)
                         unsaved, last = {}, time.perf_counter()
                     yield from ((place, result.score) for place, result in complete.items())
                 self._contents.require_unchanged(_SCORED)
             finally:
                 # Also when it is interrupted, or llama.cpp dies: what is complete is kept.
                 if self._contents.is_unchanged():
-                    self._looks.save(saved, unsaved, work.take())
+                    self._looks.save(saved, unsaved, work.take(), stint)
 
     def _plan_facts(self, begun: Begun) -> PlanFacts:
         return PlanFacts(

@@ -14,7 +14,6 @@ from edgeval import __version__, cards, device, hub, importance, report
 from edgeval.against_reference import compare_with, measure_alone, measure_reference
 from edgeval.checkpoint import Checkpoint
 from edgeval.contents import sha256_of
-from edgeval.drift import adjusted
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, HubError
 from edgeval.failures import Failures
@@ -23,6 +22,7 @@ from edgeval.gguf_header import model_files
 from edgeval.gguf_parts import model_stem
 from edgeval.ladder import Ladder, Rung, Source, file_stem
 from edgeval.measure import Measured
+from edgeval.paired import adjusted
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, Drift, Failure, ModelRun, ModelSource, Report
 from edgeval.reference import Reference, load_reference, matching

@@ -20,9 +20,20 @@ DEFAULT = "lm-eval"
 
 
 class Tokenizer(TypingProtocol):
-    """The part of a model that a protocol needs."""
+    """The part of a model that a protocol needs.
+
+    Attributes:
+        bos: The token that it puts before every text by its own default, if any.
+        eos: The one that it puts after every text, if any.
+        first: Its BOS token, or EOS token without one, whether it puts it anywhere or not.
+        mark: The text of that one.
+        n_context_train: Tokens of the model's window.
+    """
 
     bos: int | None
+    eos: int | None
+    first: int | None
+    mark: str | None
     n_context_train: int
 
     def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:
@@ -37,7 +48,8 @@ class Protocol:
         name: What users type.
         version: Raised when the meaning changes.
         rendering: The task's rendering of a record.
-        bos: Whether the tokenizer's own BOS token, if it has one, goes before every text.
+        adds_ends: Whether texts get the BOS and EOS tokens that the tokenizer adds by its own
+            default.
         metric: The primary metric.
         few_shot: Whether the tool can show solved items before the one it asks.
         tool: The tool whose numbers these are.
@@ -48,7 +60,7 @@ class Protocol:
     name: str
     version: int
     rendering: Rendering
-    bos: bool
+    adds_ends: bool
     metric: str
     few_shot: bool
     tool: str
@@ -66,9 +78,11 @@ class Protocol:
         requests = self.encode(self, item, tokenizer)
         return [_truncated(request, tokenizer.n_context_train, item) for request in requests]
 
-    def prefix(self, tokenizer: Tokenizer) -> list[int]:
-        """Return the tokens before every text: the BOS token or nothing."""
-        return [tokenizer.bos] if self.bos and tokenizer.bos is not None else []
+    def ended(self, tokens: Int32, tokenizer: Tokenizer) -> list[int]:
+        """Return the tokens of a text with those that the tokenizer adds, where they are wanted."""
+        before = [tokenizer.bos] if self.adds_ends and tokenizer.bos is not None else []
+        after = [tokenizer.eos] if self.adds_ends and tokenizer.eos is not None else []
+        return [*before, *tokens.tolist(), *after]
 
 
 def get(name: str) -> Protocol:
@@ -89,25 +103,50 @@ def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizer) -> list[R
     """Encode as lm-evaluation-harness does (``TemplateLM._encode_pair``).
 
     The context's trailing spaces move to the continuation; the choice's tokens are those of the
-    whole string after as many as the context alone has.
+    whole string after as many as the context alone has. They follow the tokens that the context has
+    alone: of a token that reaches over the boundary nothing is left, and where the tokenizer adds
+    EOS, it stands after the context and the choice loses its first token.
     """
     context = item.context.rstrip()
     spaces = item.context[len(context) :]
-    bos = protocol.prefix(tokenizer)
-    start = len(bos) + len(tokenizer.tokenize(context, parse_special=True))
+    if protocol.adds_ends and not item.context and tokenizer.first is not None:
+        return [_after_first(choice, item, tokenizer) for choice in item.choices]
+    before = _as_harness(protocol, context, tokenizer)
     requests = []
     for choice in item.choices:
-        text = f"{context}{spaces} {choice}"
-        whole = [*bos, *tokenizer.tokenize(text, parse_special=True)]
-        requests.append(_request(whole, start, item))
+        whole = _as_harness(protocol, f"{context}{spaces} {choice}", tokenizer)
+        requests.append(_request([*before, *whole[len(before) :]], len(before), item))
     return requests
 
 
+def _as_harness(protocol: Protocol, text: str, tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens of a text, to which nothing is added if it begins with BOS already.
+
+    Source: ``HFLM.tok_encode`` of lm-evaluation-harness 0.4.13.
+    """
+    tokens = tokenizer.tokenize(text, parse_special=True)
+    if tokenizer.mark and text.startswith(tokenizer.mark):
+        return list(tokens.tolist())
+    return protocol.ended(tokens, tokenizer)
+
+
+def _after_first(choice: str, item: Item, tokenizer: Tokenizer) -> Request:
+    """Return the request of a choice without context, as ``TemplateLM.loglikelihood`` makes it."""
+    tokens = tokenizer.tokenize(f" {choice}", parse_special=True).tolist()
+    if tokenizer.first is not None and tokens[:1] != [tokenizer.first]:
+        tokens = [tokenizer.first, *tokens]
+    return _request(tokens, 1, item)
+
+
 def _encode_shared(protocol: Protocol, item: Item, tokenizer: Tokenizer) -> list[Request]:
-    """Encode as llama-perplexity --hellaswag does: the tokens all choices share are context."""
-    bos = protocol.prefix(tokenizer)
+    """Encode as llama-perplexity --hellaswag does: the tokens all choices share are context.
+
+    Each text gets BOS and EOS where the GGUF says so (``common_tokenize``).
+    """
     texts = [f"{item.context} {choice}" for choice in item.choices]
-    wholes = [np.array([*bos, *tokenizer.tokenize(text)], dtype=np.int32) for text in texts]
+    wholes = [
+        np.array(protocol.ended(tokenizer.tokenize(text), tokenizer), np.int32) for text in texts
+    ]
     shared = common_prefix_length([Request(whole, 1) for whole in wholes])
     return [_request(whole, shared, item) for whole in wholes]
 
@@ -141,9 +180,9 @@ PROTOCOLS: dict[str, Protocol] = {
     for protocol in (
         Protocol(
             name="lm-eval",
-            version=1,
+            version=2,
             rendering="lm-eval",
-            bos=False,
+            adds_ends=False,
             metric="acc_norm",
             few_shot=True,
             tool="lm-evaluation-harness",
@@ -152,9 +191,9 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             name="lm-eval-bos",
-            version=1,
+            version=2,
             rendering="lm-eval",
-            bos=True,
+            adds_ends=True,
             metric="acc_norm",
             few_shot=True,
             tool="lm-evaluation-harness",
@@ -163,9 +202,9 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             name="llama.cpp",
-            version=1,
+            version=2,
             rendering="text",
-            bos=True,
+            adds_ends=True,
             metric="acc_token",
             few_shot=False,
             tool="llama-perplexity --hellaswag",

@@ -69,7 +69,11 @@ def trusted(
     is_chosen = options.backend.lower() != "auto" or options.devices or options.gpu_layers
     try:
         settle_kernels(paths, setup, store, bars)
-        checks = [_passed(path, setup, store, bars, where) for path in paths]
+        # The first is the reference; all are computed in one place, so that they compare.
+        checks = [
+            _passed(path, setup, store, bars, where, is_timed=path == paths[0] and not is_chosen)
+            for path in paths
+        ]
     except EngineError as error:
         if is_chosen:
             raise
@@ -77,7 +81,6 @@ def trusted(
         reason, _, _ = str(error).partition(";")
         bars.log(f"{reason}; computing on the CPU")
         return _on_cpu(paths, setup, store, bars)
-    # The first is the reference; all are computed in one place, so that they compare.
     if checks[0].speedup < 1 and not is_chosen:
         bars.log(f"the CPU is faster than {where}; computing on the CPU")
         return _on_cpu(paths, setup, store, bars)
@@ -134,7 +137,10 @@ def kernel_sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str
         )
     if faster:
         gains = listed([f"{name} {each.speedup:.2f} times" for name, each in faster])
-        yield f"llama.cpp's plain kernels compute {gains} as fast as its default ones here"
+        threads = sorted({each.threads for _, each in faster if each.threads is not None})
+        plural = "" if threads == [1] else "s"
+        timed = f", timed with {listed(list(map(str, threads)))} thread{plural}" if threads else ""
+        yield f"llama.cpp's plain kernels compute {gains} as fast as its default ones here{timed}"
 
 
 def _begun_with(
@@ -153,13 +159,15 @@ def _begun_with(
     return KernelChoice(kernels=other, reason=None if other == "default" else "as it was begun")
 
 
-def _passed(path: Path, setup: Setup, store: Store, progress: Progress, where: str) -> SelfCheck:
+def _passed(
+    path: Path, setup: Setup, store: Store, progress: Progress, where: str, *, is_timed: bool
+) -> SelfCheck:
     """Return the check of a model that has passed it.
 
     Raises:
         EngineError: If it has not.
     """
-    found = self_check(path, setup, store, progress)
+    found = self_check(path, setup, store, progress, is_timed=is_timed)
     if not found.has_passed:
         raise EngineError(
             f"{where} fails the self-check with {path.name}: log-probabilities are "
@@ -171,11 +179,23 @@ def _passed(path: Path, setup: Setup, store: Store, progress: Progress, where: s
 
 
 def self_check(
-    path: Path, setup: Setup, store: Store, progress: Progress | None = None
+    path: Path,
+    setup: Setup,
+    store: Store,
+    progress: Progress | None = None,
+    *,
+    is_timed: bool = False,
 ) -> SelfCheck:
     """Return how close the GPUs of a setup come to the CPU with a model, checked now or before.
 
-    One that was not passed is made again.
+    One that was not passed is made again. What is allowed is what this edgeval allows.
+
+    Args:
+        path: The model.
+        setup: What is evaluated and how.
+        store: Where checks are kept.
+        progress: Where to show progress.
+        is_timed: Whether its speed counts: then one with other threads is made again.
 
     Raises:
         EdgevalError: If the model cannot be loaded, or does not fit in memory.
@@ -184,11 +204,15 @@ def self_check(
         gguf = engine.info(path, setup.options.pre)
         setting = setup.setting(sha256_of(*model_files(path)), gguf)
         known = None if setup.options.fresh else store.self_check(setting)
+        bar = _BARS.get(gguf.file_type, _OTHER_BAR)
+        found = known and known.model_copy(update={"bar": bar})
+        is_timeless = is_timed and found is not None and found.threads != setup.threads
         # A driver that is updated may pass, and is not in the key.
-        if known is None or not known.has_passed:
-            known = _compared(gguf, setup, progress or NoProgress())
-            store.add_self_check(setting, known)
-    return known
+        if found is None or not found.has_passed or is_timeless:
+            found = _compared(gguf, setup, progress or NoProgress())
+        if found != known:
+            store.add_self_check(setting, found)
+    return found
 
 
 def _compared(gguf: llama.GgufInfo, setup: Setup, progress: Progress) -> SelfCheck:
@@ -211,6 +235,7 @@ def _compared(gguf: llama.GgufInfo, setup: Setup, progress: Progress) -> SelfChe
         token_change=float((changes / n_tokens).mean()),
         bar=_BARS.get(gguf.file_type, _OTHER_BAR),
         speedup=cpu_s / gpu_s,
+        threads=setup.threads,
     )
 
 

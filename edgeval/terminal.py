@@ -15,13 +15,13 @@ from edgeval.compare import Comparison
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import LOUD
 from edgeval.compare.tables import table as comparison_table
-from edgeval.console import shown, stdout_console
+from edgeval.console import shown, stderr_console, stdout_console
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
 from edgeval.remarks import remarks
-from edgeval.report import reasoning, selfchecks, view
+from edgeval.report import reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.items import stopping_of, until_decided
@@ -31,7 +31,16 @@ from edgeval.store.runs import Run, RunDetails
 from edgeval.store.tables import repair_lines, run_tables, runs_table
 from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
-_PROTOCOL_FIELDS = ("name", "version", "rendering", "bos", "metric", "few_shot", "tool", "versions")
+_PROTOCOL_FIELDS = (
+    "name",
+    "version",
+    "rendering",
+    "adds_ends",
+    "metric",
+    "few_shot",
+    "tool",
+    "versions",
+)
 _TYPE_COLUMNS = 4
 
 
@@ -48,6 +57,7 @@ def print_report(report: Report) -> None:
     for sentence in view.verdict_sentences(report):
         console.print(sentence, soft_wrap=True, markup=False)
     _print_computed(report, console)
+    _print_corrections(report, console)
 
 
 def print_files(folder: Path) -> None:
@@ -76,6 +86,7 @@ def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
         console.print(view.NO_CLAIM, soft_wrap=wraps, markup=False)
     if rest := reasoning.not_measured(report):
         console.print(rest, soft_wrap=wraps, markup=False)
+    _print_corrections(report, console)
 
 
 def print_evaluation(result: Evaluation) -> None:
@@ -185,14 +196,14 @@ def cards_json(cards: Sequence[Card]) -> str:
 def print_protocols(protocols: Sequence[Protocol]) -> None:
     """Print the protocols, one line each."""
     table = _table("protocols, each with the tool whose numbers it gives")
-    for title in ("name", "version", "metric", "BOS", "shots", "tool", "its versions"):
+    for title in ("name", "version", "metric", "BOS, EOS", "shots", "tool", "its versions"):
         table.add_column(title, justify="right" if title == "version" else "left", overflow="fold")
     for protocol in protocols:
         table.add_row(
             protocol.name,
             str(protocol.version),
             protocol.metric,
-            "the model's own" if protocol.bos else "none",
+            "the model's own" if protocol.adds_ends else "none",
             "any" if protocol.few_shot else "none",
             protocol.tool,
             protocol.versions,
@@ -264,7 +275,9 @@ def _print_remarks(record: Report | Evaluation, console: Console) -> None:
 
 
 def _print_computed(record: Report | Evaluation, console: Console) -> None:
-    """Print with which kernels and GPUs a record was computed, where that is worth a word."""
+    """Print what the speeds belong to and, where that is worth a word, kernels and GPUs."""
+    for sentence in speeds.sentences(record):
+        console.print(shown(sentence), soft_wrap=True)
     if plain := plain_kernels(record.runs):
         sentence = f"Computed with llama.cpp's plain kernels: {plain}."
         console.print(shown(sentence), soft_wrap=True)
@@ -272,6 +285,17 @@ def _print_computed(record: Report | Evaluation, console: Console) -> None:
         console.print(sentence, soft_wrap=True, markup=False)
     if failure := selfchecks.failure(record.engine.backend, record.runs):
         console.print(failure, style=LOUD, soft_wrap=True, markup=False)
+
+
+def print_corrections(record: Report | Evaluation) -> None:
+    """Print what a saved record says otherwise than its numbers, beside JSON: on stderr."""
+    _print_corrections(record, stderr_console())
+
+
+def _print_corrections(record: Report | Evaluation, console: Console) -> None:
+    """Print what a saved record says otherwise than its numbers."""
+    for sentence in record.corrections:
+        console.print(shown(sentence), style=LOUD, soft_wrap=not console.is_terminal)
 
 
 def _items(data: DataSource) -> str:

@@ -68,7 +68,7 @@ def _tried(path: Path, setup: Setup, exact: Measured) -> dict[str, tuple[float, 
             float(changes.mean()),
             float(changes.max()),
             float(same),
-            measured.run.tokens_per_s,
+            (measured.run.speed and measured.run.speed.tokens_per_s) or 0.0,
         )
     return found
 

@@ -154,7 +154,9 @@ def _tied(form: Form) -> None:
 
 
 def _tied_with_output(form: Form) -> None:
+    """The embeddings, written a second time under the name of the output."""
     form.config["tie_word_embeddings"] = True
+    form.weights["lm_head.weight"] = form.weights["model.embed_tokens.weight"]
 
 
 def _all_heads(form: Form) -> None:
@@ -247,7 +249,7 @@ def _added_tokens_decoder(form: Form) -> None:
     form.resize(4104)
     form.tokenizer_config["added_tokens_decoder"] |= {
         "4096": {"content": "<|im_start|>", "special": False},
-        "4097": {"content": "\u2581a word", "special": False},
+        "4097": {"content": "[\u2581a word]", "special": False},
         "4098": {"content": "[PAD]", "special": True},
         "4200": {"content": "beyond", "special": True},
     }
@@ -342,6 +344,22 @@ def _byte_level_without_bos(form: Form) -> None:
     _byte_level(form, adds_bos=False)
 
 
+def _template_against_config(form: Form) -> None:
+    """A tokenizer.json that adds BOS, beside a config that says no: the former counts."""
+    _with_tokenizer_json(form)
+    form.tokenizer_config["add_bos_token"] = False
+
+
+def _add_eos(form: Form) -> None:
+    form.tokenizer_config["add_eos_token"] = True
+
+
+def _generation_config(form: Form) -> None:
+    form.files["generation_config.json"] = json.dumps(
+        {"temperature": 0.6, "top_p": 0.9, "top_k": 20, "repetition_penalty": 1.05, "min_p": 0.1}
+    )
+
+
 def _bf16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return (values.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
 
@@ -385,6 +403,9 @@ FORMS: dict[str, Change] = {
     "byte-level": _byte_level,
     "byte-level-pairs": _byte_level_pairs,
     "byte-level-without-bos": _byte_level_without_bos,
+    "template-against-config": _template_against_config,
+    "add-eos": _add_eos,
+    "generation-config": _generation_config,
 }
 """What is changed of the demo checkpoint, by name."""
 

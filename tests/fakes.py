@@ -14,7 +14,7 @@ from edgeval.plan import Int32
 from edgeval.progress import NoProgress, Task
 from edgeval.tasks import Item, ItemScore
 
-BOS_TEXT = "<s>"
+BOS_TEXT, EOS_TEXT = "<s>", "<eos>"
 
 
 _OF_KERNELS = re.compile(
@@ -76,12 +76,16 @@ class FakeTokenizer:
         *,
         special: Iterable[str] = (),
         has_bos: bool = True,
+        has_eos: bool = False,
         n_context_train: int = 1000,
     ) -> None:
         self._pieces = tuple(pieces)
         self._special = tuple(special)
-        self._texts: list[str] = [BOS_TEXT]
+        self._texts: list[str] = [BOS_TEXT, EOS_TEXT]
         self.bos: int | None = 0 if has_bos else None
+        self.eos: int | None = 1 if has_eos else None
+        self.first: int | None = 0
+        self.mark: str | None = BOS_TEXT
         self.n_context_train = n_context_train
 
     def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:
@@ -89,9 +93,9 @@ class FakeTokenizer:
         ids = []
         while text:
             piece = next((piece for piece in pieces if text.startswith(piece)), text[0])
-            if piece not in self._texts[1:]:
+            if piece not in self._texts[2:]:
                 self._texts.append(piece)
-            ids.append(self._texts.index(piece, 1))
+            ids.append(self._texts.index(piece, 2))
             text = text[len(piece) :]
         return np.array(ids, dtype=np.int32)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from edgeval.drift import adjusted, difference_estimate, equivalence, mcnemar, stopped
 from edgeval.metrics import metric
+from edgeval.paired import adjusted, difference_estimate, equivalence, mcnemar, stopped
 from edgeval.records import (
     Citation,
     Claim,
@@ -27,6 +27,7 @@ from edgeval.records import (
     ReferenceInfo,
     Report,
     SelfCheck,
+    Speed,
     Stopping,
     VerdictStatus,
 )
@@ -35,6 +36,24 @@ from edgeval.verdict import judged
 N_SPLIT = 10_042
 N_PARAMS = 1_100_048_384
 MADE_AT = datetime(2026, 5, 14, 23, 56, 41, 156000, tzinfo=timezone.utc)
+DEVICE = Device(
+    system="Linux 6.8.0",
+    machine="x86_64",
+    cpu="Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz",
+    physical_cores=1,
+    logical_cores=2,
+    memory_bytes=8 * 1024**3,
+    python="3.11.9",
+)
+ELSEWHERE = Device(
+    system="Linux 5.15.0",
+    machine="x86_64",
+    cpu="AMD EPYC 9654 96-Core Processor",
+    physical_cores=96,
+    logical_cores=192,
+    memory_bytes=768 * 1024**3,
+    python="3.12.4",
+)
 HOSTILE = '<script>alert(1)</script> | `x` [a](https://example.org) _b_ & "c"'
 
 # A claim for each status, on a slice of about 1,000 items; reproduced needs the whole split.
@@ -126,15 +145,7 @@ def example_report(
             backend="cpu",
             threads=2,
         ),
-        device=Device(
-            system="Linux 6.8.0",
-            machine="x86_64",
-            cpu="Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz",
-            physical_cores=1,
-            logical_cores=2,
-            memory_bytes=8 * 1024**3,
-            python="3.11.9",
-        ),
+        device=DEVICE,
         runs=runs,
         drift=adjusted(
             [
@@ -142,7 +153,7 @@ def example_report(
                 for name, (lost, gained) in list(counts.items())[1:]
             ]
         ),
-        elapsed_s=31.4 + sum(run.load_s + run.elapsed_s for run in runs),
+        elapsed_s=31.4 + sum(1.42 + run.speed.elapsed_s for run in runs if run.speed),
         peak_rss_bytes=2_871_394_304,
     )
     return report if status is None else judged(report, [example_claim(PUBLISHED[status])])
@@ -162,13 +173,14 @@ def stopped_report(
     by_type = {run.type: run for run in record.runs}
     reference, data = by_type["F16"], record.data.model_copy(update={"order": "simple"})
     if design == "weighted":
-        reference = reference.model_copy(update={"from_reference": example_reference()})
+        reference = from_file(reference)
     else:
         stopping = Stopping(points=1.0, is_decided=True, design=design, n_items=2432)
-        counted = _looked_at(1439, 2432, (0.572, 0.611))
+        counted = _looked_at(1439, 2432, (0.583, 0.601))
         update = {"metrics": dict.fromkeys(reference.metrics, counted), "stopping": stopping}
         reference = reference.model_copy(update=update)
-        data = data.model_copy(update={"n_items": 2432})
+        groups = {"activitynet": 785, "wikihow": 1647}
+        data = data.model_copy(update={"n_items": 2432, "groups": groups})
     runs, drifts = [reference], []
     for name, n_items, lost, gained, points, ends, is_decided, worth in STOPPED:
         stopping = Stopping(
@@ -181,7 +193,15 @@ def stopped_report(
         known = reference.metrics["acc_norm"].value
         low, high = (known + end / 100 for end in ends)
         measured = _looked_at(round(0.4 * n_items), n_items, (low, high), known + points / 100)
-        update = {"metrics": {"acc_norm": measured}, "stopping": stopping}
+        if design == "random order":
+            measured = _looked_at(round((known + points / 100) * n_items), n_items, (low, high))
+        speed = by_type[name].speed
+        assert speed is not None
+        update = {
+            "metrics": {"acc_norm": measured},
+            "stopping": stopping,
+            "speed": speed.model_copy(update={"n_items": n_items}),
+        }
         runs.append(by_type[name].model_copy(update=update))
         interval = Interval(low=ends[0], high=ends[1], level=0.95)
         found = _drift(name, lost, gained, n_items, list(data.groups))
@@ -196,7 +216,7 @@ def stopped_report(
 def sliced_report() -> Report:
     """Return a report of 200 items beside a reference that a file holds of the whole split."""
     whole, part = example_report(), example_report(n_items=200, status=None)
-    reference = whole.runs[0].model_copy(update={"from_reference": example_reference()})
+    reference = from_file(whole.runs[0])
     known = reference.metrics["acc_norm"].value
     drifts = [_with_split_accuracy(found, known) for found in part.drift]
     return whole.model_copy(update={"runs": [reference, *part.runs[1:]], "drift": drifts})
@@ -225,7 +245,7 @@ def failed_report(
         file: Name of their files, instead of their own.
     """
     record = example_report(n_items=n_items, status=None)
-    drift = [found for found in record.drift if found.type not in types]
+    drift = adjusted([found for found in record.drift if found.type not in types])
     failures = [
         Failure(
             type=run.type,
@@ -258,6 +278,11 @@ def with_plain_kernels(record: Report, reasons: dict[str, str | None]) -> Report
     return record.model_copy(update={"runs": runs})
 
 
+def from_file(run: ModelRun) -> ModelRun:
+    """Return a run as it is read from a reference file of another machine."""
+    return run.model_copy(update={"from_reference": example_reference(), "speed": None})
+
+
 def example_reference() -> ReferenceInfo:
     """Return what a reference file says of what measured it: another machine."""
     return ReferenceInfo(
@@ -267,15 +292,20 @@ def example_reference() -> ReferenceInfo:
         engine="llama-cpp-python 0.3.35",
         features="CUDA : ARCHS = 900",
         backend="cuda",
-        device=Device(
-            system="Linux 5.15.0",
-            machine="x86_64",
-            cpu="AMD EPYC 9654 96-Core Processor",
-            physical_cores=96,
-            logical_cores=192,
-            memory_bytes=768 * 1024**3,
-            python="3.12.4",
-        ),
+        device=ELSEWHERE,
+        speeds=[
+            Speed(
+                device=ELSEWHERE,
+                threads=96,
+                measured_at=MADE_AT - timedelta(days=3),
+                n_items=N_SPLIT,
+                tokens_decoded=1_757_350,
+                logit_rows=1_285_376,
+                elapsed_s=175.735,
+                n_cpus=192,
+                cpu_load=0.4,
+            )
+        ],
     )
 
 
@@ -326,6 +356,11 @@ def gpu_report(
         for run in record.runs
     ]
     engine = record.engine.model_copy(update={"backend": "cuda", "threads": 16})
+    runs = [
+        run.model_copy(update={"speed": run.speed.model_copy(update={"threads": 16})})
+        for run in runs
+        if run.speed
+    ]
     return record.model_copy(update={"runs": runs, "engine": engine})
 
 
@@ -390,9 +425,18 @@ def _run(name: str, bits: float, correct: int, n_items: int, tokens_per_s: float
         n_ubatch=512,
         cache_type="f16",
         flash_attention=True,
-        elapsed_s=elapsed_s,
-        load_s=1.42,
-        tokens_per_s=tokens_decoded / elapsed_s,
+        speed=Speed(
+            device=DEVICE,
+            threads=2,
+            measured_at=MADE_AT,
+            n_items=n_items,
+            tokens_decoded=tokens_decoded,
+            logit_rows=128 * n_items,
+            elapsed_s=elapsed_s,
+            load_s=1.42,
+            n_cpus=2,
+            cpu_load=0.04,
+        ),
     )
 
 

@@ -26,10 +26,15 @@ PREFIX = (
     "the script does not look whether the model puts a space in front of a text; "
     "test_tokens.py holds ours to SentencePiece"
 )
+GRANITE = (
+    "the script takes BOS from every vocabulary of this size; transformers adds it where "
+    "add_bos_token says so, and so does lm-evaluation-harness"
+)
 ON_PURPOSE = {
     ("only-sentencepiece-json", "tokenizer.ggml.scores"): SCORES,
     ("only-sentencepiece-json-added", "tokenizer.ggml.scores"): SCORES,
     ("no-dummy-prefix", "tokenizer.ggml.add_space_prefix"): PREFIX,
+    ("granite", "tokenizer.ggml.add_bos_token"): GRANITE,
 }
 """Keys that differ from the script's, and why."""
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import binom, hypergeom
 
-from edgeval.drift import bonett_price
 from edgeval.metrics import effective_size, wilson
+from edgeval.paired import bonett_price
 
 SIZES = (50, 200, 1000)
 SPLITS = (1000, 10042)

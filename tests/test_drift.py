@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from edgeval.drift import adjusted, bonett_price, drift, equivalence, holm, mcnemar
+from edgeval.drift import drift
 from edgeval.metrics import metrics_of
+from edgeval.paired import adjusted, bonett_price, equivalence, holm, mcnemar
 from edgeval.records import Drift
 from edgeval.tasks import ItemScore
 

@@ -452,6 +452,7 @@ def test_nothing_is_timed_where_nothing_is_rearranged(q4_k: Path) -> None:
     ("result", "kernels", "reason"),
     [
         (race(1.32, 1), "plain", "1.32 times as fast here"),
+        (race(1.32, 1, threads=2), "plain", "1.32 times as fast here with 2 threads"),
         (race(1.09, 1), "default", None),
         (race(0.5, 1), "default", None),
         (race([2, 2, 2, 2, 0.9], 1), "plain", "2.00 times"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from fakes import BOS_TEXT, FakeTokenizer, make_item
+from fakes import BOS_TEXT, EOS_TEXT, FakeTokenizer, make_item
 
 from edgeval.errors import DataError, EdgevalError
 from edgeval.plan import Request
@@ -28,7 +28,7 @@ def split_texts(requests: Sequence[Request], tokenizer: FakeTokenizer) -> list[t
     ]
 
 
-# lm-eval: the choice's tokens are whole[len(context):]
+# lm-eval: the choice's tokens are whole[len(context):], after those of the context alone
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,13 @@ def split_texts(requests: Sequence[Request], tokenizer: FakeTokenizer) -> list[t
     [
         pytest.param((), "ab", "cd", ("a|b", " |c|d"), id="no merges"),
         pytest.param((" cd",), "ab", "cd", ("a|b", " cd"), id="merge within the choice"),
-        # whole = a, "b c", d; the context alone has two tokens: the merged one counts as context.
-        pytest.param(("b c",), "ab", "cd", ("a|b c", "d"), id="merge over the boundary"),
+        # whole = a, "b c", d; the context alone has two tokens, and of the merged one only the part
+        # before the boundary is left.
+        pytest.param(("b c",), "ab", "cd", ("a|b", "d"), id="merge over the boundary"),
         # whole = "a ", b, " ", c: the context "a b" alone is a, " ", b with three tokens.
         pytest.param(("a ",), "a b", "c", ("a |b", " |c"), id="merge within the context"),
-        # whole = "ab ", c, d; the context alone is a, b: the choice's first letter is context.
-        pytest.param(("ab ",), "ab", "cd", ("ab |c", "d"), id="context of fewer tokens"),
+        # whole = "ab ", c, d; the context alone is a, b: the choice's first letter is lost.
+        pytest.param(("ab ",), "ab", "cd", ("a|b", "d"), id="context of fewer tokens"),
         # The spaces of the context are the choice's, before the one that separates them.
         pytest.param((), "ab  ", "c", ("a|b", " | | |c"), id="spaces of the context"),
         pytest.param((), "ab\n", "c", ("a|b", "\n| |c"), id="line end of the context"),
@@ -56,16 +57,16 @@ def test_the_boundary_between_context_and_choice(
     stripped = context.rstrip()
     whole = tokenizer.tokenize(f"{context} {choice}")
     alone = tokenizer.tokenize(stripped)
-    assert request.tokens.tolist() == whole.tolist()
+    assert request.tokens[: request.start].tolist() == alone.tolist()
     assert request.tokens[request.start :].tolist() == whole[len(alone) :].tolist()
     assert split_texts([request], tokenizer) == [expected]
 
 
 def test_a_choice_that_changes_the_context_tokens_keeps_its_own_boundary() -> None:
-    # "b d" is one token, so the second choice's context reads a|b d where the first's is a|b.
+    # "b d" is one token, of which the second choice keeps nothing.
     tokenizer = FakeTokenizer(["b d"])
     requests = encode("lm-eval", make_item("ab", ["cc", "dd"]), tokenizer)
-    assert split_texts(requests, tokenizer) == [("a|b", " |c|c"), ("a|b d", "d")]
+    assert split_texts(requests, tokenizer) == [("a|b", " |c|c"), ("a|b", "d")]
     assert [request.start for request in requests] == [2, 2]
 
 
@@ -104,7 +105,46 @@ def test_bos_goes_before_the_text_where_protocol_and_tokenizer_have_one(
 
 def test_a_bos_token_with_id_zero_is_one() -> None:
     assert FakeTokenizer().bos == 0
-    assert get("lm-eval-bos").prefix(FakeTokenizer()) == [0]
+    (request,) = encode("lm-eval-bos", make_item("a", ["b"]), FakeTokenizer())
+    assert request.tokens[0] == 0
+
+
+# EOS
+
+
+@pytest.mark.parametrize("has_bos", [True, False])
+def test_eos_stands_between_context_and_choice_as_in_lm_eval(has_bos: bool) -> None:
+    # context = a, b, EOS; whole = a, b, " ", c, d, EOS: what follows its first three tokens.
+    tokenizer = FakeTokenizer(has_bos=has_bos, has_eos=True)
+    requests = encode("lm-eval-bos", make_item("ab", ["cd", "ef"]), tokenizer)
+    before = f"{BOS_TEXT}|" if has_bos else ""
+    assert split_texts(requests, tokenizer) == [
+        (f"{before}a|b|{EOS_TEXT}", f"c|d|{EOS_TEXT}"),
+        (f"{before}a|b|{EOS_TEXT}", f"e|f|{EOS_TEXT}"),
+    ]
+
+
+def test_eos_is_the_last_token_of_every_choice_as_in_llama_perplexity() -> None:
+    tokenizer = FakeTokenizer(has_eos=True)
+    requests = encode("llama.cpp", make_item("ab", ["c", "d"]), tokenizer)
+    assert split_texts(requests, tokenizer) == [
+        (f"{BOS_TEXT}|a|b| ", f"c|{EOS_TEXT}"),
+        (f"{BOS_TEXT}|a|b| ", f"d|{EOS_TEXT}"),
+    ]
+
+
+def test_lm_eval_without_bos_adds_no_eos_either() -> None:
+    tokenizer = FakeTokenizer(has_eos=True)
+    requests = encode("lm-eval", make_item("ab", ["c"]), tokenizer)
+    assert split_texts(requests, tokenizer) == [("a|b", " |c")]
+
+
+def test_nothing_is_added_to_a_text_that_begins_with_bos() -> None:
+    tokenizer = FakeTokenizer(special=[BOS_TEXT], has_eos=True)
+    requests = encode("lm-eval-bos", make_item(f"{BOS_TEXT}a", ["b"]), tokenizer)
+    assert split_texts(requests, tokenizer) == [(f"{BOS_TEXT}|a", " |b")]
+    (shared,) = encode("llama.cpp", make_item(f"{BOS_TEXT}a", ["b"]), tokenizer)
+    assert tokenizer.texts(shared.tokens)[:2] == [BOS_TEXT, "<"]
 
 
 @pytest.mark.parametrize(
@@ -227,13 +267,13 @@ def test_an_empty_context_is_scored_after_bos() -> None:
 
 def test_the_three_protocols_are_as_designed() -> None:
     found = [
-        (p.name, p.version, p.rendering, p.bos, p.metric, p.few_shot, p.tool)
+        (p.name, p.version, p.rendering, p.adds_ends, p.metric, p.few_shot, p.tool)
         for p in PROTOCOLS.values()
     ]
     assert found == [
-        ("lm-eval", 1, "lm-eval", False, "acc_norm", True, "lm-evaluation-harness"),
-        ("lm-eval-bos", 1, "lm-eval", True, "acc_norm", True, "lm-evaluation-harness"),
-        ("llama.cpp", 1, "text", True, "acc_token", False, "llama-perplexity --hellaswag"),
+        ("lm-eval", 2, "lm-eval", False, "acc_norm", True, "lm-evaluation-harness"),
+        ("lm-eval-bos", 2, "lm-eval", True, "acc_norm", True, "lm-evaluation-harness"),
+        ("llama.cpp", 2, "text", True, "acc_token", False, "llama-perplexity --hellaswag"),
     ]
     assert list(PROTOCOLS) == [name for name, *_ in found]
     assert DEFAULT == "lm-eval"

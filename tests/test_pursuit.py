@@ -216,7 +216,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
         assert found == drift
         assert measured.run.tokens_decoded == expected.run.tokens_decoded
         again, _ = _compare(whole, tiny_q8, setup, store)
-        assert (again.run.load_s, again.scores) == (0, expected.scores)
+        assert (again.run.speed, again.scores) == (None, expected.scores)
 
 
 def test_items_of_a_whole_run_are_taken_from_the_store(
@@ -225,7 +225,8 @@ def test_items_of_a_whole_run_are_taken_from_the_store(
     with Store(tmp_path / "a.db") as store:
         all_of_it = evaluate_file(tiny_q8, prepare(Options(data=many_items)), store)
         measured, _ = _compare(whole, tiny_q8, _setup(many_items), store)
-    assert measured.run.load_s == 0
+    assert measured.run.speed is None
+    assert [each.n_items for each in measured.run.stored] == [400]
     assert measured.scores == {place: all_of_it.scores[place] for place in measured.scores}
 
 

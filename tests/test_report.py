@@ -25,6 +25,7 @@ from report_example import (
 
 from edgeval import report, terminal
 from edgeval.errors import EdgevalError
+from edgeval.metrics import metric
 from edgeval.records import (
     Drift,
     Equivalence,
@@ -45,6 +46,7 @@ from edgeval.report import (
     pages,
     view,
 )
+from edgeval.report.derived import renewed
 from edgeval.verdict import judged
 
 VERDICT_KEYS = [
@@ -78,15 +80,20 @@ def with_imatrix(record: Report) -> Report:
     """Return a report in which Q4_K_M was evaluated with an importance matrix too."""
     (index,) = (i for i, run in enumerate(record.runs) if run.type == "Q4_K_M")
     matrix = ImatrixInfo(file="im.gguf", sha256="ab" * 32, dataset="wiki.txt", n_chunks=120)
-    run = record.runs[index].model_copy(update={"imatrix": matrix, "file": "with.gguf"})
-    found = record.drift[index - 1].model_copy(
-        update={"has_imatrix": True, "right_to_wrong": 9, "wrong_to_right": 7, "flips": []}
-    )
-    return record.model_copy(
-        update={
-            "runs": [*record.runs[: index + 1], run, *record.runs[index + 1 :]],
-            "drift": [*record.drift[:index], found, *record.drift[index:]],
-        }
+    correct = record.runs[0].metrics["acc_norm"].correct + 7 - 9
+    metrics = {**record.runs[index].metrics, "acc_norm": metric(correct, N_SPLIT, N_SPLIT)}
+    update = {"imatrix": matrix, "file": "with.gguf", "metrics": metrics}
+    run = record.runs[index].model_copy(update=update)
+    found = record.drift[index - 1]
+    flips = [*found.flips[:9], *found.flips[-7:]]
+    found = found.model_copy(update={"has_imatrix": True, "flips": flips})
+    return renewed(
+        record.model_copy(
+            update={
+                "runs": [*record.runs[: index + 1], run, *record.runs[index + 1 :]],
+                "drift": [*record.drift[:index], found, *record.drift[index:]],
+            }
+        )
     )
 
 
@@ -264,15 +271,15 @@ def test_a_report_of_an_older_schema_says_to_evaluate_again(tmp_path: Path) -> N
     content = json.loads(example_report().model_dump_json()) | {"schema_version": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(
-        EdgevalError, match=r"older edgeval \(schema 1, .* 2\); evaluate again, the"
+        EdgevalError, match=r"older edgeval \(schema 1, .* 2 to 3\); evaluate again, the"
     ):
         report.load(tmp_path)
 
 
 def test_a_report_of_a_newer_schema_says_to_upgrade(tmp_path: Path) -> None:
-    content = json.loads(example_report().model_dump_json()) | {"schema_version": 3, "new": 1}
+    content = json.loads(example_report().model_dump_json()) | {"schema_version": 4, "new": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(EdgevalError, match=r"schema 3, this one reads 2\); upgrade edgeval"):
+    with pytest.raises(EdgevalError, match=r"schema 4, this one reads 2 to 3\); upgrade edgeval"):
         report.load(tmp_path)
 
 
@@ -391,7 +398,7 @@ def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> No
             assert ends(split) == pytest.approx(limits, abs=0.0501)
         else:
             assert split == "exact"
-        assert number(row["tokens/s"]) == pytest.approx(run.tokens_per_s, abs=0.501)
+        assert number(row["tokens/s"]) == pytest.approx(run.speed.tokens_per_s, abs=0.501)
     for row, found in zip(rows[1:], record.drift, strict=True):
         points, interval = row["difference"].split(maxsplit=1)
         assert number(points) == pytest.approx(found.difference_points, abs=0.00501)
@@ -855,7 +862,7 @@ def test_a_lone_run_that_stopped_early_says_so_unless_it_had_every_item() -> Non
     alone = record.model_copy(update={"runs": [run], "verdicts": []})
     assert view.conclusion(alone).startswith(
         "Stopped as soon as decided to ±1 point, after 2,432 of 10,042 items: F16 answers 59.17% "
-        "correctly (95% interval for the split [57.2, 61.1]). No other"
+        "correctly (95% interval for the split [58.3, 60.1]). No other"
     )
     exact = Interval(low=0.6, high=0.6, level=0.95)
     found = run.metrics["acc_norm"].model_copy(
@@ -960,7 +967,10 @@ def test_the_reference_file_is_named_with_what_measured_it() -> None:
     assert found["Reference device"].startswith(
         "AMD EPYC 9654 96-Core Processor; 96 cores (192 logical), 768.00 GiB of memory; Linux 5"
     )
-    assert "82.4 tokens/s" in found["Reference device"]
+    assert found["Reference speed"] == (
+        "AMD EPYC 9654 96-Core Processor with 96 threads, 2026-05-11 23:56 UTC; 10,000 tokens/s on "
+        "10,042 items; other processes kept 0.4 of 192 CPUs busy"
+    )
     assert found["Device"].startswith("Intel(R) Xeon(R)")
     assert not [fact for fact in facts.facts(VARIANTS["full"]) if "Reference" in fact.label]
 
@@ -1060,8 +1070,8 @@ def test_the_terminal_shows_where_each_file_of_an_evaluation_stopped(
     shown = capsys.readouterr().out
     assert "slices: 1,408 to 2,432 of 10,042 items of Rowan/hellaswag validation" in shown
     assert "95 % split" in shown
-    assert "[57.2, 61.1]" in shown
-    assert shown.endswith(
+    assert "[58.3, 60.1]" in shown
+    assert (
         "Stopped as soon as decided to ±1 point, after 1,408 to 2,432 of 10,042 items a file. "
         f"{view.EVERY_LOOK}\n"
-    )
+    ) in shown

@@ -31,6 +31,14 @@ def _save_after_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
 
 
+def as_stored(run: ModelRun) -> ModelRun:
+    """Return a run as it is when all its scores were in the store."""
+    assert run.speed is not None
+    n_items = run.metrics["acc"].total
+    stored = [*run.stored, run.speed]
+    return run.model_copy(update={"speed": None, "n_from_store": n_items, "stored": stored})
+
+
 def _run(
     gguf: Path, items: Path, db: Path | None, progress: Any = None, **options: Any
 ) -> tuple[ModelRun, Scores]:
@@ -81,7 +89,7 @@ def test_a_repeated_run_decodes_nothing(tiny_f16: Path, tiny_items: Path, tmp_pa
     lines = Lines()
     again, scores = _run(tiny_f16, tiny_items, tmp_path / "a.db", lines)
     assert scores == expected
-    assert again == first.model_copy(update={"load_s": 0.0})
+    assert again == as_stored(first)
     assert lines.lines == [f"{tiny_f16.name}: 40 of 40 items already scored"]
 
 
@@ -89,7 +97,8 @@ def test_fresh_scores_again(tiny_f16: Path, tiny_items: Path, tmp_path: Path) ->
     _, expected = _run(tiny_f16, tiny_items, tmp_path / "a.db")
     run, scores = _run(tiny_f16, tiny_items, tmp_path / "a.db", fresh=True)
     assert scores == expected
-    assert run.load_s > 0
+    assert run.speed is not None and run.speed.n_items == 40
+    assert (run.n_from_store, run.stored) == (0, [])
     assert _n_scores(tmp_path / "a.db") == 80
 
 
@@ -107,7 +116,7 @@ def test_a_slice_grows_and_shrinks(tiny_f32: Path, tiny_items: Path, tmp_path: P
         assert score.logprobs == pytest.approx(other.logprobs, abs=1e-4)
     again, part = _run(tiny_f32, tiny_items, db, limit=5)
     assert part == first[:5]
-    assert again.load_s == 0
+    assert (again.speed, again.n_from_store) == (None, 5)
 
 
 def test_a_shrunk_run_leaves_the_rest_of_its_plan(

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from fakes import Lines, make_device
+from test_resume import as_stored
 from tiny import make_items, write_items
 from typer.testing import CliRunner
 
@@ -19,6 +20,7 @@ from edgeval.cli import app
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluate import evaluate
 from edgeval.llama.library import llama_cpp
+from edgeval.measure import evaluate_file
 from edgeval.records import SelfCheck
 from edgeval.selfcheck import self_check, trusted
 from edgeval.setup import Options, Setup, prepare
@@ -108,6 +110,43 @@ def test_another_computation_is_checked_again(
         assert compared.count == 5
         assert self_check(tiny_f32, _setup(tiny_items), store).bar == 0.005
     assert compared.count == 6
+
+
+def test_a_speed_beside_the_cpu_is_of_its_threads(
+    tiny_f16: Path, tiny_items: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = _Compared(monkeypatch)
+    one, two = (_setup(tiny_items, threads=n, backend="auto") for n in (1, 2))
+    with Store(None) as store:
+        trusted([tiny_f16], one, store)
+        assert compared.count == 1
+        trusted([tiny_f16], one, store)
+        assert compared.count == 1
+        # What decides between GPU and CPU is how fast the CPU is with these threads.
+        trusted([tiny_f16], two, store)
+        assert compared.count == 2
+        assert self_check(tiny_f16, two, store).threads == 2
+        # Where a GPU is asked for, nothing depends on it.
+        trusted([tiny_f16], _setup(tiny_items, threads=1), store)
+        assert compared.count == 2
+
+
+def test_a_check_is_held_to_what_this_edgeval_allows(
+    tiny_f16: Path, tiny_items: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _worse(monkeypatch, 0.01)
+    compared, setup = _Compared(monkeypatch), _setup(tiny_items)
+    with Store(None) as store:
+        assert self_check(tiny_f16, setup, store).has_passed
+        monkeypatch.setitem(selfcheck._BARS, "F16", 0.012)
+        assert self_check(tiny_f16, setup, store).bar == 0.012
+        assert compared.count == 1
+        monkeypatch.setitem(selfcheck._BARS, "F16", 0.005)
+        found = self_check(tiny_f16, setup, store)
+        assert (found.bar, found.has_passed, compared.count) == (0.005, False, 2)
+        # What a record takes from the store is that.
+        run = evaluate_file(tiny_f16, setup, store).run
+    assert run.self_check == found
 
 
 def test_a_small_data_set_is_enough(tiny_f16: Path, tmp_path: Path) -> None:
@@ -281,8 +320,8 @@ def test_the_record_says_what_was_offloaded_and_how_close_it_came(
     assert (other.offload, other.self_check) == (None, None)
     assert run.metrics == other.metrics
     # Scores of the one are never taken for those of the other.
-    assert other.load_s > 0
-    assert evaluate([tiny_f16], options).runs[0] == run.model_copy(update={"load_s": 0.0})
+    assert other.speed is not None and other.n_from_store == 0
+    assert evaluate([tiny_f16], options).runs[0] == as_stored(run)
 
 
 @pytest.mark.parametrize("backend", ["metal", "cuda"])

@@ -275,7 +275,7 @@ def test_interrupted_runs_end_with_the_same_divergence(
         repeated = evaluate_file(tiny_q4, setup, store, wanted=again.sketches, progress=lines)
     assert resumed.divergence == repeated.divergence == expected.divergence
     assert resumed.scores == expected.scores
-    assert repeated.run.load_s == 0
+    assert repeated.run.speed is None
     assert lines.lines == [f"{tiny_q4.name}: 40 of 40 items already scored"]
 
 

@@ -197,6 +197,7 @@ def test_a_store_of_version_2_is_migrated_and_its_scores_found(path: Path) -> No
         _add(measurement, 1, 2)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE self_check")
+        connection.execute("DROP TABLE stint")
         connection.execute("PRAGMA user_version = 2")
         ((content, key),) = connection.execute("SELECT setting, key FROM measurement")
     assert content == VERSION_2_CONTENT

@@ -45,7 +45,8 @@ def test_tokens_with_a_role_are_control_tokens(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(names | lists), encoding="utf-8")
     more = [added_entry(4096, "<|im_start|>", special=True), added_entry(4098, "[word]")]
     found = _read(tmp_path, sentencepiece_json(added=more), 4100)
-    assert found.types[:4] == [NORMAL, CONTROL, CONTROL, BYTE]
+    # No role is named after the first, but the library knows it all the same.
+    assert found.types[:4] == [CONTROL, CONTROL, CONTROL, BYTE]
     assert found.types[4096:] == [CONTROL, UNUSED, USER_DEFINED, UNUSED]
     assert found.tokens[4096:] == [b"<|im_start|>", b"[PAD4097]", b"[word]", b"[PAD4099]"]
 
@@ -76,9 +77,17 @@ def test_byte_level_tokens_keep_their_letters(tmp_path: Path) -> None:
     first = content["added_tokens"][0]["id"]
     assert found.types[first : first + 3] == [CONTROL] * 3
     assert (found.tokens[4100], found.types[4100]) == (b"two words", USER_DEFINED)
-    # The template adds BOS, and nothing adds EOS.
-    assert found.adds == {"eos": False}
-    assert _read(tmp_path, byte_level_json(adds_bos=False)).adds == {"bos": False, "eos": False}
+    assert found.merges is not None
+    assert found.merges[0].count(" ") == 1
+
+
+def test_whether_words_are_looked_up_decides_between_two_names(tmp_path: Path) -> None:
+    """llama.cpp looks whole words up under one of them only, whether BOS is added or not."""
+    for adds_bos in (True, False):
+        content = byte_level_json(adds_bos=adds_bos)
+        assert _read(tmp_path, content).pre_tokenizer == "llama-bpe"
+        content["model"]["ignore_merges"] = False
+        assert _read(tmp_path, content).pre_tokenizer == "smaug-bpe"
 
 
 def _changed(**changes: Any) -> dict[str, Any]:
@@ -98,7 +107,6 @@ def _changed(**changes: Any) -> dict[str, Any]:
         (_changed(merges=["a bc"]), "merges 'a' and 'bc'"),
         (_changed(merges=["ab"]), "merges 'ab' and ''"),
         (_changed(merges=[["a", "b", "c"]]), r"model\.merges"),
-        (_changed(ignore_merges=False), "no name for"),
         (byte_level_json() | {"pre_tokenizer": {"type": "Whitespace"}}, "no name for"),
         (byte_level_json() | {"pre_tokenizer": {"type": "None of these"}}, "no usable tokenizer"),
     ],

@@ -78,9 +78,6 @@ def make_run(
         n_ubatch=512,
         cache_type="f16",
         flash_attention=True,
-        elapsed_s=1.0,
-        load_s=1.0,
-        tokens_per_s=1.0,
     )
 
 

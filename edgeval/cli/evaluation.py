@@ -217,6 +217,7 @@ def report(
     record = reports.load(folder)
     reports.render(record, folder)
     if as_json:
+        terminal.print_corrections(record)
         typer.echo(record.model_dump_json(indent=2))
     else:
         terminal.print_report(record)

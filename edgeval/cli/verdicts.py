@@ -23,6 +23,7 @@ def verdict(
     record = report.load_run(run)
     found = verdicts(record)
     if as_json:
+        terminal.print_corrections(record)
         typer.echo(terminal.records_json(found))
     else:
         terminal.print_verdicts(record, found)

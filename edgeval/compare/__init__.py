@@ -19,6 +19,7 @@ from edgeval.compare.matching import (
     setting_reasons,
 )
 from edgeval.compare.records import ComparedRun, Comparison, Machine, Row
+from edgeval.compare.speeds import items_per_s, ratio
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, ModelRun, Report
 from edgeval.report import load_record
@@ -148,12 +149,9 @@ def _uncompared(
     run: ModelRun, record: Report | Evaluation, reasons: Sequence[str] = ()
 ) -> ComparedRun:
     """Return a run that is not compared, for these reasons; without any it is the reference."""
-    # What a reference file says was measured elsewhere, and took what it did there.
-    is_timed = run.from_reference is None and run.elapsed_s > 0
-    n_items = max((found.total for found in run.metrics.values()), default=0)
     return ComparedRun(
         run=run,
-        items_per_s=n_items / run.elapsed_s if is_timed else None,
+        items_per_s=items_per_s(run),
         standing="not comparable" if reasons else "reference",
         reasons=list(reasons),
     )
@@ -169,15 +167,15 @@ def _compared(
     if reasons := reasons or metric_reasons(run, reference, other.data, first.data):
         return _uncompared(run, other, reasons)
     metrics = count_pairs(run, reference)
-    is_timed = run.from_reference is None and reference.from_reference is None
-    ours = reference.tokens_per_s if is_timed else 0.0
+    speed_ratio, why_not = ratio(run, reference)
     return _uncompared(run, other).model_copy(
         update={
             "standing": worst(each.agreement for each in metrics.values()),
             "matched_by": matched_by(run, reference),
             "differences": run_differences(run, reference),
             "metrics": metrics,
-            "speed_ratio": run.tokens_per_s / ours if ours > 0 else None,
+            "speed_ratio": speed_ratio,
+            "no_speed_ratio": why_not,
         }
     )
 
@@ -200,4 +198,5 @@ def _machine(
         elapsed_s=report and report.elapsed_s,
         peak_rss_bytes=report and report.peak_rss_bytes,
         differences=setting_differences(record, first),
+        corrections=list(record.corrections),
     )

@@ -18,7 +18,7 @@ from edgeval.records import (
     Record,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Agreement = Literal["equal", "within tolerance", "differs"]
 Standing = Literal[Agreement, "reference", "not comparable"]
@@ -48,17 +48,18 @@ class ComparedRun(Record):
 
     Attributes:
         run: What was measured.
-        items_per_s: Items over seconds of scoring, without loading; None where no time passed, or
-            the scores are from a reference file. Too low where the store answered from a run of
-            more items, whose seconds the record holds.
+        items_per_s: Items over seconds of scoring, without loading, as measured in the record's own
+            command; None where it scored none.
         standing: ``reference`` for the first machine's run; otherwise the worst agreement of any
             metric, or ``not comparable``.
         matched_by: What makes it the same measurement; None where nothing does.
         reasons: Why it may not be compared, if so.
         differences: What else differs from the first machine's run, and may.
         metrics: The numbers of right items, by metric; empty where it may not be compared.
-        speed_ratio: Tokens a second over the first machine's; None where it may not be compared,
-            or one of them is from a reference file.
+        speed_ratio: Tokens a second over those of the first record; None where the two are not
+            speeds of the same work on the same device with the same threads.
+        no_speed_ratio: Why there is none, as a clause; None where there is one, or no speed, or it
+            may not be compared at all.
     """
 
     run: ModelRun
@@ -69,6 +70,7 @@ class ComparedRun(Record):
     differences: list[str] = Field(default_factory=list)
     metrics: dict[str, CountPair] = Field(default_factory=dict)
     speed_ratio: float | None = None
+    no_speed_ratio: str | None = None
 
 
 class Row(Record):
@@ -102,6 +104,7 @@ class Machine(Record):
         elapsed_s: Seconds of the whole command, as far as the record says.
         peak_rss_bytes: Most memory that the command held, as far as the record says.
         differences: What differs from the first record for all runs, and may.
+        corrections: What the record says otherwise than its numbers, in sentences.
     """
 
     label: str
@@ -117,12 +120,13 @@ class Machine(Record):
     elapsed_s: float | None
     peak_rss_bytes: int | None
     differences: list[str]
+    corrections: list[str] = Field(default_factory=list)
 
 
 class Comparison(Record):
     """Saved records side by side; the first is what the others are compared with."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     machines: list[Machine]
     rows: list[Row]
 

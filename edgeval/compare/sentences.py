@@ -7,16 +7,25 @@ from collections.abc import Iterable, Iterator
 
 from edgeval.compare.agreement import FROM_BEST
 from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.compare.speeds import is_of_part
+from edgeval.records import ModelRun
 from edgeval.remarks import remarks_on
 from edgeval.report.failures import failure_sentence
 from edgeval.report.formatting import listed
 from edgeval.report.selfchecks import failure
+from edgeval.report.speeds import MARK
 
 _Runs = list[tuple[str, ComparedRun]]
 
 
 def alarms(found: Comparison) -> Iterator[str]:
-    """Yield a sentence for each failed self-check, each remark, each run too far apart in items."""
+    """Yield what must not be overlooked, in sentences.
+
+    That is what a record says otherwise than its numbers, each failed self-check, each remark on a
+    file, and each run too far apart in right items.
+    """
+    for machine in found.machines:
+        yield from (f"{machine.label}: {sentence}" for sentence in machine.corrections)
     for index, machine in enumerate(found.machines):
         if failed := failure(machine.engine.backend, found.runs_of(index)):
             yield f"{machine.label}: {failed}"
@@ -53,8 +62,12 @@ def sentences(found: Comparison) -> Iterator[str]:
             _other_files(compared),
             *_refusals(runs),
             _differences(machine, compared),
+            *_no_ratios(compared),
         ]
         yield from (f"{machine.label}: {text}." for text in texts if text)
+    for index, machine in enumerate(found.machines):
+        named = [(row.name, run.run) for row in found.rows if (run := row.runs[index])]
+        yield from (f"{machine.label}: {text}." for text in _timeless(named))
 
 
 def _others(found: Comparison) -> Iterator[tuple[Machine, _Runs]]:
@@ -94,6 +107,32 @@ def _differences(machine: Machine, runs: _Runs) -> str:
         for text, names in found.items()
     ]
     return "; ".join([*machine.differences, *of_runs])
+
+
+def _no_ratios(runs: _Runs) -> Iterator[str]:
+    """Yield why speeds stand side by side without one over the other."""
+    refused = ((name, run.no_speed_ratio) for name, run in runs if run.no_speed_ratio)
+    for reason, names in _by_text(refused).items():
+        which = "" if len(names) == len(runs) else f" of {listed(names)}"
+        yield f"no ratio of speeds{which}: {reason}"
+
+
+def _timeless(runs: list[tuple[str, ModelRun]]) -> Iterator[str]:
+    """Yield which speeds and times of a record say less than they seem to."""
+    stored = [name for name, run in runs if run.n_from_store]
+    if stored:
+        yield (
+            f"scores of {listed(stored)} were in the store, so that neither elapsed time nor peak "
+            "memory is of scoring them"
+        )
+    part = [
+        f"{name} ({run.speed.n_items:,})" for name, run in runs if is_of_part(run) and run.speed
+    ]
+    if part:
+        yield f"{MARK} measured on a part of the items: {listed(part)}"
+    loaded = [name for name, run in runs if run.speed is not None and run.speed.is_loaded]
+    if loaded:
+        yield f"{MARK} measured while other processes computed too: {listed(loaded)}"
 
 
 def _by_text(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

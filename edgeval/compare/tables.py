@@ -10,11 +10,13 @@ from rich.text import Text
 from edgeval.compare.labels import short_cpu
 from edgeval.compare.matching import is_weighted
 from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.compare.speeds import is_of_part
 from edgeval.console import shown
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names
 from edgeval.report.failures import FAILED
 from edgeval.report.selfchecks import self_check_in_short
+from edgeval.report.speeds import MARK
 
 LOUD = "bold red"
 """How a run that differs is shown."""
@@ -95,11 +97,13 @@ def _right_items(run: ComparedRun, metric: str) -> Text:
 
 
 def _tokens_per_s(run: ComparedRun) -> Text:
-    if run.run.from_reference is not None:
+    speed = run.run.speed
+    if speed is None or speed.tokens_per_s is None:
         return Text(_NONE)
     ratio = run.speed_ratio
     times = "" if ratio is None else f" ({_TIMES}{fmt.plain(ratio, 2)})"
-    return Text(fmt.rate(run.run.tokens_per_s) + times)
+    is_marked = speed.is_loaded or is_of_part(run.run)
+    return Text(fmt.rate(speed.tokens_per_s) + (MARK if is_marked else "") + times)
 
 
 def _items_per_s(run: ComparedRun) -> Text:

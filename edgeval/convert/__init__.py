@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgeval.checkpoint import Checkpoint
-from edgeval.convert.config import read_config
+from edgeval.convert.config import LlamaConfig, read_config
 from edgeval.convert.tensors import Output, OutputType, outputs
-from edgeval.convert.writing import opened_gguf, write_tensors
+from edgeval.convert.writing import opened_gguf, well_formed, write_tensors
+from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.files import FileState, file_state, refuse_existing, replacing
 from edgeval.gguf_header import read_header
 from edgeval.progress import NoProgress, Progress
+from edgeval.tokenizer import Tokenizer, read_tokenizer
+from edgeval.tokenizer.proof import prove
 
 __all__ = ["CONVERTER_VERSION", "OutputType", "convert"]
 
-CONVERTER_VERSION = 2
+CONVERTER_VERSION = 3
 """Raised when the same checkpoint would become another file: cached files are not reused."""
 
 _HEADER_BYTES = 16 * 1024 * 1024
@@ -47,7 +50,8 @@ def convert(
         ``target``.
 
     Raises:
-        CheckpointError: If the checkpoint is damaged, or its architecture is not converted.
+        CheckpointError: If the checkpoint is damaged, its architecture is not converted, or
+            llama.cpp would compute another model or give texts other tokens.
         ChangedFileError: If the checkpoint changes meanwhile, or has another fingerprint.
         EdgevalError: If the target exists or cannot be written.
     """
@@ -56,11 +60,14 @@ def convert(
     states = _states(checkpoint)
     config = read_config(checkpoint)
     tensors = list(outputs(checkpoint, config, dtype))
+    tokenizer = _proven(checkpoint, config)
     total = sum(output.nbytes for output in tensors)
     bars = progress or NoProgress()
+    for remark in tokenizer.remarks:
+        bars.log(f"{source}: {remark}")
     with replacing(target, total + _HEADER_BYTES) as temporary:
         with (
-            opened_gguf(temporary, checkpoint, config, tensors, dtype, name) as file,
+            opened_gguf(temporary, checkpoint, config, tokenizer, tensors, dtype, name) as file,
             bars.task(f"convert to {dtype}", total, "bytes") as task,
         ):
             for n_bytes in write_tensors(file, tensors):
@@ -73,6 +80,21 @@ def convert(
                 "is complete and no other program writes it"
             )
     return target
+
+
+def _proven(checkpoint: Checkpoint, config: LlamaConfig) -> Tokenizer:
+    """Return the tokenizer, after llama.cpp has tokenized some texts as the checkpoint's own does.
+
+    Raises:
+        CheckpointError: If it does not.
+    """
+    with running() as engine:
+        # llama.cpp gets ready while the tokenizer is read.
+        engine.start()
+        with well_formed(checkpoint.directory):
+            tokenizer = read_tokenizer(checkpoint, config.vocab_size)
+            prove(tokenizer, engine)
+    return tokenizer
 
 
 def _states(checkpoint: Checkpoint) -> list[FileState | None]:

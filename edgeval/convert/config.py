@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
 from edgeval.checkpoint import Checkpoint
+from edgeval.convert.fields import check_fields
+from edgeval.convert.rope import Rope, gathered
 from edgeval.errors import CheckpointError
 
 _ARCHITECTURES = ("LlamaForCausalLM", "LLaMAForCausalLM")
 
+_FLAGS = ("tie_word_embeddings", "attention_bias", "mlp_bias")
+
 Count = Annotated[int, Field(gt=0, lt=2**31)]
-
-
-class Rope(BaseModel):
-    """Parameters of the rotary embedding, under the names of Hugging Face transformers."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    rope_type: Literal["default", "linear", "llama3"] = "default"
-    rope_theta: float = Field(default=10000.0, gt=0)
-    factor: float = Field(default=8.0, gt=0)
-    low_freq_factor: float = Field(default=1.0, gt=0)
-    high_freq_factor: float = Field(default=4.0, gt=0)
-    original_max_position_embeddings: Count = 8192
-
-    def factors(self, head_size: int) -> npt.NDArray[np.float32] | None:
-        """Return the frequency divisors of Llama 3.1's scaling, shape (head size / 2,), float32.
-
-        Source: the ``llama3`` rope initialization of Hugging Face transformers, in the float32
-        steps of llama.cpp's converter. Only the power is rounded once from float64: PyTorch's own
-        is off by a unit in the last place for one frequency in eighty.
-        """
-        if self.rope_type != "llama3":
-            return None
-        single = np.float32
-        low, high = single(self.low_freq_factor), self.high_freq_factor - self.low_freq_factor
-        window = self.original_max_position_embeddings
-        steps = np.arange(0, head_size, 2, dtype=single) / single(head_size)
-        powers = np.power(self.rope_theta, steps.astype(np.float64)).astype(single)
-        wavelengths = single(2 * math.pi) * (single(1) / (single(1) / powers))
-        smooth = (single(window) * (single(1) / wavelengths) - low) / single(high)
-        factor = single(self.factor)
-        factors = single(1) / ((single(1) - smooth) / factor + smooth)
-        factors = np.where(wavelengths > single(window / self.low_freq_factor), factor, factors)
-        is_short = wavelengths < single(window / self.high_freq_factor)
-        return np.where(is_short, single(1), factors)
 
 
 class LlamaConfig(BaseModel):
@@ -67,20 +34,17 @@ class LlamaConfig(BaseModel):
     rms_norm_eps: float = 1e-6
     head_dim: Count | None = None
     rope: Rope
-    tie_word_embeddings: bool = False
+    tie_word_embeddings: StrictBool = False
+    attention_bias: StrictBool = False
+    mlp_bias: StrictBool = False
 
     @model_validator(mode="before")
     @classmethod
     def _gather_rope(cls, config: dict[str, Any]) -> dict[str, Any]:
         """Bring the rotary embedding of either generation of configs under one name."""
-        given = config.get("rope_parameters") or config.get("rope_scaling") or {}
-        if not isinstance(given, dict):
-            raise ValueError("rope_scaling is no object")
-        rope = {
-            "rope_theta": config.get("rope_theta"),
-            "rope_type": given.get("type"),
-        } | given
-        return config | {"rope": {key: value for key, value in rope.items() if value is not None}}
+        # transformers takes null for false.
+        flags = {name: False for name in _FLAGS if config.get(name) is None}
+        return config | flags | {"rope": gathered(config)}
 
     @model_validator(mode="after")
     def _heads_divide(self) -> LlamaConfig:
@@ -122,14 +86,23 @@ class LlamaConfig(BaseModel):
                 f"{block}.ffn_down.weight": (hidden, feed_forward),
             }
         shapes["output_norm.weight"] = (hidden,)
+        shapes |= dict(self._biases(shapes))
         return shapes | {"output.weight": (self.vocab_size, hidden)}
+
+    def _biases(self, shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the biases that transformers' layers have beside their weights."""
+        for name, shape in shapes.items():
+            is_attention = ".attn_" in name and self.attention_bias
+            if len(shape) == 2 and (is_attention or (".ffn_" in name and self.mlp_bias)):
+                yield name.replace(".weight", ".bias"), shape[:1]
 
 
 def read_config(checkpoint: Checkpoint) -> LlamaConfig:
     """Return the configuration of a checkpoint.
 
     Raises:
-        CheckpointError: If its architecture is not converted, or it makes no sense.
+        CheckpointError: If its architecture is not converted, it says what edgeval cannot honour,
+            or it makes no sense.
     """
     path = checkpoint.directory / "config.json"
     architectures = checkpoint.config.get("architectures") or ["no architecture"]
@@ -139,20 +112,25 @@ def read_config(checkpoint: Checkpoint) -> LlamaConfig:
             f"{checkpoint.directory} is a checkpoint of {named}, and edgeval converts "
             f"{_ARCHITECTURES[0]} only; bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
         )
-    if checkpoint.config.get("quantization_config"):
-        raise CheckpointError(
-            f"{checkpoint.directory} is quantized already (config.json has quantization_config); "
-            "use the unquantized checkpoint"
-        )
+    check_fields(path, checkpoint.config)
     try:
         return LlamaConfig.model_validate(checkpoint.config)
     except ValidationError as error:
-        first = error.errors()[0]
-        if first["loc"] == ("rope", "rope_type"):
-            raise CheckpointError(
-                f"{path} asks for rope scaling {first['input']!r}, and edgeval converts linear and "
-                "llama3; bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
-            ) from error
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"{where}: {first['msg']}" if where else first["msg"]
-        raise CheckpointError(f"{path}: {message}; download it again") from error
+        raise CheckpointError(f"{path}: {_problem(error)}") from error
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if first["loc"] == ("rope", "rope_type"):
+        return (
+            f"it asks for rope scaling {first['input']!r}, and edgeval converts linear and llama3; "
+            "bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
+        )
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = (
+            f"{first['input']!r} may change how positions are computed, and edgeval does not know "
+            "it"
+        )
+    return f"{where}: {message}; correct it there" if where else f"{message}; correct it there"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,7 +77,7 @@ def outputs(checkpoint: Checkpoint, config: LlamaConfig, dtype: OutputType) -> I
         CheckpointError: If a tensor is missing, unknown or of the wrong shape.
     """
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
-    expected = config.shapes()
+    expected, found = config.shapes(), dict[str, Tensor]()
     for tensor in checkpoint.tensors.values():
         if tensor.name.endswith(_UNUSED_SUFFIXES):
             continue
@@ -87,7 +87,9 @@ def outputs(checkpoint: Checkpoint, config: LlamaConfig, dtype: OutputType) -> I
                 f"{tensor.path} has a tensor {tensor.name} that the Llama architecture does not; "
                 "bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
             )
-        shape = expected.pop(name, tensor.shape if name.endswith(".bias") else None)
+        if name.endswith(".bias") and name not in expected:
+            raise _stray_bias(tensor)
+        shape = expected.pop(name, None)
         if shape != tensor.shape:
             raise CheckpointError(
                 f"{tensor.path}: tensor {tensor.name} has shape {list(tensor.shape)} where "
@@ -101,14 +103,47 @@ def outputs(checkpoint: Checkpoint, config: LlamaConfig, dtype: OutputType) -> I
         elif ".attn_k." in name:
             heads = config.n_kv_heads
         is_matrix = len(tensor.shape) > 1 and name.endswith(".weight")
+        found[name] = tensor
         yield Output(name, tensor, heads, _tensor_type(tensor, dtype if is_matrix else "f32"))
     if config.tie_word_embeddings:
         expected.pop("output.weight", None)
+        _check_tied(found)
     if expected:
         raise CheckpointError(
             f"{checkpoint.directory} lacks {len(expected)} tensors of the model, the first is "
             f"{next(iter(expected))}; download it again"
         )
+
+
+def _check_tied(found: Mapping[str, Tensor]) -> None:
+    """Refuse an output that config.json ties to embeddings that it differs from.
+
+    lm-evaluation-harness evaluates such a model with the embeddings, llama.cpp with the output.
+    """
+    embeddings, output = found.get("token_embd.weight"), found.get("output.weight")
+    if embeddings is None or output is None:
+        return
+    step = max(1, _CHUNK_ELEMENTS // embeddings.shape[1])
+    for begin in range(0, embeddings.shape[0], step):
+        end = min(begin + step, embeddings.shape[0])
+        first, second = (as_float32(tensor.rows(begin, end)) for tensor in (embeddings, output))
+        if not np.array_equal(first, second, equal_nan=True):
+            raise CheckpointError(
+                f"config.json says tie_word_embeddings, but {output.name} of {output.path} is "
+                f"another matrix than {embeddings.name}, so it is two models; write "
+                '"tie_word_embeddings": false there to evaluate the one with this output, or take '
+                "the output out of the file"
+            )
+
+
+def _stray_bias(tensor: Tensor) -> CheckpointError:
+    """Return that transformers would leave out what llama.cpp would add."""
+    field = "mlp_bias" if ".mlp." in tensor.name else "attention_bias"
+    return CheckpointError(
+        f"{tensor.path} has {tensor.name}, and config.json says no {field}: transformers leaves it "
+        f'out, and llama.cpp would add it; write "{field}": true there if the model was trained '
+        "with it, or take such tensors out of the file"
+    )
 
 
 def _tensor_type(tensor: Tensor, dtype: OutputType) -> Any:

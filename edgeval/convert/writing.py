@@ -21,7 +21,7 @@ from edgeval.convert.config import LlamaConfig
 from edgeval.convert.tensors import Output, OutputType
 from edgeval.device import physical_cores
 from edgeval.errors import CheckpointError
-from edgeval.tokenizer import add_tokenizer
+from edgeval.tokenizer import Tokenizer
 
 # gguf's remarks on templates and model cards would go to stderr, where no user can act on them.
 for _logger in ("gguf", "metadata"):
@@ -50,10 +50,27 @@ _MALFORMED = (
 
 
 @contextlib.contextmanager
+def well_formed(directory: Path) -> Iterator[None]:
+    """Turn what is raised of a checkpoint's files that hold something else into one sentence.
+
+    Raises:
+        CheckpointError: If they do.
+    """
+    try:
+        yield
+    except _MALFORMED as error:
+        raise CheckpointError(
+            f"{directory} gives no metadata for a GGUF ({error!r}): a JSON file of the model or "
+            "its tokenizer, or README.md, is damaged; download them again"
+        ) from error
+
+
+@contextlib.contextmanager
 def opened_gguf(
     path: Path,
     checkpoint: Checkpoint,
     config: LlamaConfig,
+    tokenizer: Tokenizer,
     tensors: Sequence[Output],
     dtype: OutputType,
     name: str | None,
@@ -68,24 +85,20 @@ def opened_gguf(
     n_params += 0 if factors is None else factors.size
     writer = gguf.GGUFWriter(path, "llama")
     try:
-        try:
+        with well_formed(checkpoint.directory):
             _add_general(writer, checkpoint, n_params, name)
-            _add_architecture(writer, config)
-            writer.add_file_type(_FILE_TYPES[dtype])
-            writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-            add_tokenizer(writer, checkpoint, config.vocab_size)
-            if factors is not None:
-                _add_tensor(writer, _ROPE_FACTORS, factors.shape, factors.nbytes, None)
-            for output in tensors:
-                _add_tensor(writer, output.name, output.source.shape, output.nbytes, output.dtype)
+        _add_architecture(writer, config)
+        writer.add_file_type(_FILE_TYPES[dtype])
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+        tokenizer.add_to(writer)
+        if factors is not None:
+            _add_tensor(writer, _ROPE_FACTORS, factors.shape, factors.nbytes, None)
+        for output in tensors:
+            _add_tensor(writer, output.name, output.source.shape, output.nbytes, output.dtype)
+        with well_formed(checkpoint.directory):
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
-            writer.write_ti_data_to_file()
-        except _MALFORMED as error:
-            raise CheckpointError(
-                f"{checkpoint.directory} gives no metadata for a GGUF ({error!r}): a JSON file of "
-                "the model or its tokenizer, or README.md, is damaged; download them again"
-            ) from error
+        writer.write_ti_data_to_file()
         file = writer.fout[0]
         writer.write_padding(file, file.tell())
         if factors is not None:
@@ -144,9 +157,20 @@ def _add_general(
 ) -> None:
     metadata = gguf.Metadata.load(None, checkpoint.directory, name, n_params)
     metadata.name = metadata.name or checkpoint.directory.name
+    metadata.sampling_penalty_repeat = _repetition_penalty(metadata, checkpoint)
     metadata.size_label = metadata.size_label or gguf.size_label(n_params, 0, 0, 0)
     writer.add_type(gguf.GGUFType.MODEL)
     metadata.set_gguf_meta_model(writer)
+
+
+def _repetition_penalty(metadata: gguf.Metadata, checkpoint: Checkpoint) -> Any:
+    """Return the penalty that generation_config.json asks for under either of its names.
+
+    The package of PyPI knows llama.cpp's only, the one of the pinned llama.cpp both.
+    """
+    if metadata.sampling_penalty_repeat is not None:
+        return metadata.sampling_penalty_repeat
+    return gguf.Metadata.load_generation_config(checkpoint.directory).get("repetition_penalty")
 
 
 def _add_architecture(writer: gguf.GGUFWriter, config: LlamaConfig) -> None:

@@ -101,7 +101,7 @@ class Trials:
             kernels=choice.kernels,
             kernels_reason=choice.reason,
             max_logprob_change=max(changes, default=None),
-            tokens_per_s=run.tokens_per_s,
+            tokens_per_s=run.speed.tokens_per_s if run.speed else None,
         )
         return trial, choice
 

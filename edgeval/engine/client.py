@@ -155,6 +155,25 @@ class Engine(ABC):
             self._infos[key] = self.ask("info", path, pre, doing=f"reading {path.name}")
         return self._infos[key]
 
+    def tokens(self, path: Path, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        """Return the tokens of texts, in which special tokens are known.
+
+        Args:
+            path: The GGUF; its weights are not read, and need not be there.
+            texts: The texts.
+
+        Returns:
+            For each text, its tokens, and these with the BOS and EOS tokens that the GGUF adds.
+
+        Raises:
+            GgufError: If the file is damaged.
+            EngineError: If llama.cpp refuses it, or it has no token for a character.
+        """
+        found: list[tuple[list[int], list[int]]] = self.ask(
+            "tokens", path, tuple(texts), doing=f"tokenizing with {path.name}"
+        )
+        return found
+
     def place(self, path: Path, wishes: Wishes) -> Placement:
         """Return where a model is computed; see ``placement.place``."""
         placement: Placement = self.ask("place", path, wishes, doing=f"reading {path.name}")

@@ -94,6 +94,19 @@ class Jobs:
         """Yield what a GGUF is without its weights."""
         yield self._opened(path, pre).info
 
+    def tokens(
+        self, path: Path, texts: Sequence[str]
+    ) -> Iterator[list[tuple[list[int], list[int]]]]:
+        """Yield the tokens of texts, each without and with what is added to it."""
+        with llama.Vocabulary(path) as vocabulary:
+            yield [
+                (
+                    vocabulary.tokenize(text, parse_special=True).tolist(),
+                    vocabulary.tokenize(text, parse_special=True, adds_ends=True).tolist(),
+                )
+                for text in texts
+            ]
+
     def place(self, path: Path, wishes: Wishes) -> Iterator[Placement]:
         """Yield where a model is computed."""
         yield place(self._opened(path, wishes.pre).info, wishes)

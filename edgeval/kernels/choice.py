@@ -96,7 +96,8 @@ def choose(
     part = part_of(header) if buffers else None
     if part is None:
         return choice("default")
-    return choice(*_of_race(_race(part, engine, threads, bars), buffers))
+    race = _race(part, engine, threads, bars)
+    return choice(*_of_race(race, buffers)).model_copy(update={"threads": race.threads})
 
 
 def types_of(path: Path) -> list[str]:
@@ -131,8 +132,13 @@ def _of_race(race: KernelRace, buffers: Sequence[str]) -> tuple[Kernels, str | N
     gain = statistics.median(race.default_s) / statistics.median(race.plain_s)
     gains = sorted(a / b for a, b in zip(race.default_s, race.plain_s, strict=True))
     if gain >= WORTHWHILE and gains[1] >= _IN_EACH_ROUND:
-        return "plain", f"{gain:.2f} times as fast here", gain
+        return "plain", f"{gain:.2f} times as fast here{_with_threads(race.threads)}", gain
     return "default", None, 1 / gain
+
+
+def _with_threads(threads: int | None) -> str:
+    """Return with how many threads a race was run: it may have been another run's."""
+    return "" if threads is None else f" with {threads} thread{'' if threads == 1 else 's'}"
 
 
 def _race(part: Part, engine: Engine, threads: int | None, progress: Progress) -> KernelRace:

@@ -61,6 +61,7 @@ def race(path: Path, threads: int) -> Iterator[KernelsReady | KernelRace]:
     spread, change = _apart(found, expected)
     yield KernelRace(
         n_tokens=n_tokens,
+        threads=threads,
         default_s=[default_s for default_s, _ in rounds],
         plain_s=[plain_s for _, plain_s in rounds],
         logprob_spread=spread,

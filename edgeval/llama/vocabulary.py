@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ class Vocabulary(Owner):
         n_vocab: Number of token ids.
         n_context_train: The model's window in tokens.
         bos: The id that the tokenizer puts before every text by its own default, if any.
+        eos: Likewise the one that it puts after every text.
+        first: The id of BOS, or of EOS without one, whether it is put anywhere or not.
+        mark: The text of that one.
     """
 
     def __init__(self, path: Path, pre: str | None = None) -> None:
@@ -122,7 +126,10 @@ class Vocabulary(Owner):
             pre_tokenizer=pre_tokenizers.pre_tokenizer(header, pre),
         )
         self.n_context_train = self.dimension("context_length")
-        self.bos = self._bos()
+        self.bos = self._added(llama_cpp.llama_vocab_get_add_bos, llama_cpp.llama_vocab_bos)
+        self.eos = self._added(llama_cpp.llama_vocab_get_add_eos, llama_cpp.llama_vocab_eos)
+        self.first = self._first()
+        self.mark = self._mark()
 
     def metadata(self, key: str) -> str | None:
         """Return the value of a key as llama.cpp prints it, or None if there is none."""
@@ -157,19 +164,28 @@ class Vocabulary(Owner):
             found[name] = value.value.decode("utf-8", "replace")
         return found
 
-    def _bos(self) -> int | None:
-        if not llama_cpp.llama_vocab_get_add_bos(self._vocab):
-            return None
-        token = int(llama_cpp.llama_vocab_bos(self._vocab))
-        return token if token >= 0 else None
+    def _added(self, is_added: Callable[[Any], bool], token: Callable[[Any], int]) -> int | None:
+        return _token(token(self._vocab)) if is_added(self._vocab) else None
 
-    def tokenize(self, text: str, *, parse_special: bool = False) -> Int32:
-        """Return the token ids of a text, without BOS or EOS.
+    def _first(self) -> int | None:
+        bos = _token(llama_cpp.llama_vocab_bos(self._vocab))
+        return _token(llama_cpp.llama_vocab_eos(self._vocab)) if bos is None else bos
+
+    def _mark(self) -> str | None:
+        if self.first is None:
+            return None
+        text = llama_cpp.llama_vocab_get_text(self._vocab, self.first)
+        return text.decode("utf-8", "replace") if text else None
+
+    def tokenize(self, text: str, *, parse_special: bool = False, adds_ends: bool = False) -> Int32:
+        """Return the token ids of a text.
 
         Args:
             text: Any text; the vocabulary's own normalization is applied.
             parse_special: Whether text like ``<s>`` becomes the control token, as Hugging Face
                 tokenizers do, or is spelled out.
+            adds_ends: Whether the text gets the BOS and EOS tokens that the vocabulary adds by its
+                own default.
 
         Returns:
             Shape (n_tokens,), int32.
@@ -183,7 +199,7 @@ class Vocabulary(Owner):
         tokens: Int32 = np.empty(len(data) + 8, dtype=np.int32)
         pointer = tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         n = llama_cpp.llama_tokenize(
-            self._vocab, data, len(data), pointer, len(tokens), False, parse_special
+            self._vocab, data, len(data), pointer, len(tokens), adds_ends, parse_special
         )
         if n < 0:
             raise EngineError(f"llama.cpp cannot tokenize {text[:60]!r} with {self.path.name}")
@@ -203,6 +219,10 @@ class Vocabulary(Owner):
                     f"{self.path.name} has no token for {character!r} and none for its bytes, so "
                     f"it cannot spell {text[:60]!r}; use a model with a complete vocabulary"
                 )
+
+
+def _token(number: int) -> int | None:
+    return int(number) if number >= 0 else None
 
 
 def _of_layers(header: Header) -> dict[str, str]:

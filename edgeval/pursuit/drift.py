@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgeval.drift import difference_estimate
 from edgeval.metrics import margin
+from edgeval.paired import difference_estimate
 from edgeval.pursuit.accuracy import Accuracies, is_right
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.statements import Within

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from edgeval.records.base import Interval, Record
+from edgeval.records.base import Interval, Record, SavedRecord
 from edgeval.records.contents import PreTokenizer, SameFile, TensorMix
 from edgeval.records.diagnosis import (
     Backend,
@@ -51,6 +51,7 @@ from edgeval.records.setting import (
     ShotPool,
     protocol_label,
 )
+from edgeval.records.speeds import Speed, by_command
 from edgeval.records.verdicts import (
     Citation,
     Claim,
@@ -103,21 +104,24 @@ __all__ = [
     "ReferenceInfo",
     "Report",
     "SameFile",
+    "SavedRecord",
     "SelfCheck",
     "ShotPool",
+    "Speed",
     "Stopping",
     "TensorMix",
     "TypeTrial",
     "Verdict",
     "VerdictStatus",
+    "by_command",
     "protocol_label",
     "run_label",
 ]
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
-class Evaluation(Record):
+class Evaluation(SavedRecord):
     """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder.
 
     Attributes:
@@ -132,7 +136,7 @@ class Evaluation(Record):
         failures: Those that could not be.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     data: DataSource
@@ -143,7 +147,7 @@ class Evaluation(Record):
     failures: list[Failure] = Field(default_factory=list)
 
 
-class Report(Record):
+class Report(SavedRecord):
     """One run: everything needed to judge its numbers. ``report.json`` holds exactly this.
 
     Attributes:
@@ -170,7 +174,7 @@ class Report(Record):
             itself; None where it computed in the command's own.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     command: str

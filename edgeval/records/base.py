@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 
 class Record(BaseModel):
@@ -19,3 +19,21 @@ class Interval(Record):
     low: float
     high: float
     level: float
+
+
+class SavedRecord(Record):
+    """A record that is saved, and read again later, perhaps by another edgeval."""
+
+    _corrections: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """What the file that it was read from says otherwise than its numbers, in sentences.
+
+        The record has what follows from the numbers; none is saved with it.
+        """
+        return self._corrections
+
+    def corrected(self, *sentences: str) -> None:
+        """Keep what the file that it was read from says otherwise, in sentences."""
+        self._corrections = sentences

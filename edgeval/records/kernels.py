@@ -57,6 +57,7 @@ class KernelRace(Record):
     Attributes:
         schema_version: Version of this schema.
         n_tokens: Tokens decoded at once; 0 if the part could not be computed by itself.
+        threads: With how many threads; None where an older edgeval timed them.
         default_s: Seconds that ``default`` took in each round.
         plain_s: Seconds that ``plain`` took in each round.
         logprob_spread: Standard deviation of the log-probabilities, in nats; None if nothing was
@@ -68,6 +69,7 @@ class KernelRace(Record):
 
     schema_version: Literal[1] = KERNELS_SCHEMA
     n_tokens: int = 0
+    threads: int | None = None
     default_s: list[float] = Field(default_factory=list)
     plain_s: list[float] = Field(default_factory=list)
     logprob_spread: float | None = None
@@ -81,7 +83,9 @@ class KernelChoice(Record):
     Attributes:
         kernels: ``default`` or ``plain``.
         reason: Why it is not llama.cpp's own choice, or not what was asked for; None if it is.
-        speedup: How many times as fast as the other path they were; None if that was not measured.
+        speedup: How many times as fast as the other path they were, with ``threads`` threads; None
+            if that was not measured.
+        threads: Those threads, which may be another command's; None if they are not known.
         buffers: llama.cpp's names of the memory that rearranged weights are in with ``default``.
         unchecked: Tensor types of the model that could not be checked.
     """
@@ -89,5 +93,6 @@ class KernelChoice(Record):
     kernels: Literal["default", "plain"]
     reason: str | None = None
     speedup: float | None = None
+    threads: int | None = None
     buffers: list[str] = Field(default_factory=list)
     unchecked: list[str] = Field(default_factory=list)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record
 from edgeval.records.contents import PreTokenizer, TensorMix
 from edgeval.records.divergence import Divergence
 from edgeval.records.setting import Device
+from edgeval.records.speeds import Speed
 
 UNQUANTIZED = ("F32", "F16", "BF16")
 """llama.cpp's file types that keep the checkpoint's weights, or nearly."""
@@ -37,11 +38,17 @@ class Metric(Record):
             correction; zero wide when every item was scored.
     """
 
-    correct: int
-    total: int
+    correct: int = Field(ge=0)
+    total: int = Field(ge=1)
     value: float
     interval: Interval | None
     split_interval: Interval
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Metric:
+        if self.correct > self.total:
+            raise ValueError(f"{self.correct:,} items are right, of {self.total:,}")
+        return self
 
     @property
     def stated_interval(self) -> Interval:
@@ -108,7 +115,8 @@ class ReferenceInfo(Record):
         features: What llama.cpp was built with, and the CPU's features.
         backend: Where the layers were computed.
         devices: The GPUs that some were computed on; none on the CPU alone.
-        device: The machine.
+        device: The machine that scored most of the items.
+        speeds: What scoring took there, one a command; empty in files of an older edgeval.
     """
 
     file: str
@@ -119,6 +127,7 @@ class ReferenceInfo(Record):
     backend: str
     devices: list[str] = Field(default_factory=list)
     device: Device
+    speeds: list[Speed] = Field(default_factory=list)
 
 
 class Offload(Record):
@@ -145,7 +154,8 @@ class SelfCheck(Record):
         mean_logprob_change: Mean |Δ logprob| of a choice, in nats.
         token_change: Mean over the choices of |Δ logprob| a token, in nats: what is judged.
         bar: What that may be for this type of model.
-        speedup: How many times as many tokens a second as on the CPU.
+        speedup: How many times as many tokens a second as on the CPU with ``threads`` threads.
+        threads: Those threads; None where an older edgeval measured it and did not keep them.
     """
 
     n_items: int
@@ -155,6 +165,7 @@ class SelfCheck(Record):
     token_change: float
     bar: float
     speedup: float
+    threads: int | None = None
 
     @property
     def has_passed(self) -> bool:
@@ -177,17 +188,18 @@ class ModelRun(Record):
         pre_tokenizer: What is to be known of its pre-tokenizer; None where it is as the file says.
         metrics: Accuracies by metric name.
         stopping: When and why it stopped early; None where all items were to be evaluated.
-        tokens_decoded: Tokens the engine decoded.
+        tokens_decoded: Tokens that were decoded for it, in this command or before.
         tokens_lower_bound: Tokens in the prefix tree of the whole run.
-        logit_rows: Rows of logits it computed.
+        logit_rows: Rows of logits that were computed for it, in this command or before.
         batch_tokens: Tokens that a batch was filled up to.
         n_batch: Most tokens in one batch.
         n_ubatch: Most tokens computed at once.
         cache_type: Type of the KV cache.
         flash_attention: Whether attention was computed by the fused kernel.
-        elapsed_s: Seconds of scoring, without loading.
-        load_s: Seconds of loading.
-        tokens_per_s: ``tokens_decoded / elapsed_s``.
+        n_from_store: Number of its items whose scores the store had before this command began.
+        speed: How fast it was, measured in this command; None where nothing was decoded in it.
+        stored: What it took to compute what the store had of it then: one a command, on whatever
+            machine.
         kernels: Which of llama.cpp's kernels for the CPU computed it: its ``default``, which
             rearranges weights for this CPU or uses its matrix units where it can, or the ``plain``
             ones that read the file's own layout.
@@ -217,9 +229,9 @@ class ModelRun(Record):
     n_ubatch: int
     cache_type: str
     flash_attention: bool
-    elapsed_s: float
-    load_s: float
-    tokens_per_s: float
+    n_from_store: int = Field(default=0, ge=0)
+    speed: Speed | None = None
+    stored: list[Speed] = Field(default_factory=list)
     kernels: Literal["default", "plain"] = "default"
     kernels_reason: str | None = Field(default=None, max_length=1000)
     offload: Offload | None = None
@@ -304,7 +316,7 @@ class Drift(Record):
     type: str
     has_imatrix: bool = False
     reference: str
-    n_items: int
+    n_items: int = Field(ge=1)
     difference_points: float
     new_items: Equivalence | None
     split: Equivalence

@@ -105,9 +105,6 @@ class Reference:
             n_ubatch=header.n_ubatch,
             cache_type=setting.cache_type,
             flash_attention=setting.flash_attention,
-            elapsed_s=header.elapsed_s,
-            load_s=0.0,
-            tokens_per_s=header.tokens_decoded / header.elapsed_s if header.elapsed_s else 0.0,
             kernels=setting.kernels,
             offload=header.offload,
             from_reference=ReferenceInfo(
@@ -119,6 +116,7 @@ class Reference:
                 backend=setting.backend,
                 devices=list(setting.devices),
                 device=header.device,
+                speeds=header.speeds,
             ),
         )
         sketched = [place for place in setup.places if place in self.sketches]

@@ -9,13 +9,13 @@ from pathlib import Path
 from edgeval import __version__
 from edgeval.errors import StoreError
 from edgeval.files import refuse_existing
-from edgeval.records import Device
+from edgeval.records import Device, Speed
 from edgeval.reference.file import write
 from edgeval.reference.packing import pack
 from edgeval.reference.records import ReferenceHeader
 from edgeval.sketch import pack as pack_sketch
 from edgeval.store import Setting
-from edgeval.store.measurement import PlanRow
+from edgeval.store.plans import PlanRow
 from edgeval.store.runs import readable, row_of, transaction
 
 
@@ -45,6 +45,7 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
                 f"run {number} of {path} has no item scored; run the evaluation that began it again"
             )
         work, facts = measurement.totals(scores)
+        speeds = measurement.speeds(scores)
         sketches = measurement.distributions.sketches(scores.keys())
     known = _best_known(plans)
     if known is None or known.facts.model is None or known.facts.n_total is None:
@@ -69,8 +70,10 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
         tokens_lower_bound=facts.lower_bound,
         n_batch=facts.n_batch,
         n_ubatch=facts.n_ubatch,
-        **vars(work),
-        device=_device_of_most(plans, Counter(plan for plan, _ in scores.values())),
+        tokens_decoded=work.tokens_decoded,
+        logit_rows=work.logit_rows,
+        speeds=speeds,
+        device=_device_of_most(speeds),
     )
     texts = {place: text for place, (_, text) in scores.items()}
     packed = pack(texts, {place: pack_sketch(each) for place, each in sketches.items()})
@@ -84,5 +87,9 @@ def _best_known(plans: list[PlanRow]) -> PlanRow | None:
     return next(iter([*reversed(with_checkpoint), *reversed(known)]), None)
 
 
-def _device_of_most(plans: list[PlanRow], n_scored: Counter[int]) -> Device:
-    return max(plans, key=lambda each: n_scored[each.plan.id]).device
+def _device_of_most(speeds: list[Speed]) -> Device:
+    n_items = Counter[str]()
+    for each in speeds:
+        n_items[each.device.model_dump_json()] += each.n_items
+    (most, _), *_ = n_items.most_common(1)
+    return Device.model_validate_json(most)

@@ -7,10 +7,10 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from edgeval.records import Device, ModelFacts, Offload, Record
+from edgeval.records import Device, ModelFacts, Offload, Record, Speed
 from edgeval.store import Setting
 
-REFERENCE_VERSION: Final = 1
+REFERENCE_VERSION: Final = 2
 
 
 class ReferenceHeader(Record):
@@ -31,17 +31,18 @@ class ReferenceHeader(Record):
         n_params: Number of its parameters.
         tensor_bytes: Bytes of its tensors.
         model: What else is known of it.
-        tokens_decoded: Tokens that scoring has decoded.
+        tokens_decoded: Tokens that scoring has decoded, in all commands and on all machines.
         tokens_lower_bound: Tokens in the prefix trees of its plans.
         logit_rows: Rows of logits it has computed.
         n_batch: Most tokens in one batch.
         n_ubatch: Most tokens computed at once.
-        elapsed_s: Seconds it has taken, without loading.
+        speeds: What scoring took, one a command; empty in files of schema 1, which hold one sum of
+            seconds for all machines and threads: that is no speed, and is not read.
         device: The machine that scored most of the items.
         sha256: Hash over everything else in the file.
     """
 
-    schema_version: Literal[1] = REFERENCE_VERSION
+    schema_version: Literal[1, 2] = REFERENCE_VERSION
     edgeval_version: str
     created_at: datetime
     measured_at: datetime
@@ -60,7 +61,7 @@ class ReferenceHeader(Record):
     logit_rows: int = Field(ge=0)
     n_batch: int = Field(ge=0)
     n_ubatch: int = Field(ge=0)
-    elapsed_s: float = Field(ge=0)
+    speeds: list[Speed] = Field(default_factory=list)
     device: Device
     sha256: str = ""
 

@@ -12,6 +12,7 @@ from edgeval.reference import Reference
 from edgeval.remarks import of_file
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import where
+from edgeval.report.speeds import in_full
 
 
 def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None = None) -> Table:
@@ -37,8 +38,12 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
         "KL items": f"{header.kl_items:,}",
         "engine": f"{setting.engine}, {where(setting.backend, header.offload)}",
         "device": f"{header.device.cpu}, {header.device.system}",
-        "speed": f"{header.tokens_decoded:,} tokens in {fmt.duration(header.elapsed_s)}",
+        "tokens decoded": f"{header.tokens_decoded:,}",
     }
+    for number, speed in enumerate(header.speeds, start=1):
+        rows["speed" if len(header.speeds) == 1 else f"speed {number}"] = in_full(speed)
+    if not header.speeds:
+        rows["speed"] = "not known, an older edgeval wrote the file without threads and times"
     for remark in of_file(header.type, header.model.mix, header.model.pre_tokenizer):
         rows["note"] = f"{rows['note']} {remark}" if "note" in rows else remark
     for name, metric in (metrics or {}).items():

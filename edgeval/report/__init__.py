@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from edgeval.errors import EdgevalError
 from edgeval.files import write_text
 from edgeval.records import SCHEMA_VERSION, Evaluation, Report
+from edgeval.report import older
+from edgeval.report.derived import renewed
 from edgeval.report.pages import html_page, markdown_page
 
 RECORD_NAME = "report.json"
@@ -142,9 +144,14 @@ def _content(path: Path) -> object:
 
 
 def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
+    """Return a record with what follows from its numbers, and what the file says otherwise.
+
+    All records are read here: what a view shows was made by this edgeval, whoever wrote the file.
+    """
     _refuse_another_schema(path, content)
+    content = older.current(content)
     try:
-        return kind.model_validate_json(json.dumps(content))
+        record = kind.model_validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the whole file"
@@ -152,19 +159,28 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
             f"{path} is not a report: {field}: {first['msg']}; "
             "restore it, or run the evaluation again"
         ) from error
+    try:
+        found = renewed(record)
+    except ValueError as error:
+        raise EdgevalError(
+            f"{path} contradicts itself: {error}; restore it, or run the evaluation again"
+        ) from error
+    found.corrected(*older.corrections(path.name, content, found.model_dump(mode="json")))
+    return found
 
 
 def _refuse_another_schema(path: Path, content: object) -> None:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         return
-    if 0 < version < SCHEMA_VERSION:
+    if 0 < version < older.OLDEST:
         raise EdgevalError(
             f"{path} was made by an older edgeval (schema {version}, this one reads "
-            f"{SCHEMA_VERSION}); evaluate again, the scores come from the store"
+            f"{older.OLDEST} to {SCHEMA_VERSION}); evaluate again, the scores come from the store"
         )
     if version > SCHEMA_VERSION:
         raise EdgevalError(
             f"{path} was written by a newer edgeval (schema {version}, this one reads "
-            f"{SCHEMA_VERSION}); upgrade edgeval with pip install --upgrade edgeval"
+            f"{older.OLDEST} to {SCHEMA_VERSION}); upgrade edgeval with pip install --upgrade "
+            "edgeval"
         )

@@ -31,9 +31,14 @@ def backend_of(backend: str, runs: Sequence[ModelRun]) -> str:
 
 
 def backend_and_threads(record: Report | Evaluation) -> str:
-    """Return where the models of a record were computed, and with how many threads."""
-    engine = record.engine
-    return f"{backend_of(engine.backend, record.runs)}, {engine.threads} threads"
+    """Return where the models of a record were computed, and with how many threads.
+
+    Of scores that were all in the store, others know the threads: the record's were not used.
+    """
+    engine, runs = record.engine, named(record.runs)
+    is_stored = all(run.speed is None and run.n_from_store for _, run in runs)
+    used = "all scores from the store" if runs and is_stored else f"{engine.threads} threads"
+    return f"{backend_of(engine.backend, record.runs)}, {used}"
 
 
 def plain_kernels(runs: Sequence[ModelRun]) -> str:

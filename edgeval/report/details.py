@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from edgeval.records import Drift, Equivalence, Flip, Report
+from edgeval.records import Drift, Equivalence, Flip, Report, Speed
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import compared_runs, reading
 from edgeval.report.items import is_uneven, items_of
 from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs
-from edgeval.report.view import EMPTY
+from edgeval.report.speeds import EMPTY
 
 _KL_DECIMALS = 5
 
@@ -220,13 +220,20 @@ def files_table(report: Report) -> Table:
             f"{run.logit_rows:,}",
             f"{run.batch_tokens:,} / {run.n_ubatch:,}",
             f"{'flash' if run.flash_attention else 'plain'}, {run.cache_type} cache",
-            EMPTY if run.from_reference else fmt.duration(run.load_s),
-            EMPTY if run.from_reference else fmt.duration(run.elapsed_s),
+            *_seconds(run.speed),
             run.sha256,
         ]
         for run in report.runs
     ]
     return Table(header, rows, words=(0, 1, 6, 9), hashes=(9,))
+
+
+def _seconds(speed: Speed | None) -> tuple[str, str]:
+    """Return how long loading and scoring took in the record's command."""
+    if speed is None:
+        return EMPTY, EMPTY
+    loading = EMPTY if speed.load_s is None else fmt.duration(speed.load_s)
+    return loading, fmt.duration(speed.elapsed_s)
 
 
 def _drifts(report: Report) -> list[Drift]:

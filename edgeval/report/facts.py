@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 from edgeval.records import Citation, Claim, ClaimCitation, Device, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import backend_and_threads, plain_kernels, where
+from edgeval.report.backends import backend_and_threads, named, plain_kernels, where
 from edgeval.report.items import is_uneven, items_of, reference_items, slice_sentence
 from edgeval.report.selfchecks import check_of_run, self_check
+from edgeval.report.speeds import from_store, in_full
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ def facts(report: Report) -> list[Fact]:
         Fact("Features", engine.features),
         Fact("Device", _machine(device)),
         Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
-        Fact("Elapsed", fmt.duration(report.elapsed_s)),
-        Fact("Peak memory", _peak_memory(report)),
+        *_store_facts(report),
+        Fact("Elapsed", f"{fmt.duration(report.elapsed_s)}{_without(report)}"),
+        Fact("Peak memory", _peak_memory(report) + _not_loaded(report)),
         Fact("Made", f"{fmt.moment(report.created_at)} by edgeval {report.edgeval_version}"),
     ]
 
@@ -139,10 +141,39 @@ def _reference_facts(report: Report) -> list[Fact]:
         Fact("Reference features", known.features),
         Fact(
             "Reference device",
-            f"{_machine(known.device)}; {known.device.system}; {fmt.rate(run.tokens_per_s)} "
-            f"tokens/s, {fmt.duration(run.elapsed_s)} of scoring",
+            f"{_machine(known.device)}; {known.device.system}",
+        ),
+        Fact(
+            "Reference speed",
+            " and ".join(in_full(speed) for speed in known.speeds)
+            or "not known, an older edgeval wrote the file without threads and times",
         ),
     ]
+
+
+def _store_facts(report: Report) -> list[Fact]:
+    """Return which scores this run took from the store, and who computed them."""
+    return [
+        Fact(
+            "From the store",
+            f"{run.n_from_store:,} of the {items_of(report, run):,} items of {name}, computed on "
+            f"{from_store(run)}",
+        )
+        for name, run in named(report.runs)
+        if run.n_from_store
+    ]
+
+
+def _without(report: Report) -> str:
+    """Return what the command took no time for; empty where it scored everything."""
+    names = [name for name, run in named(report.runs) if run.n_from_store]
+    return f", without what the store had of {fmt.listed(names)}" if names else ""
+
+
+def _not_loaded(report: Report) -> str:
+    """Return which models the command had no memory for; empty where it scored with all."""
+    names = [name for name, run in named(report.runs) if run.n_from_store and run.speed is None]
+    return f", without {fmt.listed(names)}, which the store knew" if names else ""
 
 
 def _kernel_facts(report: Report) -> list[Fact]:

@@ -21,6 +21,8 @@ from edgeval.report import (
     formatting,
     reasoning,
     selfchecks,
+    speeds,
+    timings,
     view,
 )
 from edgeval.report.comparison import is_of_split, margin, primary, readings
@@ -110,6 +112,9 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "divergence_table": details.divergence_table(report),
         "drift_table": details.drift_table(report),
         "flip_tables": details.flip_tables(report, flips_shown),
+        "corrections": report.corrections,
+        "speeds_table": timings.speeds_table(report),
+        "speed_sentences": speeds.sentences(report),
         "metrics_table": details.metrics_table(report),
         "files_table": details.files_table(report),
         "facts": facts.facts(report),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeval.records import Claim, Report, Stopping
 from edgeval.remarks import remarks_on
 from edgeval.report import formatting as fmt
+from edgeval.report import speeds
 from edgeval.report.backends import where
 from edgeval.report.facts import place
 from edgeval.report.items import items_of, judged_run
@@ -100,9 +101,21 @@ def _tool(report: Report) -> str:
         )
     return (
         f"It was measured with protocol {protocol.label} (version {protocol.version}) by llama.cpp "
-        f"through {engine.version}, on backend {where(engine.backend, run.offload)} with "
-        f"{engine.threads} threads, on {report.device.cpu}."
+        f"through {engine.version}, on backend {where(engine.backend, run.offload)}"
+        f"{_computed(report)}."
     )
+
+
+def _computed(report: Report) -> str:
+    """Return on what machine with how many threads, also of what the store had."""
+    run = judged_run(report)
+    here = f" with {speeds.threads(report.engine.threads)}, on {report.device.cpu}"
+    if not run.n_from_store:
+        return here
+    n_items, before = items_of(report, run), speeds.from_store(run)
+    if run.n_from_store == n_items:
+        return f"; all its scores come from the store, computed on {before}"
+    return f"{here}; {run.n_from_store:,} of its scores come from the store, computed on {before}"
 
 
 def _kernels(report: Report) -> str:

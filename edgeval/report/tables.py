@@ -12,6 +12,7 @@ from edgeval.report import view
 from edgeval.report.comparison import is_of_split
 from edgeval.report.failures import FAILED
 from edgeval.report.items import counted_items, is_uneven, items_of, slice_sentence, stopping_of
+from edgeval.report.speeds import rate
 
 
 def ladder_table(report: Report) -> Table:
@@ -66,7 +67,7 @@ def evaluation_table(result: Evaluation) -> Table:
             *([f"{items_of(result, run):,}"] if has_items else []),
             *(fmt.accuracy(run.metrics[name].value) for name in names),
             fmt.accuracy_interval(run.metrics[metric].stated_interval),
-            fmt.rate(run.tokens_per_s),
+            rate(result, run),
         )
     for failure in result.failures:
         cells = [*([view.EMPTY] if has_items else []), FAILED, *[view.EMPTY] * (len(names) + 1)]

@@ -26,6 +26,8 @@ from edgeval.report.items import (
     stopping_of,
     until_decided,
 )
+from edgeval.report.speeds import EMPTY as EMPTY
+from edgeval.report.speeds import rate
 
 STATUS_LABELS: dict[VerdictStatus, str] = {
     "reproduced": "Reproduced",
@@ -41,9 +43,6 @@ _STATUS_REASONS: dict[VerdictStatus, str] = {
     "not_reproduced": "the split's interval excludes the claim and its tolerance",
     "inconclusive": "this measurement can neither confirm nor exclude the claim",
 }
-
-EMPTY = "\N{EN DASH}"
-"""What stands in a cell that has no value."""
 
 EVERY_LOOK = "The intervals are valid at every look."
 """What is true of evaluations that stopped early."""
@@ -74,7 +73,7 @@ class LadderRow:
         gained: Items gained alone.
         mcnemar_p: Exact two-sided p-value.
         agreement: Items with the same pick as the reference, in percent.
-        tokens_per_s: Decoded tokens a second; only of what was measured here.
+        tokens_per_s: Decoded tokens a second, as ``speeds.rate`` says it.
         reading: What the paired interval says.
     """
 
@@ -208,7 +207,7 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
         gained=gained,
         mcnemar_p=EMPTY if p is None else fmt.p_value(p),
         agreement=EMPTY if agreement is None else fmt.accuracy(agreement),
-        tokens_per_s=EMPTY if known else fmt.rate(run.tokens_per_s),
+        tokens_per_s=rate(report, run),
         reading=shown,
     )
 

@@ -18,7 +18,8 @@ from edgeval.errors import StoreError
 from edgeval.files import alone
 from edgeval.progress import Progress
 from edgeval.records import SelfCheck
-from edgeval.store.measurement import Measurement, PlanFacts, SavedPlan
+from edgeval.store.measurement import Measurement
+from edgeval.store.plans import PlanFacts, SavedPlan
 from edgeval.store.presence import LOCKS, require_nothing_lost
 from edgeval.store.schema import checksum, migrate
 from edgeval.store.setting import Setting, features_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from edgeval.errors import StoreError
 from edgeval.files import refuse_existing, write_text
 from edgeval.plan import Work
 from edgeval.progress import Progress
-from edgeval.records import Record
+from edgeval.records import Record, Speed
 from edgeval.store import Measurement, Store
-from edgeval.store.measurement import PLAN_FACTS, SCORE_FIELDS
+from edgeval.store.measurement import SCORE_FIELDS
+from edgeval.store.plans import PLAN_FACTS
 from edgeval.store.run_record import RECORD_VERSION, PlanRecord, RunRecord, dump, load
 from edgeval.store.runs import readable, row_of, transaction
 
@@ -44,6 +46,7 @@ def export_run(path: Path, number: int, target: Path) -> None:
     with readable(path) as connection, transaction(connection, "BEGIN"):
         row, measurement = row_of(connection, path, number)
         scores, plans = measurement.packed_scores(), measurement.plans()
+        stints = measurement.stints.of_plans()
     index = {each.plan.id: position for position, each in enumerate(plans)}
     write_text(
         target,
@@ -59,6 +62,9 @@ def export_run(path: Path, number: int, target: Path) -> None:
                         "facts": PLAN_FACTS.dump_python(each.facts, mode="json"),
                         "device": each.device.model_dump(mode="json"),
                         **vars(each.work),
+                        "stints": [
+                            stint.model_dump(mode="json") for stint in stints.get(each.plan.id, ())
+                        ],
                     }
                     for each in plans
                 ],
@@ -117,20 +123,57 @@ def _add(measurement: Measurement, record: RunRecord, source: Path) -> Imported:
 def _plan_of(measurement: Measurement, plan: PlanRecord) -> int:
     """Return the number of a record's plan in the store, where it is made or grown."""
     work = Work(plan.tokens_decoded, plan.logit_rows, plan.elapsed_s)
-    for row in measurement.plans():
-        known = (list(row.plan.items), row.facts, row.device)
-        if known == (plan.items, plan.facts, plan.device):
-            measurement.add_work(row.plan.id, _beyond(work, row.work))
-            return row.plan.id
-    return measurement.add_plan(plan.items, plan.facts, plan.device, work).id
+    known = next(
+        (
+            row
+            for row in measurement.plans()
+            if (list(row.plan.items), row.facts, row.device)
+            == (plan.items, plan.facts, plan.device)
+        ),
+        None,
+    )
+    if known is None:
+        number = measurement.add_plan(plan.items, plan.facts, plan.device, work).id
+    else:
+        number = known.plan.id
+        stints = measurement.stints.of_plans().get(number, [])
+        measurement.add_work(number, _beyond(work, plan.stints, known.work, stints))
+    for stint in plan.stints:
+        measurement.stints.put(number, stint)
+    return number
 
 
-def _beyond(work: Work, known: Work) -> Work:
-    """Return what was done in a plan since it was known."""
+def _beyond(
+    work: Work, stints: Sequence[Speed], known: Work, known_stints: Sequence[Speed]
+) -> Work:
+    """Return what was done in a plan since it was known, by whichever command.
+
+    Args:
+        work: What it has taken.
+        stints: What is known of that, one a command.
+        known: What it had taken.
+        known_stints: The same of that. Other commands may have gone on with it here.
+    """
+    new = Work()
+    for stint in stints:
+        before = next((each for each in known_stints if each.is_of_same_command(stint)), None)
+        new.add(_less(_work(stint), _work(before)))
+    new.add(_less(_less(work, *map(_work, stints)), _less(known, *map(_work, known_stints))))
+    return new
+
+
+def _work(stint: Speed | None) -> Work:
+    if stint is None:
+        return Work()
+    return Work(stint.tokens_decoded, stint.logit_rows, stint.elapsed_s)
+
+
+def _less(work: Work, *others: Work) -> Work:
+    """Return work without others', nowhere below nothing."""
     return Work(
-        max(0, work.tokens_decoded - known.tokens_decoded),
-        max(0, work.logit_rows - known.logit_rows),
-        max(0.0, work.elapsed_s - known.elapsed_s),
+        max(0, work.tokens_decoded - sum(each.tokens_decoded for each in others)),
+        max(0, work.logit_rows - sum(each.logit_rows for each in others)),
+        max(0.0, work.elapsed_s - sum(each.elapsed_s for each in others)),
     )
 
 

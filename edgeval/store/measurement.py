@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from edgeval.errors import StoreError
 from edgeval.plan import Work
-from edgeval.records import Device, ModelFacts
+from edgeval.records import Device, Speed, by_command
 from edgeval.sketch import ItemDivergence, Sketch
 from edgeval.store.distributions import Distributions
+from edgeval.store.plans import PLAN_FACTS, PlanFacts, PlanRow, SavedPlan
 from edgeval.store.schema import checksum
+from edgeval.store.stints import Stints, rest
 from edgeval.tasks import Item, ItemScore
 
 SCORE_FIELDS = ("logprobs", "n_tokens", "token_means", "is_greedy")
@@ -24,68 +24,6 @@ SCORE_FIELDS = ("logprobs", "n_tokens", "token_means", "is_greedy")
 _PLAN_COLUMNS = (
     "id, facts, device, tokens_decoded, logit_rows, elapsed_s, checksum, items_checksum, items"
 )
-
-
-@dataclass(frozen=True)
-class PlanFacts:
-    """What is known of a plan and its model once it begins.
-
-    Attributes:
-        file_type: llama.cpp's name for how the model is quantized.
-        n_params: Number of the model's parameters.
-        tensor_bytes: Bytes of its tensors.
-        lower_bound: Tokens that one unlimited batch would decode.
-        n_batch: Most tokens in one batch.
-        n_ubatch: Most tokens computed at once.
-        n_total: Items in the data set; None in plans of an edgeval that did not keep it.
-        model: What else is known of the model; None in the same plans.
-    """
-
-    file_type: str
-    n_params: int
-    tensor_bytes: int
-    lower_bound: int
-    n_batch: int
-    n_ubatch: int
-    n_total: int | None = None
-    model: ModelFacts | None = None
-
-
-PLAN_FACTS = TypeAdapter(PlanFacts)
-"""Makes JSON of facts, and facts of JSON."""
-
-
-@dataclass(frozen=True)
-class SavedPlan:
-    """Items that are, or were to be, scored together.
-
-    The same items in the same order make the same batches: a plan that was interrupted is gone on
-    with, so that its scores are those of one that was not.
-
-    Attributes:
-        id: Its number in the store.
-        items: Places of the items in the data set, in the order of the plan.
-    """
-
-    id: int
-    items: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class PlanRow:
-    """A plan, and what it has taken so far.
-
-    Attributes:
-        plan: Its number and items.
-        facts: What is known of it.
-        device: The machine that carried it out.
-        work: What it has taken.
-    """
-
-    plan: SavedPlan
-    facts: PlanFacts
-    device: Device
-    work: Work
 
 
 class Measurement:
@@ -98,6 +36,7 @@ class Measurement:
         number: Its number in the store: that of a run, for the user.
         key: Hash of the setting.
         distributions: What it holds of sketches and divergences.
+        stints: What each command took for its plans.
     """
 
     def __init__(self, connection: sqlite3.Connection, number: int, key: str) -> None:
@@ -105,6 +44,7 @@ class Measurement:
         self._connection = connection
         self.key = key
         self.distributions = Distributions(connection, number, key)
+        self.stints = Stints(connection, number, key)
 
     def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
         """Return the scores that are there of some items, by their places in the data set.
@@ -181,7 +121,7 @@ class Measurement:
         Args:
             items: Places of its items in the data set.
             facts: What is known of it.
-            device: The machine that carries it out.
+            device: The machine that begins it.
             work: What it has taken already, if it was carried out elsewhere.
         """
         packed, taken = json.dumps(list(items)), work or Work()
@@ -205,6 +145,7 @@ class Measurement:
         scores: Mapping[int, ItemScore],
         work: Work,
         *,
+        stint: Speed | None = None,
         sketches: Mapping[int, Sketch] | None = None,
         reference: str = "",
         divergences: Mapping[int, ItemDivergence] | None = None,
@@ -215,6 +156,7 @@ class Measurement:
             plan: The plan that they are of.
             scores: By places in the data set; those that are there already stay as they are.
             work: What was done since the last call.
+            stint: What this command took for the plan so far, that included.
             sketches: Those of some of the items.
             reference: What the divergences are from; see ``Distributions``.
             divergences: Those of some of the items.
@@ -223,6 +165,8 @@ class Measurement:
             self._connection.execute("BEGIN IMMEDIATE")
             self.add_scores(plan.id, {item: pack(score) for item, score in scores.items()})
             self.add_work(plan.id, work)
+            if stint is not None and stint.tokens_decoded:
+                self.stints.put(plan.id, stint)
             self.distributions.add_sketches(sketches or {})
             self.distributions.add_divergences(reference, divergences or {})
 
@@ -279,6 +223,23 @@ class Measurement:
             n_total=facts[-1].n_total,
             model=facts[-1].model,
         )
+
+    def speeds(self, items: Collection[int]) -> list[Speed]:
+        """Return who computed the plans that have any of these items: one speed a command.
+
+        What nobody knows the threads of comes first, with the machine that began it.
+        """
+        wanted, stints = set(items), self.stints.of_plans()
+        n_scored = Counter(plan for plan, _ in self.packed_scores().values())
+        unknown, known = [], []
+        for row in self.plans():
+            if wanted.isdisjoint(row.plan.items):
+                continue
+            done = stints.get(row.plan.id, [])
+            known += done
+            left = rest(row.device, row.work, n_scored[row.plan.id], done)
+            unknown += [] if left is None else [left]
+        return by_command([*unknown, *known])
 
 
 def pack(score: ItemScore) -> str:

@@ -145,6 +145,7 @@ def _write(path: Path, found: Rescued) -> None:
             ("measurement", found.measurements),
             ("plan", found.plans),
             ("score", found.scores),
+            ("stint", found.stints),
         ):
             for row in rows.values():
                 places = ", ".join("?" * len(row))

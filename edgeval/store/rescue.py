@@ -21,6 +21,7 @@ _MOST_NUMBERS = 200_000
 _MEASUREMENT = "id, key, attempt, setting, file, data, created_at, checksum"
 _PLAN = "id, measurement, facts, device, tokens_decoded, logit_rows, elapsed_s, checksum"
 _SCORE = "measurement, item, plan, score, checksum"
+_STINT = "id, plan, speed, checksum"
 
 # SQLite quotes damaged names in what it says, and these need not be UTF-8.
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
@@ -36,6 +37,7 @@ class Rescued:
         measurements: By their numbers.
         plans: By their numbers; each with the text of its items.
         scores: By the numbers of their measurements and their items.
+        stints: By their numbers.
         n_lost: Rows that were found but had changed, or whose measurement or plan was not found.
             A plan counts that has only the items it scored, for the list of them had changed.
     """
@@ -43,6 +45,7 @@ class Rescued:
     measurements: dict[int, Row]
     plans: dict[int, Row]
     scores: dict[tuple[int, int], Row]
+    stints: dict[int, Row]
     n_lost: int
 
     def joined(self, other: Rescued) -> Rescued:
@@ -51,6 +54,7 @@ class Rescued:
             self.measurements | other.measurements,
             self.plans | other.plans,
             self.scores | other.scores,
+            self.stints | other.stints,
             min(self.n_lost, other.n_lost),
         )
 
@@ -145,9 +149,22 @@ class _Reader:
             for number, head in heads.items()
             if (text := items[number] or _items_of(number, good.values()))
         }
+        stints, n_changed = self._stints({number: keys[head[1]] for number, head in full.items()})
         n_found = len(measurements) + len(plans) + len(scores)
         n_whole = len(whole) + sum(map(bool, items.values())) + len(good)
-        return Rescued(whole, full, good, n_found - n_whole)
+        return Rescued(whole, full, good, stints, n_found - n_whole + n_changed)
+
+    def _stints(self, key_of_plan: dict[int, str]) -> tuple[dict[int, Row], int]:
+        """Return the stints of plans that were found, and how many of them had changed."""
+        found, is_end = self._scan(_STINT, "stint", "id")
+        if not is_end:
+            seen = _most(_column(found, 0))
+            found |= self._look_up(_STINT, "stint", "id", range(1, seen + 1))
+        ours = [row for row in found if row[0] is not None and row[1] in key_of_plan]
+        whole = {
+            row[0]: row for row in ours if checksum(key_of_plan[row[1]], *row[1:-1]) == row[-1]
+        }
+        return whole, len(ours) - len(whole)
 
     def _scan(self, columns: str, table: str, *key: str) -> tuple[set[Row], bool]:
         """Return the rows up to the first bad page from either end, and whether there is none."""

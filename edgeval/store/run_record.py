@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from edgeval.errors import StoreError
-from edgeval.records import Device, Record
-from edgeval.store.measurement import PlanFacts
+from edgeval.records import Device, Record, Speed
+from edgeval.store.plans import PlanFacts
 from edgeval.store.setting import Setting
 
-RECORD_VERSION: Final = 1
+RECORD_VERSION: Final = 2
 
 
 class PlanRecord(Record):
@@ -24,10 +24,12 @@ class PlanRecord(Record):
     Attributes:
         items: Their places in the data set, in the order of the plan.
         facts: What is known of the plan and its model.
-        device: The machine that carried it out.
-        tokens_decoded: Tokens it has decoded so far.
+        device: The machine that began it.
+        tokens_decoded: Tokens it has decoded so far, whoever carried it out.
         logit_rows: Rows of logits it has computed.
         elapsed_s: Seconds it has taken, without loading.
+        stints: What each command took for it, as far as that is known; records of schema 1 do not
+            say.
     """
 
     items: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
@@ -36,6 +38,16 @@ class PlanRecord(Record):
     tokens_decoded: int = Field(ge=0)
     logit_rows: int = Field(ge=0)
     elapsed_s: float = Field(ge=0)
+    stints: list[Speed] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> PlanRecord:
+        tokens = sum(each.tokens_decoded for each in self.stints)
+        if tokens > self.tokens_decoded:
+            raise ValueError(
+                f"its stints decoded {tokens:,} tokens, and the plan {self.tokens_decoded:,}"
+            )
+        return self
 
 
 class ScoredItem(Record):
@@ -83,7 +95,7 @@ class RunRecord(Record):
         sha256: Hash over everything else: JSON in ASCII, keys in order, no spaces.
     """
 
-    schema_version: Literal[1] = RECORD_VERSION
+    schema_version: Literal[1, 2] = RECORD_VERSION
     edgeval_version: str
     file: str
     data: str

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.errors import StoreError
-from edgeval.plan import Work
 from edgeval.progress import Progress
-from edgeval.records import Device, Record
+from edgeval.records import Device, Record, Speed
 from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.store.plans import PlanRow
 from edgeval.store.presence import require_store
 from edgeval.store.schema import checksum
+from edgeval.store.stints import rest
 
 _COLUMNS = ("key", "attempt", "setting", "file", "data", "created_at")
 
@@ -61,11 +62,11 @@ class RunPlan(Record):
         n_items: Number of its items.
         n_scored: Number of those that were scored in it.
         facts: What is known of the plan and its model.
-        device: The machine that carried it out.
-        tokens_decoded: Tokens it has decoded.
-        logit_rows: Rows of logits it has computed.
-        elapsed_s: Seconds it has taken, without loading.
-        tokens_per_s: ``tokens_decoded / elapsed_s``; None before it has taken any time.
+        device: The machine that began it.
+        tokens_decoded: Tokens that were decoded for it, whoever did.
+        logit_rows: Rows of logits that were computed for it.
+        stints: What each command took for it; what an older edgeval did comes first, with neither
+            threads nor a speed, since it did not keep them.
     """
 
     n_items: int
@@ -74,8 +75,7 @@ class RunPlan(Record):
     device: Device
     tokens_decoded: int
     logit_rows: int
-    elapsed_s: float
-    tokens_per_s: float | None
+    stints: list[Speed]
 
 
 class RunDetails(Run):
@@ -112,20 +112,14 @@ def show_run(path: Path, number: int) -> RunDetails:
         row, measurement = row_of(connection, path, number)
         run = next(each for each in _runs(connection) if each.number == number)
         scores, plans = measurement.packed_scores(), measurement.plans()
+        stints = measurement.stints.of_plans()
     plan_of = [plan for plan, _ in scores.values()]
     return RunDetails(
         **dict(run),
         setting=Setting.model_validate_json(row["setting"]),
         items=sorted(scores),
         plans=[
-            RunPlan(
-                n_items=len(each.plan.items),
-                n_scored=plan_of.count(each.plan.id),
-                facts=each.facts,
-                device=each.device,
-                **vars(each.work),
-                tokens_per_s=_per_second(each.work),
-            )
+            _run_plan(each, plan_of.count(each.plan.id), stints.get(each.plan.id, []))
             for each in plans
         ],
     )
@@ -244,5 +238,14 @@ def _rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["id"])
 
 
-def _per_second(work: Work) -> float | None:
-    return work.tokens_decoded / work.elapsed_s if work.elapsed_s else None
+def _run_plan(row: PlanRow, n_scored: int, stints: list[Speed]) -> RunPlan:
+    left = rest(row.device, row.work, n_scored, stints)
+    return RunPlan(
+        n_items=len(row.plan.items),
+        n_scored=n_scored,
+        facts=row.facts,
+        device=row.device,
+        tokens_decoded=row.work.tokens_decoded,
+        logit_rows=row.work.logit_rows,
+        stints=[*([] if left is None else [left]), *stints],
+    )

@@ -78,8 +78,19 @@ _MIGRATIONS = (
             checksum INTEGER NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE stint (
+            id INTEGER PRIMARY KEY,
+            plan INTEGER NOT NULL REFERENCES plan ON DELETE CASCADE,
+            speed TEXT NOT NULL,
+            checksum INTEGER NOT NULL
+        )""",
+        "CREATE INDEX stint_of_plan ON stint (plan)",
+    ),
 )
 """For each version, what makes the version before it this one. Entries are never changed.
+
+``file_hash`` is empty in new stores: hashes are remembered in the cache folder.
 
 Rows have checksums, since SQLite's pages have none. A plan's items are its last column: a long list
 goes to pages of its own, and whatever becomes of those, the rest of the row is still there.

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from edgeval.console import listing, shown
 from edgeval.records import protocol_label
+from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names
+from edgeval.report.speeds import cpu_load
 from edgeval.store.repair import Repair
 from edgeval.store.runs import Run, RunDetails
 
@@ -58,22 +60,40 @@ def run_tables(run: RunDetails) -> Iterator[RenderableType]:
     rest = {name: value for name, value in run.setting if name not in unsaid}
     names = {"devices": device_names(run.setting.devices)} if run.setting.devices else {}
     yield listing({name: str(value) for name, value in (rest | names).items()})
-    plans = _table(
-        "plans",
-        ["device", "items", "scored", "tokens", "seconds", "tokens/s"],
-        numbers={"items", "scored", "tokens", "seconds", "tokens/s"},
-    )
-    for plan in run.plans:
-        speed = _UNKNOWN if plan.tokens_per_s is None else f"{plan.tokens_per_s:,.0f}"
-        plans.add_row(
-            shown(f"{plan.device.cpu}, {plan.device.system}"),
-            f"{plan.n_items:,}",
-            f"{plan.n_scored:,}",
-            f"{plan.tokens_decoded:,}",
-            f"{plan.elapsed_s:,.1f}",
-            speed,
+    yield _plans(run)
+    yield _stints(run)
+
+
+def _plans(run: RunDetails) -> Table:
+    titles = ["plan", "items", "scored", "tokens"]
+    table = _table("plans", titles, numbers=set(titles))
+    for number, plan in enumerate(run.plans, start=1):
+        table.add_row(
+            str(number), f"{plan.n_items:,}", f"{plan.n_scored:,}", f"{plan.tokens_decoded:,}"
         )
-    yield plans
+    return table
+
+
+def _stints(run: RunDetails) -> Table:
+    """Return who computed what, a row for each command and plan: no speed without all it needs."""
+    numbers = {"plan", "threads", "items", "tokens", "seconds", "tokens/s", "CPUs busy elsewhere"}
+    titles = ["plan", "when", "device", "threads", "items", "tokens", "seconds", "tokens/s"]
+    table = _table("computed by", [*titles, "CPUs busy elsewhere"], numbers=numbers)
+    for number, plan in enumerate(run.plans, start=1):
+        for stint in plan.stints:
+            rate, begun = stint.tokens_per_s, stint.measured_at
+            table.add_row(
+                str(number),
+                _UNKNOWN if begun is None else fmt.moment(begun),
+                shown(f"{stint.device.cpu}, {stint.device.system}"),
+                _UNKNOWN if stint.threads is None else str(stint.threads),
+                f"{stint.n_items:,}",
+                f"{stint.tokens_decoded:,}",
+                f"{stint.elapsed_s:,.1f}",
+                _UNKNOWN if rate is None else fmt.rate(rate),
+                cpu_load(stint) or _UNKNOWN,
+            )
+    return table
 
 
 def repair_lines(found: Repair) -> Iterator[RenderableType]:

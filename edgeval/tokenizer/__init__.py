@@ -2,78 +2,134 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import gguf
 
 from edgeval.checkpoint import Checkpoint
 from edgeval.errors import CheckpointError
+from edgeval.tokenizer.ends import Ends, said_by_tokenizer_json
 from edgeval.tokenizer.sentencepiece_model import read_sentencepiece
+from edgeval.tokenizer.special_tokens import SpecialTokens, read_special_tokens
 from edgeval.tokenizer.tokenizer_json import read_tokenizer_json
 from edgeval.tokenizer.vocabulary import Vocabulary, optional_json
+
+__all__ = ["Tokenizer", "read_tokenizer"]
 
 _CODE_LLAMA_SIZE = 32016
 _CODE_LLAMA_SPECIALS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}
 _GRANITE_SIZE = 49152
 
 
-def add_tokenizer(writer: gguf.GGUFWriter, checkpoint: Checkpoint, vocab_size: int) -> None:
-    """Add a tokenizer's tokens, merges or scores, types and special tokens to a GGUF.
+@dataclass
+class Tokenizer:
+    """A checkpoint's tokenizer.
+
+    Attributes:
+        directory: The checkpoint.
+        vocabulary: Its tokens, and how a text becomes them.
+        special: Which tokens have a role, and which are added to a text.
+        more: Tokens with further roles.
+        remarks: What a user should know of it, sentences.
+    """
+
+    directory: Path
+    vocabulary: Vocabulary
+    special: SpecialTokens
+    more: SpecialTokens
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def adds_prefix(self) -> bool | None:
+        """Whether a text gets a space in front; None for llama.cpp's default."""
+        config = optional_json(self.directory / "tokenizer_config.json")
+        wish = config.get("add_prefix_space")
+        return self.vocabulary.adds_space_prefix if wish is None else bool(wish)
+
+    def add_to(self, writer: gguf.GGUFWriter) -> None:
+        """Add tokens, merges or scores, types, special tokens and the chat template to a GGUF."""
+        vocabulary = self.vocabulary
+        if self.adds_prefix is not None:
+            writer.add_add_space_prefix(self.adds_prefix)
+        writer.add_tokenizer_model(vocabulary.model)
+        writer.add_tokenizer_pre(vocabulary.pre_tokenizer)
+        writer.add_token_list(vocabulary.tokens)
+        if vocabulary.scores is not None:
+            writer.add_token_scores(vocabulary.scores)
+        writer.add_token_types(vocabulary.types)
+        if vocabulary.merges:
+            writer.add_token_merges(vocabulary.merges)
+        self.special.add_to(writer)
+        self.more.add_to(writer)
+
+
+def read_tokenizer(checkpoint: Checkpoint, vocab_size: int) -> Tokenizer:
+    """Return a checkpoint's tokenizer.
 
     ``tokenizer.model`` is used where there is one, ``tokenizer.json`` otherwise.
 
     Raises:
         CheckpointError: If the checkpoint has neither, or they cannot be used.
     """
-    vocabulary = _read(checkpoint, vocab_size)
-    _add_vocabulary(writer, checkpoint, vocabulary)
-    _add_special_tokens(writer, checkpoint, vocabulary)
+    directory = checkpoint.directory
+    vocabulary = _read(directory, vocab_size)
+    special = read_special_tokens(directory, vocab_size)
+    more = SpecialTokens()
+    # Two families are known by the size of their vocabulary; llama.cpp's converter does so too.
+    if vocab_size == _CODE_LLAMA_SIZE:
+        found = read_special_tokens(directory, vocab_size, tuple(_CODE_LLAMA_SPECIALS))
+        more.ids = _CODE_LLAMA_SPECIALS | found.ids
+    elif vocab_size == _GRANITE_SIZE:
+        special.adds["bos"] = False
+    tokenizer = Tokenizer(directory, vocabulary, special, more)
+    _settle_ends(tokenizer)
+    return tokenizer
 
 
-def _read(checkpoint: Checkpoint, vocab_size: int) -> Vocabulary:
-    model = checkpoint.directory / "tokenizer.model"
+def _read(directory: Path, vocab_size: int) -> Vocabulary:
+    model = directory / "tokenizer.model"
     if model.is_file():
         return read_sentencepiece(model, vocab_size)
-    content = checkpoint.directory / "tokenizer.json"
+    content = directory / "tokenizer.json"
     if content.is_file():
         return read_tokenizer_json(content, vocab_size)
     raise CheckpointError(
-        f"{checkpoint.directory} has no tokenizer.model and no tokenizer.json; add the file, or "
-        "bring a GGUF made by llama.cpp"
+        f"{directory} has no tokenizer.model and no tokenizer.json; add the file, or bring a GGUF "
+        "made by llama.cpp"
     )
 
 
-def _add_vocabulary(
-    writer: gguf.GGUFWriter, checkpoint: Checkpoint, vocabulary: Vocabulary
-) -> None:
-    config = optional_json(checkpoint.directory / "tokenizer_config.json")
-    adds_prefix = config.get("add_prefix_space")
-    if adds_prefix is None:
-        adds_prefix = vocabulary.adds_space_prefix
-    if adds_prefix is not None:
-        writer.add_add_space_prefix(bool(adds_prefix))
-    writer.add_tokenizer_model(vocabulary.model)
-    writer.add_tokenizer_pre(vocabulary.pre_tokenizer)
-    writer.add_token_list(vocabulary.tokens)
-    if vocabulary.scores is not None:
-        writer.add_token_scores(vocabulary.scores)
-    writer.add_token_types(vocabulary.types)
+def _settle_ends(tokenizer: Tokenizer) -> None:
+    """Let a text get BOS and EOS where Hugging Face transformers adds them.
+
+    Where convert_hf_to_gguf.py would add others, transformers is followed: what
+    lm-evaluation-harness evaluates is what it gives.
+    """
+    special, vocabulary = tokenizer.special, tokenizer.vocabulary
+    path = tokenizer.directory / "tokenizer.json"
+    said = optional_json(tokenizer.directory / "tokenizer_config.json")
+    wishes = {role: said.get(f"add_{role}_token") for role in ("bos", "eos")}
+    if path.is_file():
+        ends = said_by_tokenizer_json(path)
+    else:
+        ends = Ends.of_flags(wishes)
+        if ends.bos is None:
+            tokenizer.remarks.append(
+                f"tokenizer_config.json does not say whether a text gets a BOS token "
+                f"(add_bos_token): this GGUF says {_yes(vocabulary.adds_bos(special.adds))}, as "
+                "llama.cpp and transformers 4 take it; transformers 5 adds none"
+            )
+    ends.settle(special, vocabulary, path)
+    for role, wish in wishes.items():
+        default = vocabulary.adds_bos({}) if role == "bos" else False
+        added = special.adds.get(role, default)
+        if isinstance(wish, bool) and wish != added:
+            tokenizer.remarks.append(
+                f"tokenizer_config.json says add_{role}_token: {str(wish).lower()}, and "
+                f"tokenizer.json the contrary: the latter counts, as for transformers 5"
+            )
 
 
-def _add_special_tokens(
-    writer: gguf.GGUFWriter, checkpoint: Checkpoint, vocabulary: Vocabulary
-) -> None:
-    """Add which tokens have a role, which are added to a text, the merges and the chat template."""
-    n_tokens = len(vocabulary.tokens)
-    special = gguf.SpecialVocab(
-        checkpoint.directory, load_merges=vocabulary.scores is None, n_vocab=n_tokens
-    )
-    special.add_special_token |= vocabulary.adds
-    special.add_to_gguf(writer, quiet=True)
-    # Two families are known by the size of their vocabulary; llama.cpp's converter does so too.
-    if n_tokens == _CODE_LLAMA_SIZE:
-        more = gguf.SpecialVocab(
-            checkpoint.directory, special_token_types=tuple(_CODE_LLAMA_SPECIALS)
-        )
-        more.special_token_ids = _CODE_LLAMA_SPECIALS | more.special_token_ids
-        more.add_to_gguf(writer, quiet=True)
-    elif n_tokens == _GRANITE_SIZE:
-        writer.add_add_bos_token(False)
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.errors import CheckpointError
+from edgeval.tokenizer.library import load
 
 # llama.cpp knows a pre-tokenizer by the tokens of this text: the names and the SHA-256 of the
 # tokens are those of its convert_hf_to_gguf_update.py.
@@ -32,36 +33,36 @@ _LLAMA3 = (
 def pre_tokenizer_name(path: Path) -> str:
     """Return the name of a ``tokenizer.json``'s pre-tokenizer (``tokenizer.ggml.pre``).
 
-    A tokenizer that llama.cpp does not know by its tokens, as a model trained further with tokens
-    of its own has, is known by its regular expression if that is Llama 3's.
+    One that splits as Llama 3's is known by its regular expression, as a model trained further with
+    tokens of its own has it. llama.cpp looks whole words up under one of its two names for it only;
+    its script goes by the tokens, of which one is whether BOS is added.
 
     Raises:
         CheckpointError: If llama.cpp has no name for it, or the file cannot be used.
     """
-    from tokenizers import Tokenizer
-
+    tokenizer = load(path)
     try:
-        tokenizer = Tokenizer.from_file(str(path))
-        tokens = tokenizer.encode(_TEXT).ids
+        # What a template adds to a text says nothing of how it is split.
+        seen = [tokenizer.encode(_TEXT, add_special_tokens=ends).ids for ends in (True, False)]
     except Exception as error:  # The library raises nothing narrower.
         raise CheckpointError(
             f"{path} is no usable tokenizer ({error}); download it again"
         ) from error
-    digest = hashlib.sha256(str(tokens).encode()).hexdigest()
+    if _splits_as_llama3(content := json.loads(tokenizer.to_str())):
+        return "llama-bpe" if content["model"].get("ignore_merges") else "smaug-bpe"
+    found = {hashlib.sha256(str(tokens).encode()).hexdigest() for tokens in seen}
     known = json.loads((resources.files(__package__) / _NAMES).read_text(encoding="utf-8"))
     for name, digests in known.items():
-        if digest in digests:
+        if not found.isdisjoint(digests):
             return str(name)
-    if _is_llama3(json.loads(tokenizer.to_str())):
-        return "llama-bpe"
     raise CheckpointError(
         f"{path} splits text in a way that llama.cpp has no name for; bring a GGUF made by the "
         "converter that the model's authors name"
     )
 
 
-def _is_llama3(tokenizer: dict[str, Any]) -> bool:
-    """Whether text is split, and whole words are looked up, as llama.cpp does for Llama 3."""
+def _splits_as_llama3(tokenizer: dict[str, Any]) -> bool:
+    """Whether text is split as by Llama 3's tokenizer."""
     steps = (tokenizer["pre_tokenizer"] or {}).get("pretokenizers", [])
     patterns = [step["pattern"] for step in steps if step["type"] == "Split"]
-    return patterns == [{"Regex": _LLAMA3}] and bool(tokenizer["model"].get("ignore_merges"))
+    return patterns == [{"Regex": _LLAMA3}]

@@ -8,6 +8,7 @@ from typing import Any
 from gguf import TokenType
 
 from edgeval.errors import CheckpointError
+from edgeval.tokenizer.sentencepiece_proto import require_plain
 from edgeval.tokenizer.vocabulary import (
     Vocabulary,
     added_token,
@@ -24,7 +25,8 @@ def read_sentencepiece(path: Path, vocab_size: int) -> Vocabulary:
     """Return the pieces of a SentencePiece model, and the tokens that were added to it.
 
     Raises:
-        CheckpointError: If it is no SentencePiece model, or larger than the embeddings.
+        CheckpointError: If it is no SentencePiece model, cuts text in another way than llama.cpp's
+            Llama models, or is larger than the embeddings.
     """
     from sentencepiece import SentencePieceProcessor
 
@@ -32,6 +34,9 @@ def read_sentencepiece(path: Path, vocab_size: int) -> Vocabulary:
         processor = SentencePieceProcessor(model_proto=path.read_bytes())
     except RuntimeError as error:
         raise CheckpointError(f"{path} is not a SentencePiece model; download it again") from error
+    if not path.with_name("tokenizer.json").is_file():
+        # Beside that file it gives the pieces only, and the proof tells whether they suffice.
+        require_plain(path)
     n_pieces = processor.vocab_size()
     refuse_larger(path, n_pieces, vocab_size)
     ids = range(n_pieces)

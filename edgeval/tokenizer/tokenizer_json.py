@@ -52,14 +52,6 @@ class _Algorithm(_Part):
     type: str
 
 
-class _Processor(_Algorithm):
-    single: list[dict[str, Any]] = []
-
-
-class _PostProcessor(_Processor):
-    processors: list[_Processor] | None = None
-
-
 class _TokenizerJson(_Part):
     """The part of a ``tokenizer.json`` that decides the GGUF.
 
@@ -70,7 +62,6 @@ class _TokenizerJson(_Part):
     added_tokens: list[_AddedToken] = []
     normalizer: dict[str, Any] | None = None
     pre_tokenizer: dict[str, Any] | None = None
-    post_processor: _PostProcessor | None = None
     decoder: _Algorithm | None = None
 
 
@@ -127,6 +118,10 @@ def _sentencepiece(path: Path, found: _TokenizerJson, vocab_size: int) -> Vocabu
     specials = _special_texts(path.parent)
     trained = {token: text for text, token in found.model.vocab.items()}
     added = {entry.id: entry.content for entry in found.added_tokens}
+    # The library knows these in a text even where no role is named after them.
+    specials |= {
+        entry.content for entry in found.added_tokens if entry.special and entry.id in trained
+    }
     tokens, types = [], []
     for token in range(vocab_size):
         text = trained.get(token, added.get(token))
@@ -219,22 +214,14 @@ def _byte_level(path: Path, found: _TokenizerJson, vocab_size: int) -> Vocabular
         tokens.append(text)
         types.append(kind)
     return Vocabulary(
-        "gpt2", pre_tokenizer_name(path), tokens, types, adds=_adds(found.post_processor)
+        "gpt2",
+        pre_tokenizer_name(path),
+        tokens,
+        types,
+        merges=[" ".join(map(_spaceless, pair)) for pair in found.model.pairs()],
     )
 
 
-def _adds(post_processor: _PostProcessor | None) -> dict[str, bool]:
-    """Return which of BOS and EOS a text does not get, whatever tokenizer_config.json says.
-
-    A byte-level post-processor adds neither, unless a template beside it does.
-    """
-    if post_processor is None:
-        return {}
-    steps = {step.type: step for step in post_processor.processors or [post_processor]}
-    if "ByteLevel" not in steps or "RobertaProcessing" in steps:
-        return {}
-    template = steps["TemplateProcessing"].single if "TemplateProcessing" in steps else []
-    ends = {"bos": template[:1], "eos": template[1:][-1:]}
-    return {
-        role: False for role, end in ends.items() if not any("SpecialToken" in part for part in end)
-    }
+def _spaceless(text: str) -> str:
+    """Return a part of a merge as byte-level vocabularies write it: a space is another letter."""
+    return text.replace(" ", "\u0120")

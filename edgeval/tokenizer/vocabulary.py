@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,23 @@ from gguf import TokenType
 
 from edgeval.checkpoint import read_json
 from edgeval.errors import CheckpointError
+
+_ADD_BOS = frozenset(
+    (
+        "chameleon",
+        "falcon-h1",
+        "falcon3",
+        "jina-v5-nano",
+        "lfm2",
+        "llama-bpe",
+        "llama-v3",
+        "llama3",
+        "midm-2.0",
+        "pixtral",
+        "tekken",
+    )
+)
+"""Pre-tokenizers with which llama.cpp adds BOS where the GGUF does not say."""
 
 
 @dataclass
@@ -24,7 +42,8 @@ class Vocabulary:
         types: What each token is, a ``gguf.TokenType``.
         scores: Priority of each token when two neighbours are merged; None where merges rank them.
         adds_space_prefix: Whether a text gets a space in front; None for llama.cpp's default.
-        adds: Whether a text gets the token of a role (``bos``, ``eos``), where that is decided.
+        merges: Pairs that are merged, each with a space between, the first one ranked highest;
+            None where scores rank them.
     """
 
     model: Literal["llama", "gpt2"]
@@ -33,7 +52,15 @@ class Vocabulary:
     types: list[int]
     scores: list[float] | None = None
     adds_space_prefix: bool | None = None
-    adds: dict[str, bool] = field(default_factory=dict)
+    merges: list[str] | None = None
+
+    def adds_bos(self, adds: Mapping[str, bool]) -> bool:
+        """Return whether llama.cpp puts a BOS token before a text.
+
+        Args:
+            adds: What the GGUF says about it, by role; llama.cpp has defaults for the rest.
+        """
+        return adds.get("bos", self.model == "llama" or self.pre_tokenizer in _ADD_BOS)
 
 
 # Some checkpoints forget to mark these as special; llama.cpp's converter knows them by their look.
@@ -84,3 +111,14 @@ def optional_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is not a JSON object; download it again")
     return content
+
+
+def byte_letters() -> list[str]:
+    """Return the letter that stands for each byte in a byte-level vocabulary.
+
+    Source: ``bytes_to_unicode`` of GPT-2: printable characters of Latin-1 stand for themselves.
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = (byte for byte in range(256) if byte not in printable)
+    letters = {byte: chr(256 + place) for place, byte in enumerate(others)}
+    return [letters.get(byte, chr(byte)) for byte in range(256)]

@@ -48,7 +48,7 @@ def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
                 "n_layers": placed.n_layers,
                 "max": float(changes.max()),
                 "mean": float(changes.mean()),
-                "tokens_per_s": measured.run.tokens_per_s,
+                "tokens_per_s": measured.run.speed and measured.run.speed.tokens_per_s,
                 "setting": _key(setup, path),
             }
         )

@@ -74,8 +74,8 @@ def compare(name: str, path: Path, setup: Setup, exact: Path | None) -> dict[str
     found = {
         "model": name,
         "type": on_device.run.type,
-        "device_tokens_per_s": on_device.run.tokens_per_s,
-        "cpu_tokens_per_s": on_cpu.run.tokens_per_s,
+        "device_tokens_per_s": _tokens_per_s(on_device),
+        "cpu_tokens_per_s": _tokens_per_s(on_cpu),
         **agreement(_scores(on_device), _scores(on_cpu)),
         "from_exact": None,
     }
@@ -114,6 +114,14 @@ def _of_tinyllama(check: Check) -> Sequence[dict[str, Any]]:
     # Not its exact values: F32 weights of four times the size, computed without flash attention.
     setup = check.setup(items, TINYLLAMA_ITEMS, fresh=True)
     return [compare("TinyLlama's shape", path, setup, None) for path in paths]
+
+
+def _tokens_per_s(measured: Measured) -> float:
+    """Return how fast a model was scored just now."""
+    speed = measured.run.speed
+    if speed is None or speed.tokens_per_s is None:
+        raise ValueError(f"{measured.run.file} was not scored now")
+    return speed.tokens_per_s
 
 
 def _scores(measured: Measured) -> list[Any]:

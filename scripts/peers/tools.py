@@ -78,9 +78,9 @@ def edgeval(
         peak_rss_bytes=done.peak_rss_bytes,
         tokens_decoded=score["tokens_decoded"],
         correct={name: metric["correct"] for name, metric in score["metrics"].items()},
-        tokens_per_s=score["tokens_per_s"],
-        load_s=score["load_s"],
-        scoring_s=score["elapsed_s"],
+        tokens_per_s=score["speed"]["tokens_per_s"],
+        load_s=score["speed"]["load_s"],
+        scoring_s=score["speed"]["elapsed_s"],
         samples=rows,
     )
 
