@@ -158,6 +158,7 @@ class Ladder:
         """
         self._source = source
         self._hashes: dict[str, str] = {}
+        self._recipes: dict[str, llama.Recipe] = {}
         self._threads = threads
         self._progress = progress
         if source.kind == "gguf":
@@ -168,7 +169,7 @@ class Ladder:
             self.rungs = [Rung(name) for name in names]
             for rung in self.rungs:
                 if rung.name not in UNQUANTIZED and not self._path_of(rung).is_file():
-                    recipe_of(self._base, rung.name, None)
+                    self._recipe(rung)
         else:
             matrix.require_fit(read_header(self._base))
             self.rungs = _rungs(self._base, names, matrix)
@@ -205,9 +206,15 @@ class Ladder:
             with contextlib.suppress(GgufError):
                 types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
                 return frozenset(types.items()), False
-        recipe = recipe_of(self._base, rung.name, rung.matrix)
+        recipe = self._recipe(rung)
         is_weighed = rung.matrix is not None and recipe.heeds(rung.matrix.entries)
         return frozenset((name, kind.upper()) for name, kind in recipe.types.items()), is_weighed
+
+    def _recipe(self, rung: Rung) -> llama.Recipe:
+        """Return what quantizing to a type will make; llama.cpp is asked once."""
+        if rung.label not in self._recipes:
+            self._recipes[rung.label] = recipe_of(self._base, rung.name, rung.matrix)
+        return self._recipes[rung.label]
 
     @functools.cached_property
     def _type(self) -> str | None:
@@ -316,7 +323,7 @@ class Ladder:
                 progress=self._progress,
             )
             return
-        recipe = recipe_of(self._base, rung.name, rung.matrix)
+        recipe = self._recipe(rung)
         with self._held_base() as contents:
             quantize_to(
                 *(self._base, target, recipe, Origin(contents, rung.matrix)),

@@ -55,9 +55,9 @@ def work(given: str) -> None:
     load, decode, quantize = model.load, session.Session.decode, quantizer.check
     release = jobs.Jobs.release
 
-    def loading(path: Path, params: Any) -> Any:
+    def loading(path: Path, *arguments: Any) -> Any:
         strike("load", path)
-        return load(path, params)
+        return load(path, *arguments)
 
     def decoding(self: Any, batch: Any) -> Any:
         strike("score", self.model.path)
