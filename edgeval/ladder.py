@@ -15,7 +15,7 @@ from edgeval import cards, llama
 from edgeval.contents import Contents, held, sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.engine import running
-from edgeval.errors import ChangedFileError, EdgevalError, GgufError
+from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.files import alone, cache_folder, write_text
 from edgeval.gguf_parts import model_files, model_stem, read_header
 from edgeval.importance import ImportanceMatrix
@@ -167,9 +167,6 @@ class Ladder:
         self._require_base_for(names, matrix)
         if matrix is None:
             self.rungs = [Rung(name) for name in names]
-            for rung in self.rungs:
-                if rung.name not in UNQUANTIZED and not self._path_of(rung).is_file():
-                    self._recipe(rung)
         else:
             matrix.require_fit(read_header(self._base))
             self.rungs = _rungs(self._base, names, matrix)
@@ -201,11 +198,10 @@ class Ladder:
         if is_converted and rung.name != _BASE_TYPE:
             return rung.name
         path = self._base if is_converted else self._path_of(rung)
-        if rung.matrix is None and path.is_file():
-            # One of the cache that is damaged is made again.
-            with contextlib.suppress(GgufError):
-                types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
-                return frozenset(types.items()), False
+        is_made = path in (self._base, self._source.path) or _made_hash(path) is not None
+        if rung.matrix is None and is_made:
+            types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
+            return frozenset(types.items()), False
         recipe = self._recipe(rung)
         is_weighed = rung.matrix is not None and recipe.heeds(rung.matrix.entries)
         return frozenset((name, kind.upper()) for name, kind in recipe.types.items()), is_weighed

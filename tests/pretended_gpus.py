@@ -46,13 +46,15 @@ def work(mode: str) -> None:
         setattr(module, "built_backends", lambda: ("cuda",))  # noqa: B010
     load = model.Model.__init__
 
-    def loading(self: Any, path: Path, offload: Any = llama.CPU, kernels: Any = "default") -> None:
+    def loading(
+        self: Any, path: Path, offload: Any = llama.CPU, kernels: Any = "default", *rest: Any
+    ) -> None:
         if offload.devices:
             if mode == "crash":
                 os.abort()
             # A GPU has no use for the CPU's kernels, which may be unsound.
             kernels = "plain"
-        load(self, path, offload, kernels)
+        load(self, path, offload, kernels, *rest)
 
     model.Model.__init__ = loading  # type: ignore[method-assign]
     worker.main()
