@@ -198,8 +198,8 @@ class Ladder:
         if is_converted and rung.name != _BASE_TYPE:
             return rung.name
         path = self._base if is_converted else self._path_of(rung)
-        is_made = path in (self._base, self._source.path) or _made_hash(path) is not None
-        if rung.matrix is None and is_made:
+        is_known = is_converted or path == self._source.path
+        if rung.matrix is None and (is_known or _made_hash(path) is not None):
             types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
             return frozenset(types.items()), False
         recipe = self._recipe(rung)
