@@ -75,3 +75,22 @@ def test_where_nothing_says_it_the_user_is_told(name: str, folder: Path) -> None
     path = special_forms.write(FORMS[name], folder)
     (remark,) = read_tokenizer(_Folder(path), special_forms.VOCAB_SIZE).remarks
     assert "does not say whether a text gets a BOS token" in remark
+
+
+@pytest.mark.parametrize("kind", ["json", "byte"])
+@pytest.mark.parametrize(
+    ("ends", "named", "is_told"),
+    [
+        ("bos", False, True),
+        ("bos", True, False),
+        ("none", False, False),
+        ("eos", False, False),
+    ],
+)
+def test_where_bos_has_no_name_the_user_is_told(
+    kind: str, ends: str, named: bool, is_told: bool, folder: Path
+) -> None:
+    form = FORMS[f"{kind} {ends} bos=None eos=None named={named}"]
+    path = special_forms.write(form, folder)
+    remarks = read_tokenizer(_Folder(path), special_forms.VOCAB_SIZE).remarks
+    assert any("names none (bos_token)" in remark for remark in remarks) == is_told

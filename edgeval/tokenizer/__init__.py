@@ -121,6 +121,12 @@ def _settle_ends(tokenizer: Tokenizer) -> None:
                 "llama.cpp and transformers 4 take it; transformers 5 adds none"
             )
     ends.settle(special, vocabulary, path)
+    named = optional_json(tokenizer.directory / "special_tokens_map.json") | said
+    if path.is_file() and ends.bos and named.get("bos_token") is None:
+        tokenizer.remarks.append(
+            "tokenizer.json adds a BOS token, and tokenizer_config.json names none (bos_token): "
+            "lm-evaluation-harness adds another to a text that begins with it, and edgeval does not"
+        )
     for role, wish in wishes.items():
         default = vocabulary.adds_bos({}) if role == "bos" else False
         added = special.adds.get(role, default)

