@@ -8,6 +8,7 @@ import sentencepiece
 
 from edgeval import llama
 from edgeval.errors import EngineError, GgufError
+from edgeval.llama.defaults import engine_version
 
 
 def test_model_knows_itself(tiny_f16: Path) -> None:
@@ -113,3 +114,22 @@ def test_aliases_of_llama_quantize() -> None:
     assert [llama.file_type(name) for name in ("q3_k", "Q4_K", "Q5_K", "Q6_K")] == [
         *("Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K")
     ]
+
+
+def test_another_llama_cpp_of_the_same_binding_is_another_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores and quantized files are known by this text; the binding's version stays the same."""
+    plain = engine_version()
+    found = []
+    for number, content in enumerate((b"one build", b"another build", b"one build")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "libllama.so.0").write_bytes(content)
+        (folder / "README.so.txt").write_text(str(number), encoding="utf-8")
+        monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(folder))
+        found.append(engine_version())
+    assert all(each.startswith(f"{plain}, libraries ") for each in found)
+    assert found[0] == found[2] != found[1]
+    monkeypatch.delenv("LLAMA_CPP_LIB_PATH")
+    assert engine_version() == plain
