@@ -7,7 +7,7 @@ version; test_special_tokens.py and test_conversions.py hold what it makes of a 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import llama_cpp
 import pytest
 
 from edgeval import llama
+from edgeval.errors import EngineError
 from edgeval.gguf_types import BLOCKS, FILE_TYPES, TensorType
+from edgeval.llama import numbers
 from edgeval.tokenizer.vocabulary import Vocabulary, byte_letters
 
 
@@ -75,3 +77,42 @@ def test_the_engine_adds_bos_by_default_where_we_think_so(pre: str, tmp_path: Pa
     ours = Vocabulary("gpt2", pre, tokens, types).adds_bos({})
     with llama.Vocabulary(path) as vocabulary:
         assert (vocabulary.bos == 256) is ours
+
+
+@pytest.fixture
+def _unchecked() -> Iterator[None]:
+    numbers.require_same_numbers.cache_clear()
+    yield
+    numbers.require_same_numbers.cache_clear()
+
+
+@pytest.mark.usefixtures("_unchecked")
+@pytest.mark.parametrize(
+    ("types", "files", "reason"),
+    [
+        ({"Q4_0": (2, 32, 20)}, {}, "the blocks of the tensor type Q4_0"),
+        ({"Q4_0": (3, 32, 18)}, {}, r"the tensor type 3 \(q4_1 and Q4_0\)"),
+        ({}, {"Q4_K_M": 14}, "the file type Q4_K_M"),
+    ],
+)
+def test_a_package_that_means_something_else_is_refused(
+    types: dict[str, tuple[int, int, int]],
+    files: dict[str, int],
+    reason: str,
+    tiny_f16: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(numbers, "BLOCKS", types)
+    monkeypatch.setattr(numbers, "FILE_TYPES", files)
+    with pytest.raises(EngineError, match=f"do not mean the same by {reason}"):
+        llama.Vocabulary(tiny_f16)
+
+
+@pytest.mark.usefixtures("_unchecked")
+def test_a_type_that_only_the_package_has_is_no_matter(
+    tiny_f16: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = {"NEW": (llama_cpp.GGML_TYPE_COUNT + 3, 32, 7), "GONE": (4, 32, 7)}
+    monkeypatch.setattr(numbers, "BLOCKS", BLOCKS | new)
+    monkeypatch.setattr(numbers, "FILE_TYPES", FILE_TYPES | {"NEW": 999})
+    llama.Vocabulary(tiny_f16).close()

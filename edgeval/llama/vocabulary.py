@@ -18,6 +18,7 @@ from edgeval.llama import architectures, pre_tokenizers
 from edgeval.llama.defaults import engine_version
 from edgeval.llama.info import GgufInfo
 from edgeval.llama.library import Owner, engine, llama_cpp
+from edgeval.llama.numbers import require_same_numbers
 from edgeval.llama.overrides import overrides
 from edgeval.plan import Int32
 
@@ -41,6 +42,7 @@ def load(path: Path, params: Any, pre: str | None = None) -> Any:
     """
     check(path)
     log = engine()
+    require_same_numbers()
     log.errors.clear()
     # What the struct borrows must outlive the call.
     replaced = overrides({} if pre is None else {pre_tokenizers.KEY: pre})
