@@ -43,10 +43,12 @@ class Interrupting(NoProgress):
     def __init__(self, n_items: int, action: Callable[[], None]) -> None:
         self._left = n_items
         self._action = action
+        self._is_scoring = False
         self.has_acted = False
 
-    def task(self, *_: object) -> Interrupting:  # type: ignore[override]
-        """Return itself."""
+    def task(self, description: str, *_: object) -> Interrupting:  # type: ignore[override]
+        """Return itself; a check of a GPU is no scoring."""
+        self._is_scoring = description.startswith("score ")
         return self
 
     def __enter__(self) -> Task:
@@ -60,7 +62,7 @@ class Interrupting(NoProgress):
 
     def advance(self, amount: float, note: str = "") -> None:
         """Count, and act when it is time."""
-        self._left -= 1
+        self._left -= self._is_scoring
         if self._left < 0 and not self.has_acted:
             self.has_acted = True
             self._action()
