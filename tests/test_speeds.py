@@ -27,7 +27,7 @@ from edgeval.evaluate import evaluate
 from edgeval.measure import evaluate_file
 from edgeval.plan import Work
 from edgeval.pursuit import accuracy_pursuit
-from edgeval.records import Evaluation, ModelRun, Report, Speed, by_command
+from edgeval.records import Evaluation, ModelRun, Offload, Report, Speed, by_command
 from edgeval.reference import file, load_reference
 from edgeval.reference.export import export_reference
 from edgeval.reference.tables import reference_table
@@ -695,3 +695,22 @@ def test_a_speed_of_another_machine_or_other_threads_is_refused(
     report.save(record.model_copy(update={"runs": runs}), tmp_path)
     with pytest.raises(Exception, match=r"the speed of Q5_K_M is of another machine, or of other"):
         report.load(tmp_path)
+
+
+def test_the_gpus_are_named_wherever_a_speed_is() -> None:
+    record = example_report()
+    speed = changed(next(each.speed for each in record.runs if each.speed), threads=8)
+    update = {
+        "offload": Offload(devices=["NVIDIA H100", "NVIDIA H100"], layers=23, n_layers=23),
+        "speed": None,
+        "stored": [speed],
+        "n_from_store": 5,
+    }
+    on_gpus = record.runs[0].model_copy(update=update)
+    on = f"2 \N{MULTIPLICATION SIGN} NVIDIA H100 and {speed.device.cpu}"
+    assert speeds.where(speed, on_gpus.offload.devices if on_gpus.offload else []).startswith(on)
+    assert speeds.from_store(on_gpus).startswith(f"{on} with 8 threads, ")
+    table = timings.speeds_table(record.model_copy(update={"runs": [on_gpus, *record.runs[1:]]}))
+    assert table is not None
+    assert any(on in cell for cell in table.rows[0])
+    assert speeds.where(speed, []).startswith(f"{speed.device.cpu} with 8 threads")

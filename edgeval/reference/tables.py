@@ -41,7 +41,9 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
         "tokens decoded": f"{header.tokens_decoded:,}",
     }
     for number, speed in enumerate(header.speeds, start=1):
-        rows["speed" if len(header.speeds) == 1 else f"speed {number}"] = in_full(speed)
+        rows["speed" if len(header.speeds) == 1 else f"speed {number}"] = in_full(
+            speed, setting.devices
+        )
     if not header.speeds:
         rows["speed"] = "not known, an older edgeval wrote the file without threads and times"
     for remark in of_file(header.type, header.model.mix, header.model.pre_tokenizer):

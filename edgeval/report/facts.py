@@ -145,7 +145,7 @@ def _reference_facts(report: Report) -> list[Fact]:
         ),
         Fact(
             "Reference speed",
-            " and ".join(in_full(speed) for speed in known.speeds)
+            " and ".join(in_full(speed, known.devices) for speed in known.speeds)
             or "not known, an older edgeval wrote the file without threads and times",
         ),
     ]

@@ -45,7 +45,7 @@ def sentences(record: Report | Evaluation) -> list[str]:
     measured = [speed for _, _, speed in found]
     part = [(name, speed) for name, run, speed in found if _is_of_part(record, run)]
     loaded = [(name, speed) for name, _, speed in found if speed.is_loaded]
-    gpus = device_names(devices_of(record.runs))
+    gpus = devices_of(record.runs)
     lines = [f"Speed: {_measured(measured, gpus)}."] if measured else []
     if part:
         each = [f"{name} ({_items(speed.n_items)})" for name, speed in part]
@@ -62,17 +62,24 @@ def sentences(record: Report | Evaluation) -> list[str]:
     return [*lines, *_not_measured(runs)]
 
 
-def where(speed: Speed) -> str:
+def machine(speed: Speed, gpus: Sequence[str]) -> str:
+    """Return what computed, as a phrase: the GPUs, and the CPU that has a part in everything."""
+    names = device_names(gpus)
+    return f"{names} and {speed.device.cpu}" if names else speed.device.cpu
+
+
+def where(speed: Speed, gpus: Sequence[str]) -> str:
     """Return what a speed belongs to, as a phrase: device, threads and when, as far as known."""
+    on = machine(speed, gpus)
     if speed.threads is None:
-        return f"{speed.device.cpu}, with threads that were not kept"
+        return f"{on}, with threads that were not kept"
     when = "" if speed.measured_at is None else f", {fmt.moment(speed.measured_at)}"
-    return f"{speed.device.cpu} with {threads(speed.threads)}{when}"
+    return f"{on} with {threads(speed.threads)}{when}"
 
 
-def in_full(speed: Speed) -> str:
+def in_full(speed: Speed, gpus: Sequence[str]) -> str:
     """Return a speed with all that it belongs to, as a phrase."""
-    parts = [where(speed)]
+    parts = [where(speed, gpus)]
     if speed.tokens_per_s is not None:
         parts.append(f"{fmt.rate(speed.tokens_per_s)} tokens/s on {_items(speed.n_items)}")
     if load := cpu_load(speed):
@@ -84,7 +91,9 @@ def from_store(run: ModelRun) -> str:
     """Return who computed the scores that the store had, as a phrase; empty if it had none."""
     if not run.n_from_store:
         return ""
-    return " and on ".join(dict.fromkeys(where(each) for each in run.stored))
+    # Scores of other GPUs are other scores.
+    gpus = run.offload.devices if run.offload else []
+    return " and on ".join(dict.fromkeys(where(each, gpus) for each in run.stored))
 
 
 def threads(count: int) -> str:
@@ -92,7 +101,7 @@ def threads(count: int) -> str:
     return f"{count:,} thread{'' if count == 1 else 's'}"
 
 
-def _measured(speeds: Sequence[Speed], gpus: str) -> str:
+def _measured(speeds: Sequence[Speed], gpus: Sequence[str]) -> str:
     """Return what speeds of one command belong to."""
     first = speeds[0]
     begun = [each.measured_at for each in speeds if each.measured_at is not None]
@@ -104,7 +113,7 @@ def _measured(speeds: Sequence[Speed], gpus: str) -> str:
     if most is not None:
         others = f"other processes kept {up_to}{cpu_load(most)} CPUs busy"
     return (
-        f"measured {' to '.join(moments)} on {f'{gpus} and ' if gpus else ''}{first.device.cpu} "
+        f"measured {' to '.join(moments)} on {machine(first, gpus)} "
         f"with {threads(first.threads or 0)}; {others}"
     )
 

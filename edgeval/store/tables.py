@@ -13,7 +13,7 @@ from edgeval.console import listing, shown
 from edgeval.records import protocol_label
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names
-from edgeval.report.speeds import cpu_load
+from edgeval.report.speeds import cpu_load, machine
 from edgeval.store.repair import Repair
 from edgeval.store.runs import Run, RunDetails
 
@@ -85,7 +85,7 @@ def _stints(run: RunDetails) -> Table:
             table.add_row(
                 str(number),
                 _UNKNOWN if begun is None else fmt.moment(begun),
-                shown(f"{stint.device.cpu}, {stint.device.system}"),
+                shown(f"{machine(stint, run.setting.devices)}, {stint.device.system}"),
                 _UNKNOWN if stint.threads is None else str(stint.threads),
                 f"{stint.n_items:,}",
                 f"{stint.tokens_decoded:,}",
