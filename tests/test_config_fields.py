@@ -7,6 +7,7 @@ releases by scripts/record_config_fields.py.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from edgeval.checkpoint import Checkpoint
+from edgeval.convert import convert
 from edgeval.convert.config import LlamaConfig, read_config
 from edgeval.convert.fields import HARMLESS, HONOURED, RULES, check_fields
 from edgeval.errors import CheckpointError
@@ -205,6 +207,13 @@ def test_a_field_that_changes_the_computation_says_what_llama_cpp_computes(
     for value in refused:
         with pytest.raises(CheckpointError, match=name):
             check_fields("config.json", PLAIN | {name: value})
+
+
+def test_an_adapter_beside_the_weights_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    checkpoint = Path(shutil.copytree(tiny_checkpoint, tmp_path / "c"))
+    (checkpoint / "adapter_config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"adapter_config.json is beside the weights.*merge"):
+        convert(checkpoint, tmp_path / "c.gguf", "f16")
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -12,6 +12,9 @@ from edgeval.convert.fields import check_fields
 from edgeval.convert.rope import Rope, gathered
 from edgeval.errors import CheckpointError
 
+_ADAPTER = "adapter_config.json"
+"""Where transformers finds what PEFT trained, and loads it without being asked."""
+
 _ARCHITECTURES = ("LlamaForCausalLM", "LLaMAForCausalLM")
 
 _FLAGS = ("tie_word_embeddings", "attention_bias", "mlp_bias")
@@ -113,6 +116,12 @@ def read_config(checkpoint: Checkpoint) -> LlamaConfig:
             f"{_ARCHITECTURES[0]} only; bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
         )
     check_fields(path, checkpoint.config)
+    adapter = checkpoint.directory / _ADAPTER
+    if adapter.is_file():
+        raise CheckpointError(
+            f"{adapter} is beside the weights, and transformers would evaluate them with that "
+            "adapter; merge it into the weights, and remove the file if it is merged already"
+        )
     try:
         return LlamaConfig.model_validate(checkpoint.config)
     except ValidationError as error:
