@@ -30,6 +30,7 @@ SMALL_FILES = (
     "generation_config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "adapter_config.json",
     "added_tokens.json",
     "chat_template.jinja",
     "chat_template.json",
