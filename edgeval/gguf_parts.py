@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgeval.errors import GgufError, listed
+from edgeval.errors import ChangedFileError, GgufError, listed
 from edgeval.files import FileState, file_state
 from edgeval.gguf_header import N_PARTS, Header, read_file
 from edgeval.gguf_values import ValueType
@@ -101,6 +102,26 @@ def model_files(path: Path) -> tuple[Path, ...]:
 def model_state(path: Path) -> tuple[FileState | None, ...]:
     """Return the states of the files of a GGUF; None for one that is not there."""
     return tuple(map(file_state, model_files(path)))
+
+
+@contextlib.contextmanager
+def unchanged(path: Path, doing: str) -> Iterator[None]:
+    """Refuse what was done with a GGUF if one of its files changed meanwhile.
+
+    Args:
+        path: The file; of a split model any of them.
+        doing: What is done with it, for use behind ``while``.
+
+    Raises:
+        ChangedFileError: If one did.
+    """
+    state = model_state(path)
+    yield
+    if model_state(path) != state:
+        raise ChangedFileError(
+            f"{path} changed while {doing}, so nothing is kept; run again when no other program "
+            "writes it"
+        )
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,9 +9,9 @@ from pathlib import Path
 from edgeval import importance
 from edgeval.device import physical_cores
 from edgeval.engine import ImatrixPlan, running
-from edgeval.errors import ChangedFileError, DataError, EdgevalError
+from edgeval.errors import DataError, EdgevalError
 from edgeval.files import refuse_existing
-from edgeval.gguf_parts import model_files, model_state
+from edgeval.gguf_parts import model_files, unchanged
 from edgeval.importance import Importances
 from edgeval.progress import NoProgress, Progress
 from edgeval.remarks import pre_sentence
@@ -60,19 +60,13 @@ def imatrix(
     text = _read_text(data)
     bars = progress or NoProgress()
     model = model_files(model)[0]
-    state = model_state(model)
-    with running() as engine:
+    with unchanged(model, "its importance matrix was computed"), running() as engine:
         if (found := engine.info(model, pre).pre_tokenizer) is not None:
             bars.log(f"{model.name}: {pre_sentence(found)}")
         answers = engine.imatrix(
             model, text, str(data), chunk_tokens, chunks, threads or physical_cores(), pre
         )
         entries, n_chunks = _computed(answers, model, chunk_tokens, bars)
-    if model_state(model) != state:
-        raise ChangedFileError(
-            f"{model} changed while its importance matrix was computed, so nothing is kept; run "
-            "again when no other program writes it"
-        )
     if not entries:
         raise EdgevalError(
             f"{model} has no product of a block's tensor with {chunk_tokens:,} tokens to look at; "

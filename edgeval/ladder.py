@@ -312,17 +312,22 @@ class Ladder:
     def _write(self, rung: Rung, target: Path) -> None:
         if self._type is None and rung.name in UNQUANTIZED:
             dtype = cast("OutputType", rung.name.lower())
-            fingerprint = self._source.info.fingerprint
+            source = self._source
             convert(
-                *(self._source.path, target, dtype),
-                fingerprint=fingerprint,
+                source.path,
+                target,
+                dtype,
+                fingerprint=source.info.fingerprint,
                 progress=self._progress,
             )
             return
         recipe = self._recipe(rung)
         with self._held_base() as contents:
             quantize_to(
-                *(self._base, target, recipe, Origin(contents, rung.matrix)),
+                self._base,
+                target,
+                recipe,
+                Origin(contents, rung.matrix),
                 threads=self._threads,
                 progress=self._progress,
             )

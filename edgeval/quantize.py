@@ -91,7 +91,10 @@ def quantize(
                 to_make.append((recipe, target))
         for recipe, target in to_make:
             quantize_to(
-                *(source, target, recipe, origin),
+                source,
+                target,
+                recipe,
+                origin,
                 requantize=requantize,
                 threads=threads,
                 progress=bars,

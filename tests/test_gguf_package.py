@@ -115,4 +115,5 @@ def test_a_type_that_only_the_package_has_is_no_matter(
     new = {"NEW": (llama_cpp.GGML_TYPE_COUNT + 3, 32, 7), "GONE": (4, 32, 7)}
     monkeypatch.setattr(numbers, "BLOCKS", BLOCKS | new)
     monkeypatch.setattr(numbers, "FILE_TYPES", FILE_TYPES | {"NEW": 999})
-    llama.Vocabulary(tiny_f16).close()
+    with llama.Vocabulary(tiny_f16) as vocabulary:
+        assert vocabulary.n_vocab == 512

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from edgeval.contents import held
+from edgeval.contents import sha256_of
 from edgeval.gguf_header import Header, TensorInfo
-from edgeval.gguf_parts import read_header
+from edgeval.gguf_parts import read_header, unchanged
 from edgeval.inspection.records import (
     Inspection,
     MetadataValue,
@@ -45,17 +45,17 @@ def inspect(path: Path, *, progress: Progress | None = None) -> Inspection:
 
     Raises:
         GgufError: If the file is missing, not a GGUF or damaged.
+        ChangedFileError: If it changes meanwhile.
     """
-    header = read_header(path)
-    with held(header.files, progress) as contents:
+    with unchanged(path, "it was read"):
         header = read_header(path)
-        contents.require_unchanged("it was read")
+        sha256 = sha256_of(*header.files, progress=progress)
     n_params, tensor_bytes = header.n_params, header.tensor_bytes
     return Inspection(
         file=header.path.name,
         n_files=len(header.files),
         file_bytes=header.file_bytes,
-        sha256=contents.sha256,
+        sha256=sha256,
         gguf_version=header.version,
         alignment=header.alignment,
         architecture=_text(header, "general.architecture"),
