@@ -18,7 +18,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from edgeval.errors import ChangedFileError, EdgevalError
-from edgeval.files import FileState, cache_folder, file_state, write_text
+from edgeval.files import HASH_FOLDER, FileState, cache_folder, file_state, write_text
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Record
 
@@ -236,4 +236,4 @@ def _remembered(held_file: _Held) -> _Hash | None:
 def _place(path: Path) -> Path:
     """Return where a file's hash is remembered."""
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:_KEY_LENGTH]
-    return cache_folder() / "hashes" / f"{name}.json"
+    return cache_folder() / HASH_FOLDER / f"{name}.json"

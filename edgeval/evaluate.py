@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from edgeval import __version__, device, metrics
+from edgeval.cache import clean
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.failures import Failures
-from edgeval.files import write_text
+from edgeval.files import require_writable, write_text
 from edgeval.gguf_parts import model_files, read_header
 from edgeval.measure import evaluate_file
 from edgeval.progress import NoProgress, Progress
@@ -51,10 +52,14 @@ def evaluate(
         raise EdgevalError(f"no GGUF file at {missing[0]}; check the path")
     # Any file of a split model names all of it.
     paths = [model_files(path)[0] for path in paths]
+    bars = progress or NoProgress()
+    clean(bars, *(path.parent for path in (options.store, samples) if path is not None))
+    if samples is not None:
+        require_writable(samples)
     setup = prepare(options)
     runs = []
     most: Collection[int] = ()
-    failures = Failures(len(paths), progress or NoProgress())
+    failures = Failures(len(paths), bars)
     with Store(options.store) as store:
         setup = trusted(paths, setup, store, progress)
         for path in paths:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Literal, cast
 
 from edgeval import cards, llama
+from edgeval.cache import used
 from edgeval.contents import Contents, held, sha256_of
 from edgeval.convert import CONVERTER_VERSION, OutputType, convert
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
-from edgeval.files import alone, cache_folder, write_text
+from edgeval.files import GGUF_FOLDER, alone, cache_folder, write_text
 from edgeval.gguf_parts import model_files, model_stem, read_header
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
@@ -258,7 +259,7 @@ class Ladder:
         if rung.matrix is not None:
             key += f" imatrix {rung.matrix.sha256}"
             name += "-imatrix"
-        folder = cache_folder() / "gguf" / hashlib.sha256(key.encode()).hexdigest()[:16]
+        folder = cache_folder() / GGUF_FOLDER / hashlib.sha256(key.encode()).hexdigest()[:16]
         return folder / f"{name}.gguf"
 
     def file_name(self, rung: Rung) -> str:
@@ -281,6 +282,7 @@ class Ladder:
             with self._alone(target):
                 # Another process may have made it meanwhile.
                 known = _made_hash(target) or self._make(rung, target)
+        used(target)
         self._hashes[target.name] = known
         return target
 

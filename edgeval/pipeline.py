@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -12,12 +13,12 @@ from typing import TypeVar
 
 from edgeval import __version__, cards, device, hub, importance, report
 from edgeval.against_reference import compare_with, measure_alone, measure_reference
+from edgeval.cache import clean
 from edgeval.checkpoint import Checkpoint
 from edgeval.contents import sha256_of
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, HubError
 from edgeval.failures import Failures
-from edgeval.files import refuse_existing
 from edgeval.gguf_parts import model_files, model_stem
 from edgeval.ladder import Ladder, Rung, Source, file_stem
 from edgeval.measure import Measured
@@ -25,6 +26,7 @@ from edgeval.paired import adjusted
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, Drift, Failure, ModelRun, ModelSource, Report
 from edgeval.reference import Reference, load_reference, matching
+from edgeval.report.folder import new_folder, reserved
 from edgeval.selfcheck import trusted
 from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
@@ -47,6 +49,7 @@ def run(
     imatrix: Path | None = None,
     reference_file: Path | None = None,
     out: Path | None = None,
+    overwrite: bool = False,
     command: str = "",
     progress: Progress | None = None,
 ) -> tuple[Report, Path]:
@@ -59,7 +62,8 @@ def run(
         imatrix: An importance matrix: what it changes is evaluated without it and with it.
         reference_file: A reference file: all types are compared with it, and its own is not
             evaluated.
-        out: Folder of the report; must not hold one. By default a new one in ``edgeval-results``.
+        out: Folder of the report. By default a new one in ``edgeval-results``.
+        overwrite: Whether a report that is there is replaced.
         command: The command line, for the record.
         progress: Where to show progress.
 
@@ -69,20 +73,64 @@ def run(
     Raises:
         EdgevalError: If anything cannot be used; nothing half-written is left.
     """
+    bars = progress or NoProgress()
+    place = locate(model)
+    clean(bars, *([options.store.parent] if options and options.store else []))
+    with report_folder(model, out, command, overwrite=overwrite, progress=bars) as folder:
+        record = _record(
+            place,
+            types,
+            options or Options(),
+            imatrix=imatrix,
+            reference_file=reference_file,
+            command=command,
+            progress=bars,
+        )
+        report.save(record, folder)
+        return record, folder
+
+
+def report_folder(
+    model: str, out: Path | None, command: str, *, overwrite: bool, progress: Progress
+) -> contextlib.AbstractContextManager[Path]:
+    """Return a context that has the folder of a run's report to itself.
+
+    Args:
+        model: As ``run`` takes it.
+        out: The folder; by default a new one in ``edgeval-results``.
+        command: The command line; the same one may go on where it was killed.
+        overwrite: Whether a report that is there is replaced.
+        progress: Where it is said what was removed.
+
+    Raises:
+        EdgevalError: If the folder cannot be written, holds a report, or is another process's.
+    """
+    if out is not None:
+        return reserved(out, command=command, overwrite=overwrite, progress=progress)
+    name = f"{file_stem(model)}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+    return new_folder(RESULTS_FOLDER, name, progress)
+
+
+def _record(
+    place: Place,
+    types: Sequence[str],
+    options: Options,
+    *,
+    imatrix: Path | None,
+    reference_file: Path | None,
+    command: str,
+    progress: Progress,
+) -> Report:
+    """Evaluate a ladder, and return what there is to report."""
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
-    bars = progress or NoProgress()
-    options = options or Options()
     known = None if reference_file is None else load_reference(reference_file)
     names = _ladder_types(types, known)
-    folder = out or RESULTS_FOLDER / f"{file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
-    refuse_existing(folder / "report.json")
-    place = locate(model)
     matrix = None if imatrix is None else importance.read(imatrix)
     setup = prepare(_with_card_data(options, place.card))
     if known is not None:
         matching.require_items(known, setup)
-    source = find_source(place, offline=options.offline, progress=bars)
+    source = find_source(place, offline=options.offline, progress=progress)
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         matching.require_checkpoint(known, setup.checkpoint)
@@ -90,23 +138,23 @@ def run(
         source,
         names,
         threads=setup.threads,
-        progress=bars,
+        progress=progress,
         matrix=matrix,
         pre=options.pre,
         known=known.header.type if known else None,
     )
     claims, other_claims = _claims(source.card)
-    failures = Failures(len(ladder.rungs), bars)
+    failures = Failures(len(ladder.rungs), progress)
     files = _made(ladder, failures, has_reference=known is None)
     with Store(options.store) as store:
         if files:
-            setup = trusted([path for _, path in files], setup, store, bars)
-        measured = _measured(files, setup, store, bars, claims, known, failures)
+            setup = trusted([path for _, path in files], setup, store, progress)
+        measured = _measured(files, setup, store, progress, claims, known, failures)
     ladder.require_same(measured.runs)
     failures.require_any()
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
-    record = judged(
+    return judged(
         Report(
             edgeval_version=__version__,
             created_at=created_at,
@@ -127,8 +175,6 @@ def run(
         ),
         claims,
     )
-    report.save(record, folder)
-    return record, folder
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 
+from edgeval.cache import CacheContents, Pruned
 from edgeval.cards import Card
 from edgeval.compare import Comparison
 from edgeval.compare.sentences import alarms, sentences
@@ -24,6 +25,7 @@ from edgeval.remarks import remarks
 from edgeval.report import reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
 from edgeval.report.failures import failure_sentences, reference_failed
+from edgeval.report.formatting import size
 from edgeval.report.items import stopping_of, until_decided
 from edgeval.report.tables import evaluation_table, ladder_table
 from edgeval.store.repair import Repair
@@ -152,6 +154,41 @@ def print_repair(found: Repair) -> None:
     console = stdout_console()
     for line in repair_lines(found):
         console.print(line, soft_wrap=True)
+
+
+def print_cache(found: CacheContents) -> None:
+    """Print what the cache holds, one line a GGUF, and what it takes in all."""
+    console = stdout_console()
+    if found.files:
+        table = _table(f"GGUFs in {found.folder}, made again where they are needed")
+        for title in ("file", "size", "last used"):
+            table.add_column(title, justify="right" if title == "size" else "left")
+        for each in found.files:
+            table.add_row(shown(each.file), size(each.n_bytes), f"{each.used_at:%Y-%m-%d %H:%M}")
+        console.print(table)
+    for line in _cache_lines(found):
+        console.print(shown(line), soft_wrap=True)
+
+
+def _cache_lines(found: CacheContents) -> Iterator[str]:
+    ggufs = "1 GGUF" if len(found.files) == 1 else f"{len(found.files):,} GGUFs"
+    notes = f"{found.n_notes:,} remembered hashes and trials of kernels"
+    yield f"{found.folder}: {ggufs} and {notes}, {size(found.n_bytes)} in all."
+    for path, n_bytes in found.left.items():
+        yield (
+            f"{path} ({size(n_bytes)}): left by a run that was killed; the next run, or edgeval "
+            "cache prune, removes it."
+        )
+    if found.files:
+        yield "edgeval cache prune removes those that were not used for 30 days."
+
+
+def print_pruned(found: Pruned) -> None:
+    """Print what was removed of the cache."""
+    sentence = f"Removed {len(found.files)} GGUFs, {size(found.n_bytes)} in all."
+    if found.kept:
+        sentence += f" Kept, for another edgeval makes them now: {', '.join(found.kept)}."
+    stdout_console().print(shown(sentence), soft_wrap=True)
 
 
 def records_json(records: Sequence[Record]) -> str:

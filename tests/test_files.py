@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_bytes_that_do_not_reach_the_disk_replace_nothing(
 def test_a_folder_in_the_targets_place_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "model.gguf"
     (target / "inside").mkdir(parents=True)
-    with pytest.raises(EdgevalError, match="cannot write"):
+    with pytest.raises(EdgevalError, match=r"model\.gguf is a folder; name a file"):
         write_text(target, "new")
     assert names(target) == ["inside"]
     assert names(tmp_path) == ["model.gguf"]
@@ -174,10 +175,15 @@ def test_text_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:
     assert (tmp_path / "report.md").read_bytes() == b"\xc2\xb11 \xe6\x97\xa5\nx\n"
 
 
-@pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
-def test_what_exists_is_refused_by_name(tmp_path: Path, make: object) -> None:
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(Path.touch, "exists already; remove it or"), (Path.mkdir, "is a folder; name a file")],
+)
+def test_what_exists_is_refused_by_name(
+    tmp_path: Path, make: Callable[[Path], None], words: str
+) -> None:
     target = tmp_path / "model.gguf"
     refuse_existing(target)
-    make(target)  # type: ignore[operator]
-    with pytest.raises(EdgevalError, match=r"model\.gguf exists already; remove it or"):
+    make(target)
+    with pytest.raises(EdgevalError, match=rf"model\.gguf {words}"):
         refuse_existing(target)

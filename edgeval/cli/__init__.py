@@ -1,6 +1,7 @@
 """The command line: parse, call one public function, render. No logic."""
 
 from edgeval.cli.app import app, main
+from edgeval.cli.cache import cache
 from edgeval.cli.doctor import doctor
 from edgeval.cli.evaluation import compare, evaluate, report, run
 from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
@@ -26,4 +27,5 @@ app.command()(compare)
 app.command()(doctor)
 app.add_typer(runs, name="runs")
 app.add_typer(reference, name="reference")
+app.add_typer(cache, name="cache")
 app.command()(schema)

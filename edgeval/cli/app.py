@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,13 @@ _INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
-    """Commands whose interruption is a sentence of ours rather than ``Aborted!``."""
+    """Commands that know ``~``, and whose interruption is a sentence of ours, not ``Aborted!``."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        given = [_without_tilde(each) for each in args]
+        return super().make_context(info_name, given, parent, **extra)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
@@ -41,6 +48,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _without_tilde(argument: str) -> str:
+    """Return an argument with the home folder for a ``~`` that the shell left, as behind ``=``."""
+    option, equals, value = argument.partition("=")
+    if option.startswith("--") and equals:
+        return f"{option}={_expanded(value)}"
+    return _expanded(argument)
+
+
+def _expanded(value: str) -> str:
+    if not value.startswith("~"):
+        return value
+    try:
+        return str(Path(value).expanduser())
+    except RuntimeError:
+        # There is no such user, so it is the name of something else.
+        return value
 
 
 def _print_version(wanted: bool) -> None:
@@ -62,11 +87,19 @@ def _root(
     pass
 
 
-def progress_bars() -> TerminalProgress:
-    """Return the bars that a command shows on stderr while it works."""
+@contextlib.contextmanager
+def progress_bars(*folders: Path) -> Iterator[TerminalProgress]:
+    """Yield the bars that a command shows on stderr while it works.
+
+    Args:
+        folders: Where it writes: what killed runs left there is removed first.
+    """
+    from edgeval.cache import clean
     from edgeval.console import TerminalProgress, stderr_console
 
-    return TerminalProgress(stderr_console())
+    with TerminalProgress(stderr_console()) as progress:
+        clean(progress, *folders)
+        yield progress
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ from edgeval.cli.options import (
 
 
 def run(
+    context: typer.Context,
     model: Annotated[
         str,
         typer.Argument(help="Card name, hub repository, checkpoint directory or .gguf file."),
@@ -90,6 +91,9 @@ def run(
             "--out", help="Folder of the report.", show_default="edgeval-results/MODEL-TIME"
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the report that --out holds.")
+    ] = False,
     offline: Offline = False,
     store: StoreOption = STORE,
     fresh: Fresh = False,
@@ -125,13 +129,19 @@ def run(
             pre=pre,
         )
         with progress_bars() as progress:
-            record, folder = pipeline.run(
+            # The folder is held until all is shown: who is killed before may run the same again.
+            folder = context.with_resource(
+                pipeline.report_folder(
+                    model, out, command_line(), overwrite=overwrite, progress=progress
+                )
+            )
+            record, _ = pipeline.run(
                 model,
                 [name.strip() for name in quant.split(",") if name.strip()],
                 options,
                 imatrix=imatrix,
                 reference_file=reference,
-                out=out,
+                out=folder,
                 command=command_line(),
                 progress=progress,
             )

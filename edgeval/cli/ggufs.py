@@ -25,14 +25,9 @@ def convert(
     """Convert a Hugging Face checkpoint directory to GGUF."""
     from edgeval.convert import convert as convert_checkpoint
 
-    name = source.resolve().name
-    with progress_bars() as progress:
-        made = convert_checkpoint(
-            source,
-            target or Path(f"{name}-{dtype.value.upper()}.gguf"),
-            dtype.value,
-            progress=progress,
-        )
+    made = target or Path(f"{source.resolve().name}-{dtype.value.upper()}.gguf")
+    with progress_bars(made.parent) as progress:
+        convert_checkpoint(source, made, dtype.value, progress=progress)
     typer.echo(made)
 
 
@@ -74,7 +69,7 @@ def quantize(
     """
     from edgeval.quantize import quantize as quantize_gguf
 
-    with progress_bars() as progress:
+    with progress_bars(out_dir or source.parent) as progress:
         made = quantize_gguf(
             source,
             types,
@@ -102,7 +97,7 @@ def imatrix(
     """Compute an importance matrix on a text, for quantize."""
     from edgeval.imatrix import imatrix as compute_imatrix
 
-    with progress_bars() as progress:
+    with progress_bars(out.parent) as progress:
         made = compute_imatrix(
             model,
             data,

@@ -29,6 +29,11 @@ class DataType(str, Enum):
     q8_0 = "q8_0"
 
 
+def expanded(path: Path) -> Path:
+    """Return a path of the environment with the home folder for ``~``."""
+    return path.expanduser()
+
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -168,6 +173,7 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         envvar="EDGEVAL_STORE",
+        callback=expanded,
         help="File that scores are kept in.",
         rich_help_panel=HOW,
     ),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edgeval.cli.app import progress_bars
 from edgeval.cli.options import STORE, Json
 from edgeval.cli.runs import StoreFile
 
@@ -28,7 +29,8 @@ def export(
     """Write what a run says of every item it has scored, for run --reference."""
     from edgeval.reference.export import export_reference
 
-    export_reference(store, number, target)
+    with progress_bars(target.parent, store.parent):
+        export_reference(store, number, target)
     typer.echo(target)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import STORE, Json
+from edgeval.cli.options import STORE, Json, expanded
 from edgeval.errors import StoreError
 
 runs = typer.Typer(
@@ -18,7 +18,13 @@ runs = typer.Typer(
 )
 
 StoreFile = Annotated[
-    Path, typer.Option("--store", envvar="EDGEVAL_STORE", help="File that scores are kept in.")
+    Path,
+    typer.Option(
+        "--store",
+        envvar="EDGEVAL_STORE",
+        callback=expanded,
+        help="File that scores are kept in.",
+    ),
 ]
 Number = Annotated[int, typer.Argument(metavar="N", help="Number of the run, of edgeval runs.")]
 
@@ -76,7 +82,7 @@ def delete(
             )
         question = f"Delete run {number}, {run.file}, with {run.n_items:,} items scored?"
         typer.confirm(question, abort=True, err=True)
-    with progress_bars() as progress:
+    with progress_bars(store.parent) as progress:
         delete_run(store, number, progress=progress)
 
 
@@ -89,7 +95,8 @@ def export(
     """Write a run to a file that other stores can import."""
     from edgeval.store.exchange import export_run
 
-    export_run(store, number, target)
+    with progress_bars(target.parent, store.parent):
+        export_run(store, number, target)
     typer.echo(target)
 
 
@@ -101,7 +108,7 @@ def import_(
     """Add a run of another machine to the store."""
     from edgeval.store.exchange import import_run
 
-    with progress_bars() as progress:
+    with progress_bars(store.parent) as progress:
         done = import_run(store, source, progress=progress)
     present = f", {done.n_present:,} were there already" if done.n_present else ""
     typer.echo(f"run {done.run}: {done.n_added:,} items added{present}")
@@ -120,7 +127,8 @@ def repair(
     from edgeval import terminal
     from edgeval.store.repair import repair as repair_store
 
-    found = repair_store(store, out)
+    with progress_bars(store.parent, (out or store).parent):
+        found = repair_store(store, out)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

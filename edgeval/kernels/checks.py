@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from edgeval import device
 from edgeval.engine import Engine
@@ -17,6 +15,7 @@ from edgeval.kernels.outcomes import outcome_of_death, unchecked
 from edgeval.llama.defaults import Kernels
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import KernelTrial
+from edgeval.temporary import temporary_folder
 
 _NOT_EXPANDABLE = "the installed gguf package does not say what it means"
 
@@ -92,13 +91,13 @@ def _tried(types: Sequence[str], engine: Engine, threads: int) -> Iterator[Kerne
     """Yield a trial for each type and path; after a death the rest is tried in a new process."""
     left = [KernelPair(kind, path) for path in PATHS for kind in types]
     with (
-        tempfile.TemporaryDirectory(prefix="edgeval-kernels-") as folder,
+        temporary_folder("kernels") as folder,
         engine.beside(_ENVIRONMENT) as other,
     ):
         while left:
             buffer = None
             try:
-                for answer in other.try_kernels(left, Path(folder), threads, CAN_COPY):
+                for answer in other.try_kernels(left, folder, threads, CAN_COPY):
                     buffer = answer.buffer
                     if isinstance(answer, KernelsReady):
                         continue

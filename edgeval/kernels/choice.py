@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from edgeval.kernels.sentences import cause, kernels_named, refused
 from edgeval.llama.defaults import Kernels
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import KernelChoice, KernelRace, KernelTrial
+from edgeval.temporary import temporary_folder
 
 Wanted = Literal["auto", "default", "plain"]
 
@@ -148,8 +148,8 @@ def _race(part: Part, engine: Engine, threads: int | None, progress: Progress) -
         return known
     progress.log("timing llama.cpp's kernels on this CPU, once for models of this shape")
     try:
-        with tempfile.TemporaryDirectory(prefix="edgeval-kernels-") as folder:
-            path = Path(folder) / "part.gguf"
+        with temporary_folder("kernels") as folder:
+            path = folder / "part.gguf"
             part.write(path)
             found = _raced(path, engine, threads or device.physical_cores())
     except (EngineError, OSError):

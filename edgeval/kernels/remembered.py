@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from edgeval import device
 from edgeval.builds.libraries import library_folders
 from edgeval.errors import EdgevalError
-from edgeval.files import cache_folder, write_text
+from edgeval.files import KERNEL_FOLDER, cache_folder, write_text
 from edgeval.llama.defaults import binding_version
 from edgeval.records import KernelTrial, KernelTrials, Record
 
@@ -80,7 +80,7 @@ def remember(name: str, record: Record) -> None:
 
 
 def _folder() -> Path:
-    return cache_folder() / "kernels"
+    return cache_folder() / KERNEL_FOLDER
 
 
 def _trials_path() -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from edgeval.errors import EdgevalError
-from edgeval.files import write_text
+from edgeval.files import write_texts
 from edgeval.records import SCHEMA_VERSION, Evaluation, Report
 from edgeval.report import older
 from edgeval.report.derived import renewed
@@ -36,15 +37,25 @@ _Kind = TypeVar("_Kind", Report, Evaluation)
 
 
 def save(report: Report, directory: Path) -> None:
-    """Write the record as ``report.json``, then its views.
+    """Write the record as ``report.json`` with its verdict, then its pages.
 
-    The record comes first, so that it is kept whatever happens to the views.
+    The record comes first, so that it is kept whatever happens to the pages.
 
     Raises:
-        EdgevalError: If a file cannot be written; each is whole or as it was before.
+        EdgevalError: If a file cannot be written; each is whole or as it was before, and no page of
+            another record stays.
     """
-    write_text(directory / RECORD_NAME, report.model_dump_json(indent=2) + "\n")
-    render(report, directory)
+    path = directory / RECORD_NAME
+    record = {path: report.model_dump_json(indent=2) + "\n"}
+    _write(report, directory, {**record, **_verdict(report, directory)})
+    try:
+        write_texts(_pages(report, directory))
+    except EdgevalError as error:
+        for page in (MARKDOWN_NAME, HTML_NAME):
+            _remove(directory / page)
+        raise EdgevalError(
+            f"{error}; {path} is complete, and edgeval report {directory} makes its pages"
+        ) from error
 
 
 def load(directory: Path) -> Report:
@@ -111,21 +122,38 @@ def render(report: Report, directory: Path) -> None:
     ``verdict.json`` is the first verdict, which is the reference run's; without one it is removed.
 
     Raises:
-        EdgevalError: If a file cannot be written. All are composed before the first is written.
+        EdgevalError: If a file cannot be written; all are written, or none.
     """
-    markdown, html = markdown_page(report), html_page(report)
-    write_text(directory / MARKDOWN_NAME, markdown)
-    write_text(directory / HTML_NAME, html)
-    verdict_path = directory / VERDICT_NAME
-    if report.verdicts:
-        write_text(verdict_path, report.verdicts[0].model_dump_json(indent=2) + "\n")
-        return
+    _write(report, directory, {**_pages(report, directory), **_verdict(report, directory)})
+
+
+def _pages(report: Report, directory: Path) -> dict[Path, str]:
+    return {
+        directory / MARKDOWN_NAME: markdown_page(report),
+        directory / HTML_NAME: html_page(report),
+    }
+
+
+def _verdict(report: Report, directory: Path) -> dict[Path, str]:
+    if not report.verdicts:
+        return {}
+    return {directory / VERDICT_NAME: report.verdicts[0].model_dump_json(indent=2) + "\n"}
+
+
+def _write(report: Report, directory: Path, texts: Mapping[Path, str]) -> None:
+    """Write files of a report, all or none, and leave no verdict that is not its own."""
+    write_texts(texts)
+    if not report.verdicts:
+        _remove(directory / VERDICT_NAME)
+
+
+def _remove(path: Path) -> None:
     try:
-        verdict_path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     except OSError as error:
         raise EdgevalError(
-            f"cannot remove {verdict_path} ({error.strerror}), which this report has no verdict "
-            "for; remove it yourself"
+            f"cannot remove {path} ({error.strerror}), which is of another report; remove it "
+            "yourself"
         ) from error
 
 

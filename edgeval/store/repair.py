@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from edgeval.store.presence import require_store
 from edgeval.store.rescue import Rescued, put_first_page, rescue
 from edgeval.store.runs import copy_store, transaction
 from edgeval.store.schema import migrate
+from edgeval.temporary import temporary_folder
 
 
 class RepairedRun(Record):
@@ -116,8 +116,8 @@ def _copy(path: Path, folder: Path) -> Iterator[Path]:
     """Yield a copy of a store and of what SQLite keeps beside it; it is removed at the end."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".edgeval-repair-", dir=folder) as temporary:
-            yield copy_store(path, Path(temporary))
+        with temporary_folder("repair", folder) as temporary:
+            yield copy_store(path, temporary)
     except OSError as error:
         raise StoreError(
             f"cannot copy {path} to {folder} ({error.strerror or error}); name a file in another "

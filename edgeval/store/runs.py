@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from edgeval.store.plans import PlanRow
 from edgeval.store.presence import require_store
 from edgeval.store.schema import checksum
 from edgeval.store.stints import rest
+from edgeval.temporary import temporary_folder
 
 _COLUMNS = ("key", "attempt", "setting", "file", "data", "created_at")
 
@@ -164,8 +164,8 @@ def readable(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
         return
     with (
-        tempfile.TemporaryDirectory(prefix="edgeval-") as folder,
-        opened(copy_store(path, Path(folder))) as (_, connection),
+        temporary_folder("store") as folder,
+        opened(copy_store(path, folder)) as (_, connection),
     ):
         yield connection
 

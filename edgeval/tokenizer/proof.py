@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import gguf
 
 from edgeval.engine import Engine
 from edgeval.errors import CheckpointError, EngineError, GgufError
+from edgeval.temporary import temporary_folder
 from edgeval.tokenizer import Tokenizer
 from edgeval.tokenizer.library import load
 from edgeval.tokenizer.sample import sample
@@ -144,8 +144,8 @@ def _tokens(
     Returns:
         For each text, its tokens, and these with what is added to a text.
     """
-    with tempfile.TemporaryDirectory(prefix="edgeval-") as folder:
-        path = Path(folder) / "vocabulary.gguf"
+    with temporary_folder("tokenizer") as folder:
+        path = folder / "vocabulary.gguf"
         writer = gguf.GGUFWriter(path, "llama")
         try:
             tokenizer.add_to(writer)

@@ -1,0 +1,181 @@
+"""What edgeval keeps so that it need not be made again, and what killed runs left there."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edgeval.errors import EdgevalError
+from edgeval.files import GGUF_FOLDER, HASH_FOLDER, KERNEL_FOLDER, cache_folder, others_have
+from edgeval.progress import Progress
+from edgeval.records import Record
+from edgeval.temporary import leftovers, remove_leftovers
+
+_DAY_S = 24 * 60 * 60
+_ENDINGS = (".gguf", ".sha256", ".lock")
+
+
+class CachedFile(Record):
+    """A GGUF of a ladder that is kept.
+
+    Attributes:
+        file: Its name.
+        path: Where it is.
+        n_bytes: What it takes on the disk.
+        used_at: When it was last made or taken.
+    """
+
+    file: str
+    path: Path
+    n_bytes: int
+    used_at: datetime
+
+
+class CacheContents(Record):
+    """What is in the cache folder.
+
+    Attributes:
+        folder: The folder.
+        files: The GGUFs, those used last first.
+        n_notes: Remembered hashes of large files, and trials of the CPU's kernels.
+        n_note_bytes: What they take.
+        left: Temporary files and folders of runs that were killed, with their bytes; the next run
+            removes them.
+    """
+
+    folder: Path
+    files: list[CachedFile]
+    n_notes: int
+    n_note_bytes: int
+    left: dict[str, int]
+
+    @property
+    def n_bytes(self) -> int:
+        """What all of it takes."""
+        return (
+            sum(each.n_bytes for each in self.files) + self.n_note_bytes + sum(self.left.values())
+        )
+
+
+class Pruned(Record):
+    """What was removed from the cache folder.
+
+    Attributes:
+        files: Names of GGUFs.
+        kept: Names of those that another process makes now.
+        n_bytes: What the removed ones took.
+    """
+
+    files: list[str]
+    kept: list[str]
+    n_bytes: int
+
+
+def clean(progress: Progress, *folders: Path) -> None:
+    """Remove what runs that were killed left in the cache and in other folders, and say so."""
+    remove_leftovers([*_places(), *folders], progress)
+
+
+def contents() -> CacheContents:
+    """Return what is in the cache folder; nothing is removed."""
+    notes = [
+        path
+        for name in (HASH_FOLDER, KERNEL_FOLDER)
+        for path in _children(cache_folder() / name)
+        if path.suffix == ".json"
+    ]
+    return CacheContents(
+        folder=cache_folder(),
+        files=sorted(_files(), key=lambda each: each.used_at, reverse=True),
+        n_notes=len(notes),
+        n_note_bytes=sum(map(_size, notes)),
+        left={str(each.path): each.n_bytes for folder in _places() for each in leftovers(folder)},
+    )
+
+
+def prune(progress: Progress, unused_days: float) -> Pruned:
+    """Remove GGUFs that were not used for some days, and what runs that were killed left.
+
+    They are made again where they are needed.
+
+    Args:
+        progress: Where it is said what is removed.
+        unused_days: The days; 0 for all.
+
+    Raises:
+        EdgevalError: If a file cannot be removed.
+    """
+    left = sum(each.n_bytes for each in remove_leftovers(_places(), progress))
+    found = Pruned(files=[], kept=[], n_bytes=left)
+    for each in _files():
+        if time.time() - each.used_at.timestamp() < unused_days * _DAY_S:
+            continue
+        if others_have(each.path.with_suffix(".lock")):
+            found.kept.append(each.file)
+            continue
+        _remove(each.path)
+        progress.log(f"removed {each.path} ({each.n_bytes / 1e6:,.1f} MB)")
+        found.files.append(each.file)
+        found = found.model_copy(update={"n_bytes": found.n_bytes + each.n_bytes})
+    return found
+
+
+def used(path: Path) -> None:
+    """Note that a GGUF of the cache is used now; where nothing can be written, it is not."""
+    with contextlib.suppress(OSError):
+        path.with_suffix(".sha256").touch()
+
+
+def _places() -> Iterator[Path]:
+    """Yield the folders where temporary files are made beside those of results."""
+    yield Path(tempfile.gettempdir())
+    yield from (cache_folder() / name for name in (HASH_FOLDER, KERNEL_FOLDER))
+    yield from _children(cache_folder() / GGUF_FOLDER)
+
+
+def _files() -> Iterator[CachedFile]:
+    for folder in _children(cache_folder() / GGUF_FOLDER):
+        for path in _children(folder):
+            if path.suffix != ".gguf" or path.name.startswith("."):
+                continue
+            note = path.with_suffix(".sha256")
+            with contextlib.suppress(OSError):
+                seconds = (note if note.exists() else path).stat().st_mtime
+                yield CachedFile(
+                    file=path.name,
+                    path=path,
+                    n_bytes=path.stat().st_size,
+                    used_at=datetime.fromtimestamp(seconds, timezone.utc),
+                )
+
+
+def _remove(path: Path) -> None:
+    try:
+        for ending in _ENDINGS:
+            path.with_suffix(ending).unlink(missing_ok=True)
+    except OSError as error:
+        raise EdgevalError(
+            f"cannot remove {path} ({error.strerror or error}); close what uses it, or remove it "
+            "yourself"
+        ) from error
+    # Others of the same model may be there.
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
