@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from edgeval.errors import ChangedFileError, EdgevalError
+from edgeval.errors import ChangedFileError, EdgevalError, EngineDiedError
 from edgeval.files import HASH_FOLDER, FileState, cache_folder, file_state, write_text
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Record
@@ -117,10 +117,34 @@ class Contents:
             ChangedFileError: If they do.
         """
         if not self.is_unchanged():
-            raise ChangedFileError(
-                f"{self._files[0].path} changed or was touched while {doing}; what was saved "
-                "before is kept, so run the same again when no other program writes it"
+            raise self._changed(doing)
+
+    def _changed(self, doing: str) -> ChangedFileError:
+        path = next((each.path for each in self._files if not each.is_where_it_was()), None)
+        path = path or self._files[0].path
+        if not path.exists():
+            return ChangedFileError(
+                f"{path} was removed while {doing}; what was saved before is kept, so put it back "
+                "and run the same again"
             )
+        return ChangedFileError(
+            f"{path} changed or was touched while {doing}; what was saved before is kept, so run "
+            "the same again when no other program writes it"
+        )
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Let a death of llama.cpp be what it is where a file was cut off while it was read.
+
+        Raises:
+            ChangedFileError: If llama.cpp died and the files do not hold what was hashed.
+        """
+        try:
+            yield
+        except EngineDiedError as error:
+            if self.is_unchanged():
+                raise
+            raise self._changed("llama.cpp read it") from error
 
 
 @contextlib.contextmanager
@@ -140,12 +164,14 @@ def held(paths: Sequence[Path], progress: Progress | None = None) -> Iterator[Co
         found = [_hash_of(each, progress or NoProgress()) for each in files]
         hashes = [each.sha256 for each in found]
         joined = hashlib.sha256("".join(f"{each}\n" for each in hashes).encode()).hexdigest()
-        yield Contents(
+        contents = Contents(
             sha256=hashes[0] if len(hashes) == 1 else joined,
             n_bytes=sum(each.state.n_bytes for each in files),
             _files=files,
             _samples=tuple(each.sample for each in found),
         )
+        with contents._explaining():
+            yield contents
 
 
 def sha256_of(*paths: Path, progress: Progress | None = None) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import psutil
-
 from edgeval.errors import NoRoomError
+from edgeval.free_memory import available
 from edgeval.llama import GgufInfo, SessionSettings
 
 _CELLS_STEP = 256
@@ -102,13 +101,13 @@ def require(memory: Memory, name: str) -> None:
     Raises:
         NoRoomError: If it does not fit.
     """
-    available = psutil.virtual_memory().available
-    if memory.total > available:
+    left = available()
+    if memory.total > left.n_bytes:
         raise NoRoomError(
             f"{name} takes about {megabytes(memory.total)} (weights {megabytes(memory.weights)}, "
             f"KV cache {megabytes(memory.cache)}, logits {megabytes(memory.logits)}, computing "
-            f"{megabytes(memory.compute)}) and {megabytes(available)} of memory are free; close "
-            "other programs, evaluate a smaller type, lower --batch, or try it with --force"
+            f"{megabytes(memory.compute)}) and {megabytes(left.n_bytes)} {left.words}; "
+            f"{left.remedy}, evaluate a smaller type, lower --batch, or try it with --force"
         )
 
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-import psutil
-
 from edgeval import __version__, device
 from edgeval.doctor.looking import look
 from edgeval.doctor.machine import folder
@@ -18,6 +16,7 @@ from edgeval.doctor.trials import Trials
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.files import cache_folder
+from edgeval.free_memory import available
 from edgeval.llama.defaults import binding_version
 from edgeval.pipeline import locate
 from edgeval.progress import NoProgress, Progress
@@ -66,7 +65,7 @@ def diagnose(
         created_at=datetime.now(timezone.utc),
         binding_version=binding_version(),
         device=device.describe(),
-        free_memory_bytes=psutil.virtual_memory().available,
+        free_memory_bytes=available().n_bytes,
         folders=folders,
         build=seen.build if seen else None,
         backends=seen.backends if seen else None,

@@ -108,6 +108,11 @@ def _remedy(ended: Ended) -> str:
             "the model may be one that this llama.cpp cannot run; try another model, or a newer "
             "llama-cpp-python"
         )
+    if name == "SIGBUS":
+        return (
+            "a file that it read was cut off meanwhile, or its disk fails, so check both and run "
+            "the same command again"
+        )
     if name in _CRASHES:
         return _crash_remedy()
     if name is not None:
