@@ -20,7 +20,7 @@ from edgeval.progress import Progress
 from edgeval.records import SelfCheck
 from edgeval.store.measurement import Measurement
 from edgeval.store.plans import PlanFacts, SavedPlan
-from edgeval.store.presence import LOCKS, require_nothing_lost
+from edgeval.store.presence import LOCKS, OpenFile, require_nothing_lost
 from edgeval.store.schema import checksum, migrate
 from edgeval.store.setting import Setting, features_of
 
@@ -48,6 +48,7 @@ class Store:
                 edgeval.
         """
         self.path = path
+        self._file: OpenFile | None = None
         if path is not None:
             with self._writable():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,7 @@ class Store:
                 _keep_in_one_file(self._connection)
                 if path is not None and path.stat().st_size <= _CHECKED_BYTES:
                     _check(self._connection)
+                self._file = None if path is None else OpenFile.of(path)
             except UnicodeDecodeError as error:
                 # SQLite quotes what it finds in place of a table's name.
                 self._connection.close()
@@ -75,8 +77,19 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        with contextlib.closing(self._connection):
+            if kind is None:
+                self._require_there()
+
+    def _require_there(self) -> None:
+        """Refuse to go on without the file, and keep what it held.
+
+        Raises:
+            StoreError: If it is no longer where it was opened.
+        """
+        if self._file is not None and self._file.is_gone():
+            raise self._file.lost(self._connection)
 
     def self_check(self, setting: Setting) -> SelfCheck | None:
         """Return how close a GPU came to the CPU when it was checked; None if it was not.
@@ -208,6 +221,7 @@ class Store:
         try:
             yield
         except sqlite3.DatabaseError as error:
+            self._require_there()
             # SQLite's codes for damage are those that have no class of their own.
             if type(error) is sqlite3.DatabaseError:
                 raise StoreError(

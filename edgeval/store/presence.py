@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from edgeval.errors import StoreError
@@ -52,6 +55,55 @@ def without_tables(path: Path) -> StoreError:
         f"{path} holds nothing: if it is a store, its scores are in {path.name}{_LOG}, which is "
         "not beside it; put that back, or name another file with --store"
     )
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """The file that a store was opened from: another may get its name while it is used.
+
+    SQLite does not write to one that has lost its name (its ``SQLITE_READONLY_DBMOVED``), and goes
+    on to read it.
+    """
+
+    path: Path
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> OpenFile:
+        """Return it, as it is now.
+
+        Raises:
+            OSError: If it is not there.
+        """
+        found = path.stat()
+        return cls(path, found.st_dev, found.st_ino)
+
+    def is_gone(self) -> bool:
+        """Return whether the name is no longer that of this file."""
+        try:
+            return OpenFile.of(self.path) != self
+        except FileNotFoundError:
+            return True
+        except OSError:
+            # A disk that does not answer now has lost nothing yet.
+            return False
+
+    def lost(self, connection: sqlite3.Connection) -> StoreError:
+        """Return what to say, after what the file held was written to a new one beside it."""
+        now = datetime.now(timezone.utc)
+        saved = self.path.with_name(
+            f"{self.path.stem}-saved-{now:%Y%m%dT%H%M%SZ}{self.path.suffix}"
+        )
+        told = f"the store {self.path} was removed or replaced while it was used"
+        try:
+            connection.execute("VACUUM INTO ?", (str(saved),))
+        except sqlite3.Error as error:
+            return StoreError(f"{told}, and what it held is lost ({error}); run the same again")
+        return StoreError(
+            f"{told}; what it held is in {saved}, so give that the store's name, or name it with "
+            "--store, and run the same again"
+        )
 
 
 def _beside(path: Path, suffix: str) -> Path:
