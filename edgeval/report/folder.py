@@ -98,9 +98,17 @@ def _reserved(folder: Path, command: str, overwrite: bool) -> Iterator[None]:
         hold = Hold(folder / _UNFINISHED)
     except OSError as error:
         raise _not_to_be_written(folder, error) from error
-    _held.add(place)
     try:
         _mark(hold, command, overwrite)
+    except EdgevalError:
+        # Who may not have it leaves it as it was.
+        if hold.was_left:
+            hold.let_go()
+        else:
+            hold.remove()
+        raise
+    _held.add(place)
+    try:
         yield
     finally:
         _held.discard(place)

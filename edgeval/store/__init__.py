@@ -18,6 +18,7 @@ from edgeval.errors import StoreError
 from edgeval.files import alone
 from edgeval.progress import Progress
 from edgeval.records import SelfCheck
+from edgeval.store.connection import connect
 from edgeval.store.measurement import Measurement
 from edgeval.store.plans import PlanFacts, SavedPlan
 from edgeval.store.presence import LOCKS, OpenFile, require_nothing_lost
@@ -54,9 +55,7 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 require_nothing_lost(path)
         with self._explained():
-            self._connection = sqlite3.connect(
-                path or ":memory:", timeout=_BUSY_S, isolation_level=None
-            )
+            self._connection = connect(path or ":memory:", _BUSY_S)
             try:
                 # With less, a machine that loses power could lose the last transaction.
                 self._connection.execute("PRAGMA synchronous = EXTRA")

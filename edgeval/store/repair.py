@@ -12,6 +12,7 @@ from edgeval.errors import StoreError
 from edgeval.files import refuse_existing, replacing
 from edgeval.records import Record
 from edgeval.store import Store
+from edgeval.store.connection import connect
 from edgeval.store.presence import require_store
 from edgeval.store.rescue import Rescued, put_first_page, rescue
 from edgeval.store.runs import copy_store, transaction
@@ -127,7 +128,7 @@ def _copy(path: Path, folder: Path) -> Iterator[Path]:
 
 def _problems(copy: Path, path: Path) -> list[str]:
     """Return what is wrong with a store, in SQLite's words or ours."""
-    connection = sqlite3.connect(copy, isolation_level=None)
+    connection = connect(copy)
     try:
         migrate(connection, path)
         found = [str(text) for (text,) in connection.execute("PRAGMA integrity_check(10)")]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeval.store.connection import connect
 from edgeval.store.schema import checksum
 
 Row = tuple[Any, ...]
@@ -90,7 +91,7 @@ def put_first_page(path: Path, new: Path) -> None:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = connect(path)
     try:
         # A changed text need not be UTF-8; its checksum tells.
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
