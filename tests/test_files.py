@@ -3,13 +3,21 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from edgeval.errors import EdgevalError
-from edgeval.files import refuse_existing, replacing, write_text
+from edgeval.files import (
+    refuse_existing,
+    replacing,
+    require_writable,
+    write_text,
+    write_texts,
+)
 
 MB = 1_000_000
 SPARE_BYTES = 16 * 1024 * 1024
@@ -187,3 +195,106 @@ def test_what_exists_is_refused_by_name(
     make(target)
     with pytest.raises(EdgevalError, match=rf"model\.gguf {words}"):
         refuse_existing(target)
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="pipes and devices have other names there")
+
+
+@posix
+def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    real, link = tmp_path / "deep" / "real.json", tmp_path / "link.json"
+    link.symlink_to(Path("deep") / "real.json")
+    for text in ("new", "newer"):
+        write_text(link, text)
+        assert link.is_symlink()
+        assert real.read_text() == text
+    assert names(tmp_path / "deep") == ["real.json"]
+
+
+@posix
+def test_a_file_keeps_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    target.chmod(0o600)
+    write_text(target, "new")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@posix
+def test_a_pipe_gets_what_is_written_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refuse_existing(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        write_text(pipe, "text")
+        assert read.result(10) == "text"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert names(tmp_path) == ["pipe"]
+
+
+@posix
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
+def test_what_a_shell_has_open_is_written_on(name: str, tmp_path: Path) -> None:
+    if not Path(name.format(0)).parent.is_dir():
+        pytest.skip(f"no {name} here")
+    with (tmp_path / "open").open("w+b") as file:
+        file.write(b"before\n")
+        file.flush()
+        write_text(Path(name.format(file.fileno())), "text\n")
+        file.write(b"after\n")
+    assert (tmp_path / "open").read_text() == "before\ntext\nafter\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_devices_are_written_to_and_stay() -> None:
+    write_text(Path("/dev/null"), "text")
+    with pytest.raises(EdgevalError, match=r"cannot write /dev/full \(No space left on device\)"):
+        write_text(Path("/dev/full"), "text")
+    for name in ("/dev/null", "/dev/full"):
+        assert stat.S_ISCHR(Path(name).stat().st_mode)
+
+
+@posix
+def test_a_file_of_another_user_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "theirs"
+    target.write_text("old")
+    before, user = target.stat().st_ino, os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    write_text(target, "new")
+    assert (target.read_text(), target.stat().st_ino) == ("new", before)
+
+
+def test_several_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("old")
+    original = os.fsync
+    calls = iter([False, True])
+
+    def full(descriptor: int) -> None:
+        if next(calls):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(EdgevalError, match=r"cannot write .*b \(No space left"):
+        write_texts({tmp_path / "a": "new", tmp_path / "b": "new"})
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("act", [refuse_existing, require_writable])
+def test_a_folder_that_takes_no_file_is_said_before_the_work(
+    act: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act(tmp_path / "deep" / "out.json")
+    assert names(tmp_path / "deep") == []
+
+    def read_only(*_: object, **__: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(EdgevalError, match=r"cannot write .*out\.json \(Read-only file system\)"):
+        act(tmp_path / "deep" / "out.json")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stores import make_store
+from stores import add_items, make_store, open_run
 
 from edgeval.errors import StoreError
 from edgeval.store import Store
@@ -113,3 +114,49 @@ def test_a_store_that_is_removed_is_made_anew(tmp_path: Path) -> None:
     with Store(path):
         pass
     assert list_runs(path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_goes_while_it_is_used_is_told_and_saved(
+    replaced: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.db"
+    with (
+        pytest.raises(StoreError, match=r"a\.db was removed or replaced while it was used"),
+        Store(path) as store,
+        open_run(store) as measurement,
+    ):
+        add_items(measurement, range(10))
+        path.unlink()
+        if replaced:
+            make_store(path, runs=1, items=3)
+        add_items(measurement, range(10, 20))
+        pytest.fail("wrote to a file without a name")
+    (saved,) = tmp_path.glob("a-saved-*.db")
+    assert [each.n_items for each in list_runs(saved)] == [10]
+    assert [each.n_items for each in list_runs(path)] == [3] if replaced else not path.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_store_that_goes_after_the_last_write_is_told_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with pytest.raises(StoreError, match=r"what it held is in .*a-saved-"), Store(path) as store:
+        with open_run(store) as measurement:
+            add_items(measurement, range(10))
+        path.unlink()
+
+
+def test_an_error_keeps_no_store_open(tmp_path: Path) -> None:
+    path = make_store(tmp_path / "a.db", runs=1)
+    kept: list[BaseException] = []
+    try:
+        with Store(path) as store, store.connection() as connection:
+            for _ in connection.execute("SELECT * FROM score"):
+                raise StoreError("in the middle of it")
+    except StoreError as error:
+        kept.append(error)
+    # Python keeps the frames of an error, and their cursors, as long as somebody has the error.
+    with contextlib.closing(sqlite3.connect(path, timeout=0)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+    assert kept
