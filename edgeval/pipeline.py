@@ -26,7 +26,7 @@ from edgeval.paired import adjusted
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, Drift, Failure, ModelRun, ModelSource, Report
 from edgeval.reference import Reference, load_reference, matching
-from edgeval.report.folder import new_folder, reserved
+from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.selfcheck import trusted
 from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
@@ -105,10 +105,12 @@ def report_folder(
     Raises:
         EdgevalError: If the folder cannot be written, holds a report, or is another process's.
     """
+    for parent in {RESULTS_FOLDER, RESULTS_FOLDER if out is None else out.parent}:
+        remove_unfinished(parent, progress)
     if out is not None:
         return reserved(out, command=command, overwrite=overwrite, progress=progress)
     name = f"{file_stem(model)}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
-    return new_folder(RESULTS_FOLDER, name, progress)
+    return new_folder(RESULTS_FOLDER, name)
 
 
 def _record(

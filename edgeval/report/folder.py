@@ -20,15 +20,12 @@ _held = set[Path]()
 
 
 @contextlib.contextmanager
-def new_folder(parent: Path, name: str, progress: Progress | None = None) -> Iterator[Path]:
+def new_folder(parent: Path, name: str) -> Iterator[Path]:
     """Yield a folder that was not there, for a report; without one it is removed again.
-
-    What runs that were killed left beside it, and no report, is removed.
 
     Raises:
         EdgevalError: If it cannot be made.
     """
-    _remove_unfinished(parent, progress or NoProgress())
     with contextlib.ExitStack() as stack:
         for number in itertools.count(1):
             folder = parent / (name if number == 1 else f"{name}-{number}")
@@ -134,8 +131,13 @@ def _mark(hold: Hold, command: str, overwrite: bool) -> None:
         raise _not_to_be_written(hold.path.parent, error) from error
 
 
-def _remove_unfinished(parent: Path, progress: Progress) -> None:
-    """Remove folders of runs that were killed before they had a report."""
+def remove_unfinished(parent: Path, progress: Progress) -> None:
+    """Remove folders of runs that were killed before they had a report.
+
+    Args:
+        parent: The folder that they are in.
+        progress: Where it is said what was removed.
+    """
     for mark in parent.glob(f"*/{_UNFINISHED}"):
         folder = mark.parent
         if (folder / RECORD_NAME).exists():
