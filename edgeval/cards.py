@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from edgeval.errors import EdgevalError, closest
-from edgeval.foreign import decoded, printable, problem, read_regular
+from edgeval.foreign import UnreadableError, decoded, printable, problem, read_regular
 from edgeval.hub.names import is_plain_name, is_repo_id, is_revision
 from edgeval.records import Claim, Record
 
@@ -21,6 +21,8 @@ else:
 
 _MAX_BYTES = 200_000
 """Genuine cards have some thousand."""
+_MAX_POINTS = 2000
+"""A name of n parts takes Python's reader time and memory by n squared."""
 
 
 class Card(Record):
@@ -96,7 +98,10 @@ def unknown_model(name: str) -> EdgevalError:
 
 def _read(path: Path) -> Card:
     try:
-        content: dict[str, Any] = tomllib.loads(decoded(read_regular(path, _MAX_BYTES)))
+        text = decoded(read_regular(path, _MAX_BYTES))
+        if text.count(".") > _MAX_POINTS:
+            raise UnreadableError(f"it has more than {_MAX_POINTS:,} points")
+        content: dict[str, Any] = tomllib.loads(text)
         card = Card.model_validate(content)
     except OSError as error:
         raise EdgevalError(f"cannot read {path} ({error.strerror}); check it") from error
