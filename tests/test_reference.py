@@ -810,6 +810,19 @@ def test_other_versions_are_refused(
         matching.require_items(reference, _setup(tiny_items))
 
 
+def test_another_number_of_items_than_the_data_has_is_refused(
+    tiny_reference: Path, tiny_items: Path
+) -> None:
+    found = load_reference(tiny_reference)
+    for n_total in (39, 41, 2**31 - 1):
+        header = found.header.model_copy(update={"n_total": n_total})
+        reference = replace(found, header=header)
+        with pytest.raises(EdgevalError, match=rf"number of items {n_total}, and this run has 40"):
+            matching.require_items(reference, _setup(tiny_items))
+        with pytest.raises(EdgevalError, match=rf"is of {n_total:,} items, and .* has 40"):
+            reference.metrics(tiny_items)
+
+
 def test_another_engine_is_a_note(tiny_reference: Path, tiny_items: Path) -> None:
     reference = _with(load_reference(tiny_reference), engine="llama-cpp-python 0.3.1", features="")
     matching.require_items(reference, _setup(tiny_items))

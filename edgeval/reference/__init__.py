@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgeval import metrics
 from edgeval.errors import DataError, EdgevalError
-from edgeval.foreign import UnreadableError, read_regular
+from edgeval.foreign import UnreadableError, printable, read_regular
 from edgeval.looks import Sketches
 from edgeval.measure import Measured
 from edgeval.protocol import get
@@ -158,7 +158,13 @@ class Reference:
         """
         data_set = hellaswag.load(data)
         if data_set.fingerprint != self.header.setting.data_fingerprint:
-            raise DataError(f"{data} is not the data set of {self.path}, {self.header.data}")
+            name = printable(self.header.data, 100)
+            raise DataError(f"{data} is not the data set of {self.path}, {name}")
+        if len(data_set.records) != self.header.n_total:
+            raise DataError(
+                f"{self.path} is of {self.header.n_total:,} items, and {data} has "
+                f"{len(data_set.records):,}; export the reference again"
+            )
         items = data_set.items(get(self.header.setting.protocol).rendering)
         scores = self.scores({place: items[place] for place in self.places})
         return metrics.metrics_of(list(scores.values()), self.header.n_total)
