@@ -670,6 +670,14 @@ def test_a_shape_needs_no_key(tiny_f16: Path) -> None:
     assert found.feed_forward_length == [512, 256]
 
 
+def test_a_shape_of_no_number_is_refused(tiny_f16: Path) -> None:
+    header = read_header(tiny_f16)
+    for value in (float("nan"), float("inf")):
+        changed = replace(header, metadata=header.metadata | {"llama.rope.freq_base": value})
+        with pytest.raises(EdgevalError, match=f"has the rope.freq_base {value}, with which noth"):
+            model_shape(changed)
+
+
 # What may be compared with what.
 
 

@@ -19,7 +19,7 @@ https://learn.microsoft.com/windows/win32/fileio/naming-a-file."""
 
 _SECRETS: Final = (
     (re.compile(r"(\w://)[^/\s'\"?#]*@"), r"\1***@"),
-    (re.compile(r"(\w://[^\s'\"?#]*)\?[^\s'\"]*"), r"\1?***"),
+    (re.compile(r"(/[^\s'\"?#]*)\?[^\s'\"]+"), r"\1?***"),
     (re.compile(r"\b(Bearer|Basic)\s+[^\s'\"]+", re.IGNORECASE), r"\1 ***"),
     (re.compile(r"\bhf_\w{4,}"), "hf_***"),
 )
