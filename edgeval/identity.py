@@ -111,8 +111,8 @@ def model_shape(header: Header) -> ModelShape:
     rope_base = header.metadata.get(f"{architecture}.rope.freq_base")
     if isinstance(rope_base, float) and not math.isfinite(rope_base):
         raise GgufError(
-            f"{header.path} has the rope.freq_base {rope_base}, with which nothing can be computed; "
-            "convert the model again"
+            f"{header.path} has the rope.freq_base {rope_base}, with which nothing can be "
+            "computed; convert the model again"
         )
     return ModelShape(
         architecture=architecture,
