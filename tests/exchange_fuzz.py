@@ -1,6 +1,6 @@
 """Reference files, exported runs and cards as others may have made them, and their use.
 
-``python tests/input_fuzz.py 1700`` tries as many of each kind and says what it took.
+``python tests/exchange_fuzz.py 1700`` tries as many of each kind and says what it took.
 """
 
 from __future__ import annotations
