@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it does not say what memory was held")
 @pytest.mark.parametrize(
     ("count", "seed"), [(120, 7), pytest.param(1700, 0, marks=pytest.mark.slow)]
 )
@@ -18,7 +19,6 @@ def test_changed_files_end_in_a_sentence(count: int, seed: int) -> None:
     done = subprocess.run(
         [sys.executable, str(folder / "exchange_fuzz.py"), str(count), "--seed", str(seed)],
         cwd=folder.parent,
-        env=None,
         capture_output=True,
         text=True,
         check=False,
