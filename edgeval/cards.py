@@ -10,12 +10,19 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from edgeval.errors import EdgevalError, closest
+from edgeval.foreign import UnreadableError, decoded, printable, problem, read_regular
+from edgeval.hub.names import is_plain_name, is_repo_id, is_revision
 from edgeval.records import Claim, Record
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+_MAX_BYTES = 200_000
+"""Genuine cards have some thousand."""
+_MAX_POINTS = 2000
+"""A name of n parts takes Python's reader time and memory by n squared."""
 
 
 class Card(Record):
@@ -45,6 +52,11 @@ class Card(Record):
     def _one_source(self) -> Card:
         if (self.repo is None) == (self.checkpoint is None):
             raise ValueError("a card has either repo or checkpoint")
+        if self.repo is not None and not (is_repo_id(self.repo) and is_revision(self.revision)):
+            raise ValueError("repo and revision are no owner/name and branch, tag or commit")
+        for path in (self.checkpoint, self.data):
+            if path is not None and not all(map(is_plain_name, path.split("/"))):
+                raise ValueError(f"{path!r} is no file or folder in the cards' folder")
         return self
 
     def claims_on(self, task: str) -> list[Claim]:
@@ -79,21 +91,27 @@ def find(name: str) -> Card | None:
 def unknown_model(name: str) -> EdgevalError:
     """Return the error for a model that is no card, repository, directory or file."""
     return EdgevalError(
-        f"no model {name!r}{closest(name, cards())}; give a card name (see edgeval models), a hub "
-        "repository OWNER/NAME, a checkpoint directory or a .gguf file"
+        f"no model '{printable(name)}'{closest(name[:200], cards())}; give a card name (see "
+        "edgeval models), a hub repository OWNER/NAME, a checkpoint directory or a .gguf file"
     )
 
 
 def _read(path: Path) -> Card:
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = decoded(read_regular(path, _MAX_BYTES))
+        if text.count(".") > _MAX_POINTS:
+            raise UnreadableError(f"it has more than {_MAX_POINTS:,} points")
+        content: dict[str, Any] = tomllib.loads(text)
         card = Card.model_validate(content)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise EdgevalError(f"{path} is not TOML ({error}); correct it") from error
+    except OSError as error:
+        raise EdgevalError(f"cannot read {path} ({error.strerror}); check it") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "card"
-        raise EdgevalError(f"{path}: {where}: {first['msg']}; correct it") from error
+        raise EdgevalError(f"{path}: {problem(error, 'card')}; correct it") from error
+    # Python's reader descends into each bracket, and refuses long numbers by itself.
+    except (ValueError, RecursionError) as error:
+        reason = printable(str(error)) if isinstance(error, ValueError) else "too deeply nested"
+        raise EdgevalError(f"{path} is not TOML ({reason}); correct it") from error
     if card.name != path.stem:
-        raise EdgevalError(f"{path}: the card's name is {card.name!r}; name it like its file")
+        name = printable(card.name, 100)
+        raise EdgevalError(f"{path}: the card's name is '{name}'; name it like its file")
     return card

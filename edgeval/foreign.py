@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import codecs
 import errno
+import functools
 import json
 import math
 import os
 import stat
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Annotated, Any, BinaryIO, Final, NoReturn
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 MAX_DEPTH: Final = 64
 """Lists and objects in each other, of any JSON; genuine files have less than ten."""
@@ -88,7 +90,14 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
         return file.read(n_bytes)
 
 
-def read_json(path: Path, limit_bytes: int, *, finite: bool = True, unique: bool = False) -> Any:
+def read_json(
+    path: Path,
+    limit_bytes: int,
+    *,
+    finite: bool = True,
+    unique: bool = False,
+    bits: int | None = None,
+) -> Any:
     """Return what a JSON file holds; see ``parse_json``.
 
     Args:
@@ -96,15 +105,18 @@ def read_json(path: Path, limit_bytes: int, *, finite: bool = True, unique: bool
         limit_bytes: The most that is read. Parsed, it takes some 30 times as much at the worst.
         finite: Refuse numbers that are not.
         unique: Refuse an object that has a name twice.
+        bits: Refuse integers that take more, beside their sign.
 
     Raises:
         OSError: If it is no regular file, or cannot be read.
         UnreadableError: If it is too long, or no such JSON.
     """
-    return parse_json(read_regular(path, limit_bytes), finite=finite, unique=unique)
+    return parse_json(read_regular(path, limit_bytes), finite=finite, unique=unique, bits=bits)
 
 
-def parse_json(content: bytes | str, *, finite: bool = True, unique: bool = False) -> Any:
+def parse_json(
+    content: bytes | str, *, finite: bool = True, unique: bool = False, bits: int | None = None
+) -> Any:
     """Return what a JSON text holds; all of it can be written as JSON in UTF-8 again.
 
     Args:
@@ -113,6 +125,7 @@ def parse_json(content: bytes | str, *, finite: bool = True, unique: bool = Fals
         finite: Refuse ``NaN``, ``Infinity`` and numbers that a float cannot hold. JSON has none,
             and Python's writer makes them.
         unique: Refuse an object that has a name twice; otherwise the last one holds.
+        bits: Refuse integers that take more, beside their sign; SQLite holds 63.
 
     Returns:
         Dictionaries, lists and scalars, no more than ``MAX_DEPTH`` in each other, with integers of
@@ -127,7 +140,7 @@ def parse_json(content: bytes | str, *, finite: bool = True, unique: bool = Fals
     try:
         value = json.loads(
             text,
-            parse_int=_integer,
+            parse_int=functools.partial(_integer, bits=bits),
             parse_float=_finite if finite else None,
             parse_constant=_refuse_constant if finite else None,
             object_pairs_hook=_unique if unique else None,
@@ -183,6 +196,21 @@ def problem(error: ValidationError, whole: str = "the whole file") -> str:
     return f"{printable(field, 100)}: {printable(reason)}"
 
 
+def require_moment(when: datetime) -> datetime:
+    """Return a moment that can be shown in any time zone, and compared with all others.
+
+    Raises:
+        ValueError: If it has no time zone, or is not of this millennium.
+    """
+    if when.tzinfo is None or not 2000 <= when.year < 3000:
+        raise ValueError(f"{when.isoformat()} is no time of this millennium with its zone")
+    return when
+
+
+Moment = Annotated[datetime, AfterValidator(require_moment)]
+"""A moment in a record that others wrote."""
+
+
 def _require_regular(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "something else")
@@ -194,10 +222,13 @@ def _flag(name: str) -> int:
     return int(getattr(os, name, 0))
 
 
-def _integer(digits: str) -> int:
+def _integer(digits: str, bits: int | None) -> int:
     if len(digits) > _MAX_DIGITS:
         raise UnreadableError(f"it has an integer of {len(digits.lstrip('-')):,} digits")
-    return int(digits)
+    value = int(digits)
+    if bits is not None and value.bit_length() > bits:
+        raise UnreadableError(f"it has the number {printable(digits, 40)}, which is too large")
+    return value
 
 
 def _finite(text: str) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgeval.errors import GgufError
 from edgeval.gguf_header import Header
 from edgeval.gguf_parts import read_header
 from edgeval.llama.pre_tokenizers import KEY, pre_tokenizer
@@ -91,7 +93,11 @@ def norms_fingerprint(header: Header) -> str | None:
 
 
 def model_shape(header: Header) -> ModelShape:
-    """Return the hyperparameters that every quantization of a model has."""
+    """Return the hyperparameters that every quantization of a model has.
+
+    Raises:
+        GgufError: If one is no number.
+    """
     architecture = header.text("general.architecture")
 
     def number(name: str) -> Any:
@@ -103,6 +109,11 @@ def model_shape(header: Header) -> ModelShape:
     heads = number("attention.head_count")
     kv_heads = number("attention.head_count_kv")
     rope_base = header.metadata.get(f"{architecture}.rope.freq_base")
+    if isinstance(rope_base, float) and not math.isfinite(rope_base):
+        raise GgufError(
+            f"{header.path} has the rope.freq_base {rope_base}, with which nothing can be "
+            "computed; convert the model again"
+        )
     return ModelShape(
         architecture=architecture,
         block_count=number("block_count"),

@@ -19,6 +19,7 @@ from edgeval.contents import sha256_of
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, HubError
 from edgeval.failures import Failures
+from edgeval.foreign import printable
 from edgeval.gguf_parts import model_files, model_stem
 from edgeval.ladder import Ladder, Rung, Source, file_stem
 from edgeval.measure import Measured
@@ -297,12 +298,18 @@ def locate(model: str) -> Place:
     if card is not None:
         return Place(card, repo=card.repo, revision=card.revision)
     path = Path(model)
-    if path.is_dir():
+    try:
+        is_directory, is_file = path.is_dir(), path.is_file()
+    except OSError as error:  # A name that no disk can have.
+        raise EdgevalError(
+            f"cannot look at {printable(model)} ({error.strerror}); check the path"
+        ) from error
+    if is_directory:
         return Place(path=Checkpoint(path).directory)
-    if path.is_file():
+    if is_file:
         return Place(path=model_files(path)[0])
     if path.suffix == ".gguf" or path.is_absolute() or model.startswith((".", "~")):
-        raise EdgevalError(f"nothing at {model}; check the path")
+        raise EdgevalError(f"nothing at {printable(model)}; check the path")
     if hub.is_repo_id(model):
         return Place(repo=model)
     raise cards.unknown_model(model)

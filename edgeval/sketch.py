@@ -31,6 +31,11 @@ _REMAINDER_ERROR = 2.0**-22
 """How well the mass that float32 log-probabilities leave of 1 is known."""
 
 _SHAPE = struct.Struct("<II")
+_SLACK_BYTES, _MOST_FOLD = 1 << 16, 64
+"""Log-probabilities are hardly packed at all, and ids to a quarter at the best."""
+_MAX_TOKENS = 1024
+_ROUNDING = 1e-3
+"""How far above 0 a log-probability may be rounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,15 +155,31 @@ def unpack(packed: bytes) -> Sketch:
     """Return a sketch from its bytes.
 
     Raises:
-        ValueError: If it was packed by another version.
+        ValueError: If it was packed by another version, or is no sketch.
+        struct.error: If it is shorter than its shape.
+        zlib.error: If it is damaged.
     """
     if not is_current(packed):
         raise ValueError(f"a sketch of version {VERSION} begins with that, not {packed[:1]!r}")
-    content = zlib.decompress(packed[1:])
-    shape = _SHAPE.unpack_from(content)
-    planes = np.frombuffer(content, np.uint8, offset=_SHAPE.size).reshape(2, 4, -1)
+    shape, content = _inflated(packed[1:])
+    planes = np.frombuffer(content, np.uint8).reshape(2, 4, -1)
     numbers = np.ascontiguousarray(planes.transpose(0, 2, 1))
-    return Sketch(
-        numbers[0].view("<u4").reshape(shape).astype(np.uint32),
-        numbers[1].view("<f4").reshape(shape).astype(np.float32),
-    )
+    logprobs = numbers[1].view("<f4").reshape(shape).astype(np.float32)
+    if not (np.isfinite(logprobs).all() and (logprobs < _ROUNDING).all()):
+        raise ValueError("it has a log-probability that is none")
+    return Sketch(numbers[0].view("<u4").reshape(shape).astype(np.uint32), logprobs)
+
+
+def _inflated(packed: bytes) -> tuple[tuple[int, int], bytes]:
+    """Return the shape, and the bytes that are as many as it says: others may have packed them."""
+    stream = zlib.decompressobj()
+    n_positions, n_tokens = _SHAPE.unpack(stream.decompress(packed, _SHAPE.size))
+    n_bytes = 8 * n_positions * n_tokens
+    if not (n_positions and 0 < n_tokens <= _MAX_TOKENS):
+        raise ValueError(f"it has {n_positions:,} positions of {n_tokens:,} tokens")
+    if n_bytes > _SLACK_BYTES + _MOST_FOLD * len(packed):
+        raise ValueError(f"its {len(packed):,} bytes are said to be {n_bytes:,}")
+    content = stream.decompress(stream.unconsumed_tail, n_bytes + 1)
+    if len(content) != n_bytes or not stream.eof:
+        raise ValueError("it is longer or shorter than it says")
+    return (n_positions, n_tokens), content

@@ -19,10 +19,11 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 BLOCK_BYTES = 1 << 16
@@ -67,11 +68,20 @@ class HubServer:
         ignore_range: Answer a Range request with the whole file.
         delay_s: Pause before every answer.
         block_pause_s: Pause after every 64 KiB of a file.
+        listing: Called with the listing of the files before it is sent; returns another.
+        intercept: Called with every request before it is answered; answers by itself if it returns
+            True.
     """
 
     def __init__(
-        self, folder: Path, repo: str = "tiny/llama", *, lfs: tuple[str, ...] = (".safetensors",)
+        self,
+        folder: Path,
+        repo: str = "tiny/llama",
+        *,
+        lfs: tuple[str, ...] = (".safetensors",),
+        host: str = "127.0.0.1",
     ) -> None:
+        self.host = host
         self.folder = folder
         self.repo = repo
         self.lfs_suffixes = lfs
@@ -85,6 +95,8 @@ class HubServer:
         self.cut_once = False
         self.corrupt: set[str] = set()
         self.delay_s = self.block_pause_s = 0.0
+        self.listing: Callable[[dict[str, Any]], object] = lambda content: content
+        self.intercept: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: False
         self._known: dict[Path, tuple[int, RepoFile]] = {}
         self._server: ThreadingHTTPServer | None = None
         self.url = ""
@@ -94,7 +106,7 @@ class HubServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.host}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -161,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         hub.requests.append(Request(self.command, self.path, self.headers.get("Range", "")))
         time.sleep(hub.delay_s)
+        if hub.intercept(self):
+            return
         if hub.refuse:
             self._hang_up()
         elif hub.status:
@@ -208,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 entries.append({"rfilename": file.name})
         info = {"id": hub.repo, "modelId": hub.repo, "sha": hub.commit, "siblings": entries}
-        body = json.dumps(entries if kind == "tree" else info).encode()
+        body = json.dumps(entries if kind == "tree" else hub.listing(info)).encode()
         self._answer(200, body, {"Content-Type": "application/json"})
 
     def _resolve(self, revision: str, name: str, is_open: bool) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from edgeval import cards as module
 from edgeval.cards import Card, cards, cards_folder, find, unknown_model
 from edgeval.errors import EdgevalError
+from edgeval.pipeline import locate
 from edgeval.records import Citation, Claim, DataSource
 
 if sys.version_info >= (3, 11):
@@ -166,6 +168,25 @@ def test_a_minimal_card(write_card: WriteCard) -> None:
         pytest.param('name = "mine"\ntitle = "M"\n', "either repo or checkpoint", id="no source"),
         pytest.param("name = mine\n", "is not TOML", id="not TOML"),
         pytest.param(b'name = "\xff"\n', "is not TOML", id="not UTF-8"),
+        pytest.param(b"\0" * 99, "is not TOML .it has NUL bytes", id="NUL bytes"),
+        pytest.param("a = " + "[" * 100_000, "is not TOML", id="deep"),
+        pytest.param("a = " + "{ b = " * 5000, "is not TOML", id="deep tables"),
+        pytest.param("a" + ".a" * 1999 + " = 1", "Field required", id="a long key"),
+        pytest.param("a" + ".a" * 90_000 + " = 1", "more than 2,000 points", id="a longer key"),
+        pytest.param("a = " + "9" * 5000, "is not TOML", id="5,000 digits"),
+        pytest.param("a = 2026-99-99", "is not TOML", id="no day"),
+        pytest.param("#" * 200_001, "at most 0.2 MB are read", id="a long file"),
+        pytest.param(MINIMAL + "value = nan", "value: Extra inputs", id="another number"),
+        pytest.param(MINIMAL + '"\\u001b[2J" = 1', r"\\x1b\[2J: Extra inputs", id="an escape"),
+        pytest.param(MINIMAL + CLAIM.replace("50.0", "nan"), "claims.0.value", id="no number"),
+        pytest.param(MINIMAL + CLAIM.replace("50.0", "inf"), "claims.0.value", id="infinite"),
+        pytest.param(MINIMAL.replace("me/mine", "../mine"), "are no owner/name", id="a path"),
+        pytest.param(MINIMAL + 'revision = "../x"', "are no owner/name", id="no revision"),
+        pytest.param(MINIMAL + 'data = "/etc/passwd"', "in the cards' folder", id="absolute"),
+        pytest.param(MINIMAL + 'data = "../x"', "in the cards' folder", id="above"),
+        pytest.param(
+            MINIMAL.replace('repo = "me', 'checkpoint = "..'), "in the cards' folder", id="beside"
+        ),
         pytest.param(
             MINIMAL.replace('"mine"', '"other"'), "name is 'other'; name it like", id="other name"
         ),
@@ -224,3 +245,32 @@ def test_a_claim_knows_its_data_by_fingerprint_or_else_by_name(
         groups={"all": 1},
     )
     assert claim.is_of(data) is expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes there")
+def test_a_card_that_is_no_file_is_refused_at_once(write_card: WriteCard) -> None:
+    path = write_card("").with_name("pipe.toml")
+    os.mkfifo(path)
+    path.with_name("mine.toml").unlink()
+    with pytest.raises(EdgevalError, match="it is a pipe, not a regular file"):
+        cards()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(EdgevalError, match="it is a directory, not a regular file"):
+        cards()
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[2Jb", "tinyllama-3t\n", "\u202egnp", "a b" * 30_000, "\ud800"]
+)
+def test_a_name_that_was_typed_is_shown_as_it_is(name: str) -> None:
+    sentence = str(unknown_model(name))
+    assert sentence.isprintable()
+    assert len(sentence) < 600
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a" * 5000 + "/b", "x/" * 3000, "/" + "a" * 5000])
+def test_a_name_that_no_disk_can_have_is_a_sentence(name: str) -> None:
+    with pytest.raises(EdgevalError, match=r"cannot look at|no model|nothing at") as found:
+        locate(name)
+    assert len(str(found.value)) < 600

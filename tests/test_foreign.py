@@ -126,6 +126,11 @@ def test_what_the_caller_decides() -> None:
     assert parse_json('{"a": 1, "a": 2}') == {"a": 2}
     with pytest.raises(UnreadableError, match=r"it has 'a\\\\x1b' twice in one object"):
         parse_json('{"b": [{"a\\u001b": 1, "c": 3, "a\\u001b": 2}]}', unique=True)
+    assert parse_json("[9223372036854775807, -9007199254740992]") == [2**63 - 1, -(2**53)]
+    assert parse_json("[9223372036854775807, -1]", bits=63) == [2**63 - 1, -1]
+    for wide in ("9223372036854775808", "-9223372036854775808"):
+        with pytest.raises(UnreadableError, match=f"it has the number {wide}, which is too large"):
+            parse_json(f"[{wide}]", bits=63)
     with pytest.raises(UnreadableError, match="digits"):
         parse_json("9" * 101, finite=False)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
+import struct
+import tracemalloc
+import warnings
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +39,7 @@ from edgeval.reference.export import export_reference
 from edgeval.reference.packing import DTYPES, Packed, pack
 from edgeval.reference.records import ReferenceHeader
 from edgeval.setup import Options, Setup, prepare
-from edgeval.sketch import Sketch
+from edgeval.sketch import Sketch, unpack
 from edgeval.sketch import pack as pack_sketch
 from edgeval.store import Store
 from edgeval.store.measurement import PLAN_FACTS
@@ -303,6 +308,236 @@ def test_changed_files_are_noticed(
         load_reference(exported)
 
 
+# Files that are made to take more memory than they have.
+
+
+def _zeros(n: int) -> dict[str, Any]:
+    """Arrays of items with no information: a thousandth of them is in the file."""
+    rest = ("logprobs", "n_tokens", "token_means", "is_greedy")
+    return {
+        "places": np.arange(n, dtype="<i4"),
+        "n_choices": np.full(n, 4, "<i4"),
+        **{name: np.ones(4 * n, DTYPES[name]) for name in rest},
+    }
+
+
+def _peak_of_refusal(path: Path, reason: str) -> int:
+    """Return the most memory that reading takes, in bytes."""
+    tracemalloc.start()
+    with pytest.raises(EdgevalError, match=reason) as found:
+        load_reference(path)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(str(found.value)) < 600
+    assert "\n" not in str(found.value)
+    return peak_bytes
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (_zeros(2_000_000), {"n_items": 2_000_000, "n_total": 2_000_000}),
+        ({"sketches": np.zeros(100_000_000, "u1")}, {}),
+        ({"logprobs": np.zeros(20_000_000)}, {}),
+    ],
+)
+def test_what_is_packed_a_hundredfold_is_not_unpacked(
+    changes: dict[str, Any], said: dict[str, int], exported: Path
+) -> None:
+    _rewrite(exported, lambda header, arrays: (header.update(said), arrays.update(changes)))
+    n_bytes = exported.stat().st_size
+    assert n_bytes < 10_000_000
+    reason = "is no reference file, or a damaged one"
+    assert _peak_of_refusal(exported, reason) < 3 * n_bytes + 10_000_000
+
+
+def test_a_header_of_a_hundred_megabytes_is_not_unpacked(exported: Path) -> None:
+    with np.load(exported, allow_pickle=False) as members:
+        arrays = {name: members[name] for name in members.files}
+    np.savez_compressed(exported, **(arrays | {"header": np.full(10**8, ord("["), "u1")}))
+    reason = "its header has 100,000,000 bytes, and at most 4,000,000"
+    assert _peak_of_refusal(exported, reason) < 10_000_000
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {each.filename: archive.read(each) for each in archive.infolist()}
+
+
+def _archive(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore")
+        for name, content in members:
+            archive.writestr(name, content)
+
+
+def _npy(header: bytes, version: bytes = b"\1\0") -> bytes:
+    return b"\x93NUMPY" + version + len(header).to_bytes(2, "little") + header + b"\0" * 64
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        (_npy(b"{'descr': '|O', 'fortran_order': False, 'shape': (4,), }\n"), "another type"),
+        (_npy(b"{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }\n"), "another type"),
+        (_npy(b"{'descr': '<i4', 'fortran_order': False, 'shape': (), }\n"), "another type"),
+        (_npy(b"{'descr': '<i4', 'fortran_order': True, 'shape': (2, 2), }\n"), "another type"),
+        (_npy(b"{'descr': '<i4', 'fortran_order': False, 'shape': (-1,), }\n"), "another type"),
+        (_npy(b"{'descr': '<i4', 'fortran_order': False, 'shape': (True,), }\n"), "another type"),
+        (
+            _npy(b"{'descr': '<i4', 'fortran_order': False, 'shape': (999999999999999,), }\n"),
+            "are said to have",
+        ),
+        (
+            _npy(b"{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999999,), }\n"),
+            "another type",
+        ),
+        (_npy(b"{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (4,), }"), "another t"),
+        (_npy(b"(" * 9000), "another type"),
+        (_npy(b"9" * 60_000), "another type"),
+        (_npy(b"{'descr': '<i4'}", b"\2\0"), "another version"),
+        (b"\x93NUMPY\1\0", "another type"),
+        (b"\x80\x04cos\nsystem\n", "another version"),
+        (b"", "another version"),
+    ],
+)
+def test_odd_headers_of_arrays_are_refused(member: bytes, reason: str, exported: Path) -> None:
+    _archive(exported, (_members(exported) | {"places.npy": member}).items())
+    assert _peak_of_refusal(exported, reason) < 10_000_000
+
+
+@pytest.mark.parametrize("change", [b"", b"\0" * 8], ids=["shorter", "longer"])
+def test_an_array_has_the_bytes_that_it_says(change: bytes, exported: Path) -> None:
+    members = _members(exported)
+    content = members["places.npy"]
+    members["places.npy"] = content + change if change else content[:-1]
+    _archive(exported, members.items())
+    _peak_of_refusal(exported, "its array places is (shorter|longer) than it says")
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["header.npy"], "another version"),
+        (["places.npy"], "other arrays"),
+        (["../../etc/passwd"], "other arrays"),
+        (["\x1b[2J.npy"], "other arrays"),
+        ([f"{n}.npy" for n in range(30_000)], "more members"),
+    ],
+)
+def test_other_members_are_refused(names: list[str], reason: str, exported: Path) -> None:
+    members = [*_members(exported).items(), *((name, b"") for name in names)]
+    _archive(exported, members)
+    peak_bytes = _peak_of_refusal(exported, reason)
+    assert peak_bytes < 2 * exported.stat().st_size + 10_000_000
+
+
+def test_a_lying_directory_is_no_way_around(exported: Path) -> None:
+    _rewrite(exported, lambda header, arrays: arrays.update(sketches=np.zeros(10**8, "u1")))
+    data = bytearray(exported.read_bytes())
+    size = (10**8 + 128).to_bytes(4, "little")
+    assert data.count(size) >= 1
+    exported.write_bytes(data.replace(size, (256).to_bytes(4, "little")))
+    peak_bytes = _peak_of_refusal(exported, "is no reference file")
+    assert peak_bytes < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda header: header.update(n_total=2**31), "n_total: Input should be less than"),
+        (lambda header: header.update(n_total=2**63), "9223372036854775808, which is too large"),
+        (lambda header: header.update(n_items=-1), "n_items: Input should be greater than"),
+        (lambda header: header.update(n_items=4.0), "n_items: Input should be a valid integer"),
+        (lambda header: header.update(n_params=0), "n_params: Input should be greater than"),
+        (lambda header: header.update(tokens_decoded=int("9" * 99)), "which is too large"),
+        (lambda header: header.update(speeds=[0] * 100_000), "at most 10000 items"),
+        (lambda header: header.update(created_at="0001-01-01T00:00:00+14:00"), "created_at"),
+        (lambda header: header.update(measured_at="2026-01-01T00:00:00"), "measured_at"),
+        (lambda header: header.update({"\x1b[2J": 1}), r"\\x1b\[2J: Extra inputs"),
+        (lambda header: header.update(file="\ud800"), "half of a surrogate pair"),
+        (lambda header: header.update(file=float("nan")), "the number NaN"),
+    ],
+)
+def test_odd_headers_are_refused(
+    change: Callable[[dict[str, Any]], None], reason: str, exported: Path
+) -> None:
+    _rewrite(exported, lambda header, arrays: change(header))
+    _peak_of_refusal(exported, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"[" * 100_000, "nested more than 64 deep"),
+        (b'{"n_total": ' + b"9" * 5000 + b"}", "an integer of 5,000 digits"),
+        (b'{"schema_version": 2, "schema_version": 3}', "'schema_version' twice"),
+        ('{"file": "é"}'.encode("latin-1"), "no UTF-8 text"),
+        (b"\0" * 100, "NUL bytes"),
+        (b"", "it is empty"),
+        (b"7", "the whole header: Input should be an object"),
+    ],
+)
+def test_headers_that_are_no_json_are_refused(text: bytes, reason: str, exported: Path) -> None:
+    with np.load(exported, allow_pickle=False) as members:
+        arrays = {name: members[name] for name in members.files}
+    arrays["header"] = np.frombuffer(text, np.uint8)
+    np.savez_compressed(exported, **arrays)
+    _peak_of_refusal(exported, reason)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes there")
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    _peak_of_refusal(tmp_path / "pipe.npz", "it is a pipe, not a regular file")
+    _peak_of_refusal(Path("/dev/zero"), "it is a device, not a regular file")
+
+
+def test_a_list_of_no_layers_is_shown(exported: Path) -> None:
+    def change(header: dict[str, Any]) -> None:
+        header["setting"].update(devices=["a GPU"], gpu_layers=1)
+        header["model"]["shape"]["block_count"] = []
+
+    _rewrite(exported, lambda header, arrays: change(header))
+    with np.load(exported, allow_pickle=False) as members:
+        arrays = {name: members[name] for name in members.files}
+    header = ReferenceHeader.model_validate_json(arrays.pop("header").tobytes())
+    exported.unlink()
+    file.write(exported, header, Packed(**arrays))
+    offload = load_reference(exported).header.offload
+    assert offload is not None
+    assert offload.n_layers == 1
+
+
+def _sketch(n_positions: int, n_tokens: int, content: bytes) -> bytes:
+    return b"\1" + zlib.compress(struct.pack("<II", n_positions, n_tokens) + content)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        _sketch(1, 1, b"\0" * 100_000_000),
+        _sketch(12_500, 1000, b"\0" * 100_000_000),
+        _sketch(2**32 - 1, 2**32 - 1, b""),
+        _sketch(0, 4, b""),
+        _sketch(3, 0, b""),
+        _sketch(3, 4, b"\0" * 95),
+        _sketch(1, 1, b"\0" * 4 + np.float32("nan").tobytes()),
+        _sketch(1, 1, b"\0" * 4 + np.float32(1.0).tobytes()),
+        _sketch(1, 1, b"\0" * 8)[:-4],
+        b"\1",
+        b"\1xyz",
+    ],
+)
+def test_odd_sketches_are_refused(packed: bytes) -> None:
+    tracemalloc.start()
+    with pytest.raises((ValueError, struct.error, zlib.error)):
+        unpack(packed)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
+
+
 def test_a_file_that_is_only_packed_again_is_the_same(exported: Path) -> None:
     before = load_reference(exported)
     _rewrite(exported, lambda header, arrays: None)
@@ -433,6 +668,14 @@ def test_a_shape_needs_no_key(tiny_f16: Path) -> None:
     layers = {"llama.feed_forward_length": np.array([512, 256], np.int32)}
     found = model_shape(replace(header, metadata=header.metadata | layers))
     assert found.feed_forward_length == [512, 256]
+
+
+def test_a_shape_of_no_number_is_refused(tiny_f16: Path) -> None:
+    header = read_header(tiny_f16)
+    for value in (float("nan"), float("inf")):
+        changed = replace(header, metadata=header.metadata | {"llama.rope.freq_base": value})
+        with pytest.raises(EdgevalError, match=f"has the rope.freq_base {value}, with which noth"):
+            model_shape(changed)
 
 
 # What may be compared with what.
@@ -573,6 +816,19 @@ def test_other_versions_are_refused(
     reference = _with(load_reference(tiny_reference), **{name: 99})
     with pytest.raises(EdgevalError, match=reason):
         matching.require_items(reference, _setup(tiny_items))
+
+
+def test_another_number_of_items_than_the_data_has_is_refused(
+    tiny_reference: Path, tiny_items: Path
+) -> None:
+    found = load_reference(tiny_reference)
+    for n_total in (39, 41, 2**31 - 1):
+        header = found.header.model_copy(update={"n_total": n_total})
+        reference = replace(found, header=header)
+        with pytest.raises(EdgevalError, match=rf"number of items {n_total}, and this run has 40"):
+            matching.require_items(reference, _setup(tiny_items))
+        with pytest.raises(EdgevalError, match=rf"is of {n_total:,} items, and .* has 40"):
+            reference.metrics(tiny_items)
 
 
 def test_another_engine_is_a_note(tiny_reference: Path, tiny_items: Path) -> None:

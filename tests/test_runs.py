@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,23 @@ def _twice(content: dict[str, Any]) -> None:
     content["items"].append(content["items"][0])
 
 
+def _plan(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda content: content["plans"][0].update(changes)
+
+
+def _fact(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda content: content["plans"][0]["facts"].update({name: value})
+
+
+def _stint(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        plan = content["plans"][0]
+        stint = {"device": plan["device"], "n_items": 0, "tokens_decoded": 0, "logit_rows": 0}
+        plan["stints"] = [stint | {"elapsed_s": 0.0, name: value}]
+
+    return change
+
+
 def _foreign_plan(content: dict[str, Any]) -> None:
     content["items"][0]["plan"] = 1
 
@@ -213,16 +231,42 @@ def _extra_fact(content: dict[str, Any]) -> None:
         (_twice, "item 0 is there twice"),
         (_set("n_tokens", [1, 2, 3]), "4 choices in one array and 3 in another"),
         (_set("token_means", [-1.0] * 5), "4 choices in one array and 5 in another"),
-        (_set("logprobs", [float("nan"), -1.0, -1.0, -1.0]), "finite number"),
-        (_set("logprobs", [-1.0, -1.0, -1.0, float("inf")]), "finite number"),
+        (_set("logprobs", [float("nan"), -1.0, -1.0, -1.0]), "it has the number NaN"),
+        (_set("logprobs", [-1.0, -1.0, -1.0, float("inf")]), "it has the number Infinity"),
         (_set("logprobs", ["-1", -1.0, -1.0, -1.0]), "valid number"),
         (_set("is_greedy", [0, 1, 0, 0]), "valid boolean"),
         (_set("place", -1), "greater than or equal to 0"),
+        (_set("place", 2**31), "items.1.place: Input should be less than 2147483648"),
+        (_set("place", 2**63), "it has the number 9223372036854775808, which is too large"),
+        (_set("place", 1.0), "items.1.place: Input should be a valid integer"),
+        (_set("place", True), "items.1.place: Input should be a valid integer"),
+        (_set("n_tokens", [1, 2, 3, 2**31]), r"items.1.n_tokens.3: Input should be less than"),
+        (_set("n_tokens", [1, 2, 3, 0]), r"items.1.n_tokens.3: Input should be greater than"),
+        (_set("logprobs", [-1.0] * 1001), "items.1.logprobs: List should have at most 1000"),
+        (_plan(tokens_decoded=2**53 - 1), "plans.0.tokens_decoded: Input should be less than"),
+        (_plan(logit_rows=2**63), "it has the number 9223372036854775808"),
+        (_plan(elapsed_s=1e300), "plans.0.elapsed_s: Input should be less than"),
+        (_plan(elapsed_s=-1.0), "plans.0.elapsed_s: Input should be greater than"),
+        (_plan(items=[0, 1, 2**31]), "plans.0.items: 2147483648 is no place in a data set"),
+        (_plan(items=[0, 1, -1]), "plans.0.items: -1 is no place in a data set"),
+        (_plan(items=[0, 1.5]), "plans.0.items: 1.5 is no place in a data set"),
+        (_plan(items=["\x1b[2J"]), r"plans.0.items: '\\x1b\[2J' is no place in a data set"),
+        (_plan(items={}), "plans.0.items: Input should be a valid array"),
+        (_fact("n_params", 0), "a model has no parameters"),
+        (_fact("n_batch", -1), "a count is below 0"),
+        (_stint("logit_rows", 2**50), "took more than any command can"),
+        (_stint("measured_at", "0001-01-01T00:00:00+14:00"), "no time of this millennium"),
+        (_stint("measured_at", "2026-01-01T00:00:00"), "no time of this millennium"),
+        (lambda content: content.update(created_at="9999-12-31T23:59:59-14:00"), "created_at"),
+        (lambda content: content.update(plans=None), "plans: Input should be a valid array"),
+        (lambda content: content.update(items={}), "items: Input should be a valid array"),
+        (lambda content: content.update(items=[0] * 10), "items.0: Input should be an object"),
+        (lambda content: content["items"][0].update({"\x1b]0;": 1}), r"items.0.\\x1b\]0;"),
         (_foreign_plan, "item 0 is in no plan"),
         (_extra_fact, "plans.0.facts.mood"),
         (lambda content: content["setting"].pop("backend"), "setting.backend"),
         (lambda content: content.update(mood="good"), "mood"),
-        (lambda content: content.update(file="\ud800"), "JSON"),
+        (lambda content: content.update(file="\ud800"), "half of a surrogate pair"),
     ],
 )
 def test_records_that_cannot_be_true_are_refused(
@@ -251,12 +295,12 @@ def test_changed_records_are_noticed(exported: Path) -> None:
         exported.write_text(changed, "utf-8")
         with pytest.raises(
             StoreError,
-            match=r"changed since it was exported|newer edgeval|not JSON|no exported run",
+            match=r"changed since it was exported|newer edgeval|no JSON|no exported run",
         ):
             load(exported)
     for index in range(0, len(text) - 1, len(text) // 20):
         exported.write_text(text[:index], "utf-8")
-        with pytest.raises(StoreError, match="is not JSON"):
+        with pytest.raises(StoreError, match=r"is no JSON|is empty"):
             load(exported)
     # What is only laid out otherwise is the same record.
     exported.write_text(json.dumps(json.loads(text), sort_keys=True), "utf-8")
@@ -266,8 +310,43 @@ def test_changed_records_are_noticed(exported: Path) -> None:
 @pytest.mark.parametrize("text", ["[]", "{}", "7", '{"schema_version": 1}', "[" * 100_000])
 def test_files_that_are_no_record_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text, "utf-8")
-    with pytest.raises(StoreError, match=r"is no exported run|is not JSON"):
+    with pytest.raises(StoreError, match=r"is no exported run|is nested more than 64 deep"):
         load(tmp_path / "x.json")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes there")
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match="it is a pipe, not a regular file"):
+        load(tmp_path / "pipe")
+    with pytest.raises(StoreError, match="it is a device, not a regular file"):
+        load(Path("/dev/zero"))
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(10**10)
+    with pytest.raises(StoreError, match=r"it has 10,000\.0 MB, and at most 200\.0 MB are read"):
+        load(tmp_path / "large")
+
+
+@pytest.mark.parametrize("place", ["items", "plans", "plan", "stints"])
+def test_a_million_faults_take_no_more_than_the_file(
+    place: str, exported: Path, tmp_path: Path
+) -> None:
+    content = json.loads(exported.read_text("utf-8"))
+    del content["sha256"]
+    many = [0.5] * 100_000
+    if place == "plan":
+        content["plans"][0]["items"] = many
+    elif place == "stints":
+        content["plans"][0]["stints"] = many
+    else:
+        content[place] = many
+    exported.write_text(dump(content), "utf-8")
+    tracemalloc.start()
+    with pytest.raises(StoreError, match="cannot be imported"):
+        load(exported)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 15 * exported.stat().st_size
 
 
 def test_a_newer_record_is_refused(exported: Path, tmp_path: Path) -> None:

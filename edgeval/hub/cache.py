@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval.checkpoint import WEIGHTS
 from edgeval.errors import HubError
+from edgeval.foreign import UnreadableError, read_json, read_regular
+from edgeval.hub.names import COMMIT, is_plain_name
 
 CONFIG = "config.json"
 TOKENIZERS = ("tokenizer.model", "tokenizer.json")
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
-_SHARD = re.compile(r"[\w.-]+\.(safetensors|bin)", re.ASCII)
+_SHARD = re.compile(r".+\.(safetensors|bin)")
+_MAX_INDEX_BYTES = 20_000_000
+"""A thousand layers of a thousand experts have some ten million."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,11 @@ class Cache:
 
     def commit_of(self, revision: str) -> str:
         """Return what a branch or tag stood for when it was last fetched, else the revision."""
-        ref = self.refs / revision
-        return ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
+        try:
+            known = read_regular(self.refs / revision, 1000).decode("ascii", "replace").strip()
+        except (OSError, UnreadableError):
+            return revision
+        return known if COMMIT.fullmatch(known) else revision
 
     def find(self, revision: str) -> HubCheckpoint | None:
         """Return the snapshot last fetched for a revision, if it is complete."""
@@ -90,7 +97,7 @@ class Cache:
         return self.blobs / f"{file.hash}.incomplete"
 
     def link(self, file: RemoteFile, commit: str) -> None:
-        """Give a blob its name in a snapshot; moved there where symbolic links are not allowed."""
+        """Give a blob its name in a snapshot, by a link, or where there are none by a copy."""
         blob, pointer = self.blobs / file.hash, self.snapshots / commit / file.name
         if file.is_at(pointer):
             return
@@ -101,13 +108,30 @@ class Cache:
         except FileExistsError:  # Another process was faster.
             return
         except OSError:
-            blob.replace(pointer)
+            # Other snapshots may have the blob, too, so it stays where it is.
+            _copy(blob, pointer)
 
     def set_ref(self, revision: str, commit: str) -> None:
         """Remember what a branch or tag stands for."""
         if self.commit_of(revision) != commit:  # A cache that has it all may be read-only.
             (self.refs / revision).parent.mkdir(parents=True, exist_ok=True)
             (self.refs / revision).write_text(commit, encoding="utf-8")
+
+
+def _copy(blob: Path, pointer: Path) -> None:
+    """Give a file another name, without a second copy of its bytes where the disk can."""
+    try:
+        pointer.hardlink_to(blob.resolve())
+    except FileExistsError:  # Another process was faster.
+        return
+    except (OSError, NotImplementedError):
+        beside = pointer.with_name(f".{pointer.name}.{os.getpid()}.tmp")
+        try:
+            shutil.copyfile(blob, beside)
+            beside.replace(pointer)
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 def is_complete(snapshot: Path) -> bool:
@@ -134,9 +158,9 @@ def is_index(name: str) -> bool:
 def shard_names(index: Path) -> list[str]:
     """Return the files that an index names; a name that leaves the folder is refused."""
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        if names and all(_SHARD.fullmatch(name) for name in names):
-            return names
-    except (ValueError, KeyError, TypeError, AttributeError):
+        names = set(read_json(index, _MAX_INDEX_BYTES)["weight_map"].values())
+        if names and all(is_plain_name(name) and _SHARD.fullmatch(name) for name in names):
+            return sorted(names)
+    except (UnreadableError, KeyError, TypeError, AttributeError):
         pass  # Damaged in whatever way: the same sentence as for a name that is no shard's.
     raise HubError(f"{index.name} of the repository names no usable shards: try another revision.")

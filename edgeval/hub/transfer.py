@@ -10,32 +10,41 @@ import os
 import re
 import shutil
 import time
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from edgeval.checkpoint import SMALL_FILES, WEIGHTS
 from edgeval.errors import HubError
+from edgeval.hub.answers import Answer, Limits, NetworkError, asked
 from edgeval.hub.cache import CONFIG, TOKENIZERS, Cache, RemoteFile, is_index, shard_names
-from edgeval.hub.client import client_errors, is_local
+from edgeval.hub.client import settings
+from edgeval.hub.names import HASH
 from edgeval.progress import NoProgress, Progress, Task
 
-_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_CHUNK_BYTES = 1 << 16
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE)
 _RETRY_PAUSES_S = (0.5, 1.5)
 
 
-def download(cache: Cache, commit: str, listed: dict[str, RemoteFile], progress: Progress) -> None:
-    """Complete a snapshot: fetch what no blob holds yet, then link everything, weights last."""
+def download(
+    cache: Cache, commit: str, listed: dict[str, RemoteFile], progress: Progress, limits: Limits
+) -> None:
+    """Complete a snapshot: fetch what no blob holds yet, then link everything, weights last.
+
+    Raises:
+        HubError: If the repository is no checkpoint, or what arrives is not what is listed.
+        NetworkError: If what is missing does not arrive.
+        OSError: If the cache cannot be written.
+    """
     names = choose(cache.repo, listed)
     if is_index(names[-1]):
         index = listed[names[-1]]
-        _fetch(cache, commit, [index], NoProgress())
+        _fetch(cache, commit, [index], NoProgress(), limits)
         cache.link(index, commit)
         names += shard_names(cache.snapshots / commit / index.name)
     absent = [name for name in names if name not in listed]
     if absent:
         raise HubError(f"{cache.repo} lacks {absent[0]}, which its index names: try a revision.")
     files = [listed[name] for name in names]
-    _fetch(cache, commit, files, progress)
+    _fetch(cache, commit, files, progress, limits)
     for file in files:
         cache.link(file, commit)
 
@@ -56,14 +65,16 @@ def choose(repo: str, listed: dict[str, RemoteFile]) -> list[str]:
     return small + weights
 
 
-def _fetch(cache: Cache, commit: str, files: list[RemoteFile], progress: Progress) -> None:
+def _fetch(
+    cache: Cache, commit: str, files: list[RemoteFile], progress: Progress, limits: Limits
+) -> None:
     """Bring files into the cache as blobs, unless a blob or a name in the snapshot is there."""
+    if not all(HASH.fullmatch(file.hash) for file in files):
+        raise HubError(f"The hub lists {cache.repo} without hashes: set HF_ENDPOINT to another.")
     named, blobs = cache.snapshots / commit, cache.blobs
     missing = [f for f in files if not f.is_at(named / f.name) and not f.is_at(blobs / f.hash)]
     if not missing:
         return
-    if not all(_HASH.fullmatch(file.hash) for file in missing):
-        raise HubError(f"The hub lists {cache.repo} without hashes: set HF_ENDPOINT to another.")
     for folder in (cache.blobs, cache.locks):
         folder.mkdir(parents=True, exist_ok=True)
     total_bytes = sum(file.size_bytes for file in missing)
@@ -77,12 +88,11 @@ def _fetch(cache: Cache, commit: str, files: list[RemoteFile], progress: Progres
         )
     with progress.task(f"download {cache.repo}", total_bytes, "bytes") as task:
         for file in missing:
-            _fetch_file(cache, commit, file, task)
+            _fetch_file(cache, commit, file, task, limits)
 
 
-def _fetch_file(cache: Cache, commit: str, file: RemoteFile, task: Task) -> None:
+def _fetch_file(cache: Cache, commit: str, file: RemoteFile, task: Task, limits: Limits) -> None:
     """Bring one blob into the cache, resuming from the bytes that an earlier call left."""
-    from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import WeakFileLock
 
     blob, partial = cache.blobs / file.hash, cache.partial(file)
@@ -95,7 +105,8 @@ def _fetch_file(cache: Cache, commit: str, file: RemoteFile, task: Task) -> None
                 out.seek(0)
                 out.truncate()
             task.advance(out.tell(), file.name)
-            _receive(hf_hub_url(cache.repo, file.name, revision=commit), out, file, task)
+            url = f"{settings().ENDPOINT}/{cache.repo}/resolve/{commit}/{file.name}"
+            _receive(url, out, file, task, limits)
             out.flush()
             os.fsync(out.fileno())
         task.advance(0, f"{file.name}: checking")
@@ -108,52 +119,52 @@ def _fetch_file(cache: Cache, commit: str, file: RemoteFile, task: Task) -> None
         partial.replace(blob)
 
 
-def _receive(url: str, out: BinaryIO, file: RemoteFile, task: Task) -> None:
+def _receive(url: str, out: BinaryIO, file: RemoteFile, task: Task, limits: Limits) -> None:
     """Append to ``out`` until it is as long as the file, over short losses of the connection."""
-    from huggingface_hub.errors import HfHubHTTPError
-
     failures, furthest = 0, out.tell()
     while out.tell() < file.size_bytes:
         try:
-            _stream(url, out, file, task)
+            _stream(url, out, file, task, limits)
             if out.tell() < file.size_bytes:
-                raise ConnectionError("the connection was closed early")
-        except client_errors() as error:
-            failures = 1 if out.tell() > furthest else failures + 1
-            final = isinstance(error, HfHubHTTPError) or is_local(error)
-            if final or failures > len(_RETRY_PAUSES_S):
+                raise NetworkError("the connection was closed early")
+        except NetworkError as error:
+            # A few bytes each time would never end.
+            if out.tell() - furthest >= limits.part_bytes:
+                failures, furthest = 0, out.tell()
+            failures += 1
+            if error.is_final or failures > len(_RETRY_PAUSES_S):
                 raise
-            furthest = max(furthest, out.tell())
             time.sleep(_RETRY_PAUSES_S[failures - 1])
 
 
-def _stream(url: str, out: BinaryIO, file: RemoteFile, task: Task) -> None:
+def _stream(url: str, out: BinaryIO, file: RemoteFile, task: Task, limits: Limits) -> None:
     """Append one answer of the hub to ``out``, asking only for what follows its present end."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
-
     start = out.tell()
-    headers = build_hf_headers(library_name="edgeval") | {"Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    session: Any = get_session()
-    options = {"headers": headers, "timeout": constants.HF_HUB_DOWNLOAD_TIMEOUT}
-    # huggingface_hub 0.x gives a session of requests, later versions a client of httpx.
-    is_requests = not callable(session.stream)
-    answer = (
-        session.get(url, stream=True, **options)
-        if is_requests
-        else session.stream("GET", url, follow_redirects=True, **options)
-    )
-    with answer as response:
-        hf_raise_for_status(response)
-        if start and response.status_code != 206:  # Sent from the beginning: the range is ignored.
+    more_headers = {"Range": f"bytes={start}-"} if start else {}
+    timeout_s = settings().HF_HUB_DOWNLOAD_TIMEOUT
+    with asked(url, timeout_s, limits, more_headers=more_headers) as answer:
+        if answer.status == 206:
+            _require_part(answer, start, file)
+        elif answer.status != 200:
+            raise NetworkError(f"HTTP {answer.status}", is_final=True)
+        elif start:  # Sent from the beginning: the range is ignored.
             out.seek(0)
             out.truncate()
             task.advance(-start)
-        chunks = response.iter_content(_CHUNK_BYTES) if is_requests else response.iter_bytes()
-        for chunk in chunks:
+        for chunk in answer.chunks():
             out.write(chunk)
             task.advance(len(chunk), file.name)
             if out.tell() > file.size_bytes:
                 return
+
+
+def _require_part(answer: Answer, start: int, file: RemoteFile) -> None:
+    """Refuse a part of the file that does not follow what is there."""
+    said = answer.headers.get("Content-Range", "")
+    found = _CONTENT_RANGE.fullmatch(said.strip())
+    if found is None or int(found[1]) != start or found[2] not in {"*", str(file.size_bytes)}:
+        raise NetworkError(
+            f"of {file.name}, byte {start:,} of {file.size_bytes:,} on was asked for, and "
+            f"{said or 'an unknown part'} was sent",
+            is_final=True,
+        )

@@ -39,7 +39,7 @@ class ModelShape(Record):
     def n_layers(self) -> int:
         """Number of layers that can be on a GPU; the output counts as one."""
         blocks = self.block_count or 0
-        return 1 + (blocks if isinstance(blocks, int) else max(blocks))
+        return 1 + (blocks if isinstance(blocks, int) else max(blocks, default=0))
 
 
 class ModelFacts(Record):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgeval import metrics
 from edgeval.errors import DataError, EdgevalError
+from edgeval.foreign import UnreadableError, printable, read_regular
 from edgeval.looks import Sketches
 from edgeval.measure import Measured
 from edgeval.protocol import get
@@ -23,6 +24,9 @@ from edgeval.sketch import VERSION, is_current, unpack
 from edgeval.tasks import Item, ItemScore, hellaswag
 
 __all__ = ["Reference", "ReferenceHeader", "load_reference"]
+
+_MAX_BYTES = 1_000_000_000
+"""All of HellaSwag has less than a million, and some thousand for each item with a sketch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +134,8 @@ class Reference:
                 for place in places
                 if (packed := self.sketches.get(place)) is not None and is_current(packed)
             }
+            if len({each.ids.shape[1] for each in found.values()}) > 1:
+                raise ValueError("it has another number of tokens than others")
         except (ValueError, struct.error, zlib.error) as error:
             raise EdgevalError(
                 f"{self.path} has a sketch that cannot be read ({error}); export it again, or use "
@@ -152,7 +158,13 @@ class Reference:
         """
         data_set = hellaswag.load(data)
         if data_set.fingerprint != self.header.setting.data_fingerprint:
-            raise DataError(f"{data} is not the data set of {self.path}, {self.header.data}")
+            name = printable(self.header.data, 100)
+            raise DataError(f"{data} is not the data set of {self.path}, {name}")
+        if len(data_set.records) != self.header.n_total:
+            raise DataError(
+                f"{self.path} is of {self.header.n_total:,} items, and {data} has "
+                f"{len(data_set.records):,}; export the reference again"
+            )
         items = data_set.items(get(self.header.setting.protocol).rendering)
         scores = self.scores({place: items[place] for place in self.places})
         return metrics.metrics_of(list(scores.values()), self.header.n_total)
@@ -165,11 +177,10 @@ def load_reference(path: Path) -> Reference:
         EdgevalError: If there is none, or it is damaged, changed or of a newer edgeval.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise EdgevalError(
-            f"cannot read {path} ({error.strerror or error}); check the path"
-        ) from error
+        data = read_regular(path, _MAX_BYTES)
+    except (OSError, UnreadableError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EdgevalError(f"cannot read {path} ({reason}); check the path") from error
     header, packed = read(path, data)
     return Reference(
         path=path,

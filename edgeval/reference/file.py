@@ -2,37 +2,39 @@
 
 The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0.
 ``numpy.load`` reads the files too. Here the members are read whole, so that their checksums are
-looked at, and no length in the file is believed before there are as many bytes.
+looked at, and no length in the file is believed before it is held against the others.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import struct
-import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import ValidationError
 
 from edgeval.errors import EdgevalError
 from edgeval.files import refuse_existing, replacing
-from edgeval.reference.packing import DTYPES, Packed
+from edgeval.foreign import parse_json, printable, problem
+from edgeval.reference.archive import Archive
+from edgeval.reference.packing import DTYPES, Packed, problem_of_lengths
 from edgeval.reference.records import REFERENCE_VERSION, ReferenceHeader
 
 _HEADER = "header"
-_ENCRYPTED = 1
+_MAX_HEADER_BYTES: Final = 4_000_000
+"""Genuine ones have some thousand, and a few hundred for each command that scored items."""
+_BITS: Final = 53
+"""Of an integer; no count of tokens or bytes has as many, and their sums stay below 64."""
 _DAMAGE = (
-    *(ValueError, KeyError, EOFError, OSError, RuntimeError, SyntaxError),
-    *(struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+    *(ValueError, KeyError, EOFError, OSError, RuntimeError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
 )
-"""What Python's and NumPy's readers raise for bytes that are no such archive."""
+"""What Python's readers raise for bytes that are no such archive."""
 
 
 def write(target: Path, header: ReferenceHeader, packed: Packed) -> ReferenceHeader:
@@ -65,39 +67,35 @@ def read(path: Path, data: bytes) -> tuple[ReferenceHeader, Packed]:
         EdgevalError: If it is no reference file, damaged, changed or of a newer edgeval.
     """
     try:
-        arrays = _arrays(data)
-        content = json.loads(arrays.pop(_HEADER).tobytes())
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        is_newer = isinstance(version, int) and version > REFERENCE_VERSION
+        archive = Archive(data)
+        content = _content(archive)
+        _refuse_newer(path, content)
+        header = ReferenceHeader.model_validate_json(json.dumps(_current(content)), strict=True)
+        packed = _packed(archive, header)
+        if content["sha256"] != _hash(content, packed):
+            raise ValueError("its content does not have the SHA-256 that it names")
+    except ValidationError as error:
+        raise _unusable(path, problem(error, "the whole header")) from error
     except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise _unusable(path, reason) from error
-    if is_newer:
+        raise _unusable(path, printable(reason)) from error
+    return header, packed
+
+
+def _content(archive: Archive) -> Any:
+    if _HEADER not in archive.names:
+        raise ValueError("it has no header")
+    text = archive.array(_HEADER, "|u1", _MAX_HEADER_BYTES)
+    return parse_json(text.tobytes(), unique=True, bits=_BITS)
+
+
+def _refuse_newer(path: Path, content: Any) -> None:
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > REFERENCE_VERSION:
         raise EdgevalError(
             f"{path} was written by a newer edgeval (schema {version}, this one reads "
             f"{REFERENCE_VERSION}); upgrade edgeval with pip install --upgrade edgeval"
         )
-    try:
-        header = ReferenceHeader.model_validate_json(json.dumps(_current(content)), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the whole header"
-        raise _unusable(path, f"{field}: {first['msg']}") from error
-    if arrays.keys() != DTYPES.keys():
-        raise _unusable(path, "it has other arrays than a reference file")
-    for name, dtype in DTYPES.items():
-        if arrays[name].dtype != dtype or arrays[name].ndim != 1:
-            raise _unusable(path, f"its array {name} is of another type or shape")
-    packed = Packed(**arrays)
-    if content["sha256"] != _hash(content, packed):
-        raise _unusable(path, "its content does not have the SHA-256 that it names")
-    found = (len(packed.places), len(packed.sketch_places))
-    problem = packed.problem(header.n_total)
-    if problem is None and found != (header.n_items, header.kl_items):
-        problem = "it has another number of items than it says"
-    if problem is not None:
-        raise _unusable(path, problem)
-    return header, packed
 
 
 def _current(content: Any) -> Any:
@@ -107,23 +105,21 @@ def _current(content: Any) -> Any:
     return {name: value for name, value in content.items() if name != "elapsed_s"}
 
 
-def _arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for member in archive.infolist():
-            if member.compress_type != zipfile.ZIP_DEFLATED or member.flag_bits & _ENCRYPTED:
-                raise ValueError(f"its member {member.filename!r} is packed in another way")
-        return {
-            member.filename.removesuffix(".npy"): _array(archive.read(member))
-            for member in archive.infolist()
-        }
-
-
-def _array(data: bytes) -> npt.NDArray[Any]:
-    stream = io.BytesIO(data)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array has another version of NumPy's format")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape)
+def _packed(archive: Archive, header: ReferenceHeader) -> Packed:
+    """Return the arrays; what they say of their lengths is judged before they are unpacked."""
+    if sorted(archive.names) != sorted([_HEADER, *DTYPES]):
+        raise ValueError("it has other arrays than a reference file")
+    lengths = archive.lengths(DTYPES)
+    found = (lengths["places"], lengths["sketch_places"])
+    reason = problem_of_lengths(lengths)
+    if reason is None and found != (header.n_items, header.kl_items):
+        reason = "it has another number of items than it says"
+    if reason is None:
+        packed = Packed(**{name: archive.array(name, dtype) for name, dtype in DTYPES.items()})
+        reason = packed.problem(header.n_total)
+    if reason is not None:
+        raise ValueError(reason)
+    return packed
 
 
 def _hash(content: dict[str, Any], packed: Packed) -> str:
@@ -132,7 +128,7 @@ def _hash(content: dict[str, Any], packed: Packed) -> str:
     digest = hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode())
     for name, array in packed.arrays().items():
         digest.update(f"\n{name} {len(array)}\n".encode())
-        digest.update(array.astype(DTYPES[name]).tobytes())
+        digest.update(np.ascontiguousarray(array, DTYPES[name]).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeval import llama
 from edgeval.errors import EdgevalError
+from edgeval.foreign import printable
 from edgeval.identity import model_facts
 from edgeval.llama.defaults import SCORING_VERSION
 from edgeval.records import ModelSource
@@ -29,6 +30,7 @@ def require_items(reference: Reference, setup: Setup) -> None:
     _require_same(
         reference,
         ("data set", setting.data_fingerprint, data.fingerprint, "name it with --data"),
+        ("number of items", reference.header.n_total, data.n_total, _AGAIN),
         ("protocol", setting.protocol, protocol.name, "name it with --protocol"),
         ("protocol version", setting.protocol_version, protocol.version, _AGAIN),
         ("shots", setting.shots, setup.options.shots, "set it with --shots"),
@@ -124,4 +126,4 @@ def _require_same(reference: Reference, *rows: tuple[str, Any, Any, str]) -> Non
 
 def _short(value: Any) -> str:
     is_hash = isinstance(value, str) and len(value) == 64
-    return f"{value[:_DIGITS]}\N{HORIZONTAL ELLIPSIS}" if is_hash else str(value)
+    return f"{value[:_DIGITS]}\N{HORIZONTAL ELLIPSIS}" if is_hash else printable(str(value), 60)

@@ -101,20 +101,39 @@ class Packed:
         Args:
             n_total: Number of items in the data set.
         """
-        n_scores = {len(getattr(self, name)) for name in SCORE_FIELDS}
-        if len(self.n_choices) != len(self.places):
-            return "its items and their numbers of choices differ in number"
+        arrays = self.arrays()
+        if (reason := problem_of_lengths({name: len(arrays[name]) for name in arrays})) is not None:
+            return reason
         if not _is_sorted(self.places, n_total) or not _is_sorted(self.sketch_places, n_total):
             return "its items are not places in the data set"
-        if (self.n_choices < 1).any() or n_scores != {int(self.n_choices.sum(dtype=int))}:
+        n_scores = int(self.n_choices.sum(dtype=np.int64))
+        if (self.n_choices < 1).any() or n_scores != len(self.logprobs):
             return "its items have other numbers of choices than of scores"
         if not (np.isfinite(self.logprobs).all() and np.isfinite(self.token_means).all()):
             return "a log-probability is not finite"
-        if len(self.sketch_sizes) != len(self.sketch_places) or (self.sketch_sizes < 0).any():
+        if (self.n_tokens < 1).any() or (self.is_greedy.view(np.uint8) > 1).any():
+            return "a choice has no tokens, or a truth is neither"
+        if (self.sketch_sizes < 0).any():
             return "its sketches and their sizes differ in number"
-        if self.sketch_sizes.sum(dtype=int) != len(self.sketches):
+        if self.sketch_sizes.sum(dtype=np.int64) != len(self.sketches):
             return "its sketches have another size than it says"
         return None
+
+
+def problem_of_lengths(lengths: Mapping[str, int]) -> str | None:
+    """Return what keeps arrays of such lengths from being scores of items, or None.
+
+    Args:
+        lengths: By the names of the arrays.
+    """
+    if lengths["n_choices"] != lengths["places"]:
+        return "its items and their numbers of choices differ in number"
+    n_scores = {lengths[name] for name in SCORE_FIELDS}
+    if len(n_scores) > 1 or not 0 < lengths["places"] <= min(n_scores):
+        return "its items have other numbers of choices than of scores"
+    if lengths["sketch_sizes"] != lengths["sketch_places"]:
+        return "its sketches and their sizes differ in number"
+    return None
 
 
 def pack(scores: Mapping[int, str], sketches: Mapping[int, bytes]) -> Packed:

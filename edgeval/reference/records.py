@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from edgeval.foreign import Moment, require_moment
 from edgeval.records import Device, ModelFacts, Offload, Record, Speed
 from edgeval.store import Setting
 
 REFERENCE_VERSION: Final = 2
+MAX_COMMANDS: Final = 10_000
 
 
 class ReferenceHeader(Record):
@@ -44,11 +45,11 @@ class ReferenceHeader(Record):
 
     schema_version: Literal[1, 2] = REFERENCE_VERSION
     edgeval_version: str
-    created_at: datetime
-    measured_at: datetime
+    created_at: Moment
+    measured_at: Moment
     setting: Setting
     data: str
-    n_total: int = Field(ge=1)
+    n_total: int = Field(ge=1, lt=2**31)
     n_items: int = Field(ge=1)
     kl_items: int = Field(ge=0)
     file: str
@@ -61,9 +62,16 @@ class ReferenceHeader(Record):
     logit_rows: int = Field(ge=0)
     n_batch: int = Field(ge=0)
     n_ubatch: int = Field(ge=0)
-    speeds: list[Speed] = Field(default_factory=list)
+    speeds: list[Speed] = Field(default_factory=list, max_length=MAX_COMMANDS)
     device: Device
     sha256: str = ""
+
+    @model_validator(mode="after")
+    def _in_this_age(self) -> ReferenceHeader:
+        for each in self.speeds:
+            if each.measured_at is not None:
+                require_moment(each.measured_at)
+        return self
 
     @property
     def offload(self) -> Offload | None:

@@ -104,8 +104,10 @@ class Store:
                 "SELECT found, checksum FROM self_check WHERE key = ?", (key,)
             ).fetchone()
         # What is damaged is checked again.
-        is_there = row is not None and checksum(key, row[0]) == row[1]
-        return SelfCheck.model_validate_json(row[0]) if is_there else None
+        with contextlib.suppress(ValueError):
+            if row is not None and checksum(key, row[0]) == row[1]:
+                return SelfCheck.model_validate_json(row[0])
+        return None
 
     def add_self_check(self, setting: Setting, found: SelfCheck) -> None:
         """Keep how close a GPU came to the CPU.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence, Set
@@ -14,7 +16,7 @@ from edgeval.records import Device, Speed, by_command
 from edgeval.sketch import ItemDivergence, Sketch
 from edgeval.store.distributions import Distributions
 from edgeval.store.plans import PLAN_FACTS, PlanFacts, PlanRow, SavedPlan
-from edgeval.store.schema import checksum
+from edgeval.store.schema import as_written, checksum
 from edgeval.store.stints import Stints, rest
 from edgeval.tasks import Item, ItemScore
 
@@ -24,6 +26,10 @@ SCORE_FIELDS = ("logprobs", "n_tokens", "token_means", "is_greedy")
 _PLAN_COLUMNS = (
     "id, facts, device, tokens_decoded, logit_rows, elapsed_s, checksum, items_checksum, items"
 )
+
+
+_END_OF_PLACES = 2**31
+"""Places in a data set and numbers of tokens are 32-bit integers wherever they are packed."""
 
 
 class Measurement:
@@ -56,7 +62,7 @@ class Measurement:
         found = {}
         for place in packed.keys() & items.keys():
             item, (_, text) = items[place], packed[place]
-            values: list[Any] = [tuple(value) for value in json.loads(text)]
+            values = _values(text)
             if any(len(value) != len(item.choices) for value in values):
                 raise StoreError(
                     f"run {self.number} of the store has {len(values[0])} choices for item "
@@ -74,6 +80,8 @@ class Measurement:
         found = {}
         for item, plan, text, expected in rows:
             _require(checksum(self.key, item, plan, text) == expected, "a score")
+            _values(text)
+            _require(type(item) is int and 0 <= item < _END_OF_PLACES, "a score")
             found[item] = (plan, text)
         return found
 
@@ -95,13 +103,14 @@ class Measurement:
         *head, expected, items_expected, items = columns
         _require(checksum(self.key, *head) == expected, "a plan")
         _require(checksum(self.key, items) == items_expected, "the items of a plan")
-        facts, device, *work = head
-        return PlanRow(
-            SavedPlan(number, tuple(json.loads(items))),
-            PLAN_FACTS.validate_json(facts),
-            Device.model_validate_json(device),
-            Work(*work),
-        )
+        facts, device, tokens_decoded, logit_rows, elapsed_s = head
+        with as_written("a plan"):
+            return PlanRow(
+                SavedPlan(number, tuple(map(operator.index, json.loads(items)))),
+                PLAN_FACTS.validate_json(facts),
+                Device.model_validate_json(device),
+                Work(operator.index(tokens_decoded), operator.index(logit_rows), float(elapsed_s)),
+            )
 
     def open_plans(self, again: Set[int] = frozenset()) -> list[SavedPlan]:
         """Return the plans of which an item has no score, the oldest first.
@@ -246,6 +255,24 @@ def pack(score: ItemScore) -> str:
     """Return the text that a row keeps of a score."""
     # Python writes a float in as many digits as tell it from all others.
     return json.dumps([getattr(score, name) for name in SCORE_FIELDS])
+
+
+def _values(text: str) -> list[Any]:
+    """Return the fields of a score from the text of its row."""
+    with as_written("a score"):
+        logprobs, n_tokens, token_means, is_greedy = json.loads(text)
+        values: list[Any] = [
+            tuple(map(float, logprobs)),
+            tuple(map(operator.index, n_tokens)),
+            tuple(map(float, token_means)),
+            tuple(map(bool, is_greedy)),
+        ]
+        is_finite = all(map(math.isfinite, (*values[0], *values[2])))
+        if len({len(each) for each in values}) > 1 or not is_finite or not values[0]:
+            raise ValueError("a score has as many numbers as choices, all of them finite")
+        if not all(0 <= each < _END_OF_PLACES for each in values[1]):
+            raise ValueError("a choice has some tokens")
+    return values
 
 
 def _require(whole: bool, what: str) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from edgeval.errors import StoreError
 
 _LOG, LOCKS = "-wal", "-locks"
+_PAGE_BYTES = 512
+"""Of SQLite's smallest pages."""
 
 
 def require_nothing_lost(path: Path) -> None:
@@ -22,6 +24,9 @@ def require_nothing_lost(path: Path) -> None:
         StoreError: If scores were kept in it, and they are not there.
     """
     size = path.stat().st_size if path.is_file() else 0
+    if 0 < size < _PAGE_BYTES:
+        # SQLite takes what is shorter than a page for an empty file, and writes over it.
+        raise StoreError(f"{path} is no store; name another file with --store")
     if not size and _beside(path, _LOG).is_file():
         raise StoreError(
             f"{path} is {'empty' if path.exists() else 'not there'}, and {path.name}{_LOG} with "

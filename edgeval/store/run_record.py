@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from edgeval.errors import StoreError
+from edgeval.foreign import (
+    Moment,
+    UnreadableError,
+    printable,
+    problem,
+    read_json,
+    require_moment,
+)
 from edgeval.records import Device, Record, Speed
 from edgeval.store.plans import PlanFacts
 from edgeval.store.setting import Setting
 
+_Kind = TypeVar("_Kind", bound=Record)
+
 RECORD_VERSION: Final = 2
+
+_MAX_BYTES: Final = 200_000_000
+"""All of HellaSwag has ten million."""
+_BITS: Final = 53
+_MAX_COUNT: Final = 2**48
+"""Of tokens or rows; sums of many records still fit into SQLite's integers."""
+_MAX_SECONDS: Final = 1e10
+_MAX_CHOICES: Final = 1_000
+_MAX_COMMANDS: Final = 10_000
+
+
+def _as_places(value: object) -> object:
+    """Refuse the first that is no place in a data set: there may be millions to complain of."""
+    for each in value if isinstance(value, list) else ():
+        if type(each) is not int or not 0 <= each < 2**31:
+            raise ValueError(f"{printable(repr(each), 40)} is no place in a data set")
+    return value
+
+
+Place = Annotated[int, Field(ge=0, lt=2**31)]
+Choices = Field(min_length=1, max_length=_MAX_CHOICES)
 
 
 class PlanRecord(Record):
@@ -32,16 +62,25 @@ class PlanRecord(Record):
             say.
     """
 
-    items: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    items: Annotated[list[int], BeforeValidator(_as_places)] = Field(min_length=1)
     facts: PlanFacts
     device: Device
-    tokens_decoded: int = Field(ge=0)
-    logit_rows: int = Field(ge=0)
-    elapsed_s: float = Field(ge=0)
-    stints: list[Speed] = Field(default_factory=list)
+    tokens_decoded: int = Field(ge=0, le=_MAX_COUNT)
+    logit_rows: int = Field(ge=0, le=_MAX_COUNT)
+    elapsed_s: float = Field(ge=0, le=_MAX_SECONDS)
+    stints: list[Speed] = Field(default_factory=list, max_length=_MAX_COMMANDS)
 
     @model_validator(mode="after")
-    def _no_more_than_all(self) -> PlanRecord:
+    def _possible(self) -> PlanRecord:
+        facts = self.facts
+        counts = (facts.tensor_bytes, facts.lower_bound, facts.n_batch, facts.n_ubatch)
+        if facts.n_params < 1 or min(counts) < 0:
+            raise ValueError("a model has no parameters, or a count is below 0")
+        for stint in self.stints:
+            if stint.logit_rows > _MAX_COUNT or stint.elapsed_s > _MAX_SECONDS:
+                raise ValueError("a stint took more than any command can")
+            if stint.measured_at is not None:
+                require_moment(stint.measured_at)
         tokens = sum(each.tokens_decoded for each in self.stints)
         if tokens > self.tokens_decoded:
             raise ValueError(
@@ -62,12 +101,12 @@ class ScoredItem(Record):
         is_greedy: Whether each token of the choice was a most probable one.
     """
 
-    place: int = Field(ge=0)
+    place: Place
     plan: int = Field(ge=0)
-    logprobs: list[float] = Field(min_length=1)
-    n_tokens: list[int]
-    token_means: list[float]
-    is_greedy: list[bool]
+    logprobs: list[float] = Choices
+    n_tokens: list[Annotated[int, Field(ge=1, lt=2**31)]] = Choices
+    token_means: list[float] = Choices
+    is_greedy: list[bool] = Choices
 
     @model_validator(mode="after")
     def _same_number_of_choices(self) -> ScoredItem:
@@ -99,7 +138,7 @@ class RunRecord(Record):
     edgeval_version: str
     file: str
     data: str
-    created_at: datetime
+    created_at: Moment
     setting: Setting
     plans: list[PlanRecord]
     items: list[ScoredItem]
@@ -136,11 +175,11 @@ def load(path: Path) -> RunRecord:
         StoreError: If there is none, or it is damaged, changed or of a newer edgeval.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, _MAX_BYTES, unique=True, bits=_BITS)
     except OSError as error:
         raise StoreError(f"cannot read {path} ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path} is not JSON ({error}); export the run again") from error
+    except UnreadableError as error:
+        raise _unusable(path, str(error)) from error
     if not isinstance(content, dict) or "sha256" not in content:
         raise StoreError(f"{path} is no exported run; name a file of edgeval runs export")
     version = content.get("schema_version")
@@ -154,14 +193,24 @@ def load(path: Path) -> RunRecord:
             f"{path} has changed since it was exported: its content does not have the SHA-256 that "
             "it names; export the run again"
         )
+    for name, kind in (("plans", PlanRecord), ("items", ScoredItem)):
+        # One by one: of a million that are wrong, pydantic would keep as many complaints.
+        for number, part in enumerate(content[name] if isinstance(content.get(name), list) else ()):
+            _validated(kind, path, part, f"{name}.{number}")
+    return _validated(RunRecord, path, content)
+
+
+def _validated(kind: type[_Kind], path: Path, content: object, where: str = "") -> _Kind:
     try:
-        return RunRecord.model_validate_json(json.dumps(content), strict=True)
+        return kind.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the whole record"
-        raise StoreError(
-            f"{path} cannot be imported: {field}: {first['msg']}; export the run again"
-        ) from error
+        reason = problem(error, where or "the whole record")
+        is_of_field = where and not reason.startswith(where)
+        raise _unusable(path, f"{where}.{reason}" if is_of_field else reason) from error
+
+
+def _unusable(path: Path, reason: str) -> StoreError:
+    return StoreError(f"{path} cannot be imported: {reason}; export the run again")
 
 
 def _hash(content: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import shutil
 import sqlite3
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.errors import StoreError
+from edgeval.foreign import require_moment
 from edgeval.progress import Progress
 from edgeval.records import Device, Record, Speed
 from edgeval.store import Measurement, PlanFacts, Setting, Store
 from edgeval.store.plans import PlanRow
 from edgeval.store.presence import require_store
-from edgeval.store.schema import checksum
+from edgeval.store.schema import as_written, checksum
 from edgeval.store.stints import rest
 from edgeval.temporary import temporary_folder
 
@@ -234,6 +236,11 @@ def _rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
         # A damaged schema may take the numbers away.
         if number is None or checksum(*values) != expected:
             raise sqlite3.DatabaseError("a run has changed on the disk")
+        with as_written("a run"):
+            Setting.model_validate_json(values[2])
+            require_moment(datetime.fromisoformat(values[5]))
+            "".join([values[0], values[3], values[4]])  # Texts.
+            operator.index(values[1])
         found.append(dict(zip(_COLUMNS, values, strict=True), id=number))
     return sorted(found, key=lambda row: row["id"])
 

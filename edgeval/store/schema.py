@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from edgeval.errors import StoreError
+from edgeval.foreign import printable
 from edgeval.store.presence import without_tables
 
 _APPLICATION_ID = 0x65647631
@@ -104,12 +107,26 @@ def checksum(*values: object) -> int:
     return zlib.crc32("\0".join(map(str, values)).encode())
 
 
+@contextlib.contextmanager
+def as_written(what: str) -> Iterator[None]:
+    """Hold what is read of a row to be what edgeval writes: who has made a file has checksums, too.
+
+    Raises:
+        sqlite3.DatabaseError: If it is something else.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+        raise sqlite3.DatabaseError(f"{what} is none that edgeval writes") from error
+
+
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a store, new or old, to this version, in one transaction.
 
     Raises:
         StoreError: If the file is another program's, of a newer edgeval, or has lost its tables.
     """
+    _refuse_programs(connection, path)
     if _version(connection, path) == SCHEMA_VERSION:
         return
     # In one statement: another process may make the tables just now.
@@ -126,6 +143,23 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file of others that computes when it is read: a query on a view may never end.
+
+    As https://sqlite.org/security.html advises for files from elsewhere.
+    """
+    connection.execute("PRAGMA trusted_schema = OFF")
+    found = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index') "
+        "OR sql LIKE 'CREATE VIRTUAL%' OR sql LIKE '%GENERATED ALWAYS%' LIMIT 1"
+    ).fetchone()
+    if found is not None:
+        raise StoreError(
+            f"{path} has '{printable(str(found[0]), 60)}', a view, a trigger or another thing that "
+            "computes, which no edgeval makes; name another file with --store"
+        )
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from edgeval.plan import Work
 from edgeval.records import Device, Speed
-from edgeval.store.schema import checksum
+from edgeval.store.schema import as_written, checksum
 
 
 class Stints:
@@ -36,7 +36,8 @@ class Stints:
         ):
             if checksum(self._key, plan, text) != expected:
                 raise sqlite3.DatabaseError("a stint has changed on the disk")
-            found.setdefault(plan, []).append(Speed.model_validate_json(text))
+            with as_written("a stint"):
+                found.setdefault(plan, []).append(Speed.model_validate_json(text))
         return found
 
     def put(self, plan: int, speed: Speed) -> None:
@@ -51,8 +52,9 @@ class Stints:
         ):
             if checksum(self._key, plan, text) != expected:
                 raise sqlite3.DatabaseError("a stint has changed on the disk")
-            if Speed.model_validate_json(text).is_of_same_command(speed):
-                place = number
+            with as_written("a stint"):
+                is_same = Speed.model_validate_json(text).is_of_same_command(speed)
+            place = number if is_same else place
         text = speed.model_dump_json()
         self._connection.execute(
             "INSERT OR REPLACE INTO stint VALUES (?, ?, ?, ?)",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +27,9 @@ _LOCAL_COPY: dict[Split, str] = {
     "train": f"--shots-data {_IN_ITS_SCHEMA})",
 }
 """The option that takes a file instead of a split of the hub's."""
+
+_OF_AN_ODD_ANSWER = (ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError)
+"""What ``datasets`` raises where a hub answers with other fields than it expects."""
 
 SUFFIXES = (".jsonl", ".json", ".parquet", ".txt")
 
@@ -277,19 +280,23 @@ def _record(row: Any, where: str) -> Record:
 
 def _from_hub(split: Split, offline: bool) -> DataSet:
     name = f"{HUB_NAME} {split}"
-    # The hub's client would retry for half a minute; both libraries read this when imported.
-    if offline or not hub.is_reachable():
-        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    offline = hub.is_offline("HF_DATASETS_OFFLINE") or offline
+    # The hub's client would retry for half a minute.
+    reason = "offline" if offline else hub.why_unreachable()
     import datasets
+
+    errors: tuple[type[Exception], ...] = (*hub.client_errors(), *_OF_AN_ODD_ANSWER)
 
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
     try:
-        rows = datasets.load_dataset(HUB_NAME, split=split)
-    except (OSError, ValueError, RuntimeError) as error:
+        with hub.without_network() if reason else contextlib.nullcontext():
+            rows = datasets.load_dataset(HUB_NAME, split=split)
+    except errors as error:
+        found = reason or hub.redacted(f"{type(error).__name__}: {error}".splitlines()[0])
         raise DataError(
             f"the data set {HUB_NAME} is neither cached here nor to be had from the hub "
-            f"({type(error).__name__}); go online once and run again, or give a local copy with "
+            f"({found}); go online once and run again, or give a local copy with "
             f"{_LOCAL_COPY[split]}"
         ) from error
     return DataSet(name, list(_hub_records(rows, name)))
