@@ -17,6 +17,7 @@ ValueType: Any = gguf.GGUFValueType
 # No vocabulary and no template is longer; a damaged file may say anything.
 _MAX_LENGTH = 1 << 24
 _MAX_NESTING = 4
+_LONG_NAME = 1 << 10
 # The fewest bytes of a string, and of an array in an array.
 _MIN_STRING_BYTES = 8
 _MIN_ARRAY_BYTES = 4 + 8
@@ -71,6 +72,11 @@ class ValueReader:
     def name(self, what: str, max_bytes: int) -> str:
         """Return a string that names something."""
         length = self.integer(8)
+        if max_bytes < length <= _LONG_NAME:
+            self.refuse(
+                f"was made for another program than llama.cpp: {what} has {length:,} bytes, and it "
+                f"reads {max_bytes:,}; evaluate a model that generates text with llama.cpp"
+            )
         if not 0 < length <= max_bytes:
             self.fail(f"{what} has {length:,} bytes")
         name = _text(self.take(length))
@@ -133,6 +139,10 @@ class ValueReader:
         raise GgufError(
             f"{self._path} is damaged or incomplete: {why:.300}; download or convert it again"
         )
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raise the error of a file that is whole, and not of use here."""
+        raise GgufError(f"{self._path} {what}")
 
 
 def _text(data: bytes) -> str:
