@@ -34,6 +34,9 @@ _MAX_DIMENSIONS = 4
 _MOST_DIMENSIONS = 8
 _MAX_KEY_BYTES = (1 << 16) - 1
 _MAX_NAME_BYTES = 64
+# Each takes a kilobyte of memory, once it is read; the largest models have some ten thousand.
+_MAX_TENSORS = 1 << 17
+_MAX_PAIRS = 1 << 16
 # The fewest bytes of a key with its value, and of a tensor's entry.
 _MIN_PAIR_BYTES = 8 + 1 + 4 + 1
 _MIN_TENSOR_BYTES = 8 + 1 + 4 + 4 + 8
@@ -209,8 +212,8 @@ def _in_folder(path: Path) -> str:
 
 def _header(path: Path, values: ValueReader) -> Header:
     version = _version(path, values)
-    n_tensors = values.count("tensors", _MIN_TENSOR_BYTES)
-    n_pairs = values.count("keys", _MIN_PAIR_BYTES)
+    n_tensors = values.count("tensors", _MIN_TENSOR_BYTES, _MAX_TENSORS)
+    n_pairs = values.count("keys", _MIN_PAIR_BYTES, _MAX_PAIRS)
     metadata: dict[str, Any] = {}
     types: dict[str, Any] = {}
     for _ in range(n_pairs):

@@ -17,6 +17,7 @@ ValueType: Any = gguf.GGUFValueType
 # No vocabulary and no template is longer; a damaged file may say anything.
 _MAX_LENGTH = 1 << 24
 _MAX_NESTING = 4
+_MAX_ARRAYS = 1 << 16
 _LONG_NAME = 1 << 10
 # The fewest bytes of a string, and of an array in an array.
 _MIN_STRING_BYTES = 8
@@ -49,6 +50,7 @@ class ValueReader:
         self._path = path
         self._file = file
         self.size = self.left = path.stat().st_size
+        self._arrays_left = _MAX_ARRAYS
 
     def take(self, n_bytes: int) -> bytes:
         """Return the next bytes."""
@@ -62,11 +64,13 @@ class ValueReader:
         """Return an unsigned integer."""
         return int.from_bytes(self.take(n_bytes), "little")
 
-    def count(self, what: str, min_bytes: int) -> int:
+    def count(self, what: str, min_bytes: int, most: int = _MAX_LENGTH) -> int:
         """Return a number of things that each take at least so many of the bytes left."""
         n = self.integer(8)
-        if n > _MAX_LENGTH or n * min_bytes > self.left:
+        if n * min_bytes > self.left:
             self.fail(f"it says that it has {n:,} {what}, more than it has room for")
+        if n > most:
+            self.fail(f"it says that it has {n:,} {what}, more than any model has")
         return n
 
     def name(self, what: str, max_bytes: int) -> str:
@@ -98,7 +102,8 @@ class ValueReader:
         if kind == ValueType.ARRAY:
             if not nesting:
                 self.fail(f"the arrays of {key} are nested too deep")
-            n = self.count(f"arrays of {key}", _MIN_ARRAY_BYTES)
+            n = self.count(f"arrays of {key}", _MIN_ARRAY_BYTES, self._arrays_left)
+            self._arrays_left -= n
             return kind, [self._array(key, nesting - 1)[1] for _ in range(n)]
         if kind == ValueType.STRING:
             return kind, self._strings(key)

@@ -22,6 +22,7 @@ from edgeval.gguf_parts import model_files, model_stem
 from edgeval.ladder import Ladder, Rung, Source, file_stem
 from edgeval.measure import Measured
 from edgeval.paired import adjusted
+from edgeval.precision import reference_first, with_base
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, Drift, Failure, ModelRun, ModelSource, Report
 from edgeval.reference import Reference, load_reference, matching
@@ -46,6 +47,7 @@ def run(
     *,
     imatrix: Path | None = None,
     reference_file: Path | None = None,
+    dtype: str | None = None,
     out: Path | None = None,
     command: str = "",
     progress: Progress | None = None,
@@ -54,11 +56,15 @@ def run(
 
     Args:
         model: Card name, hub repository, checkpoint directory or GGUF file.
-        types: File types of the ladder, the reference first unless that is a file.
+        types: File types of the ladder. The most precise one is the reference, unless that is a
+            file.
         options: What is evaluated and how.
         imatrix: An importance matrix: what it changes is evaluated without it and with it.
         reference_file: A reference file: all types are compared with it, and its own is not
             evaluated.
+        dtype: Type that a checkpoint is converted to before it is quantized, F16, BF16 or F32; by
+            default the most precise one in ``types``, or F16. In the default ladder it is the
+            reference.
         out: Folder of the report; must not hold one. By default a new one in ``edgeval-results``.
         command: The command line, for the record.
         progress: Where to show progress.
@@ -74,7 +80,10 @@ def run(
     bars = progress or NoProgress()
     options = options or Options()
     known = None if reference_file is None else load_reference(reference_file)
-    names = _ladder_types(types, known)
+    base = None if dtype is None else dtype.upper()
+    if base is not None and tuple(types) == DEFAULT_LADDER:
+        types = with_base(types, base)
+    names = _ladder_types(types, known, bars)
     folder = out or RESULTS_FOLDER / f"{file_stem(model)}-{created_at:%Y%m%dT%H%M%SZ}"
     refuse_existing(folder / "report.json")
     place = locate(model)
@@ -94,6 +103,7 @@ def run(
         matrix=matrix,
         pre=options.pre,
         known=known.header.type if known else None,
+        base=base,
     )
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), bars)
@@ -295,8 +305,10 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
 
 
-def _ladder_types(types: Sequence[str], reference: Reference | None = None) -> list[str]:
-    """Return the types to evaluate; that of a reference file is not."""
+def _ladder_types(
+    types: Sequence[str], reference: Reference | None, progress: Progress
+) -> list[str]:
+    """Return the types to evaluate, the reference first; that of a reference file is not."""
     with running() as engine:
         names = [engine.file_type(name) for name in types]
     if not names:
@@ -305,7 +317,13 @@ def _ladder_types(types: Sequence[str], reference: Reference | None = None) -> l
     if repeated is not None:
         raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
     if reference is None:
-        return names
+        ordered = reference_first(names)
+        if ordered != names:
+            progress.log(
+                f"{ordered[0]} is the reference, being the most precise type asked for; the others "
+                "are compared with it"
+            )
+        return ordered
     own = reference.header.type
     left = [name for name in names if name != own]
     if not left:

@@ -70,7 +70,7 @@ _MAGICS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", TORCH),
     (b"\x89HDF\r\n\x1a\n", Kind("an HDF5 file, as TensorFlow saves weights", _CHECKPOINT)),
     (b"\x93NUMPY", Kind("an array of NumPy", _OTHER)),
-    (b"PAR1", Kind("a Parquet file", _OTHER)),
+    (b"PAR1", Kind("a Parquet file", _OTHER, (".parquet",))),
     (b"ARROW1", Kind("an Arrow file", _OTHER)),
     (b"SQLite format 3\0", Kind("an SQLite database", _OTHER)),
     (b"%PDF-", Kind("a PDF", _OTHER)),

@@ -169,7 +169,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "long name": (make(tensors=(tensor("n" * 65, (4,)),)), "a tensor's name has 65 bytes"),
     "five dimensions": (make(tensors=(tensor("w", (1,) * 5),)), "w has 5 dimensions"),
     "dimension 0": (make(tensors=(tensor("w", (4, 0)),)), r"the shape \[0, 4\]"),
-    "type 4": (make(tensors=(tensor("w", (4,), 4),)), "w of the type Q4_2, which llama.cpp has not"),
+    "type 4": (make(tensors=(tensor("w", (4,), 4),)), "w of the type Q4_2, which llama"),
     "part of a block": (make(tensors=(tensor("w", (48,), 8),)), r"\[48\], which Q8_0 cannot have"),
     "overflowing product": (make(tensors=(tensor("w", (2**62, 4)),), data=64), "bytes past its"),
     "cut off": (make(tensors=(tensor("w", (8,)),), data=31), "w ends 1 bytes past its end"),

@@ -29,6 +29,19 @@ class DataType(str, Enum):
     q8_0 = "q8_0"
 
 
+class BaseType(str, Enum):
+    """What a checkpoint is converted to before it is quantized."""
+
+    f16 = "f16"
+    bf16 = "bf16"
+    f32 = "f32"
+
+
+def folded(name: str | None) -> str | None:
+    """Return a name of edgeval's own in the case that it is known by."""
+    return None if name is None else name.casefold()
+
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -42,6 +55,7 @@ ProtocolName = Annotated[
     str | None,
     typer.Option(
         "--protocol",
+        callback=folded,
         help="lm-eval, lm-eval-bos or llama.cpp; see edgeval protocols.",
         show_default="lm-eval; llama.cpp for .txt",
         rich_help_panel=WHAT,
@@ -79,6 +93,7 @@ OrderOption = Annotated[
     Order,
     typer.Option(
         "--order",
+        case_sensitive=False,
         help="random: a seeded slice, stratified by group; file: the first N.",
         rich_help_panel=WHAT,
     ),
@@ -88,7 +103,9 @@ Seed = Annotated[
 ]
 Backend = Annotated[
     str,
-    typer.Option("--backend", help="auto, cpu, metal or cuda.", rich_help_panel=HOW),
+    typer.Option(
+        "--backend", callback=folded, help="auto, cpu, metal or cuda.", rich_help_panel=HOW
+    ),
 ]
 Devices = Annotated[
     str | None,
@@ -124,6 +141,7 @@ KernelsOption = Annotated[
     KernelsWanted,
     typer.Option(
         "--kernels",
+        case_sensitive=False,
         help="On the CPU: the faster sound ones, llama.cpp's default, or those without repacking.",
         rich_help_panel=HOW,
     ),
