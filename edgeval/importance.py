@@ -36,6 +36,7 @@ CHUNK_TOKENS = "imatrix.chunk_size"
 _MAX_BYTES = 4_000_000_000
 _MAX_ENTRIES = 1 << 17
 _MAX_CHUNKS = 1 << 31
+_MAX_ROWS = 1 << 53
 # llama.cpp always quantizes it as if it had no entry of another size.
 _ANY_SIZE = ("token_embd.weight", "per_layer_token_embd.weight")
 
@@ -215,7 +216,7 @@ def _entry(
     if sums.size % counts.size:
         _refuse(header.path, f"{name} has {sums.size:,} sums and {counts.size:,} counts")
     numbers = header.raw(counts).view(np.float32)
-    if not np.isfinite(numbers).all() or (numbers < 0).any():
+    if not np.isfinite(numbers).all() or (numbers < 0).any() or (numbers > _MAX_ROWS).any():
         _refuse(header.path, f"{name} has counts that are no numbers of rows")
     values = np.array(header.raw(sums).view(np.float32)).reshape(counts.size, -1)
     return Importances(values, np.rint(numbers).astype(np.int64))

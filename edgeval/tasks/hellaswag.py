@@ -152,8 +152,17 @@ class DataSet:
 def preprocess(text: str) -> str:
     """Clean a text exactly as lm-evaluation-harness's hellaswag task does; the order matters."""
     text = text.strip().replace(" [title]", ". ")
-    text = re.sub(r"\[.*?\]", "", text)
+    text = "\n".join(map(_without_brackets, text.split("\n")))
     return text.replace("  ", " ")
+
+
+def _without_brackets(line: str) -> str:
+    """Return a line without what is in brackets (``\\[.*?\\]``).
+
+    After the last closing one nothing is, and looking for it from each opening one takes long.
+    """
+    closed, end, rest = line.rpartition("]")
+    return re.sub(r"\[.*?\]", "", closed + end) + rest
 
 
 def without_markers(text: str) -> str:
