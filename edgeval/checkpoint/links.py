@@ -6,6 +6,7 @@ it must not take another file of the reader's along.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from edgeval.errors import CheckpointError
@@ -29,8 +30,8 @@ def require_own(directory: Path, path: Path) -> None:
     if not leads_outside(directory, path):
         return
     raise CheckpointError(
-        f"{path} is a link out of the checkpoint, to {path.resolve()}, and its text would go into "
-        "the GGUF; put the file itself there if it belongs to the model, or name the folder that "
+        f"{path} is a link out of the checkpoint, to {os.path.realpath(path)}, and its text would "
+        "go into the GGUF; put the file itself there if it belongs to the model, or name the folder that "
         "it is in"
     )
 

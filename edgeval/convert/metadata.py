@@ -87,12 +87,11 @@ def add_general(
     is_own = not leads_outside(checkpoint.directory, path)
     card = read_front_matter(path, _KEYS) if is_own else {}
     sampling = _sampling(checkpoint.directory)
-    for key in [key for key, value in card.items() if _values({key: value}) is None]:
-        del card[key]
-    found = _values(card, sampling, checkpoint, n_params, name)
+    usable = {key: value for key, value in card.items() if _is_usable(key, value)}
     writer.add_type(gguf.GGUFType.MODEL)
-    for key, (value, kind, inner) in (found or {}).items():
-        writer.add_key_value(key, value, kind, sub_type=inner)
+    for key, each in _keys(usable, sampling, checkpoint, n_params, name).items():
+        if _is_writable(writer, each):
+            writer.add_key_value(key, each.value, each.type, sub_type=each.sub_type)
 
 
 def remarks(checkpoint: Checkpoint) -> list[str]:
@@ -110,33 +109,32 @@ def _sampling(directory: Path) -> dict[str, Any]:
     return {_SAMPLING[key]: content[key] for key in _SAMPLING if content.get(key) is not None}
 
 
-_Values = dict[str, tuple[Any, Any, Any]]
+def _is_usable(key: str, value: Any) -> bool:
+    """Whether gguf can write what a key of the card says."""
+    scratch = gguf.GGUFWriter(None, "llama")
+    try:
+        return all(_is_writable(scratch, each) for each in _keys({key: value}).values())
+    except _ODD:
+        return False
 
 
-def _values(
+def _keys(
     card: Mapping[str, Any],
     sampling: Mapping[str, Any] | None = None,
     checkpoint: Checkpoint | None = None,
     n_params: int = 0,
     name: str | None = None,
-) -> _Values | None:
-    """Return the keys of a GGUF that come of it, those that can be written; None if none can."""
+) -> dict[str, Any]:
+    """Return the keys of a GGUF that come of it, each with its value and types."""
     scratch = gguf.GGUFWriter(None, "llama")
     before = set(scratch.kv_data[0])
-    try:
-        metadata = _heuristics(card, checkpoint, n_params)
-        for attribute, value in (sampling or {}).items():
-            setattr(metadata, attribute, value)
-        metadata.name = name or metadata.name or _text(checkpoint)
-        metadata.size_label = metadata.size_label or gguf.size_label(n_params, 0, 0, 0)
-        metadata.set_gguf_meta_model(scratch)
-    except _ODD:
-        return None
-    return {
-        key: (each.value, each.type, each.sub_type)
-        for key, each in scratch.kv_data[0].items()
-        if key not in before and _is_writable(scratch, each)
-    }
+    metadata = _heuristics(card, checkpoint, n_params)
+    for attribute, value in (sampling or {}).items():
+        setattr(metadata, attribute, value)
+    metadata.name = name or metadata.name or _text(checkpoint)
+    metadata.size_label = metadata.size_label or gguf.size_label(n_params, 0, 0, 0)
+    metadata.set_gguf_meta_model(scratch)
+    return {key: each for key, each in scratch.kv_data[0].items() if key not in before}
 
 
 def _heuristics(card: Mapping[str, Any], checkpoint: Checkpoint | None, n_params: int) -> Any:

@@ -157,7 +157,7 @@ def preprocess(text: str) -> str:
 
 
 def _without_brackets(line: str) -> str:
-    """Return a line without what is in brackets (``\\[.*?\\]``).
+    """Return a line without what is in brackets, each up to the first that closes it.
 
     After the last closing one nothing is, and looking for it from each opening one takes long.
     """
