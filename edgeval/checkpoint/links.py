@@ -31,8 +31,8 @@ def require_own(directory: Path, path: Path) -> None:
         return
     raise CheckpointError(
         f"{path} is a link out of the checkpoint, to {os.path.realpath(path)}, and its text would "
-        "go into the GGUF; put the file itself there if it belongs to the model, or name the folder that "
-        "it is in"
+        "go into the GGUF; put the file itself there if it belongs to the model, or name the "
+        "folder that it is in"
     )
 
 
