@@ -98,7 +98,11 @@ UNKNOWN: dict[str, tuple[Change, str]] = {
 }
 UNKNOWN_TOKENIZERS: dict[str, tuple[Change, str]] = {
     "pre-tokenizer": (
-        _keys(tokenizer__ggml__model=(STRING, "gpt2"), tokenizer__ggml__pre=(STRING, "llama-bpf")),
+        _keys(
+            tokenizer__ggml__model=(STRING, "gpt2"),
+            tokenizer__ggml__pre=(STRING, "llama-bpf"),
+            tokenizer__ggml__merges=(STRING, ["a b"]),
+        ),
         "has no pre-tokenizer 'llama-bpf' (did you mean 'llama-bpe'?); update llama-cpp-python",
     ),
     "tokenizer": (
