@@ -19,6 +19,7 @@ from edgeval.checkpoint.torch_zip import read_torch_zip
 from edgeval.convert import convert
 from edgeval.errors import CheckpointError
 from edgeval.gguf_parts import read_header
+from edgeval.progress import NoProgress
 
 GOLDEN = Path(__file__).parent / "golden"
 LAYER = "model.layers.0."
@@ -182,6 +183,21 @@ def test_what_changes_nothing_is_left_out(
     write_raw(copy / WEIGHTS, raw_of(copy) | more)
     ours = convert(copy, tmp_path / "a.gguf", name="same")
     assert tensors_of(ours) == tensors_of(convert(whole, tmp_path / "b.gguf", name="same"))
+
+
+class Log(NoProgress):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, message: str) -> None:
+        self.lines.append(message)
+
+
+def test_what_is_left_out_is_said(copy: Path) -> None:
+    log = Log()
+    write_raw(copy / WEIGHTS, raw_of(copy) | {"model.step": ("I64", (), bytes(8))})
+    convert(copy, copy.with_name("out.gguf"), progress=log)
+    assert f"{copy}: 1 tensor is left out, as transformers leaves them out: model.step" in log.lines
 
 
 @pytest.mark.parametrize("dtype", ["f32", "f16", "bf16"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from edgeval.checkpoint import WEIGHT_DTYPES, Tensor
 from edgeval.convert.config import LlamaConfig
@@ -50,6 +51,24 @@ def is_left_out(tensor: Tensor) -> bool:
         or tensor.dtype not in WEIGHT_DTYPES
         or tensor.size == 0
     )
+
+
+def remarks(tensors: Iterable[Tensor]) -> list[str]:
+    """Return what is left out of a GGUF and no buffer of rotations, as a sentence, if anything is.
+
+    Args:
+        tensors: All of a checkpoint whose model has been found to be complete.
+    """
+    found = [
+        printable(each.name, 100)
+        for each in tensors
+        if is_left_out(each) and not each.name.endswith(_UNUSED_SUFFIXES)
+    ]
+    if not found:
+        return []
+    count = f"{len(found):,} tensors are" if len(found) > 1 else "1 tensor is"
+    more = " and others" if len(found) > 1 else ""
+    return [f"{count} left out, as transformers leaves them out: {found[0]}{more}"]
 
 
 def stray(tensor: Tensor, name: str | None, config: LlamaConfig) -> CheckpointError:
