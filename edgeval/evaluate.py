@@ -49,7 +49,7 @@ def evaluate(
         raise EdgevalError("--samples holds the items of one GGUF; evaluate the files one by one")
     missing = [path for path in paths if not path.is_file()]
     if missing:
-        raise EdgevalError(f"no GGUF file at {missing[0]}; check the path")
+        read_header(missing[0])
     # Any file of a split model names all of it.
     paths = [model_files(path)[0] for path in paths]
     bars = progress or NoProgress()

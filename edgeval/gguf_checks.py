@@ -8,7 +8,7 @@ llama.cpp of llama-cpp-python 0.3.36, and refuses nothing that it would run.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from edgeval.errors import GgufError
 from edgeval.files import FileState
+from edgeval.foreign import printable
 from edgeval.gguf_header import Header
 from edgeval.gguf_parts import model_state, read_header
 
@@ -36,6 +37,7 @@ _EPSILONS = (
     "attention.group_norm_epsilon",
 )
 _BYTE_TOKEN = 6
+_LONGEST_NAME = 40
 _NO_VOCABULARY = ("none", "no_vocab")
 # Types that llama.cpp cannot multiply by, and the tensors that are tables of integers.
 _NO_WEIGHTS = ("F64", "Q8_1", "Q8_K")
@@ -60,15 +62,14 @@ def check(path: Path) -> frozenset[bytes] | None:
 def _checked(path: Path, _: tuple[FileState | None, ...]) -> frozenset[bytes] | None:
     header = read_header(path)
     for problem in chain(_tokenizer(header), _hyperparameters(header), _tensors(header)):
-        raise _unusable(path, problem)
+        raise GgufError(f"{path} cannot be run: {problem}; {_REMEDY}")
     return _spellable(header)
 
 
-def _unusable(path: Path, problem: str) -> GgufError:
-    return GgufError(
-        f"{path} cannot be run: {problem}; the file is damaged or not a model, so download or "
-        "convert it again"
-    )
+_REMEDY = (
+    "another converter than llama.cpp's made it, or it is damaged, so download another file of the "
+    "model, or convert its checkpoint"
+)
 
 
 def _tokenizer(header: Header) -> Iterator[str]:
@@ -78,10 +79,25 @@ def _tokenizer(header: Header) -> Iterator[str]:
     # llama.cpp gives the empty ones names of their own.
     distinct = {_read(token) or f"[EMPTY_{index}]" for index, token in enumerate(tokens)}
     if len(distinct) < len(tokens):
-        yield f"{len(tokens) - len(distinct):,} tokens of its vocabulary are there twice"
+        yield (
+            f"{len(tokens) - len(distinct):,} tokens of its vocabulary are there twice "
+            f"({printable(_repeated(tokens), _LONGEST_NAME)!r} is), and llama.cpp knows each by "
+            "its text"
+        )
     types = header.metadata.get("tokenizer.ggml.token_type")
     if model == "bert" and isinstance(types, np.ndarray) and _BYTE_TOKEN in types:
         yield "a WordPiece vocabulary has byte tokens"
+
+
+def _repeated(tokens: Sequence[str]) -> str:
+    """Return the first token that is there already."""
+    seen = set[str]()
+    for index, token in enumerate(tokens):
+        text = _read(token) or f"[EMPTY_{index}]"
+        if text in seen:
+            return text
+        seen.add(text)
+    return ""
 
 
 def _hyperparameters(header: Header) -> Iterator[str]:

@@ -21,6 +21,21 @@ FILE_TYPES: dict[str, int] = {
 } | {"Q2_0": 41}
 """llama.cpp's names for how a file is quantized, and what ``general.file_type`` says for them."""
 
+_REPACKED = ("December 2024, when it began to rearrange Q4_0 by itself", "Q4_0")
+_REPACKED_NL = ("December 2024, when it began to rearrange IQ4_NL by itself", "IQ4_NL")
+REMOVED_TYPES: dict[int, tuple[str, tuple[str, str]]] = {
+    4: ("Q4_2", ("May 2023", "Q4_0")),
+    5: ("Q4_3", ("May 2023", "Q4_1")),
+    31: ("Q4_0_4_4", _REPACKED),
+    32: ("Q4_0_4_8", _REPACKED),
+    33: ("Q4_0_8_8", _REPACKED),
+    36: ("IQ4_NL_4_4", _REPACKED_NL),
+    37: ("IQ4_NL_4_8", _REPACKED_NL),
+    38: ("IQ4_NL_8_8", _REPACKED_NL),
+}
+"""Numbers that ggml.h keeps for types it had: their names, since when it has not, and which type
+holds as much."""
+
 TensorType: Any = IntEnum(  # type: ignore[misc]
     "TensorType", {name: value for name, (value, _, _) in BLOCKS.items()}
 )

@@ -17,6 +17,8 @@ ValueType: Any = gguf.GGUFValueType
 # No vocabulary and no template is longer; a damaged file may say anything.
 _MAX_LENGTH = 1 << 24
 _MAX_NESTING = 4
+_MAX_ARRAYS = 1 << 16
+_LONG_NAME = 1 << 10
 # The fewest bytes of a string, and of an array in an array.
 _MIN_STRING_BYTES = 8
 _MIN_ARRAY_BYTES = 4 + 8
@@ -48,6 +50,7 @@ class ValueReader:
         self._path = path
         self._file = file
         self.size = self.left = path.stat().st_size
+        self._arrays_left = _MAX_ARRAYS
 
     def take(self, n_bytes: int) -> bytes:
         """Return the next bytes."""
@@ -61,16 +64,23 @@ class ValueReader:
         """Return an unsigned integer."""
         return int.from_bytes(self.take(n_bytes), "little")
 
-    def count(self, what: str, min_bytes: int) -> int:
+    def count(self, what: str, min_bytes: int, most: int = _MAX_LENGTH) -> int:
         """Return a number of things that each take at least so many of the bytes left."""
         n = self.integer(8)
-        if n > _MAX_LENGTH or n * min_bytes > self.left:
+        if n * min_bytes > self.left:
             self.fail(f"it says that it has {n:,} {what}, more than it has room for")
+        if n > most:
+            self.fail(f"it says that it has {n:,} {what}, more than any model has")
         return n
 
     def name(self, what: str, max_bytes: int) -> str:
         """Return a string that names something."""
         length = self.integer(8)
+        if max_bytes < length <= _LONG_NAME:
+            self.refuse(
+                f"was made for another program than llama.cpp: {what} has {length:,} bytes, and it "
+                f"reads {max_bytes:,}; evaluate a model that generates text with llama.cpp"
+            )
         if not 0 < length <= max_bytes:
             self.fail(f"{what} has {length:,} bytes")
         name = _text(self.take(length))
@@ -92,7 +102,8 @@ class ValueReader:
         if kind == ValueType.ARRAY:
             if not nesting:
                 self.fail(f"the arrays of {key} are nested too deep")
-            n = self.count(f"arrays of {key}", _MIN_ARRAY_BYTES)
+            n = self.count(f"arrays of {key}", _MIN_ARRAY_BYTES, self._arrays_left)
+            self._arrays_left -= n
             return kind, [self._array(key, nesting - 1)[1] for _ in range(n)]
         if kind == ValueType.STRING:
             return kind, self._strings(key)
@@ -133,6 +144,10 @@ class ValueReader:
         raise GgufError(
             f"{self._path} is damaged or incomplete: {why:.300}; download or convert it again"
         )
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raise the error of a file that is whole, and not of use here."""
+        raise GgufError(f"{self._path} {what}")
 
 
 def _text(data: bytes) -> str:

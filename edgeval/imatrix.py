@@ -15,6 +15,7 @@ from edgeval.gguf_parts import model_files, unchanged
 from edgeval.importance import Importances
 from edgeval.progress import NoProgress, Progress
 from edgeval.remarks import pre_sentence
+from edgeval.tasks.reading import read_bytes
 
 CHUNK_TOKENS = 512
 
@@ -57,7 +58,7 @@ def imatrix(
     if chunk_tokens < 1 or (chunks is not None and chunks < 1):
         raise EdgevalError("--context and --chunks count from 1; use larger numbers")
     refuse_existing(out)
-    text = _read_text(data)
+    text = _text(data)
     bars = progress or NoProgress()
     model = model_files(model)[0]
     with unchanged(model, "its importance matrix was computed"), running() as engine:
@@ -100,14 +101,13 @@ def _computed(
     return seen, plan.n_chunks
 
 
-def _read_text(path: Path) -> str:
+def _text(path: Path) -> str:
+    """Return a text as llama.cpp's tools read it: a byte order mark is a part of it."""
     try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}); check the path") from error
+        text = read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 at byte {error.start:,}; save it as UTF-8 text"
         ) from error
-    # llama.cpp's tools take the last line break of a file as its end.
+    # They take the last line break of a file as its end.
     return text.removesuffix("\n")

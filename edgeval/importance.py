@@ -20,8 +20,11 @@ import numpy.typing as npt
 from edgeval.contents import held
 from edgeval.errors import EdgevalError
 from edgeval.files import replacing
+from edgeval.foreign import UnreadableError, printable, read_regular
 from edgeval.gguf_header import Header, TensorInfo
 from edgeval.gguf_parts import read_header
+from edgeval.llama.architectures import no_model
+from edgeval.signatures import GGUF, kind_of
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -30,6 +33,10 @@ SUMS, COUNTS = ".in_sum2", ".counts"
 DATASETS, N_CHUNKS = "imatrix.datasets", "imatrix.chunk_count"
 CHUNK_TOKENS = "imatrix.chunk_size"
 
+_MAX_BYTES = 4_000_000_000
+_MAX_ENTRIES = 1 << 17
+_MAX_CHUNKS = 1 << 31
+_MAX_ROWS = 1 << 53
 # llama.cpp always quantizes it as if it had no entry of another size.
 _ANY_SIZE = ("token_embd.weight", "per_layer_token_embd.weight")
 
@@ -88,8 +95,8 @@ class ImportanceMatrix:
         if not shared:
             raise EdgevalError(
                 f"{self.path} fits no tensor of {model.path}: it starts with "
-                f"{next(iter(self.entries))}; it is of another model, so make one of this model "
-                "with edgeval imatrix"
+                f"{printable(next(iter(self.entries)), 100)}; it is of another model, so make one "
+                "of this model with edgeval imatrix"
             )
         for name in shared:
             shape, found = shapes[name], self.entries[name].sums.size
@@ -110,19 +117,21 @@ def read(path: Path) -> ImportanceMatrix:
         EdgevalError: If the file is missing, damaged or no importance matrix, or if a value is not
             a finite number of at least 0.
     """
-    if not path.is_file():
+    if not path.exists():
         raise EdgevalError(f"no importance matrix at {path}; check the path")
+    try:
+        kind = kind_of(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise EdgevalError(f"cannot read {path} ({reason}); check the path") from error
+    if kind not in (None, GGUF):
+        raise EdgevalError(f"{path} is {kind.what}, not an importance matrix; {kind.remedy}")
     with held([path]) as contents:
-        try:
-            with path.open("rb") as file:
-                is_gguf = file.read(4) == b"GGUF"
-            entries, dataset, n_chunks = _read_gguf(path) if is_gguf else _read_legacy(path)
-        except OSError as error:
-            raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
+        entries, dataset, n_chunks = _read_gguf(path) if kind is GGUF else _read_legacy(path)
         contents.require_unchanged("it was read")
     for name, entry in entries.items():
         if not np.isfinite(entry.sums).all() or (entry.sums < 0).any():
-            _refuse(path, f"{name} has values that are no sums of squares")
+            _refuse(path, f"{printable(name, 100)} has values that are no sums of squares")
     return ImportanceMatrix(path, contents.sha256, entries, dataset, n_chunks)
 
 
@@ -169,10 +178,10 @@ def _read_gguf(path: Path) -> _Content:
     found = header.metadata
     missing = [key for key in (DATASETS, N_CHUNKS, CHUNK_TOKENS) if key not in found]
     if missing:
-        _refuse(path, f"it is a GGUF without {missing[0]}")
-    datasets, n_chunks = found[DATASETS], found[N_CHUNKS]
-    if not isinstance(datasets, list) or not isinstance(n_chunks, int):
-        _refuse(path, f"its {DATASETS} and {N_CHUNKS} are no texts and no number")
+        _refuse(path, f"it is a GGUF without {missing[0]}{_kind(header)}")
+    datasets, n_chunks = header.texts(DATASETS), found[N_CHUNKS]
+    if datasets is None or not isinstance(n_chunks, int) or not 0 <= n_chunks < _MAX_CHUNKS:
+        _refuse(path, f"its {DATASETS} and {N_CHUNKS} are no texts and no number of chunks")
     tensors = {tensor.name: tensor for tensor in header.tensors}
     names = {name.removesuffix(SUMS) for name in tensors if name.endswith(SUMS)}
     names |= {name.removesuffix(COUNTS) for name in tensors if name.endswith(COUNTS)}
@@ -182,7 +191,19 @@ def _read_gguf(path: Path) -> _Content:
         name: _entry(header, name, tensors.get(name + SUMS), tensors.get(name + COUNTS))
         for name in sorted(names)
     }
-    return entries, str(datasets[0]) if datasets else None, n_chunks
+    return entries, _readable(datasets[0]) if datasets else None, n_chunks
+
+
+def _kind(header: Header) -> str:
+    """Return what a GGUF is that is no importance matrix, for the end of a clause."""
+    if header.text("general.type") == "imatrix":
+        return ""
+    return f": {no_model(header) or ('a model' if header.tensors else 'a vocabulary')}"
+
+
+def _readable(text: str) -> str:
+    """Return a string of a GGUF, whose bytes may be no UTF-8, as text that can be written."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _entry(
@@ -195,7 +216,7 @@ def _entry(
     if sums.size % counts.size:
         _refuse(header.path, f"{name} has {sums.size:,} sums and {counts.size:,} counts")
     numbers = header.raw(counts).view(np.float32)
-    if not np.isfinite(numbers).all() or (numbers < 0).any():
+    if not np.isfinite(numbers).all() or (numbers < 0).any() or (numbers > _MAX_ROWS).any():
         _refuse(header.path, f"{name} has counts that are no numbers of rows")
     values = np.array(header.raw(sums).view(np.float32)).reshape(counts.size, -1)
     return Importances(values, np.rint(numbers).astype(np.int64))
@@ -206,7 +227,10 @@ def _read_legacy(path: Path) -> _Content:
 
     Its values are mean squares times a number of chunks, which takes the place of the counts.
     """
-    data = path.read_bytes()
+    try:
+        data = read_regular(path, _MAX_BYTES)
+    except (OSError, UnreadableError) as error:
+        raise EdgevalError(f"cannot read {path} ({error}); check the path") from error
     place = 0
 
     def take(n_bytes: int) -> bytes:
@@ -220,7 +244,7 @@ def _read_legacy(path: Path) -> _Content:
         return int(struct.unpack("<i", take(4))[0])
 
     n_entries = integer()
-    if n_entries < 1:
+    if not 1 <= n_entries <= _MAX_ENTRIES:
         _refuse(path, f"it says that it has {n_entries:,} entries")
     entries: dict[str, Importances] = {}
     for _ in range(n_entries):
@@ -228,8 +252,8 @@ def _read_legacy(path: Path) -> _Content:
         counts = np.array([max(integer(), 1)], np.int64)
         n_values = integer()
         if n_values < 1:
-            _refuse(path, f"{name} has {n_values:,} values")
-        values = np.frombuffer(take(4 * n_values), "<f4").astype(np.float32)
+            _refuse(path, f"{printable(name, 100)} has {n_values:,} values")
+        values = np.frombuffer(take(4 * n_values), "<f4").astype(np.float32, copy=False)
         entries[name] = Importances(values[None, :], counts)
     if place == len(data):
         return entries, None, 0

@@ -21,12 +21,11 @@ from edgeval.files import GGUF_FOLDER, alone, cache_folder, write_text
 from edgeval.gguf_parts import model_files, model_stem, read_header
 from edgeval.importance import ImportanceMatrix
 from edgeval.origin import Origin
+from edgeval.precision import DEFAULT_BASE, base_for
 from edgeval.progress import Progress
 from edgeval.quantize import quantize_to, recipe_of
 from edgeval.records import UNQUANTIZED, ModelRun, ModelSource, SameFile, run_label
 from edgeval.remarks import same_files
-
-_BASE_TYPE = "F16"
 
 
 @dataclass(frozen=True)
@@ -140,6 +139,7 @@ class Ladder:
         matrix: ImportanceMatrix | None = None,
         pre: str | None = None,
         known: str | None = None,
+        base: str | None = None,
     ) -> None:
         """Find out what is to be made; nothing is, before all of it is known to work.
 
@@ -151,13 +151,21 @@ class Ladder:
             matrix: An importance matrix of the model.
             pre: The pre-tokenizer to use instead of a GGUF's own.
             known: The type that the others are compared with, if it is not one of them.
+            base: The type that a checkpoint is converted to before it is quantized; by default the
+                most precise one that is asked for.
 
         Raises:
             EdgevalError: If the source is a GGUF that is quantized already or does not predict the
                 next token, the importance matrix is missing for a type, of another model, or
                 changes no type, or all tensors of all types would be those of the known one.
         """
+        if base is not None and source.kind == "gguf":
+            raise EdgevalError(
+                f"{source.path} is a GGUF, and --dtype says what a checkpoint is converted to; "
+                "leave it out: the other types are made of the file"
+            )
         self._source = source
+        self._base_type = base or base_for([*names, *([known] if known else [])])
         self._hashes: dict[str, str] = {}
         self._recipes: dict[str, llama.Recipe] = {}
         self._threads = threads
@@ -183,7 +191,7 @@ class Ladder:
     def _leave_out(self, known: str | None) -> Iterator[SameFile]:
         """Take the types from the ladder that make the same tensors, and yield them."""
         rungs, first = self.rungs, dict[Hashable, str]()
-        if known is not None and known == (self._type or _BASE_TYPE):
+        if known is not None and known == (self._type or self._base_type):
             first[self._content(Rung(known))] = known
         self.rungs = []
         for rung in rungs:
@@ -196,7 +204,7 @@ class Ladder:
     def _content(self, rung: Rung) -> Hashable:
         """Return what decides a file's tensors: their types, and whether a matrix weighs them."""
         is_converted = self._type is None and rung.name in UNQUANTIZED
-        if is_converted and rung.name != _BASE_TYPE:
+        if is_converted and rung.name != self._base_type:
             return rung.name
         path = self._base if is_converted else self._path_of(rung)
         is_known = is_converted or path == self._source.path
@@ -223,7 +231,7 @@ class Ladder:
     @functools.cached_property
     def _base(self) -> Path:
         """The file that the others are quantized from."""
-        return self._source.path if self._type else self.make(Rung(_BASE_TYPE))
+        return self._source.path if self._type else self.make(Rung(self._base_type))
 
     def _require_base_for(self, names: Sequence[str], matrix: ImportanceMatrix | None) -> None:
         """Refuse to start from a GGUF that is quantized already.
@@ -249,12 +257,14 @@ class Ladder:
         """Return where a file is, or is to be.
 
         The cache folder is keyed by everything that decides the file: the source's hash, the
-        converter, llama.cpp and the importance matrix.
+        converter, llama.cpp, what it is quantized from and the importance matrix.
         """
         if rung.name == self._type:
             return self._source.path
         info = self._source.info
         key = f"{info.fingerprint} converter {CONVERTER_VERSION} {llama.engine_version()}"
+        if rung.name not in UNQUANTIZED and self._base_type != DEFAULT_BASE:
+            key += f" base {self._base_type}"
         name = f"{file_stem(info.name)}-{rung.name}"
         if rung.matrix is not None:
             key += f" imatrix {rung.matrix.sha256}"

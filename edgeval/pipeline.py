@@ -24,6 +24,7 @@ from edgeval.gguf_parts import model_files, model_stem
 from edgeval.ladder import Ladder, Rung, Source, file_stem
 from edgeval.measure import Measured
 from edgeval.paired import adjusted
+from edgeval.precision import reference_first, with_base
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, Drift, Failure, ModelRun, ModelSource, Report
 from edgeval.reference import Reference, load_reference, matching
@@ -49,6 +50,7 @@ def run(
     *,
     imatrix: Path | None = None,
     reference_file: Path | None = None,
+    dtype: str | None = None,
     out: Path | None = None,
     overwrite: bool = False,
     command: str = "",
@@ -58,11 +60,15 @@ def run(
 
     Args:
         model: Card name, hub repository, checkpoint directory or GGUF file.
-        types: File types of the ladder, the reference first unless that is a file.
+        types: File types of the ladder. The most precise one is the reference, unless that is a
+            file.
         options: What is evaluated and how.
         imatrix: An importance matrix: what it changes is evaluated without it and with it.
         reference_file: A reference file: all types are compared with it, and its own is not
             evaluated.
+        dtype: Type that a checkpoint is converted to before it is quantized, F16, BF16 or F32; by
+            default the most precise one in ``types``, or F16. In the default ladder it is the
+            reference.
         out: Folder of the report. By default a new one in ``edgeval-results``.
         overwrite: Whether a report that is there is replaced.
         command: The command line, for the record.
@@ -84,6 +90,7 @@ def run(
             options or Options(),
             imatrix=imatrix,
             reference_file=reference_file,
+            dtype=dtype,
             command=command,
             progress=bars,
         )
@@ -121,6 +128,7 @@ def _record(
     *,
     imatrix: Path | None,
     reference_file: Path | None,
+    dtype: str | None,
     command: str,
     progress: Progress,
 ) -> Report:
@@ -128,7 +136,10 @@ def _record(
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
     known = None if reference_file is None else load_reference(reference_file)
-    names = _ladder_types(types, known)
+    base = None if dtype is None else dtype.upper()
+    if base is not None and tuple(types) == DEFAULT_LADDER:
+        types = with_base(types, base)
+    names = _ladder_types(types, known, progress)
     matrix = None if imatrix is None else importance.read(imatrix)
     setup = prepare(_with_card_data(options, place.card))
     if known is not None:
@@ -145,6 +156,7 @@ def _record(
         matrix=matrix,
         pre=options.pre,
         known=known.header.type if known else None,
+        base=base,
     )
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), progress)
@@ -350,8 +362,10 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
 
 
-def _ladder_types(types: Sequence[str], reference: Reference | None = None) -> list[str]:
-    """Return the types to evaluate; that of a reference file is not."""
+def _ladder_types(
+    types: Sequence[str], reference: Reference | None, progress: Progress
+) -> list[str]:
+    """Return the types to evaluate, the reference first; that of a reference file is not."""
     with running() as engine:
         names = [engine.file_type(name) for name in types]
     if not names:
@@ -360,7 +374,13 @@ def _ladder_types(types: Sequence[str], reference: Reference | None = None) -> l
     if repeated is not None:
         raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
     if reference is None:
-        return names
+        ordered = reference_first(names)
+        if ordered != names:
+            progress.log(
+                f"{ordered[0]} is the reference, being the most precise type asked for; the others "
+                "are compared with it"
+            )
+        return ordered
     own = reference.header.type
     left = [name for name in names if name != own]
     if not left:

@@ -17,6 +17,7 @@ from edgeval.gguf_header import Header
 from edgeval.gguf_parts import model_files, model_stem, read_header
 from edgeval.gguf_types import FILE_TYPES
 from edgeval.importance import ImportanceMatrix
+from edgeval.llama.architectures import not_quantized
 from edgeval.mixes import mix_to_be
 from edgeval.origin import Origin
 from edgeval.progress import NoProgress, Progress
@@ -66,6 +67,10 @@ def quantize(
     with running() as engine:
         names = list(dict.fromkeys(engine.writable_type(name) for name in types))
     header = read_header(source)
+    if other := not_quantized(header):
+        raise EdgevalError(
+            f"{source} is {other}, so it has no weights to quantize; quantize the GGUF of a model"
+        )
     found = header.file_type
     if found not in UNQUANTIZED and not requantize:
         raise EdgevalError(

@@ -207,7 +207,7 @@ def test_overflow_of_f16_is_named(copy: Path, tmp_path: Path) -> None:
     weights["lm_head.weight"] = weights["lm_head.weight"].copy()
     weights["lm_head.weight"][3, 5] = 1e6
     save_file(weights, copy / "model.safetensors")
-    assert_refused(copy, tmp_path / "out.gguf", r"lm_head\.weight.*range of f16.*bf16")
+    assert_refused(copy, tmp_path / "out.gguf", r"lm_head\.weight.*range of F16.*bf16")
     assert convert(copy, tmp_path / "bf16.gguf", "bf16").is_file()
 
 

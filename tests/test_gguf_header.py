@@ -138,9 +138,9 @@ def array(kind: int, n: int, data: bytes = b"") -> bytes:
 ONE = struct.pack("<I", 1)
 BAD: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is not a GGUF: it is empty"),
-    "other file": (b"PK\3\4 and so on", r"is not a GGUF: it starts with b'PK"),
-    "version 1": (make(start=b"GGUF\1\0\0\0"), "says GGUF version 1"),
-    "version 4": (make(start=b"GGUF\4\0\0\0"), "says GGUF version 4"),
+    "other file": (b"PK\3\4 and so on", "is not a GGUF: it is a ZIP archive; unpack it"),
+    "version 1": (make(start=b"GGUF\1\0\0\0"), "is a GGUF of version 1, which"),
+    "version 4": (make(start=b"GGUF\4\0\0\0"), "version 4, .* made for a newer llama.cpp"),
     "big-endian": (make(start=b"GGUF\0\0\0\3"), "is a big-endian GGUF"),
     "header cut off": (make()[:20], "it ends within its header"),
     "too many tensors": (b"GGUF\3\0\0\0" + struct.pack("<QQ", 2**63, 0), "775,808 tensors"),
@@ -169,7 +169,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "long name": (make(tensors=(tensor("n" * 65, (4,)),)), "a tensor's name has 65 bytes"),
     "five dimensions": (make(tensors=(tensor("w", (1,) * 5),)), "w has 5 dimensions"),
     "dimension 0": (make(tensors=(tensor("w", (4, 0)),)), r"the shape \[0, 4\]"),
-    "type 4": (make(tensors=(tensor("w", (4,), 4),)), "w has the type 4, which"),
+    "type 4": (make(tensors=(tensor("w", (4,), 4),)), "w of the type Q4_2, which llama"),
     "part of a block": (make(tensors=(tensor("w", (48,), 8),)), r"\[48\], which Q8_0 cannot have"),
     "overflowing product": (make(tensors=(tensor("w", (2**62, 4)),), data=64), "bytes past its"),
     "cut off": (make(tensors=(tensor("w", (8,)),), data=31), "w ends 1 bytes past its end"),

@@ -407,9 +407,16 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(
     assert path.name in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "."])
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="no data file at") as caught:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.jsonl", "no data file at"),
+        ("missing", "no data file at"),
+        (".", "is a folder, not a data file; name a file in it"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
         load(tmp_path / name)
     assert str(tmp_path) in str(caught.value)
 

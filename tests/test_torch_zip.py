@@ -124,7 +124,8 @@ def test_a_malicious_pickle_does_nothing(protocol: int, inside: bool, tmp_path: 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (tensor("0", (3, 2), stride=(1, 3)), "w is not contiguous"),
+        (tensor("0", (3, 2), stride=(1, 4)), "reaches beyond its values"),
+        (tensor("0", (3, 2), stride=(1, -1)), "has shape"),
         (tensor("0", (7,)), "reaches beyond its values"),
         (tensor("0", (3,), offset=4), "reaches beyond its values"),
         (tensor("0", (3,), offset=-1), "has shape"),
@@ -156,7 +157,7 @@ def test_what_is_no_list_of_tensors_is_refused(value: bytes, message: str, tmp_p
 def test_archives_that_are_not_pytorchs(tmp_path: Path) -> None:
     good = tensor("0", (6,))
     np.testing.assert_array_equal(_values(_read(_one(tmp_path, good))["w"]), np.arange(6))
-    with pytest.raises(CheckpointError, match="is compressed"):
+    with pytest.raises(CheckpointError, match=r"holds archive/data\.pkl compressed"):
         _read(_one(tmp_path, good, compression=zipfile.ZIP_DEFLATED))
     with pytest.raises(CheckpointError, match="big-endian"):
         _read(_one(tmp_path, good, byteorder=b"big"))
@@ -165,7 +166,7 @@ def test_archives_that_are_not_pytorchs(tmp_path: Path) -> None:
         _read(tmp_path / "a.bin")
     with zipfile.ZipFile(tmp_path / "b.bin", "w") as archive:
         archive.writestr("something", b"else")
-    with pytest.raises(CheckpointError, match=r"has no data\.pkl"):
+    with pytest.raises(CheckpointError, match=r"without one data\.pkl"):
         _read(tmp_path / "b.bin")
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from edgeval.checkpoint.links import require_own
 from edgeval.checkpoint.safetensors import read_safetensors
-from edgeval.checkpoint.tensor import WEIGHT_DTYPES, Tensor, as_float32, unusable
+from edgeval.checkpoint.small_files import read_json, read_text
+from edgeval.checkpoint.tensor import WEIGHT_DTYPES, Tensor, as_float32, as_float64, unusable
 from edgeval.checkpoint.torch_zip import read_torch_zip
+from edgeval.checkpoint.weights import WEIGHTS, index_or_file, weight_files, without_config
 from edgeval.contents import sha256_of
 from edgeval.errors import CheckpointError
 
@@ -21,7 +24,9 @@ __all__ = [
     "Checkpoint",
     "Tensor",
     "as_float32",
+    "as_float64",
     "read_json",
+    "read_text",
     "unusable",
 ]
 
@@ -40,13 +45,7 @@ SMALL_FILES = (
 )
 """What besides the weights decides the converted model."""
 
-WEIGHTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-"""Where weights are looked for, in this order: a file, or the index of its shards."""
+_MORE_TEMPLATES = "additional_chat_templates"
 
 
 class Checkpoint:
@@ -56,20 +55,25 @@ class Checkpoint:
         """Open a directory; no weights are read.
 
         Raises:
-            CheckpointError: If there is no such directory or it has no usable config.json.
+            CheckpointError: If there is no such directory, it has no usable config.json, or a file
+                of it that is not of weights is a link to somewhere else.
         """
         if not directory.is_dir():
             raise CheckpointError(f"no checkpoint directory at {directory}; check the path")
         self.directory = directory
+        for path in self._texts():
+            require_own(directory, path)
         self.config: dict[str, Any] = self._read_config()
+
+    def _texts(self) -> Iterator[Path]:
+        """Yield the files whose text may go into the GGUF."""
+        yield from (self.directory / name for name in SMALL_FILES)
+        yield from (self.directory / _MORE_TEMPLATES).glob("*.jinja")
 
     def _read_config(self) -> dict[str, Any]:
         path = self.directory / "config.json"
         if not path.is_file():
-            raise CheckpointError(
-                f"{self.directory} has no config.json, so it is not a Hugging Face checkpoint; "
-                "give the folder that holds config.json and the weights"
-            )
+            raise without_config(self.directory)
         config = read_json(path)
         if not isinstance(config, dict):
             raise CheckpointError(f"{path} is not a JSON object; download it again")
@@ -100,38 +104,14 @@ class Checkpoint:
         Raises:
             CheckpointError: If there are none, or a shard is missing.
         """
-        weights = self._weights()
-        if weights.suffix != ".json":
-            return [weights]
-        index = read_json(weights)
-        weight_map = index.get("weight_map") if isinstance(index, dict) else None
-        if not isinstance(weight_map, dict) or not weight_map:
-            raise CheckpointError(f"{weights} has no weight_map; download it again")
-        names = sorted({Path(str(name)).name for name in weight_map.values()})
-        for name in names:
-            if Path(name).suffix not in (".safetensors", ".bin"):
-                raise CheckpointError(f"{weights} names {name!r} as weights; download it again")
-            if not (self.directory / name).is_file():
-                raise CheckpointError(
-                    f"{self.directory} has no {name}, which {weights.name} names; download it"
-                )
-        return [self.directory / name for name in names]
+        return weight_files(self.directory)
 
     def files(self) -> list[Path]:
         """Return every file that decides what the converted model is."""
         present = [self.directory / name for name in SMALL_FILES]
         present = [path for path in present if path.is_file()]
-        return [*present, *{self._weights(), *self.weight_files()}]
-
-    def _weights(self) -> Path:
-        for name in WEIGHTS:
-            path = self.directory / name
-            if path.is_file():
-                return path
-        raise CheckpointError(
-            f"{self.directory} has no weights ({', '.join(WEIGHTS)}); download them, or bring a "
-            "GGUF made by llama.cpp"
-        )
+        weights = index_or_file(self.directory)
+        return [*present, *{*([] if weights is None else [weights]), *self.weight_files()}]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,15 +120,3 @@ class Checkpoint:
         for path in sorted(self.files(), key=lambda path: path.name):
             digest.update(f"{path.name} {sha256_of(path)}\n".encode())
         return digest.hexdigest()
-
-
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
-
-    Raises:
-        CheckpointError: If the file is not UTF-8 JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error}); download it again") from error

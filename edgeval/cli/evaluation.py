@@ -13,6 +13,7 @@ from edgeval.cli.options import (
     STORE,
     WHAT,
     Backend,
+    BaseType,
     BatchTokens,
     Data,
     Devices,
@@ -48,8 +49,22 @@ def run(
     ] = "demo",
     quant: Annotated[
         str,
-        typer.Option("--quant", help="File types, the reference first.", rich_help_panel=WHAT),
+        typer.Option(
+            "--quant",
+            help="File types; the most precise one is the reference.",
+            rich_help_panel=WHAT,
+        ),
     ] = LADDER,
+    dtype: Annotated[
+        BaseType | None,
+        typer.Option(
+            "--dtype",
+            case_sensitive=False,
+            help="What a checkpoint is converted to before it is quantized.",
+            show_default="the most precise type of --quant, or f16",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     imatrix: Annotated[
         Path | None,
         typer.Option(
@@ -141,6 +156,7 @@ def run(
                 options,
                 imatrix=imatrix,
                 reference_file=reference,
+                dtype=None if dtype is None else dtype.value,
                 out=folder,
                 command=command_line(),
                 progress=progress,

@@ -18,9 +18,9 @@ def convert(
         Path | None,
         typer.Argument(metavar="[OUT.gguf]", help="File to write.", show_default="SRC-DTYPE.gguf"),
     ] = None,
-    dtype: Annotated[DataType, typer.Option("--dtype", help="Type of the matrices.")] = (
-        DataType.f16
-    ),
+    dtype: Annotated[
+        DataType, typer.Option("--dtype", case_sensitive=False, help="Type of the matrices.")
+    ] = DataType.f16,
 ) -> None:
     """Convert a Hugging Face checkpoint directory to GGUF."""
     from edgeval.convert import convert as convert_checkpoint

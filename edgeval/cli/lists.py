@@ -47,8 +47,9 @@ def schema(
     record: Annotated[
         RecordName,
         typer.Argument(
+            case_sensitive=False,
             help="report: report.json; eval, inspect, doctor: what they print with --json; run: "
-            "the file of edgeval runs export."
+            "the file of edgeval runs export.",
         ),
     ] = RecordName.report,
 ) -> None:

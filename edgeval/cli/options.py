@@ -34,6 +34,19 @@ def expanded(path: Path) -> Path:
     return path.expanduser()
 
 
+class BaseType(str, Enum):
+    """What a checkpoint is converted to before it is quantized."""
+
+    f16 = "f16"
+    bf16 = "bf16"
+    f32 = "f32"
+
+
+def folded(name: str | None) -> str | None:
+    """Return a name of edgeval's own in the case that it is known by."""
+    return None if name is None else name.casefold()
+
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -47,6 +60,7 @@ ProtocolName = Annotated[
     str | None,
     typer.Option(
         "--protocol",
+        callback=folded,
         help="lm-eval, lm-eval-bos or llama.cpp; see edgeval protocols.",
         show_default="lm-eval; llama.cpp for .txt",
         rich_help_panel=WHAT,
@@ -84,6 +98,7 @@ OrderOption = Annotated[
     Order,
     typer.Option(
         "--order",
+        case_sensitive=False,
         help="random: a seeded slice, stratified by group; file: the first N.",
         rich_help_panel=WHAT,
     ),
@@ -93,7 +108,9 @@ Seed = Annotated[
 ]
 Backend = Annotated[
     str,
-    typer.Option("--backend", help="auto, cpu, metal or cuda.", rich_help_panel=HOW),
+    typer.Option(
+        "--backend", callback=folded, help="auto, cpu, metal or cuda.", rich_help_panel=HOW
+    ),
 ]
 Devices = Annotated[
     str | None,
@@ -129,6 +146,7 @@ KernelsOption = Annotated[
     KernelsWanted,
     typer.Option(
         "--kernels",
+        case_sensitive=False,
         help="On the CPU: the faster sound ones, llama.cpp's default, or those without repacking.",
         rich_help_panel=HOW,
     ),

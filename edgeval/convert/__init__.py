@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgeval.checkpoint import Checkpoint
+from edgeval.convert import metadata, strays
 from edgeval.convert.config import LlamaConfig, read_config
 from edgeval.convert.tensors import Output, OutputType, outputs
 from edgeval.convert.writing import opened_gguf, well_formed, write_tensors
@@ -63,7 +64,8 @@ def convert(
     tokenizer = _proven(checkpoint, config)
     total = sum(output.nbytes for output in tensors)
     bars = progress or NoProgress()
-    for remark in tokenizer.remarks:
+    left_out = strays.remarks(checkpoint.tensors.values())
+    for remark in (*tokenizer.remarks, *left_out, *metadata.remarks(checkpoint)):
         bars.log(f"{source}: {remark}")
     with replacing(target, total + _HEADER_BYTES) as temporary:
         with (

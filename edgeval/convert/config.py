@@ -11,6 +11,7 @@ from edgeval.checkpoint import Checkpoint
 from edgeval.convert.fields import check_fields
 from edgeval.convert.rope import Rope, gathered
 from edgeval.errors import CheckpointError
+from edgeval.foreign import printable
 
 _ADAPTER = "adapter_config.json"
 """Where transformers finds what PEFT trained, and loads it without being asked."""
@@ -135,7 +136,12 @@ def _problem(error: ValidationError) -> str:
             f"it asks for rope scaling {first['input']!r}, and edgeval converts linear and llama3; "
             "bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
         )
-    where = ".".join(str(part) for part in first["loc"])
+    where = printable(".".join(str(part) for part in first["loc"]))
+    if where and first["input"] is None:
+        return (
+            f"{where} is null, and the model has to have one; write the number that it was trained "
+            "with there, or download it again"
+        )
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = (

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgeval.errors import CheckpointError
+from edgeval.foreign import printable
 
 Config = Mapping[str, Any]
 
@@ -206,8 +207,9 @@ def check_fields(where: object, config: Config) -> None:
     for name in _QUANTIZED:
         if not _is_off(config.get(name)):
             raise CheckpointError(
-                f"{where} has {name}: the checkpoint is quantized already; use the unquantized "
-                "checkpoint"
+                f"{where} has {name}{_method(config[name])}, so the checkpoint is quantized "
+                "already, or transformers would quantize it when it loads it; use the unquantized "
+                f"checkpoint, or remove {name} there if its weights are as they were trained"
             )
     for name, (allows, reason) in RULES.items():
         if name in config and not allows(config[name], config):
@@ -222,6 +224,11 @@ def check_fields(where: object, config: Config) -> None:
             f"{where} says {listed}{more}, which edgeval does not know and which may change what "
             f"the model computes; {_REMEDY}"
         )
+
+
+def _method(value: Any) -> str:
+    method = value.get("quant_method") if isinstance(value, dict) else None
+    return f" ({printable(method, 40)})" if isinstance(method, str) else ""
 
 
 _REMEDY = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,8 +11,10 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.checkpoint import WEIGHT_DTYPES, Checkpoint, Tensor, as_float32, unusable
+from edgeval.checkpoint import WEIGHT_DTYPES, Checkpoint, Tensor, as_float32, as_float64, unusable
 from edgeval.convert.config import LlamaConfig
+from edgeval.convert.quantized import require_unquantized
+from edgeval.convert.strays import is_left_out, stray
 from edgeval.errors import CheckpointError
 
 OutputType = Literal["f32", "f16", "bf16", "q8_0"]
@@ -24,7 +26,6 @@ TENSOR_TYPES = {
     "q8_0": gguf.GGMLQuantizationType.Q8_0,
 }
 
-_UNUSED_SUFFIXES = (".attention.masked_bias", ".attention.bias", ".rotary_emb.inv_freq")
 _CHUNK_ELEMENTS = 1 << 20
 
 
@@ -65,54 +66,100 @@ class Output:
             with np.errstate(over="raise"):
                 return np.ascontiguousarray(gguf.quants.quantize(as_float32(raw), self.dtype))
         except FloatingPointError as error:
-            raise CheckpointError(
-                f"tensor {self.source.name} has values beyond the range of f16; use --dtype bf16"
-            ) from error
+            raise self._overflow(raw) from error
+
+    def _overflow(self, raw: npt.NDArray[Any]) -> CheckpointError:
+        """Return that values are too large for the type, and which is not."""
+        where = f"{self.source.path}: tensor {self.source.name} has values beyond the range of"
+        with np.errstate(over="ignore"):
+            is_beyond_all = not np.isfinite(as_float32(raw[np.isfinite(as_float64(raw))])).all()
+        if is_beyond_all:
+            return CheckpointError(f"{where} F32; evaluate another model")
+        return CheckpointError(
+            f"{where} F16; use --dtype bf16, or BF16 in place of F16 in --quant, or F32"
+        )
 
 
 def outputs(checkpoint: Checkpoint, config: LlamaConfig, dtype: OutputType) -> Iterator[Output]:
     """Yield the GGUF's tensors in the checkpoint's order.
 
     Raises:
-        CheckpointError: If a tensor is missing, unknown or of the wrong shape.
+        CheckpointError: If a tensor is missing, unknown, quantized or of the wrong shape.
     """
+    require_unquantized(checkpoint)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
     expected, found = config.shapes(), dict[str, Tensor]()
     for tensor in checkpoint.tensors.values():
-        if tensor.name.endswith(_UNUSED_SUFFIXES):
-            continue
         name = names.get_name(tensor.name, try_suffixes=(".weight", ".bias"))
-        if name is None:
+        if name is None or name not in expected:
+            if is_left_out(tensor):
+                continue
+            raise stray(tensor, name, config)
+        if name in found:
             raise CheckpointError(
-                f"{tensor.path} has a tensor {tensor.name} that the Llama architecture does not; "
-                "bring a GGUF made by llama.cpp's convert_hf_to_gguf.py"
+                f"{checkpoint.directory} has {name} twice, as {found[name].name} and as "
+                f"{tensor.name}; take out the one that does not belong to the model"
             )
-        if name.endswith(".bias") and name not in expected:
-            raise _stray_bias(tensor)
-        shape = expected.pop(name, None)
-        if shape != tensor.shape:
-            raise CheckpointError(
-                f"{tensor.path}: tensor {tensor.name} has shape {list(tensor.shape)} where "
-                f"config.json means {list(shape or ())}; download the checkpoint again"
-            )
-        if tensor.dtype not in WEIGHT_DTYPES:
-            raise unusable(tensor.path, tensor.name, tensor.dtype)
-        heads = None
-        if ".attn_q." in name:
-            heads = config.num_attention_heads
-        elif ".attn_k." in name:
-            heads = config.n_kv_heads
-        is_matrix = len(tensor.shape) > 1 and name.endswith(".weight")
         found[name] = tensor
-        yield Output(name, tensor, heads, _tensor_type(tensor, dtype if is_matrix else "f32"))
+        yield _output(name, tensor, expected[name], config, dtype)
     if config.tie_word_embeddings:
         expected.pop("output.weight", None)
         _check_tied(found)
-    if expected:
-        raise CheckpointError(
-            f"{checkpoint.directory} lacks {len(expected)} tensors of the model, the first is "
-            f"{next(iter(expected))}; download it again"
+    if missing := [name for name in expected if name not in found]:
+        raise _missing(checkpoint, missing)
+
+
+def _output(
+    name: str, tensor: Tensor, shape: tuple[int, ...], config: LlamaConfig, dtype: OutputType
+) -> Output:
+    """Return what becomes of a tensor.
+
+    Raises:
+        CheckpointError: If it is of another shape than config.json means, or its values are no
+            weights.
+    """
+    if shape != tensor.shape:
+        raise _of_another_shape(tensor, shape, config)
+    if tensor.dtype not in WEIGHT_DTYPES:
+        raise unusable(tensor.path, tensor.name, tensor.dtype)
+    heads = None
+    if ".attn_q." in name:
+        heads = config.num_attention_heads
+    elif ".attn_k." in name:
+        heads = config.n_kv_heads
+    is_matrix = len(tensor.shape) > 1 and name.endswith(".weight")
+    return Output(name, tensor, heads, _tensor_type(tensor, dtype if is_matrix else "f32"))
+
+
+def _of_another_shape(
+    tensor: Tensor, shape: tuple[int, ...], config: LlamaConfig
+) -> CheckpointError:
+    where = f"{tensor.path}: tensor {tensor.name} has shape {list(tensor.shape)}"
+    is_table = shape[:1] == (config.vocab_size,) and tensor.shape[1:] == shape[1:]
+    if is_table:
+        return CheckpointError(
+            f"{where}, and config.json says vocab_size: {config.vocab_size}; tokens were added to "
+            "one of them only, so correct the number there if the tokenizer has as many"
         )
+    return CheckpointError(
+        f"{where} where config.json means {list(shape)}; they are of different models, so take "
+        "both from the same one"
+    )
+
+
+def _missing(checkpoint: Checkpoint, missing: Sequence[str]) -> CheckpointError:
+    if list(missing) == ["output.weight"]:
+        return CheckpointError(
+            f"{checkpoint.directory} has no lm_head.weight, and config.json says no "
+            "tie_word_embeddings: transformers would fill it at random, and llama.cpp take the "
+            'embeddings; write "tie_word_embeddings": true there if the model was trained so, and '
+            "otherwise download the file that has it"
+        )
+    return CheckpointError(
+        f"{checkpoint.directory} lacks {len(missing)} tensors that config.json means, the first "
+        f"is {missing[0]}; download the other files of weights, or correct config.json if it is of "
+        "another model"
+    )
 
 
 def _check_tied(found: Mapping[str, Tensor]) -> None:
@@ -134,16 +181,6 @@ def _check_tied(found: Mapping[str, Tensor]) -> None:
                 '"tie_word_embeddings": false there to evaluate the one with this output, or take '
                 "the output out of the file"
             )
-
-
-def _stray_bias(tensor: Tensor) -> CheckpointError:
-    """Return that transformers would leave out what llama.cpp would add."""
-    field = "mlp_bias" if ".mlp." in tensor.name else "attention_bias"
-    return CheckpointError(
-        f"{tensor.path} has {tensor.name}, and config.json says no {field}: transformers leaves it "
-        f'out, and llama.cpp would add it; write "{field}": true there if the model was trained '
-        "with it, or take such tensors out of the file"
-    )
 
 
 def _tensor_type(tensor: Tensor, dtype: OutputType) -> Any:

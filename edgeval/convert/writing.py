@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +13,15 @@ from typing import IO, Any
 import gguf
 import numpy as np
 import numpy.typing as npt
-from yaml import YAMLError
 
 from edgeval.checkpoint import Checkpoint
 from edgeval.convert.config import LlamaConfig
+from edgeval.convert.metadata import add_general
 from edgeval.convert.tensors import Output, OutputType
 from edgeval.device import physical_cores
 from edgeval.errors import CheckpointError
+from edgeval.foreign import printable
 from edgeval.tokenizer import Tokenizer
-
-# gguf's remarks on templates and model cards would go to stderr, where no user can act on them.
-for _logger in ("gguf", "metadata"):
-    logging.getLogger(_logger).addHandler(logging.NullHandler())
 
 _FILE_TYPES = {
     "f32": gguf.LlamaFileType.ALL_F32,
@@ -36,7 +32,7 @@ _FILE_TYPES = {
 _ROPE_FACTORS = "rope_freqs.weight"
 _MOST_THREADS = 4
 
-# What gguf raises where a JSON file or the model card holds something else than it expects.
+# What is raised where a JSON file holds something else than transformers writes.
 _MALFORMED = (
     AttributeError,
     IndexError,
@@ -44,7 +40,6 @@ _MALFORMED = (
     OverflowError,
     TypeError,
     ValueError,
-    YAMLError,
     struct.error,
 )
 
@@ -60,8 +55,9 @@ def well_formed(directory: Path) -> Iterator[None]:
         yield
     except _MALFORMED as error:
         raise CheckpointError(
-            f"{directory} gives no metadata for a GGUF ({error!r}): a JSON file of the model or "
-            "its tokenizer, or README.md, is damaged; download them again"
+            f"{directory}: a JSON file of its tokenizer is of another form than transformers "
+            f"writes it ({type(error).__name__}: {printable(str(error))}); save the tokenizer "
+            "again with save_pretrained() of transformers, or download its files again"
         ) from error
 
 
@@ -85,8 +81,7 @@ def opened_gguf(
     n_params += 0 if factors is None else factors.size
     writer = gguf.GGUFWriter(path, "llama")
     try:
-        with well_formed(checkpoint.directory):
-            _add_general(writer, checkpoint, n_params, name)
+        add_general(writer, checkpoint, n_params, name)
         _add_architecture(writer, config)
         writer.add_file_type(_FILE_TYPES[dtype])
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
@@ -150,27 +145,6 @@ def _add_tensor(
     writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...], nbytes: int, dtype: Any
 ) -> None:
     writer.add_tensor_info(name, shape, np.dtype(np.float32), nbytes, raw_dtype=dtype)
-
-
-def _add_general(
-    writer: gguf.GGUFWriter, checkpoint: Checkpoint, n_params: int, name: str | None
-) -> None:
-    metadata = gguf.Metadata.load(None, checkpoint.directory, name, n_params)
-    metadata.name = metadata.name or checkpoint.directory.name
-    metadata.sampling_penalty_repeat = _repetition_penalty(metadata, checkpoint)
-    metadata.size_label = metadata.size_label or gguf.size_label(n_params, 0, 0, 0)
-    writer.add_type(gguf.GGUFType.MODEL)
-    metadata.set_gguf_meta_model(writer)
-
-
-def _repetition_penalty(metadata: gguf.Metadata, checkpoint: Checkpoint) -> Any:
-    """Return the penalty that generation_config.json asks for under either of its names.
-
-    The package of PyPI knows llama.cpp's only, the one of the pinned llama.cpp both.
-    """
-    if metadata.sampling_penalty_repeat is not None:
-        return metadata.sampling_penalty_repeat
-    return gguf.Metadata.load_generation_config(checkpoint.directory).get("repetition_penalty")
 
 
 def _add_architecture(writer: gguf.GGUFWriter, config: LlamaConfig) -> None:

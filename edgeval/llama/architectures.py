@@ -69,6 +69,31 @@ _OTHER_FILES = {
 }
 """Values of ``general.type``, or of the architecture, for files that are no models."""
 
+_LORA = (".lora_a", ".lora_b")
+_OF_A_MATRIX = "imatrix.chunk_count"
+_VOCABULARY = "a vocabulary without weights"
+
+_IMAGES = "a model of images or video, as stable-diffusion.cpp and ComfyUI run it"
+_SPEECH = "a model of speech, as whisper.cpp and TTS.cpp run it"
+_OTHER_PROGRAMS = {
+    **dict.fromkeys(
+        (
+            "aura", "chroma", "cosmos", "diffusion", "flux", "flux2", "hidream", "hyvid", "ltxv",
+            "lumina2", "pig", "pixart", "qwen_image", "sd", "sd1", "sd2", "sd3", "sdxl", "unet",
+            "vae", "wan", "z_image",
+        ),
+        _IMAGES,
+    ),
+    **dict.fromkeys(
+        (
+            "bark", "cosyvoice", "csm", "dac", "dia", "encodec", "kokoro", "moshi", "orpheus",
+            "parakeet", "parler-tts", "snac", "whisper",
+        ),
+        _SPEECH,
+    ),
+}  # fmt: skip
+"""Architectures in GGUFs of other programs than llama.cpp, where it does not know them."""
+
 _POOLED = {
     1: "an embedding model (its texts' vectors are means)",
     2: "an embedding model (its texts' vectors are those of the first token)",
@@ -83,9 +108,32 @@ def no_model(header: Header) -> str | None:
     for key in ("general.type", ARCHITECTURE):
         if found := _OTHER_FILES.get(header.text(key) or ""):
             return found
+    names = [tensor.name for tensor in header.tensors]
+    if "adapter.type" in header.metadata or (names and all(each.endswith(_LORA) for each in names)):
+        return _OTHER_FILES["adapter"]
+    if _OF_A_MATRIX in header.metadata:
+        return _OTHER_FILES["imatrix"]
     if header.text(ARCHITECTURE) == "clip":
         return NOT_PREDICTING["clip"]
+    if not header.text(ARCHITECTURE):
+        return f"no file for llama.cpp: it does not say its architecture ({ARCHITECTURE})"
     return None
+
+
+def not_quantized(header: Header) -> str | None:
+    """Return what a GGUF is that has no weights to quantize; None if nothing says so.
+
+    llama.cpp quantizes the part that reads images or audio too.
+    """
+    found = no_model(header)
+    if found in (NOT_PREDICTING["clip"], _OTHER_FILES["mmproj"]):
+        return None
+    return found or (None if header.tensors else _VOCABULARY)
+
+
+def of_another_program(name: str) -> str | None:
+    """Return what a GGUF of an architecture is that llama.cpp does not know, if it is known."""
+    return _OTHER_PROGRAMS.get(name.lower())
 
 
 def not_predicting(header: Header) -> str | None:
@@ -95,7 +143,7 @@ def not_predicting(header: Header) -> str | None:
     if found is not None:
         return found
     if not header.tensors:
-        return "a vocabulary without weights"
+        return _VOCABULARY
     own = {
         name: header.metadata.get(f"{architecture}.{name}")
         for name in ("attention.causal", "pooling_type", "classifier.output_labels")

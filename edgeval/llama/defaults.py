@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
-import os
-import re
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Literal
+
+from edgeval.engine_version import binding_version, engine_version
+
+__all__ = [
+    "BATCH_TOKENS",
+    "LONGEST_TEXT",
+    "PLAIN_BATCH_TOKENS",
+    "SCORING_VERSION",
+    "UBATCH_TOKENS",
+    "CacheType",
+    "Kernels",
+    "SessionSettings",
+    "attention_of",
+    "batch_tokens_for",
+    "binding_version",
+    "engine_version",
+    "is_reference",
+]
 
 CacheType = Literal["f16", "f32"]
 Kernels = Literal["default", "plain"]
@@ -32,12 +43,6 @@ UBATCH_TOKENS = 512
 
 LONGEST_TEXT = 127
 """Most bytes of a string that llama.cpp's quantizer adds to a file's metadata."""
-
-_BINDING = "llama-cpp-python"
-_LIBRARIES = "LLAMA_CPP_LIB_PATH"
-"""The variable by which the binding finds libraries of another build."""
-_LIBRARY = re.compile(r"(?:lib)?(?:ggml|llama)\b.*\.(?:so|dylib|dll)\b")
-_N_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -79,32 +84,3 @@ def batch_tokens_for(file_type: str) -> int:
 def attention_of(file_type: str) -> tuple[CacheType, bool]:
     """Return the type of the KV cache and whether flash attention is used for a type of model."""
     return ("f32", False) if is_reference(file_type) else ("f16", True)
-
-
-@functools.cache
-def binding_version() -> str | None:
-    """Return llama-cpp-python's version; None if it is not installed."""
-    try:
-        return metadata.version(_BINDING)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def engine_version() -> str:
-    """Return the version of the binding, which pins llama.cpp's own.
-
-    Where ``LLAMA_CPP_LIB_PATH`` names other libraries, the binding's version says nothing of them:
-    the beginning of a hash of theirs follows.
-    """
-    version, folder = f"{_BINDING} {binding_version()}", os.environ.get(_LIBRARIES)
-    return f"{version}, libraries {_hash_of_libraries(Path(folder))}" if folder else version
-
-
-@functools.cache
-def _hash_of_libraries(folder: Path) -> str:
-    digest = hashlib.sha256()
-    found = [path for path in sorted(folder.glob("*")) if _LIBRARY.match(path.name)]
-    for path in found:
-        with contextlib.suppress(OSError):
-            digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:_N_DIGITS]

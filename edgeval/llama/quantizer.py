@@ -16,6 +16,7 @@ from edgeval.errors import EngineError
 from edgeval.gguf_checks import check
 from edgeval.llama.library import listening, llama_cpp
 from edgeval.llama.overrides import Metadata, overrides
+from edgeval.llama.refusals import not_quantized
 from edgeval.llama.type_names import file_types
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
@@ -94,7 +95,7 @@ def recipe(source: Path, ftype: str, weights: Weights | None = None) -> Recipe:
         status = llama_cpp.llama_model_quantize(str(source).encode(), b"", ctypes.byref(params))
         del kept
         if status != 0:
-            raise EngineError(f"llama.cpp cannot quantize {source} to {ftype}: {log.reason()}")
+            raise EngineError(not_quantized(source, ftype, log.reason()))
     if not types or not sizes:
         raise EngineError(
             f"llama.cpp does not say what it would make of {source} as {ftype}; "
@@ -143,7 +144,7 @@ def quantize_file(
         # What the struct borrows must outlive the call.
         del kept
         if status != 0:
-            raise EngineError(f"llama.cpp cannot quantize {source} to {ftype}: {log.reason()}")
+            raise EngineError(not_quantized(source, ftype, log.reason()))
 
 
 def _params(

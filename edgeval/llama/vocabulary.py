@@ -15,11 +15,11 @@ from edgeval.gguf_checks import check
 from edgeval.gguf_header import Header
 from edgeval.gguf_parts import model_files, read_header
 from edgeval.llama import architectures, pre_tokenizers
-from edgeval.llama.defaults import engine_version
 from edgeval.llama.info import GgufInfo
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.numbers import require_same_numbers
 from edgeval.llama.overrides import overrides
+from edgeval.llama.refusals import not_loaded
 from edgeval.plan import Int32
 
 _LONGEST_VALUE = 1024
@@ -52,31 +52,8 @@ def load(path: Path, params: Any, pre: str | None = None) -> Any:
     first = model_files(path)[0]
     model = llama_cpp.llama_model_load_from_file(str(first).encode(), params)
     if not model:
-        raise EngineError(_why_not(path, log.reason(), pre))
+        raise EngineError(not_loaded(path, log.reason(), pre))
     return model
-
-
-def _why_not(path: Path, reason: str, pre: str | None) -> str:
-    """Return why llama.cpp does not load a file, and what to do."""
-    if "model architecture" in reason:
-        name = read_header(path).text(architectures.ARCHITECTURE) or ""
-        return (
-            f"{path} is of the architecture {name[:40]!r}, which the llama.cpp of "
-            f"{engine_version()} does not know; update llama-cpp-python, or evaluate a model of an "
-            "architecture that it knows"
-        )
-    if "unknown pre-tokenizer type" in reason:
-        if pre is not None:
-            return f"{pre_tokenizers.unknown(pre)}; its names are in src/llama-vocab.cpp"
-        name = pre_tokenizers.own(read_header(path)) or ""
-        return (
-            f"{path} cannot be run: {pre_tokenizers.unknown(name)}; update llama-cpp-python, or "
-            "name one that splits text alike with --pre NAME"
-        )
-    return (
-        f"llama.cpp cannot load {path}: {reason}; "
-        "the file is damaged or not a model, so convert or download it again"
-    )
 
 
 class Vocabulary(Owner):

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +15,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from edgeval import hub
 from edgeval.errors import DataError
+from edgeval.foreign import printable
+from edgeval.signatures import kind_of
 from edgeval.tasks.item import Item
+from edgeval.tasks.reading import lines_of, read_text, rows_of
 
 Rendering = Literal["lm-eval", "text"]
 Split = Literal["validation", "train"]
@@ -152,8 +155,17 @@ class DataSet:
 def preprocess(text: str) -> str:
     """Clean a text exactly as lm-evaluation-harness's hellaswag task does; the order matters."""
     text = text.strip().replace(" [title]", ". ")
-    text = re.sub(r"\[.*?\]", "", text)
+    text = "\n".join(map(_without_brackets, text.split("\n")))
     return text.replace("  ", " ")
+
+
+def _without_brackets(line: str) -> str:
+    """Return a line without what is in brackets, each up to the first that closes it.
+
+    After the last closing one nothing is, and looking for it from each opening one takes long.
+    """
+    closed, end, rest = line.rpartition("]")
+    return re.sub(r"\[.*?\]", "", closed + end) + rest
 
 
 def without_markers(text: str) -> str:
@@ -189,53 +201,21 @@ def load(
 
 
 def _from_file(path: Path) -> DataSet:
-    if not path.is_file():
-        raise DataError(f"no data file at {path}; check the path")
-    readers: dict[str, Callable[[Path], Sequence[Record | TextRecord]]] = {
-        ".jsonl": _read_jsonl,
-        ".json": _read_json,
-        ".parquet": _read_parquet,
-        ".txt": _read_text,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        # What is no file is no file of another format.
+        if not path.is_file():
+            read_text(path)
+        if (kind := kind_of(path)) is not None and kind.what != "JSON":
+            raise DataError(f"{path} is {kind.what}, not a data file; {kind.remedy}")
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}; convert it to one of them")
-    try:
-        return DataSet(path.name, reader(path))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
-
-
-def _read_jsonl(path: Path) -> list[Record]:
-    records = []
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                where = f"{path} line {number}"
-                records.append(_record(_parse_json(line, where), where))
-    return records
-
-
-def _read_json(path: Path) -> list[Record]:
-    rows = _parse_json(path.read_text(encoding="utf-8-sig"), str(path))
-    if not isinstance(rows, list):
-        raise DataError(f"{path} is not a JSON list of items; wrap the items in [ and ]")
-    return _records(rows, path)
-
-
-def _read_parquet(path: Path) -> list[Record]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file ({error}); download it again") from error
-    return _records(rows, path)
+    if suffix == ".txt":
+        return DataSet(path.name, _read_text(path))
+    return DataSet(path.name, [_record(row, where) for where, row in rows_of(path)])
 
 
 def _read_text(path: Path) -> list[TextRecord]:
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    lines = lines_of(read_text(path))
     if lines[-1] == "":
         lines.pop()
     if len(lines) % _TEXT_LINES:
@@ -257,25 +237,14 @@ def _text_record(lines: Sequence[str], begin: int, path: Path) -> TextRecord:
     return TextRecord(str(begin // _TEXT_LINES), context, tuple(endings), int(label))
 
 
-def _records(rows: Sequence[Any], path: Path) -> list[Record]:
-    return [_record(row, f"{path} item {number}") for number, row in enumerate(rows, start=1)]
-
-
-def _parse_json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where} is not valid JSON ({error.msg}); correct it") from error
-
-
 def _record(row: Any, where: str) -> Record:
     try:
         return Record.model_validate(row)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the item"
-        shown = repr(first["input"])[:60]
-        raise DataError(f"{where}: {field} is {shown}: {first['msg']}; correct it") from error
+        shown, reason = repr(first["input"])[:60], printable(" ".join(first["msg"].split()))
+        raise DataError(f"{where}: {field} is {shown}: {reason}; correct it") from error
 
 
 def _from_hub(split: Split, offline: bool) -> DataSet:

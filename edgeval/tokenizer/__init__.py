@@ -9,6 +9,7 @@ import gguf
 
 from edgeval.checkpoint import Checkpoint
 from edgeval.errors import CheckpointError
+from edgeval.tokenizer.distinct import make_distinct
 from edgeval.tokenizer.ends import Ends, said_by_tokenizer_json
 from edgeval.tokenizer.sentencepiece_model import read_sentencepiece
 from edgeval.tokenizer.special_tokens import SpecialTokens, read_special_tokens
@@ -74,6 +75,7 @@ def read_tokenizer(checkpoint: Checkpoint, vocab_size: int) -> Tokenizer:
     """
     directory = checkpoint.directory
     vocabulary = _read(directory, vocab_size)
+    make_distinct(vocabulary, directory)
     special = read_special_tokens(directory, vocab_size)
     more = SpecialTokens()
     # Two families are known by the size of their vocabulary; llama.cpp's converter does so too.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.errors import CheckpointError
+from edgeval.foreign import printable
 
 
 def load(path: Path) -> Any:
@@ -29,6 +30,6 @@ def _loaded(path: Path, _modified_ns: int, _size: int) -> Any:
         tokenizer.no_truncation()
     except Exception as error:  # The library raises nothing narrower.
         raise CheckpointError(
-            f"{path} is no usable tokenizer ({error}); download it again"
+            f"{path} is no usable tokenizer ({printable(str(error))}); download it again"
         ) from error
     return tokenizer

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.errors import CheckpointError
+from edgeval.foreign import printable
 from edgeval.tokenizer.library import load
 
 # llama.cpp knows a pre-tokenizer by the tokens of this text: the names and the SHA-256 of the
@@ -46,7 +47,7 @@ def pre_tokenizer_name(path: Path) -> str:
         seen = [tokenizer.encode(_TEXT, add_special_tokens=ends).ids for ends in (True, False)]
     except Exception as error:  # The library raises nothing narrower.
         raise CheckpointError(
-            f"{path} is no usable tokenizer ({error}); download it again"
+            f"{path} is no usable tokenizer ({printable(str(error))}); download it again"
         ) from error
     if _splits_as_llama3(content := json.loads(tokenizer.to_str())):
         return "llama-bpe" if content["model"].get("ignore_merges") else "smaug-bpe"

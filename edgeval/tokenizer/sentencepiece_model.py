@@ -8,7 +8,7 @@ from typing import Any
 from gguf import TokenType
 
 from edgeval.errors import CheckpointError
-from edgeval.tokenizer.sentencepiece_proto import require_plain
+from edgeval.tokenizer.sentencepiece_proto import no_model, read_bytes, require_plain
 from edgeval.tokenizer.vocabulary import (
     Vocabulary,
     added_token,
@@ -31,9 +31,9 @@ def read_sentencepiece(path: Path, vocab_size: int) -> Vocabulary:
     from sentencepiece import SentencePieceProcessor
 
     try:
-        processor = SentencePieceProcessor(model_proto=path.read_bytes())
+        processor = SentencePieceProcessor(model_proto=read_bytes(path))
     except RuntimeError as error:
-        raise CheckpointError(f"{path} is not a SentencePiece model; download it again") from error
+        raise no_model(path) from error
     if not path.with_name("tokenizer.json").is_file():
         # Beside that file it gives the pieces only, and the proof tells whether they suffice.
         require_plain(path)

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeval.checkpoint.small_files import refused
 from edgeval.errors import CheckpointError
+from edgeval.foreign import UnreadableError, read_regular
+from edgeval.signatures import kind_of
 
 _KINDS = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
+_MAX_BYTES = 64_000_000
 _TRAINER, _NORMALIZER, _PIECE = 2, 3, 1
 _KIND, _SUFFIX = 3, 24
 _NAME, _CHARSMAP, _REMOVES_SPACES, _ESCAPES_SPACES = 1, 2, 4, 5
@@ -49,7 +53,7 @@ def read_rules(path: Path) -> Rules:
     normalizer: dict[int, int | bytes] = {}
     user_defined = []
     try:
-        for number, value in _fields(path.read_bytes()):
+        for number, value in _fields(read_bytes(path)):
             if not isinstance(value, bytes):
                 continue
             if number == _PIECE:
@@ -61,7 +65,7 @@ def read_rules(path: Path) -> Rules:
             elif number == _NORMALIZER:
                 normalizer |= dict(_fields(value))
     except (IndexError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a SentencePiece model; download it again") from error
+        raise no_model(path) from error
     kind = trainer.get(_KIND, 1)
     table = _text(normalizer.get(_NAME)) or "unnamed" if normalizer.get(_CHARSMAP) else ""
     return Rules(
@@ -72,6 +76,28 @@ def read_rules(path: Path) -> Rules:
         escapes_spaces=bool(normalizer.get(_ESCAPES_SPACES, 1)),
         user_defined=tuple(user_defined),
     )
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what a ``tokenizer.model`` holds.
+
+    Raises:
+        CheckpointError: If it cannot be read, or is longer than any.
+    """
+    try:
+        return read_regular(path, _MAX_BYTES)
+    except (OSError, UnreadableError) as error:
+        raise refused(path, error) from error
+
+
+def no_model(path: Path) -> CheckpointError:
+    """Return the error for a file that is no SentencePiece model."""
+    kind = kind_of(path)
+    if kind is not None:
+        return CheckpointError(
+            f"{path} is not a SentencePiece model: it is {kind.what}; {kind.remedy}"
+        )
+    return CheckpointError(f"{path} is not a SentencePiece model; download it again")
 
 
 def require_plain(path: Path) -> None:

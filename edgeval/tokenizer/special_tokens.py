@@ -15,6 +15,7 @@ from typing import Any
 
 import gguf
 
+from edgeval.checkpoint import read_text
 from edgeval.tokenizer.vocabulary import optional_json
 
 ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
@@ -203,13 +204,13 @@ class _Reader:
         path = self._directory / "chat_template.jinja"
         if not path.is_file():
             return optional_json(self._directory / "chat_template.json").get("chat_template")
-        template = path.read_text(encoding="utf-8")
+        template = read_text(path)
         more = list((self._directory / "additional_chat_templates").glob("*.jinja"))
         if not more:
             return template
         return [
             {"name": "default", "template": template},
-            *({"name": each.stem, "template": each.read_text(encoding="utf-8")} for each in more),
+            *({"name": each.stem, "template": read_text(each)} for each in more),
         ]
 
 
