@@ -27,6 +27,8 @@ def new_folder(parent: Path, name: str) -> Iterator[Path]:
         EdgevalError: If it cannot be made.
     """
     with contextlib.ExitStack() as stack:
+        if not parent.exists():
+            stack.callback(_remove_empty, parent)
         for number in itertools.count(1):
             folder = parent / (name if number == 1 else f"{name}-{number}")
             with contextlib.suppress(FileExistsError, HeldError):
@@ -110,9 +112,13 @@ def _reserved(folder: Path, command: str, overwrite: bool) -> Iterator[None]:
     finally:
         _held.discard(place)
         hold.remove()
-        # One that holds something stays.
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    # One that holds something stays.
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _mark(hold: Hold, command: str, overwrite: bool) -> None:
