@@ -38,6 +38,8 @@ from edgeval.cli.options import (
     Until,
     device_names,
 )
+from edgeval.console import print_json
+from edgeval.streams import OutputError, flush
 
 
 def run(
@@ -135,8 +137,12 @@ def run(
                 command=command_line(),
                 progress=progress,
             )
-    terminal.print_report(record)
-    terminal.print_files(folder)
+    try:
+        terminal.print_report(record)
+        terminal.print_files(folder)
+        flush()
+    except OutputError as error:
+        raise error.keeping(f"the report is whole, in {folder}") from error
     require_all(record.failures)
 
 
@@ -200,7 +206,7 @@ def evaluate(
         with progress_bars() as progress:
             result = evaluate_files(ggufs, options, samples=samples, progress=progress)
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        print_json(result.model_dump_json(indent=2))
     else:
         terminal.print_evaluation(result)
     require_all(result.failures)
@@ -218,7 +224,7 @@ def report(
     reports.render(record, folder)
     if as_json:
         terminal.print_corrections(record)
-        typer.echo(record.model_dump_json(indent=2))
+        print_json(record.model_dump_json(indent=2))
     else:
         terminal.print_report(record)
         terminal.print_files(folder)
@@ -247,7 +253,7 @@ def compare(
 
     found = compare_files([first, *others])
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump_json(indent=2))
     else:
         terminal.print_comparison(found)
     require_agreement(found)

@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import DataType, Json, Pre, Threads
+from edgeval.console import print_json, say
 
 
 def convert(
@@ -33,7 +34,7 @@ def convert(
             dtype.value,
             progress=progress,
         )
-    typer.echo(made)
+    say(made)
 
 
 class TypesCommand(TyperCommand):
@@ -85,7 +86,7 @@ def quantize(
             progress=progress,
         )
     for path in made:
-        typer.echo(path)
+        say(path)
 
 
 def imatrix(
@@ -113,7 +114,7 @@ def imatrix(
             threads=threads,
             progress=progress,
         )
-    typer.echo(made)
+    say(made)
 
 
 def inspect(
@@ -127,6 +128,6 @@ def inspect(
     with progress_bars() as progress:
         found = inspect_gguf(gguf, progress=progress)
     if as_json:
-        typer.echo(terminal.inspection_json(found))
+        print_json(terminal.inspection_json(found))
     else:
         terminal.print_inspection(found)
