@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
+
+from edgeval.escapes import without_surrogates
 
 
 class Record(BaseModel):
-    """A record: immutable, without unknown fields, every number finite."""
+    r"""A record: immutable, without unknown fields, every number finite.
+
+    Its texts can be written in UTF-8: names of files whose bytes are not have ``\xff`` for them.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_utf8(cls, content: Any) -> Any:
+        return _in_utf8(content)
 
 
 class Interval(Record):
@@ -37,3 +49,14 @@ class SavedRecord(Record):
     def corrected(self, *sentences: str) -> None:
         """Keep what the file that it was read from says otherwise, in sentences."""
         self._corrections = sentences
+
+
+def _in_utf8(content: Any) -> Any:
+    """Return a value whose texts can be written in UTF-8, the same one as a rule."""
+    if isinstance(content, str):
+        return without_surrogates(content)
+    if isinstance(content, dict):
+        return {_in_utf8(name): _in_utf8(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_in_utf8(each) if isinstance(each, str) else each for each in content]
+    return content

@@ -64,7 +64,10 @@ def evaluation_table(result: Evaluation) -> Table:
             run.file,
             _type(run.label, mix_in_short(run.mix)),
             *([f"{items_of(result, run):,}"] if has_items else []),
-            *(fmt.accuracy(run.metrics[name].value) for name in names),
+            *(
+                fmt.accuracy(run.metrics[name].value) if name in run.metrics else view.EMPTY
+                for name in names
+            ),
             fmt.accuracy_interval(run.metrics[metric].stated_interval),
             rate(result, run),
         )
