@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeval import llama
 from edgeval.contents import Contents
+from edgeval.escapes import without_surrogates
 from edgeval.importance import ImportanceMatrix
 from edgeval.records import ImatrixInfo
 
@@ -91,4 +92,4 @@ def imatrix_info(value_of: Callable[[str], str | None]) -> ImatrixInfo | None:
 
 def _fitting(text: str) -> str:
     """Return as much of a text as llama.cpp's quantizer takes."""
-    return text.encode()[: llama.LONGEST_TEXT].decode("utf-8", "ignore")
+    return without_surrogates(text).encode()[: llama.LONGEST_TEXT].decode("utf-8", "ignore")

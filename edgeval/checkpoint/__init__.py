@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ class Checkpoint:
         """SHA-256 over the names and contents of ``files()``, as hexadecimal digits."""
         digest = hashlib.sha256()
         for path in sorted(self.files(), key=lambda path: path.name):
-            digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+            digest.update(os.fsencode(path.name) + f" {sha256_of(path)}\n".encode())
         return digest.hexdigest()
 
 

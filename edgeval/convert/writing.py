@@ -21,6 +21,7 @@ from edgeval.convert.config import LlamaConfig
 from edgeval.convert.tensors import Output, OutputType
 from edgeval.device import physical_cores
 from edgeval.errors import CheckpointError
+from edgeval.escapes import without_surrogates
 from edgeval.tokenizer import Tokenizer
 
 # gguf's remarks on templates and model cards would go to stderr, where no user can act on them.
@@ -159,6 +160,9 @@ def _add_general(
     metadata.name = metadata.name or checkpoint.directory.name
     metadata.sampling_penalty_repeat = _repetition_penalty(metadata, checkpoint)
     metadata.size_label = metadata.size_label or gguf.size_label(n_params, 0, 0, 0)
+    for field, value in vars(metadata).items():
+        if isinstance(value, str):  # The folder's name may not be UTF-8, and a GGUF is.
+            setattr(metadata, field, without_surrogates(value))
     writer.add_type(gguf.GGUFType.MODEL)
     metadata.set_gguf_meta_model(writer)
 

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PrivateAttr
+from pydantic_core import core_schema
 
 from edgeval.escapes import without_surrogates
+
+
+def _in_utf8(content: Any) -> Any:
+    """Return a value whose texts can be written in UTF-8, the same one as a rule."""
+    if isinstance(content, str):
+        return without_surrogates(content)
+    if isinstance(content, dict):
+        return {_in_utf8(name): _in_utf8(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_in_utf8(each) if isinstance(each, str) else each for each in content]
+    return content
 
 
 class Record(BaseModel):
@@ -19,10 +31,16 @@ class Record(BaseModel):
         extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
     )
 
-    @model_validator(mode="before")
     @classmethod
-    def _in_utf8(cls, content: Any) -> Any:
-        return _in_utf8(content)
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Return the schema of the model; what is made here may name files, JSON is UTF-8."""
+        schema = handler(source)
+        return core_schema.json_or_python_schema(
+            json_schema=schema,
+            python_schema=core_schema.no_info_before_validator_function(_in_utf8, schema),
+        )
 
 
 class Interval(Record):
@@ -49,14 +67,3 @@ class SavedRecord(Record):
     def corrected(self, *sentences: str) -> None:
         """Keep what the file that it was read from says otherwise, in sentences."""
         self._corrections = sentences
-
-
-def _in_utf8(content: Any) -> Any:
-    """Return a value whose texts can be written in UTF-8, the same one as a rule."""
-    if isinstance(content, str):
-        return without_surrogates(content)
-    if isinstance(content, dict):
-        return {_in_utf8(name): _in_utf8(value) for name, value in content.items()}
-    if isinstance(content, list):
-        return [_in_utf8(each) if isinstance(each, str) else each for each in content]
-    return content

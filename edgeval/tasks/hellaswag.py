@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from edgeval import hub
 from edgeval.errors import DataError
+from edgeval.escapes import without_surrogates
+from edgeval.foreign import printable
 from edgeval.tasks.item import Item
 
 Rendering = Literal["lm-eval", "text"]
@@ -198,7 +200,7 @@ def _from_file(path: Path) -> DataSet:
     if reader is None:
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}; convert it to one of them")
     try:
-        return DataSet(path.name, reader(path))
+        return DataSet(without_surrogates(path.name), reader(path))
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
 
@@ -225,9 +227,12 @@ def _read_parquet(path: Path) -> list[Record]:
     import pyarrow.parquet
 
     try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
+        with path.open("rb") as file:  # By name, only one in UTF-8 would be read.
+            rows = pyarrow.parquet.read_table(file).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file ({error}); download it again") from error
+        raise DataError(
+            f"{path} is not a Parquet file ({printable(str(error))}); download it again"
+        ) from error
     return _records(rows, path)
 
 
