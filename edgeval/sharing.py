@@ -32,7 +32,8 @@ def shareable_path(path: str) -> str:
     is_outside = _ABSOLUTE.match(path) or ".." in parts or _home_names() & set(parts[:-1])
     if not is_outside or "://" in path.replace("file://", ""):
         return path
-    return next((part for part in reversed(parts) if part not in {"..", "~", "file:"}), "") or path
+    name = next((part for part in reversed(parts) if part not in {"..", "~", "file:"}), "") or path
+    return "~" if name in _home_names() else name
 
 
 def shareable_text(text: str) -> str:
