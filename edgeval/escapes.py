@@ -35,7 +35,7 @@ _READABLE: Final = {
     "\N{RIGHTWARDS ARROW}": "->",
     "\N{MIDDLE DOT}": "*",
     "\N{BULLET}": "*",
-    "\N{GREEK CAPITAL LETTER DELTA}": "delta ",
+    "\N{GREEK CAPITAL LETTER DELTA}": "delta",
     "\N{LEFT DOUBLE QUOTATION MARK}": '"',
     "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
     "\N{LEFT SINGLE QUOTATION MARK}": "'",

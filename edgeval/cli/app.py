@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import traceback
@@ -116,6 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), debug, _INTERRUPTED)
     except EdgevalError as error:
         _fail(str(error), debug)
+    except OSError as error:
+        _fail(_refusal(error), debug)
     except MemoryError:
         _fail("out of memory; use a smaller model, or close other programs", debug)
     sys.exit(code if isinstance(code, int) else 0)
@@ -139,6 +142,12 @@ def _fail(message: str, debug: bool, code: int = 1) -> NoReturn:
         _print(f"error: {visible(cut(message, _LONGEST_MESSAGE))}\n")
     streams.abandon()
     sys.exit(code)
+
+
+def _refusal(error: OSError) -> str:
+    """Return what the system refused where no sentence of ours says more."""
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return f"{error.strerror or error}{where}; check the path, its permissions and its disk"
 
 
 def _fail_usage(error: Any) -> NoReturn:
