@@ -7,6 +7,7 @@ letters, or means something to Markdown. Nothing of that is shown as it is. No w
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 import unicodedata
 from typing import Final
@@ -116,9 +117,12 @@ def html(value: object) -> object:
 
 def markdown(value: object) -> str:
     """Return text on one line that GitHub-flavoured Markdown shows as it is."""
-    if isinstance(value, Markup):
-        return value
-    line = visible(" ".join(str(value).split()))
+    return value if isinstance(value, Markup) else _markdown(str(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _markdown(text: str) -> str:
+    line = visible(" ".join(text.split()))
     line = _MARKDOWN_SYNTAX.sub(r"\\\g<0>", line)
     return _MARKDOWN_NUMBER.sub(r"\1\\\2", _MARKDOWN_BLOCK.sub(r"\\\g<0>", line))
 

@@ -121,6 +121,8 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 3
 
+_MOST_METRICS: Final = 20
+
 
 class Evaluation(SavedRecord):
     """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder.
@@ -157,8 +159,11 @@ def _require_metric(runs: Sequence[ModelRun], metric: str) -> None:
     """Refuse runs that have no accuracy by the primary metric, which every view shows.
 
     Raises:
-        ValueError: If one has not.
+        ValueError: If one has not, or they have more metrics than a table has columns.
     """
+    names = {name for run in runs for name in run.metrics}
+    if len(names) > _MOST_METRICS:
+        raise ValueError(f"the runs have {len(names):,} metrics; {_MOST_METRICS} are the most")
     for run in runs:
         if metric not in run.metrics:
             raise ValueError(f"the run of {run.file} has no {metric}")

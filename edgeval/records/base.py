@@ -21,6 +21,23 @@ def _in_utf8(content: Any) -> Any:
     return content
 
 
+_CAN_STOP = "fail_fast" in core_schema.ListSchema.__annotations__
+"""Whether pydantic can; before 2.8 it cannot."""
+
+
+def _stop_at_first(schema: Any) -> None:
+    """Let a list be refused for its first wrong member: to describe all takes gigabytes."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "json-or-python":
+            return  # Another record's, where this has been done.
+        if schema.get("type") == "list" and _CAN_STOP:
+            schema["fail_fast"] = True
+    members = schema.values() if isinstance(schema, dict) else schema
+    for each in members:
+        if isinstance(each, dict | list):
+            _stop_at_first(each)
+
+
 class Record(BaseModel):
     r"""A record: immutable, without unknown fields, every number finite.
 
@@ -37,6 +54,7 @@ class Record(BaseModel):
     ) -> core_schema.CoreSchema:
         """Return the schema of the model; what is made here may name files, JSON is UTF-8."""
         schema = handler(source)
+        _stop_at_first(schema)
         return core_schema.json_or_python_schema(
             json_schema=schema,
             python_schema=core_schema.no_info_before_validator_function(_in_utf8, schema),

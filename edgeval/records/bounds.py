@@ -14,8 +14,8 @@ _MAX_INTEGER: Final = 2**63 - 1
 _MAX_NUMBER: Final = 1e15
 _MAX_CHARACTERS: Final = 20_000
 _MAX_MEMBERS: Final = 1_000
-_MAX_LIST: Final = {"flips": 100_000, "runs": 200, "drift": 200, "failures": 200}
-"""Lists that may hold more than others, or less: pages have a table of some of them by another."""
+_MAX_OF: Final = {"flips": 100_000, "runs": 200, "drift": 200, "failures": 200, "metrics": 20}
+"""What may hold more than others, or less: pages have a table of some of them by another."""
 
 
 def beyond(content: Any) -> str | None:
@@ -47,12 +47,9 @@ def _reason(value: Any, path: tuple[str, ...]) -> str | None:
         return None if abs(value) <= _MAX_NUMBER else f"{value:g} is too large"
     if isinstance(value, str):
         return _too_many(len(value), _MAX_CHARACTERS, "characters")
-    if isinstance(value, dict):
-        return _too_many(len(value), _MAX_MEMBERS, "members")
-    if isinstance(value, list):
-        return _too_many(
-            len(value), _MAX_LIST.get(path[-1] if path else "", _MAX_MEMBERS), "members"
-        )
+    if isinstance(value, dict | list):
+        most = _MAX_OF.get(path[-1], _MAX_MEMBERS) if path else _MAX_MEMBERS
+        return _too_many(len(value), most, "members")
     return None
 
 
