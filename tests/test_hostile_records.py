@@ -292,6 +292,16 @@ def test_what_is_no_file_of_a_record_is_refused_at_once(kind: str, tmp_path: Pat
     assert time.monotonic() - begun < 10
 
 
+def test_no_time_is_too_short_for_a_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "report.json"
+    for seconds in (0, 5e-324, 1e-9):
+        content = replaced(RECORDS["full"], ("runs", 1, "speed", "elapsed_s"), seconds)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        assert "inf" not in views(path, capsys)["terminal"]
+
+
 def test_bounds_hold_what_edgeval_writes() -> None:
     for name, content in RECORDS.items():
         assert bounds.beyond(content) is None, name
