@@ -21,6 +21,8 @@ from typing import Annotated, Any, BinaryIO, Final, NoReturn
 
 from pydantic import AfterValidator, ValidationError
 
+from edgeval.escapes import visible
+
 MAX_DEPTH: Final = 64
 """Lists and objects in each other, of any JSON; genuine files have less than ten."""
 
@@ -180,7 +182,7 @@ def printable(text: str, limit: int = _MAX_SHOWN) -> str:
         limit: The most characters of it.
     """
     cut = text if len(text) <= limit else f"{text[:limit]}\N{HORIZONTAL ELLIPSIS}"
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in cut)
+    return visible(cut)
 
 
 def problem(error: ValidationError, whole: str = "the whole file") -> str:

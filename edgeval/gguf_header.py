@@ -170,9 +170,28 @@ class Header:
         is_texts = isinstance(value, list) and self.types[key] == ValueType.STRING
         return value if is_texts else None
 
-    def raw(self, tensor: TensorInfo) -> npt.NDArray[np.uint8]:
-        """Return a tensor's bytes, mapped and not read, shape (nbytes,), uint8."""
-        return np.memmap(tensor.path, np.uint8, "r", tensor.offset, (tensor.nbytes,))
+    def raw(self, tensor: TensorInfo, n_bytes: int | None = None) -> npt.NDArray[np.uint8]:
+        """Return a tensor's bytes, shape (nbytes,), uint8.
+
+        They are read, not mapped: a file that is cut off under a map ends the process.
+
+        Args:
+            tensor: The tensor.
+            n_bytes: How many of them, from its first on; by default all.
+
+        Raises:
+            GgufError: If the file no longer has them.
+        """
+        count = tensor.nbytes if n_bytes is None else n_bytes
+        try:
+            found = np.fromfile(tensor.path, np.uint8, count, offset=tensor.offset)
+        except OSError as error:
+            raise GgufError(f"cannot read {tensor.path} ({error.strerror or error})") from error
+        if len(found) < count:
+            raise GgufError(
+                f"{tensor.path} was cut off while it was read; run again when it is whole"
+            )
+        return found
 
     @property
     def n_parts(self) -> int:

@@ -14,6 +14,7 @@ from edgeval.contents import Contents, held
 from edgeval.drafts import Draft, drafts
 from edgeval.engine import Begun, Engine, ItemResult, Scored, running
 from edgeval.errors import EngineDiedError
+from edgeval.escapes import without_surrogates
 from edgeval.gguf_parts import model_files
 from edgeval.identity import model_facts
 from edgeval.llama import GgufInfo
@@ -89,7 +90,7 @@ def evaluate_file(
         setting = setup.setting(contents.sha256, gguf)
         with store.measurement(
             setting,
-            file=path.name,
+            file=without_surrogates(path.name),
             data=setup.data.name,
             fresh=setup.options.fresh,
             progress=progress,

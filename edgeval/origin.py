@@ -8,8 +8,10 @@ from typing import Any
 
 from edgeval import llama
 from edgeval.contents import Contents
+from edgeval.escapes import without_surrogates
 from edgeval.importance import ImportanceMatrix
 from edgeval.records import ImatrixInfo
+from edgeval.sharing import shareable_path
 
 SOURCE = "edgeval.source.sha256"
 MATRIX = "edgeval.imatrix.sha256"
@@ -78,17 +80,19 @@ def imatrix_info(value_of: Callable[[str], str | None]) -> ImatrixInfo | None:
         value_of: Returns the value of a key as text, or None if there is none.
     """
     file, sha256, n_chunks = value_of(MATRIX_FILE), value_of(MATRIX), value_of(MATRIX_CHUNKS)
+    dataset = value_of(MATRIX_DATASET)
     # A file quantized from a quantized one keeps the keys of that one's importance matrix.
     if file is None or sha256 == NO_MATRIX:
         return None
     return ImatrixInfo(
-        file=file,
+        # llama-quantize keeps both as they were typed.
+        file=shareable_path(file),
         sha256=sha256,
-        dataset=value_of(MATRIX_DATASET),
+        dataset=None if dataset is None else shareable_path(dataset),
         n_chunks=int(n_chunks) if n_chunks and n_chunks.isdecimal() else None,
     )
 
 
 def _fitting(text: str) -> str:
     """Return as much of a text as llama.cpp's quantizer takes."""
-    return text.encode()[: llama.LONGEST_TEXT].decode("utf-8", "ignore")
+    return without_surrogates(text).encode()[: llama.LONGEST_TEXT].decode("utf-8", "ignore")

@@ -6,17 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console, Group
-from rich.panel import Panel
-from rich.table import Table
-
 from edgeval.cache import CacheContents, Pruned
 from edgeval.cards import Card
 from edgeval.compare import Comparison
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import LOUD
 from edgeval.compare.tables import table as comparison_table
-from edgeval.console import shown, stderr_console, stdout_console
+from edgeval.console import Console, Frame, Lines, Table, stderr_console, stdout_console
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
@@ -53,11 +49,11 @@ def print_report(report: Report) -> None:
     _print_failures(report, console)
     _print_remarks(report, console)
     if sentence := view.interval_sentence(report):
-        console.print(sentence, soft_wrap=True, markup=False)
+        console.print(sentence, soft_wrap=True)
     style = LOUD if report.reference is None else None
-    console.print(shown(view.conclusion(report)), style=style, soft_wrap=True)
+    console.print(view.conclusion(report), style=style, soft_wrap=True)
     for sentence in view.verdict_sentences(report):
-        console.print(sentence, soft_wrap=True, markup=False)
+        console.print(sentence, soft_wrap=True)
     _print_computed(report, console)
     _print_corrections(report, console)
 
@@ -66,7 +62,7 @@ def print_files(folder: Path) -> None:
     """Print where the report was written."""
     names = ("report.html", "report.md", "report.json", "verdict.json")
     present = [name for name in names if (folder / name).is_file()]
-    stdout_console().print(f"{folder}: {', '.join(present)}", soft_wrap=True, markup=False)
+    stdout_console().print(f"{folder}: {', '.join(present)}", soft_wrap=True)
 
 
 def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
@@ -82,12 +78,12 @@ def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
         _print_unjudged(report, failed, console)
     for claim, verdict in zip([] if failed else report.claims, verdicts, strict=True):
         heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
-        console.print(heading, style="bold", soft_wrap=wraps, markup=False)
-        console.print(reasoning.reasoning(report, claim), soft_wrap=wraps, markup=False)
+        console.print(heading, style="bold", soft_wrap=wraps)
+        console.print(reasoning.reasoning(report, claim), soft_wrap=wraps)
     if not report.claims:
-        console.print(view.NO_CLAIM, soft_wrap=wraps, markup=False)
+        console.print(view.NO_CLAIM, soft_wrap=wraps)
     if rest := reasoning.not_measured(report):
-        console.print(rest, soft_wrap=wraps, markup=False)
+        console.print(rest, soft_wrap=wraps)
     _print_corrections(report, console)
 
 
@@ -100,7 +96,7 @@ def print_evaluation(result: Evaluation) -> None:
     stopping = stopping_of(result)
     if stopping is not None:
         sentence = f"{until_decided(result, stopping)}. {view.EVERY_LOOK}"
-        console.print(sentence, soft_wrap=True, markup=False)
+        console.print(sentence, soft_wrap=True)
     _print_computed(result, console)
 
 
@@ -109,12 +105,12 @@ def print_comparison(found: Comparison) -> None:
     console = stdout_console()
     first = found.machines[0]
     title = f"{_items(first.data)}, protocol {first.protocol.label}"
-    console.print(title, style="bold", soft_wrap=True, markup=False)
+    console.print(title, style="bold", soft_wrap=True)
     console.print(comparison_table(found))
     for alarm in alarms(found):
-        console.print(alarm, style=LOUD, soft_wrap=True, markup=False)
+        console.print(alarm, style=LOUD, soft_wrap=True)
     for sentence in sentences(found):
-        console.print(shown(sentence), soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
 
 
 def print_inspection(found: Inspection) -> None:
@@ -146,7 +142,7 @@ def print_run(run: RunDetails) -> None:
     known = (plan.facts.model.shape for plan in run.plans if plan.facts.model is not None)
     if run.setting.devices and (shape := next(known, None)):
         there = where(run.setting.backend, run.setting.offload(shape.n_layers))
-        console.print(f"Computed with {there}.", soft_wrap=True, markup=False)
+        console.print(f"Computed with {there}.", soft_wrap=True)
 
 
 def print_repair(found: Repair) -> None:
@@ -160,14 +156,14 @@ def print_cache(found: CacheContents) -> None:
     """Print what the cache holds, one line a GGUF, and what it takes in all."""
     console = stdout_console()
     if found.files:
-        table = _table(f"GGUFs in {found.folder}, made again where they are needed")
+        table = Table(f"GGUFs in {found.folder}, made again where they are needed")
         for title in ("file", "size", "last used"):
-            table.add_column(title, justify="right" if title == "size" else "left")
+            table.add_column(title, right=title == "size")
         for each in found.files:
-            table.add_row(shown(each.file), size(each.n_bytes), f"{each.used_at:%Y-%m-%d %H:%M}")
+            table.add_row(each.file, size(each.n_bytes), f"{each.used_at:%Y-%m-%d %H:%M}")
         console.print(table)
     for line in _cache_lines(found):
-        console.print(shown(line), soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _cache_lines(found: CacheContents) -> Iterator[str]:
@@ -188,7 +184,7 @@ def print_pruned(found: Pruned) -> None:
     sentence = f"Removed {len(found.files)} GGUFs, {size(found.n_bytes)} in all."
     if found.kept:
         sentence += f" Kept, for another edgeval makes them now: {', '.join(found.kept)}."
-    stdout_console().print(shown(sentence), soft_wrap=True)
+    stdout_console().print(sentence, soft_wrap=True)
 
 
 def records_json(records: Sequence[Record]) -> str:
@@ -199,9 +195,9 @@ def records_json(records: Sequence[Record]) -> str:
 def print_cards(cards: Sequence[Card]) -> None:
     """Print the cards, one line each with its published numbers, and where these stand."""
     tasks = list(dict.fromkeys(claim.task for card in cards for claim in card.claims))
-    table = _table("published numbers, in percent")
+    table = Table("published numbers, in percent")
     for title in ("name", *tasks, "checkpoint"):
-        table.add_column(title, justify="right" if title in tasks else "left", overflow="fold")
+        table.add_column(title, right=title in tasks, overflow="fold")
     for card in cards:
         values = {claim.task: f"{claim.value:.2f}" for claim in card.claims}
         cells = (values.get(task, "") for task in tasks)
@@ -209,7 +205,7 @@ def print_cards(cards: Sequence[Card]) -> None:
     console = stdout_console()
     console.print(table)
     for source, names in _sources(cards).items():
-        console.print(f"{source}: {', '.join(names)}", soft_wrap=True, markup=False)
+        console.print(f"{source}: {', '.join(names)}", soft_wrap=True)
 
 
 def _sources(cards: Sequence[Card]) -> dict[str, list[str]]:
@@ -232,9 +228,9 @@ def cards_json(cards: Sequence[Card]) -> str:
 
 def print_protocols(protocols: Sequence[Protocol]) -> None:
     """Print the protocols, one line each."""
-    table = _table("protocols, each with the tool whose numbers it gives")
+    table = Table("protocols, each with the tool whose numbers it gives")
     for title in ("name", "version", "metric", "BOS, EOS", "shots", "tool", "its versions"):
-        table.add_column(title, justify="right" if title == "version" else "left", overflow="fold")
+        table.add_column(title, right=title == "version", overflow="fold")
     for protocol in protocols:
         table.add_row(
             protocol.name,
@@ -247,7 +243,7 @@ def print_protocols(protocols: Sequence[Protocol]) -> None:
         )
     console = stdout_console()
     console.print(table)
-    console.print(f"default: {DEFAULT}; llama.cpp for .txt", soft_wrap=True, markup=False)
+    console.print(f"default: {DEFAULT}; llama.cpp for .txt", soft_wrap=True)
 
 
 def protocols_json(protocols: Sequence[Protocol]) -> str:
@@ -261,21 +257,19 @@ def print_types(names: Sequence[str]) -> None:
     known = sorted((name for name in names if name in BITS_PER_WEIGHT), key=_descending)
     unknown = (name for name in names if name not in known)
     cells = [_type_cells(name) for name in [*known, *unknown]]
-    table = Table.grid(padding=(0, 2, 0, 0))
+    table = Table(is_grid=True)
     for _ in range(_TYPE_COLUMNS):
         table.add_column()
-        table.add_column(justify="right")
+        table.add_column(right=True)
         table.add_column(width=2)
     height = -(-len(cells) // _TYPE_COLUMNS)
     for row in range(height):
         table.add_row(*(cell for column in cells[row::height] for cell in column))
-    note = (
-        "Measured on the shape of TinyLlama 1.1B; other shapes have other numbers.\n"
-        "* needs an importance matrix: --imatrix FILE"
+    notes = Lines(
+        "Measured on the shape of TinyLlama 1.1B; other shapes have other numbers.",
+        "* needs an importance matrix: --imatrix FILE",
     )
-    console = Console(highlight=False)
-    content = Group(table, "", note)
-    console.print(Panel(content, title="Types, in bits per weight", title_align="left"))
+    Console(highlight=False).print(Frame("Types, in bits per weight", table, notes))
 
 
 def _descending(name: str) -> float:
@@ -292,36 +286,36 @@ def _print_unjudged(report: Report, failed: str, console: Console) -> None:
     wraps = not console.is_terminal
     for claim in report.claims:
         heading = f"Not judged: {view.claim_in_short(claim)}"
-        console.print(heading, style="bold", soft_wrap=wraps, markup=False)
-    console.print(shown(failed), soft_wrap=wraps)
+        console.print(heading, style="bold", soft_wrap=wraps)
+    console.print(failed, soft_wrap=wraps)
     for sentence in failure_sentences([each for each in report.failures if each.is_reference]):
-        console.print(shown(sentence), soft_wrap=wraps)
+        console.print(sentence, soft_wrap=wraps)
 
 
 def _print_failures(record: Report | Evaluation, console: Console) -> None:
     """Print a paragraph for each type that failed."""
     wraps = not console.is_terminal
     for sentence in failure_sentences(record.failures):
-        console.print(shown(sentence), style=LOUD, soft_wrap=wraps)
+        console.print(sentence, style=LOUD, soft_wrap=wraps)
 
 
 def _print_remarks(record: Report | Evaluation, console: Console) -> None:
     """Print what has to be known of the files beside their numbers."""
     for sentence in remarks(record):
-        console.print(shown(sentence), style=LOUD, soft_wrap=not console.is_terminal)
+        console.print(sentence, style=LOUD, soft_wrap=not console.is_terminal)
 
 
 def _print_computed(record: Report | Evaluation, console: Console) -> None:
     """Print what the speeds belong to and, where that is worth a word, kernels and GPUs."""
     for sentence in speeds.sentences(record):
-        console.print(shown(sentence), soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     if plain := plain_kernels(record.runs):
         sentence = f"Computed with llama.cpp's plain kernels: {plain}."
-        console.print(shown(sentence), soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     if sentence := selfchecks.computed(record):
-        console.print(sentence, soft_wrap=True, markup=False)
+        console.print(sentence, soft_wrap=True)
     if failure := selfchecks.failure(record.engine.backend, record.runs):
-        console.print(failure, style=LOUD, soft_wrap=True, markup=False)
+        console.print(failure, style=LOUD, soft_wrap=True)
 
 
 def print_corrections(record: Report | Evaluation) -> None:
@@ -332,14 +326,10 @@ def print_corrections(record: Report | Evaluation) -> None:
 def _print_corrections(record: Report | Evaluation, console: Console) -> None:
     """Print what a saved record says otherwise than its numbers."""
     for sentence in record.corrections:
-        console.print(shown(sentence), style=LOUD, soft_wrap=not console.is_terminal)
+        console.print(sentence, style=LOUD, soft_wrap=not console.is_terminal)
 
 
 def _items(data: DataSource) -> str:
     if data.n_items == data.n_total:
         return f"all {data.n_items:,} items of {data.name}"
     return f"a slice: {data.n_items:,} of {data.n_total:,} items of {data.name}"
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", header_style="bold")

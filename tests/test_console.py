@@ -5,9 +5,10 @@ import itertools
 import re
 
 import pytest
-from rich.console import Console
+import rich.cells
+from hostile import TEXTS, UNSEEN
 
-from edgeval.console import TerminalProgress, stderr_console
+from edgeval.console import Console, Lines, Styled, Table, TerminalProgress, listing, stderr_console
 
 
 def terminal() -> tuple[io.StringIO, Console]:
@@ -124,3 +125,52 @@ def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
         progress.log("a line")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "a line\n")
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_nothing_of_a_text_is_lost_or_obeyed(text: str) -> None:
+    file, console = terminal()
+    table = Table(f"title {text}")
+    table.add_column(f"head {text}", overflow="fold")
+    table.add_column("number", right=True)
+    table.add_row(text, Styled(text, "bold red"))
+    table.add_row(Lines(text, "below"), [Styled("a: ", "bold"), text])
+    for each in (table, listing({text: text}), text, Styled(text, "bold"), [text, "end"]):
+        console.print(each)
+    with TerminalProgress(console) as progress:
+        progress.log(text)
+        with progress.task(f"score {text}", 2, "items") as task:
+            task.advance(1, f"note {text}")
+    shown = plain(file).replace("\r", "")
+    assert not UNSEEN.search(shown)
+    if text.isprintable():
+        # Title, head, two cells of two rows, twice in the listing, three lines, a log, and bars.
+        assert shown.count(text) >= 12
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
+def test_tables_and_cut_cells_keep_their_width(encoding: str) -> None:
+    buffer = io.BytesIO()
+    file = io.TextIOWrapper(buffer, encoding=encoding, errors="strict")
+    table = Table("\N{MINUS SIGN}\N{MULTIPLICATION SIGN}")
+    table.add_column("\N{MINUS SIGN}" * 10, no_wrap=True)
+    table.add_column("value", overflow="ellipsis")
+    table.add_row("1\N{EN DASH}2\N{HORIZONTAL ELLIPSIS}", "x" * 200)
+    table.add_row("\N{LESS-THAN OR EQUAL TO} \N{GREEK SMALL LETTER PI}", "\u4e2d" * 100)
+    Console(file=file, width=60).print(table)
+    file.flush()
+    rows = buffer.getvalue().decode(encoding).splitlines()[1:]
+    assert {rich.cells.cell_len(row) for row in rows} == {60}
+    assert any(
+        ("..." if encoding in {"ascii", "latin-1"} else "\N{HORIZONTAL ELLIPSIS}") in row
+        for row in rows
+    )
+
+
+def test_a_stderr_that_fails_stops_no_run() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    with TerminalProgress(stderr_console(Full())) as progress:
+        progress.log("converted")

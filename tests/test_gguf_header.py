@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -214,3 +216,18 @@ def test_sums_are_over_all_tensors(read: Callable[[bytes], Header]) -> None:
     header = read(make(tensors=entries, data=160))
     assert (header.n_params, header.tensor_bytes) == (97, 3 * 34 + 4)
     assert [each.size for each in header.tensors] == [96, math.prod(())]
+
+
+def test_a_tensor_of_a_file_that_was_cut_off_is_a_sentence(tiny_f16: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    shutil.copyfile(tiny_f16, path)
+    header = read_header(path)
+    last = max(header.tensors, key=lambda tensor: tensor.offset)
+    assert header.raw(last).nbytes == last.nbytes
+    assert header.raw(last, 5).tolist() == header.raw(last)[:5].tolist()
+    os.truncate(path, last.offset + 10)
+    with pytest.raises(GgufError, match=r"m\.gguf was cut off while it was read"):
+        header.raw(last)
+    path.unlink()
+    with pytest.raises(GgufError, match=r"cannot read .*m\.gguf \(No such file"):
+        header.raw(last)

@@ -23,7 +23,7 @@ from report_example import (
     stopped_report,
 )
 
-from edgeval import report, terminal
+from edgeval import escapes, report, terminal
 from edgeval.errors import EdgevalError
 from edgeval.metrics import metric
 from edgeval.records import (
@@ -688,7 +688,7 @@ def test_hostile_names_are_text_in_markdown() -> None:
     markdown = pages.markdown_page(VARIANTS["hostile"])
     title = markdown.splitlines()[0]
     assert title == (
-        r"# \<script\>alert(1)\</script\> \| \`x\` [a]\(https://example.org) \_b\_ & "
+        r"# \<script\>alert(1)\</script\> \| \`x\` [a]\(https\://example.org) \_b\_ & "
         '"c"'
     )
     outside_code = re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE)
@@ -698,8 +698,8 @@ def test_hostile_names_are_text_in_markdown() -> None:
 
 
 def test_markdown_escapes_only_what_is_syntax() -> None:
-    assert pages._escape_markdown("Q4_K_M [-1.1, +0.3] a&b") == "Q4_K_M [-1.1, +0.3] a&b"
-    assert pages._escape_markdown("&lt; _x_ ![i](j)\n# k") == r"\&lt; \_x\_ \![i]\(j) # k"
+    assert escapes.markdown("Q4_K_M [-1.1, +0.3] a&b") == "Q4_K_M [-1.1, +0.3] a&b"
+    assert escapes.markdown("&lt; _x_ ![i](j)\n# k") == r"\&lt; \_x\_ \![i]\(j) # k"
 
 
 def test_a_command_cannot_leave_its_code_block() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -118,5 +119,5 @@ class Checkpoint:
         """SHA-256 over the names and contents of ``files()``, as hexadecimal digits."""
         digest = hashlib.sha256()
         for path in sorted(self.files(), key=lambda path: path.name):
-            digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+            digest.update(os.fsencode(path.name) + f" {sha256_of(path)}\n".encode())
         return digest.hexdigest()

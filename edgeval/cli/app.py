@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from edgeval import __version__
+from edgeval import __version__, streams
 from edgeval.errors import EdgevalError, InterruptedRunError
+from edgeval.escapes import cut, visible
+from edgeval.sharing import shareable_command
 
 if TYPE_CHECKING:
     from edgeval.console import TerminalProgress
@@ -21,6 +25,14 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 """Exit code of shells for a program that Ctrl-C ended."""
+
+_LONGEST_MESSAGE = 4000
+"""Characters; libraries and strangers write longer ones."""
+
+# Click's own class, which newer versions of typer bring along under another name.
+_UsageErrors: type[Exception] = typer.BadParameter.__mro__[
+    typer.BadParameter.__mro__.index(Exception) - 1
+]
 
 
 class _Commands(TyperGroup):
@@ -70,7 +82,9 @@ def _expanded(value: str) -> str:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"edgeval {__version__}")
+        from edgeval.console import say
+
+        say(f"edgeval {__version__}")
         raise typer.Exit
 
 
@@ -113,23 +127,39 @@ def engine_starting() -> Iterator[None]:
 
 
 def command_line() -> str:
-    """Return what the user typed, for the record."""
-    return " ".join(["edgeval", *sys.argv[1:]])
+    """Return what the user typed, for the record: program and options, without their folders."""
+    return shareable_command(["edgeval", *sys.argv[1:]])
+
+
+def typed() -> str:
+    """Return what the user typed, with its folders: no record holds it."""
+    return "\n".join(sys.argv[1:])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line: errors are one sentence on stderr and exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
+    streams.guard()
     _stop_alike()
     try:
-        app(given, prog_name="edgeval")
+        code = app(given, prog_name="edgeval", standalone_mode=False)
+        streams.flush()
+    except _UsageErrors as error:
+        _fail_usage(error)
+    except typer.Abort:
+        _fail("nothing was done", debug)
+    except streams.OutputError as error:
+        _fail("" if error.is_broken_pipe else str(error), debug, error.exit_code)
     except InterruptedRunError as error:
         _fail(str(error), debug, _INTERRUPTED)
     except EdgevalError as error:
         _fail(str(error), debug)
+    except OSError as error:
+        _fail(_refusal(error), debug)
     except MemoryError:
         _fail("out of memory; use a smaller model, or close other programs", debug)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _stop_alike() -> None:
@@ -143,10 +173,34 @@ def _stop_alike() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _fail(message: str, debug: bool, code: int = 1) -> None:
+def _fail(message: str, debug: bool, code: int = 1) -> NoReturn:
     if debug:
-        raise
+        _print(traceback.format_exc())
+    elif message:
+        _print(f"error: {visible(cut(message, _LONGEST_MESSAGE))}\n")
+    streams.abandon()
+    sys.exit(code)
+
+
+def _refusal(error: OSError) -> str:
+    """Return what the system refused where no sentence of ours says more."""
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return f"{error.strerror or error}{where}; check the path, its permissions and its disk"
+
+
+def _fail_usage(error: Any) -> NoReturn:
+    """Say what was typed wrongly, as click would; a command without arguments showed its help."""
+    if type(error).__name__ != "NoArgsIsHelpError":
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            _print(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
+        _print(f"error: {visible(cut(error.format_message(), _LONGEST_MESSAGE))}\n")
+    streams.abandon()
+    sys.exit(int(error.exit_code))
+
+
+def _print(text: str) -> None:
     # A terminal that was closed shows nothing any more.
     with contextlib.suppress(OSError):
-        typer.echo(f"error: {message}", err=True)
-    sys.exit(code)
+        sys.stderr.write(text)
+        sys.stderr.flush()

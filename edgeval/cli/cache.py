@@ -8,6 +8,7 @@ import typer
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import Json
+from edgeval.console import print_json
 
 cache = typer.Typer(
     help="List what is kept so that it need not be made again, or prune it.",
@@ -25,7 +26,7 @@ def list_all(context: typer.Context, as_json: Json = False) -> None:
 
     found = contents()
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump_json(indent=2))
     else:
         terminal.print_cache(found)
 
@@ -47,6 +48,6 @@ def prune(
     with progress_bars() as progress:
         found = prune_cache(progress, unused_for)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump_json(indent=2))
     else:
         terminal.print_pruned(found)

@@ -8,6 +8,7 @@ import typer
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import HOW, STORE, Backend, Json, StoreOption, device_names
+from edgeval.console import print_json
 
 
 def doctor(
@@ -39,7 +40,7 @@ def doctor(
     with progress_bars() as progress:
         found = diagnose(model, backend, device_names(device), store=store, progress=progress)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump_json(indent=2))
     else:
         print_diagnosis(found)
     if found.problems:

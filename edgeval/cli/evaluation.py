@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgeval.cli.app import command_line, engine_starting, progress_bars
+from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
 from edgeval.cli.options import (
     LADDER,
     STORE,
@@ -39,6 +39,8 @@ from edgeval.cli.options import (
     Until,
     device_names,
 )
+from edgeval.console import print_json
+from edgeval.streams import OutputError, flush
 
 
 def run(
@@ -146,9 +148,7 @@ def run(
         with progress_bars() as progress:
             # The folder is held until all is shown: who is killed before may run the same again.
             folder = context.with_resource(
-                pipeline.report_folder(
-                    model, out, command_line(), overwrite=overwrite, progress=progress
-                )
+                pipeline.report_folder(model, out, typed(), overwrite=overwrite, progress=progress)
             )
             record, _ = pipeline.run(
                 model,
@@ -161,8 +161,12 @@ def run(
                 command=command_line(),
                 progress=progress,
             )
-    terminal.print_report(record)
-    terminal.print_files(folder)
+    try:
+        terminal.print_report(record)
+        terminal.print_files(folder)
+        flush()
+    except OutputError as error:
+        raise error.keeping(f"the report is whole, in {folder}") from error
     require_all(record.failures)
 
 
@@ -226,7 +230,7 @@ def evaluate(
         with progress_bars() as progress:
             result = evaluate_files(ggufs, options, samples=samples, progress=progress)
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        print_json(result.model_dump_json(indent=2))
     else:
         terminal.print_evaluation(result)
     require_all(result.failures)
@@ -244,7 +248,7 @@ def report(
     reports.render(record, folder)
     if as_json:
         terminal.print_corrections(record)
-        typer.echo(record.model_dump_json(indent=2))
+        print_json(record.model_dump_json(indent=2))
     else:
         terminal.print_report(record)
         terminal.print_files(folder)
@@ -273,7 +277,7 @@ def compare(
 
     found = compare_files([first, *others])
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump_json(indent=2))
     else:
         terminal.print_comparison(found)
     require_agreement(found)

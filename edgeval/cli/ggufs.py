@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import DataType, Json, Pre, Threads
+from edgeval.console import print_json, say
 
 
 def convert(
@@ -28,7 +29,7 @@ def convert(
     made = target or Path(f"{source.resolve().name}-{dtype.value.upper()}.gguf")
     with progress_bars(made.parent) as progress:
         convert_checkpoint(source, made, dtype.value, progress=progress)
-    typer.echo(made)
+    say(made)
 
 
 class TypesCommand(TyperCommand):
@@ -80,7 +81,7 @@ def quantize(
             progress=progress,
         )
     for path in made:
-        typer.echo(path)
+        say(path)
 
 
 def imatrix(
@@ -108,7 +109,7 @@ def imatrix(
             threads=threads,
             progress=progress,
         )
-    typer.echo(made)
+    say(made)
 
 
 def inspect(
@@ -122,6 +123,6 @@ def inspect(
     with progress_bars() as progress:
         found = inspect_gguf(gguf, progress=progress)
     if as_json:
-        typer.echo(terminal.inspection_json(found))
+        print_json(terminal.inspection_json(found))
     else:
         terminal.print_inspection(found)

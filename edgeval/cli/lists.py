@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.options import Json
+from edgeval.console import print_json
 
 
 def models(as_json: Json = False) -> None:
@@ -16,7 +17,7 @@ def models(as_json: Json = False) -> None:
 
     found = list(cards.cards().values())
     if as_json:
-        typer.echo(terminal.cards_json(found))
+        print_json(terminal.cards_json(found))
     else:
         terminal.print_cards(found)
 
@@ -28,7 +29,7 @@ def protocols(as_json: Json = False) -> None:
 
     found = list(PROTOCOLS.values())
     if as_json:
-        typer.echo(terminal.protocols_json(found))
+        print_json(terminal.protocols_json(found))
     else:
         terminal.print_protocols(found)
 
@@ -56,4 +57,4 @@ def schema(
     """Print the JSON Schema of a record."""
     from edgeval.schemas import schema_of
 
-    typer.echo(schema_of(record.value))
+    print_json(schema_of(record.value))

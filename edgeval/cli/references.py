@@ -10,6 +10,7 @@ import typer
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import STORE, Json
 from edgeval.cli.runs import StoreFile
+from edgeval.console import print_json, say, stdout_console
 
 reference = typer.Typer(
     help="Export a run for machines that never run its model, or show such a file.",
@@ -31,7 +32,7 @@ def export(
 
     with progress_bars(target.parent, store.parent):
         export_reference(store, number, target)
-    typer.echo(target)
+    say(target)
 
 
 @reference.command()
@@ -44,13 +45,12 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a reference file is of: model, data, protocol, items."""
-    from edgeval.console import stdout_console
     from edgeval.reference import load_reference
     from edgeval.reference.tables import reference_table
 
     found = load_reference(file)
     if as_json:
-        typer.echo(found.header.model_dump_json(indent=2))
+        print_json(found.header.model_dump_json(indent=2))
         return
     accuracies = None if data is None else found.metrics(data)
     stdout_console().print(reference_table(found, accuracies))

@@ -10,7 +10,9 @@ import typer
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import STORE, Json, expanded
+from edgeval.console import print_json, say
 from edgeval.errors import StoreError
+from edgeval.escapes import visible
 
 runs = typer.Typer(
     help="List the runs that the store holds, or show, delete, export, import or repair.",
@@ -46,7 +48,7 @@ def list_all(context: typer.Context, store: StoreFile = STORE, as_json: Json = F
 
     found = list_runs(store)
     if as_json:
-        typer.echo(terminal.records_json(found))
+        print_json(terminal.records_json(found))
     else:
         terminal.print_runs(found, store)
 
@@ -59,7 +61,7 @@ def show(number: Number, store: StoreFile = STORE, as_json: Json = False) -> Non
 
     found = show_run(store, number)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump_json(indent=2))
     else:
         terminal.print_run(found)
 
@@ -81,7 +83,7 @@ def delete(
                 "at; add --yes to delete it"
             )
         question = f"Delete run {number}, {run.file}, with {run.n_items:,} items scored?"
-        typer.confirm(question, abort=True, err=True)
+        typer.confirm(visible(question), abort=True, err=True)
     with progress_bars(store.parent) as progress:
         delete_run(store, number, progress=progress)
 
@@ -97,7 +99,7 @@ def export(
 
     with progress_bars(target.parent, store.parent):
         export_run(store, number, target)
-    typer.echo(target)
+    say(target)
 
 
 @runs.command(name="import")
@@ -111,7 +113,7 @@ def import_(
     with progress_bars(store.parent) as progress:
         done = import_run(store, source, progress=progress)
     present = f", {done.n_present:,} were there already" if done.n_present else ""
-    typer.echo(f"run {done.run}: {done.n_added:,} items added{present}")
+    say(f"run {done.run}: {done.n_added:,} items added{present}")
 
 
 @runs.command()
@@ -130,6 +132,6 @@ def repair(
     with progress_bars(store.parent, (out or store).parent):
         found = repair_store(store, out)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found.model_dump_json(indent=2))
     else:
         terminal.print_repair(found)

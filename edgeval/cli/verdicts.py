@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.options import Json
+from edgeval.console import print_json
 
 
 def verdict(
@@ -24,6 +25,6 @@ def verdict(
     found = verdicts(record)
     if as_json:
         terminal.print_corrections(record)
-        typer.echo(terminal.records_json(found))
+        print_json(terminal.records_json(found))
     else:
         terminal.print_verdicts(record, found)

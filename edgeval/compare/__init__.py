@@ -24,6 +24,7 @@ from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, ModelRun, Report
 from edgeval.report import load_record
 from edgeval.report.backends import devices_of
+from edgeval.sharing import shareable_path
 
 __all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
 
@@ -186,7 +187,7 @@ def _machine(
     report = record if isinstance(record, Report) else None
     return Machine(
         label=label,
-        file=str(path),
+        file=shareable_path(str(path)),
         edgeval_version=record.edgeval_version,
         created_at=record.created_at,
         model=report and report.model,

@@ -92,7 +92,7 @@ class Machine(Record):
 
     Attributes:
         label: What tables call it, different for each.
-        file: Where the record was read from.
+        file: Where the record was read from; of a path outside the working folder its last name.
         edgeval_version: Version that wrote the record.
         created_at: When it was written.
         model: Where its ladder came from; ``edgeval eval`` does not say.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.table import Table
-from rich.text import Text
-
 from edgeval.compare.labels import short_cpu
 from edgeval.compare.matching import is_weighted
 from edgeval.compare.records import ComparedRun, Comparison, Machine
 from edgeval.compare.speeds import is_of_part
-from edgeval.console import shown
+from edgeval.console import Said, Styled, Table
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names
 from edgeval.report.failures import FAILED
@@ -28,12 +25,12 @@ def table(found: Comparison) -> Table:
     """Return the machines, their right items by the primary metric, and their speed."""
     metric = found.machines[0].protocol.metric
     title = f"right, {metric}"
-    grid = Table(header_style="bold")
+    grid = Table()
     grid.add_column(min_width=len(title))
     for machine in found.machines:
-        grid.add_column(Text(machine.label), justify="right")
+        grid.add_column(machine.label, right=True)
     for name, cells in _facts(found).items():
-        grid.add_row(name, *map(Text, cells))
+        grid.add_row(name, *cells)
     _add_section(grid, title, found, lambda run: _right_items(run, metric), FAILED)
     _add_section(grid, "tokens/s", found, _tokens_per_s)
     _add_section(grid, "items/s", found, _items_per_s)
@@ -68,43 +65,41 @@ def _add_section(
     grid: Table,
     title: str,
     found: Comparison,
-    cell: Callable[[ComparedRun], Text],
+    cell: Callable[[ComparedRun], Said],
     failed: str = _NONE,
 ) -> None:
     """Add a row a name; ``failed`` stands where that failed."""
     grid.add_section()
-    grid.add_row(Text(title, style="bold"))
+    grid.add_row(Styled(title, "bold"))
     for row in found.rows:
         outcomes = zip(row.runs, row.failures, strict=True)
-        cells = (
-            cell(run) if run else Text(failed if failure else _NONE) for run, failure in outcomes
-        )
-        grid.add_row(shown(row.name), *cells)
+        cells = (cell(run) if run else (failed if failure else _NONE) for run, failure in outcomes)
+        grid.add_row(row.name, *cells)
 
 
-def _right_items(run: ComparedRun, metric: str) -> Text:
+def _right_items(run: ComparedRun, metric: str) -> Said:
     measured = run.run.metrics.get(metric)
     if run.standing == "not comparable" or measured is None:
-        return Text("not compared")
+        return "not compared"
     if run.standing == "reference":
-        return Text(_NONE if is_weighted(run.run) else f"{measured.correct:,}")
+        return _NONE if is_weighted(run.run) else f"{measured.correct:,}"
     pair = run.metrics.get(metric)
     distance = pair.correct - pair.reference_correct if pair else 0
     count = f"{measured.correct:,}" + (f" ({fmt.signed(distance, 0)})" if distance else "")
     if run.standing == "differs":
-        return Text(f"{count} DIFFERS", style=LOUD)
-    return Text(f"{count} {run.standing}")
+        return Styled(f"{count} DIFFERS", LOUD)
+    return f"{count} {run.standing}"
 
 
-def _tokens_per_s(run: ComparedRun) -> Text:
+def _tokens_per_s(run: ComparedRun) -> str:
     speed = run.run.speed
     if speed is None or speed.tokens_per_s is None:
-        return Text(_NONE)
+        return _NONE
     ratio = run.speed_ratio
     times = "" if ratio is None else f" ({_TIMES}{fmt.plain(ratio, 2)})"
     is_marked = speed.is_loaded or is_of_part(run.run)
-    return Text(fmt.rate(speed.tokens_per_s) + (MARK if is_marked else "") + times)
+    return fmt.rate(speed.tokens_per_s) + (MARK if is_marked else "") + times
 
 
-def _items_per_s(run: ComparedRun) -> Text:
-    return Text(_NONE if run.items_per_s is None else fmt.plain(run.items_per_s, 2))
+def _items_per_s(run: ComparedRun) -> str:
+    return _NONE if run.items_per_s is None else fmt.plain(run.items_per_s, 2)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
-from rich.text import Text
-
-from edgeval.console import listing, shown, stdout_console
+from edgeval.console import Lines, Said, Styled, Table, listing, stdout_console
 from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck
 from edgeval.report import formatting as fmt
 
@@ -28,10 +25,10 @@ def print_diagnosis(found: Diagnosis) -> None:
     if found.checks:
         console.print(_checks(found))
     for each in found.findings:
-        sentence = Text.assemble((f"{each.kind}: ", _STYLES[each.kind]), shown(each.sentence))
+        sentence = [Styled(f"{each.kind}: ", _STYLES[each.kind]), each.sentence]
         # A command that is copied from it has to stay one line.
         console.print(sentence, soft_wrap=True)
-    console.print(conclusion(found), style="bold", soft_wrap=True, markup=False)
+    console.print(conclusion(found), style="bold", soft_wrap=True)
 
 
 def conclusion(found: Diagnosis) -> str:
@@ -106,16 +103,16 @@ def _backend(backend: Backend) -> str:
 
 
 def _types(found: Diagnosis) -> Table:
-    table = _table(f"Types on the CPU, with {found.model}")
+    table = Table(f"Types on the CPU, with {found.model}")
     table.add_column("type", no_wrap=True)
     table.add_column("kernels", no_wrap=True)
-    table.add_column(f"most |{_DELTA} logprob|\nto exact", justify="right", no_wrap=True)
-    table.add_column("tokens/s", justify="right", no_wrap=True)
+    table.add_column(Lines(f"most |{_DELTA} logprob|", "to exact"), right=True, no_wrap=True)
+    table.add_column("tokens/s", right=True, no_wrap=True)
     for each in found.types:
         change, rate = each.max_logprob_change, each.tokens_per_s
         table.add_row(
-            shown(each.type),
-            Text("FAILED", style=_LOUD) if each.error else each.kernels,
+            each.type,
+            Styled("FAILED", _LOUD) if each.error else each.kernels,
             _NONE if change is None else f"{change:.2g}",
             _NONE if rate is None else fmt.rate(rate),
         )
@@ -124,16 +121,16 @@ def _types(found: Diagnosis) -> Table:
 
 def _devices(devices: Sequence[Gpu], backends: Sequence[Backend]) -> Table:
     labels = {each.name: _backend(each) for each in backends}
-    table = _table("devices")
+    table = Table("devices")
     table.add_column("name", no_wrap=True)
     table.add_column("description", overflow="fold")
     table.add_column("backend", overflow="fold")
-    table.add_column("memory", justify="right")
-    table.add_column("free", justify="right")
+    table.add_column("memory", right=True)
+    table.add_column("free", right=True)
     for each in devices:
         table.add_row(
-            shown(each.name),
-            shown(each.description),
+            each.name,
+            each.description,
             labels.get(each.backend, each.backend),
             fmt.size(each.total_bytes),
             fmt.size(each.free_bytes),
@@ -142,15 +139,16 @@ def _devices(devices: Sequence[Gpu], backends: Sequence[Backend]) -> Table:
 
 
 def _checks(found: Diagnosis) -> Table:
-    table = _table(f"GPUs beside the CPU, with {found.model}")
+    table = Table(f"GPUs beside the CPU, with {found.model}")
     table.add_column("device", no_wrap=True)
     table.add_column("type", no_wrap=True)
-    for title in ("same\npicks", f"most\n|{_DELTA} logprob|", "nats\na token", "allowed"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("speed", justify="right", no_wrap=True)
+    titles = (("same", "picks"), ("most", f"|{_DELTA} logprob|"), ("nats", "a token"), ("allowed",))
+    for title in titles:
+        table.add_column(Lines(*title), right=True, no_wrap=True)
+    table.add_column("speed", right=True, no_wrap=True)
     table.add_column("result", no_wrap=True)
     for check in found.checks:
-        table.add_row(shown(check.device), check.type, *_numbers(check), _result(check))
+        table.add_row(check.device, check.type, *_numbers(check), _result(check))
     return table
 
 
@@ -167,10 +165,5 @@ def _numbers(check: GpuCheck) -> Sequence[str]:
     )
 
 
-def _result(check: GpuCheck) -> Text:
-    return Text("passed") if check.has_passed else Text("FAILED", style=_LOUD)
-
-
-def _table(title: str) -> Table:
-    # The model's name may be a path, which is no markup.
-    return Table(title=shown(title), title_justify="left", title_style="bold", header_style="bold")
+def _result(check: GpuCheck) -> Said:
+    return "passed" if check.has_passed else Styled("FAILED", _LOUD)

@@ -6,11 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from edgeval.console import listing, shown
+from edgeval.console import Table, listing
 from edgeval.inspection.records import Inspection, MetadataValue, Tokenizer, TypeSum
 from edgeval.remarks import of_file
 from edgeval.report import formatting as fmt
@@ -24,7 +20,7 @@ _LONGEST = 300
 """Characters of a value that are looked at; no line of a terminal has more."""
 
 
-def tables(found: Inspection) -> Iterator[RenderableType]:
+def tables(found: Inspection) -> Iterator[Table]:
     """Yield what to print, one below another."""
     yield _facts(found)
     if found.tokenizer is not None:
@@ -90,14 +86,11 @@ def _facts_of_tokenizer(tokenizer: Tokenizer) -> Table:
 
 
 def _metadata(metadata: dict[str, MetadataValue]) -> Table:
-    table = _table(f"metadata: {len(metadata):,} keys")
+    table = Table(f"metadata: {len(metadata):,} keys")
     table.add_column("key", no_wrap=True)
-    table.add_column("value")
+    table.add_column("value", overflow="ellipsis")
     for key, value in metadata.items():
-        text = _shown(_value(value))
-        # Of the text, not of the column: the table is to make this column narrower, not the keys'.
-        text.no_wrap, text.overflow = True, "ellipsis"
-        table.add_row(_shown(key), text)
+        table.add_row(key[:_LONGEST], _value(value)[:_LONGEST])
     return table
 
 
@@ -109,10 +102,10 @@ def _value(value: MetadataValue) -> str:
 
 
 def _types(types: Sequence[TypeSum]) -> Table:
-    table = _table("tensors by type")
+    table = Table("tensors by type")
     table.add_column("type")
     for title in ("tensors", "parameters", "size", "bits/weight"):
-        table.add_column(title, justify="right")
+        table.add_column(title, right=True)
     for each in types:
         table.add_row(
             each.type,
@@ -132,24 +125,16 @@ def _tensors(found: Inspection) -> Table:
         row = _LAYER.sub("*", tensor.name), str(tensor.shape)
         counts.setdefault(row, Counter())[tensor.type] += 1
         sizes[row] += tensor.n_bytes
-    table = _table(f"tensors: {len(found.tensors):,}, those of all layers in one row")
+    table = Table(f"tensors: {len(found.tensors):,}, those of all layers in one row")
     table.add_column("name", no_wrap=True)
-    table.add_column("shape", justify="right")
+    table.add_column("shape", right=True)
     table.add_column("types")
-    table.add_column("size", justify="right")
+    table.add_column("size", right=True)
     for (name, shape), types in counts.items():
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in types.most_common())
-        table.add_row(_shown(name), shape, kinds, fmt.size(sizes[name, shape]))
+        table.add_row(name[:_LONGEST], shape, kinds, fmt.size(sizes[name, shape]))
     return table
 
 
 def _listing(rows: dict[str, str]) -> Table:
     return listing({name: value[:_LONGEST] for name, value in rows.items()})
-
-
-def _shown(value: str) -> Text:
-    return shown(value[:_LONGEST])
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", header_style="bold")

@@ -57,7 +57,7 @@ class PartTensor:
 
     def data(self) -> Bytes:
         """Return its bytes, those of a row along the last axis."""
-        data: Bytes = self.header.raw(self.source)[: self.nbytes].reshape(*self.shape[:-1], -1)
+        data: Bytes = self.header.raw(self.source, self.nbytes).reshape(*self.shape[:-1], -1)
         return data
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def recipe(source: Path, ftype: str, weights: Weights | None = None) -> Recipe:
             sizes.append(float(match[1]))
 
     with listening(on_line) as log:
-        status = llama_cpp.llama_model_quantize(str(source).encode(), b"", ctypes.byref(params))
+        status = llama_cpp.llama_model_quantize(os.fsencode(source), b"", ctypes.byref(params))
         del kept
         if status != 0:
             raise EngineError(not_quantized(source, ftype, log.reason()))
@@ -139,7 +140,7 @@ def quantize_file(
     params.allow_requantize = requantize
     with listening(on_line) as log:
         status = llama_cpp.llama_model_quantize(
-            str(source).encode(), str(target).encode(), ctypes.byref(params)
+            os.fsencode(source), os.fsencode(target), ctypes.byref(params)
         )
         # What the struct borrows must outlive the call.
         del kept

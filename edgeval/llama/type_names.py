@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from pathlib import Path
 
 from edgeval.errors import EngineError, closest
@@ -75,5 +76,5 @@ def _is_written(ftype: int) -> bool:
     params.ftype = ftype
     params.dry_run = True
     with listening(lambda _: None) as log:
-        llama_cpp.llama_model_quantize(str(_ABSENT).encode(), b"", ctypes.byref(params))
+        llama_cpp.llama_model_quantize(os.fsencode(_ABSENT), b"", ctypes.byref(params))
         return "invalid output file type" not in log.reason()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def load(path: Path, params: Any, pre: str | None = None) -> Any:
         params.kv_overrides = replaced
     # It finds the other files of a split model itself, by the name of the first.
     first = model_files(path)[0]
-    model = llama_cpp.llama_model_load_from_file(str(first).encode(), params)
+    model = llama_cpp.llama_model_load_from_file(os.fsencode(first), params)
     if not model:
         raise EngineError(not_loaded(path, log.reason(), pre))
     return model

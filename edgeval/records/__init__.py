@@ -5,6 +5,7 @@ Probabilities and accuracies are fractions in [0, 1], differences in accuracy po
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -120,6 +121,8 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 3
 
+_MOST_METRICS: Final = 20
+
 
 class Evaluation(SavedRecord):
     """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder.
@@ -143,8 +146,27 @@ class Evaluation(SavedRecord):
     protocol: ProtocolInfo
     engine: Engine
     device: Device
-    runs: list[ModelRun]
+    runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Evaluation:
+        _require_metric(self.runs, self.protocol.metric)
+        return self
+
+
+def _require_metric(runs: Sequence[ModelRun], metric: str) -> None:
+    """Refuse runs that have no accuracy by the primary metric, which every view shows.
+
+    Raises:
+        ValueError: If one has not, or they have more metrics than a table has columns.
+    """
+    names = {name for run in runs for name in run.metrics}
+    if len(names) > _MOST_METRICS:
+        raise ValueError(f"the runs have {len(names):,} metrics; {_MOST_METRICS} are the most")
+    for run in runs:
+        if metric not in run.metrics:
+            raise ValueError(f"the run of {run.file} has no {metric}")
 
 
 class Report(SavedRecord):
@@ -201,9 +223,7 @@ class Report(SavedRecord):
 
     @model_validator(mode="after")
     def _consistent(self) -> Report:
-        for run in self.runs:
-            if self.protocol.metric not in run.metrics:
-                raise ValueError(f"the run of {run.file} has no {self.protocol.metric}")
+        _require_metric(self.runs, self.protocol.metric)
         expected = 0 if self.reference is None else len(self.claims)
         if len(self.verdicts) != expected:
             why = "" if self.reference else " though the reference failed"

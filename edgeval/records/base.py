@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PrivateAttr
+from pydantic_core import core_schema
+
+from edgeval.escapes import without_surrogates
+
+
+def _in_utf8(content: Any) -> Any:
+    """Return a value whose texts can be written in UTF-8, the same one as a rule."""
+    if isinstance(content, str):
+        return without_surrogates(content)
+    if isinstance(content, dict):
+        return {_in_utf8(name): _in_utf8(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_in_utf8(each) if isinstance(each, str) else each for each in content]
+    return content
+
+
+_CAN_STOP = "fail_fast" in core_schema.ListSchema.__annotations__
+"""Whether pydantic can; before 2.8 it cannot."""
+
+
+def _stop_at_first(schema: Any) -> None:
+    """Let a list be refused for its first wrong member: to describe all takes gigabytes."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "json-or-python":
+            return  # Another record's, where this has been done.
+        if schema.get("type") == "list" and _CAN_STOP:
+            schema["fail_fast"] = True
+    members = schema.values() if isinstance(schema, dict) else schema
+    for each in members:
+        if isinstance(each, dict | list):
+            _stop_at_first(each)
 
 
 class Record(BaseModel):
-    """A record: immutable, without unknown fields, every number finite."""
+    r"""A record: immutable, without unknown fields, every number finite.
+
+    Its texts can be written in UTF-8: names of files whose bytes are not have ``\xff`` for them.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Return the schema of the model; what is made here may name files, JSON is UTF-8."""
+        schema = handler(source)
+        _stop_at_first(schema)
+        return core_schema.json_or_python_schema(
+            json_schema=schema,
+            python_schema=core_schema.no_info_before_validator_function(_in_utf8, schema),
+        )
 
 
 class Interval(Record):

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from edgeval.records.base import Record
 from edgeval.records.results import run_label
+from edgeval.sharing import shareable_text
 
 _TYPE_CHARS, _FILE_CHARS, _DOING_CHARS, _REASON_CHARS = 100, 1000, 200, 2000
 """How much of what others wrote (names of files, llama.cpp's messages) a record holds."""
@@ -72,6 +73,6 @@ class Failure(Record):
 
 
 def _line(text: str, most: int) -> str:
-    """Return text on one line, with an ellipsis for what is too long."""
-    line = " ".join(text.split())
+    """Return text on one line that names no folder, with an ellipsis for what is too long."""
+    line = shareable_text(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -215,7 +215,7 @@ class ModelRun(Record):
     file: str
     sha256: str
     file_bytes: int
-    bits_per_weight: float
+    bits_per_weight: float = Field(gt=0)
     n_params: int
     mix: TensorMix | None = None
     pre_tokenizer: PreTokenizer | None = None

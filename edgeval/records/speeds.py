@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 from edgeval.records.base import Record
 from edgeval.records.setting import Device
 
+_LEAST_S = 1e-9
+"""No clock tells less, and a rate of it may be no number."""
+
 _LEAST_LOAD, _SHARE_OF_CPUS = 0.25, 0.1
 """Below the first, in CPUs, is what any idle system does; the second share slows a computation by
 what it takes of the memory's bandwidth, even where a CPU is free for each thread."""
@@ -50,7 +53,7 @@ class Speed(Record):
     @model_validator(mode="after")
     def _with_rate(self) -> Speed:
         """Derive the rate from what it is made of: no record can hold another."""
-        is_known = self.elapsed_s > 0 and self.threads is not None
+        is_known = self.elapsed_s >= _LEAST_S and self.threads is not None
         rate = self.tokens_decoded / self.elapsed_s if is_known else None
         object.__setattr__(self, "tokens_per_s", rate)
         return self

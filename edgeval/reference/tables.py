@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.table import Table
-
-from edgeval.console import listing
+from edgeval.console import Table, listing
 from edgeval.records import Metric, protocol_label
 from edgeval.reference import Reference
 from edgeval.remarks import of_file

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from edgeval import foreign
 from edgeval.errors import EdgevalError
 from edgeval.files import write_texts
-from edgeval.records import SCHEMA_VERSION, Evaluation, Report
+from edgeval.records import SCHEMA_VERSION, Evaluation, Report, bounds
 from edgeval.report import older
 from edgeval.report.derived import renewed
 from edgeval.report.pages import html_page, markdown_page
@@ -159,15 +159,21 @@ def _remove(path: Path) -> None:
 
 def _content(path: Path) -> object:
     try:
-        # From bytes, because a shell of Windows may redirect in UTF-16.
-        return json.loads(path.read_bytes())
+        text = foreign.read_regular(path, bounds.MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
-        raise EdgevalError(f"cannot read {path} ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
         raise EdgevalError(
-            f"{path} is not JSON ({error}); restore it, or run the evaluation again"
+            f"cannot read {path} ({error.strerror or error}); check the path"
+        ) from error
+    except foreign.UnreadableError as error:
+        raise EdgevalError(f"{path} is no record: {error}; check the path") from error
+    try:
+        return foreign.parse_json(text)
+    except foreign.UnreadableError as error:
+        raise EdgevalError(
+            f"{path} is not JSON ({str(error).removeprefix('it is no JSON: ')}); restore it, or "
+            "run the evaluation again"
         ) from error
 
 
@@ -176,25 +182,29 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
 
     All records are read here: what a view shows was made by this edgeval, whoever wrote the file.
     """
+    if problem := bounds.beyond(content):
+        raise _no_report(path, problem)
     _refuse_another_schema(path, content)
     content = older.current(content)
     try:
-        record = kind.model_validate_json(json.dumps(content))
+        record = kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the whole file"
-        raise EdgevalError(
-            f"{path} is not a report: {field}: {first['msg']}; "
-            "restore it, or run the evaluation again"
-        ) from error
+        raise _no_report(path, foreign.problem(error)) from error
     try:
         found = renewed(record)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise EdgevalError(
-            f"{path} contradicts itself: {error}; restore it, or run the evaluation again"
+            f"{path} contradicts itself: {foreign.printable(str(error), 400)}; restore it, or run "
+            "the evaluation again"
         ) from error
     found.corrected(*older.corrections(path.name, content, found.model_dump(mode="json")))
     return found
+
+
+def _no_report(path: Path, problem: str) -> EdgevalError:
+    return EdgevalError(
+        f"{path} is not a report: {problem}; restore it, or run the evaluation again"
+    )
 
 
 def _refuse_another_schema(path: Path, content: object) -> None:

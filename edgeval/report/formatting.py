@@ -109,7 +109,10 @@ def duration(seconds: float) -> str:
 def moment(time: datetime) -> str:
     """Return a time in UTC to the minute; one without a zone is taken to be UTC."""
     aware = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
-    return f"{aware.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    try:
+        return f"{aware.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    except OverflowError:  # The first and the last day of the calendar, in some zones.
+        return aware.isoformat(" ", "minutes")
 
 
 def about(count: int) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgeval.foreign import printable
 from edgeval.records import SCHEMA_VERSION
 
 OLDEST: int = 2
@@ -85,4 +86,10 @@ def _is_same(old: Any, new: Any, name: str) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "none" if value is None else "there" if isinstance(value, (dict, list)) else str(value)
+    return (
+        "none"
+        if value is None
+        else "there"
+        if isinstance(value, (dict, list))
+        else printable(str(value), 60)
+    )

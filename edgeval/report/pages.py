@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
+from edgeval import escapes
 from edgeval.records import Report
 from edgeval.remarks import remarks
 from edgeval.report import (
@@ -31,10 +30,6 @@ from edgeval.report.items import is_slice, is_uneven, items_in_short, slice_sent
 # HTML folds them away; Markdown cannot.
 _HTML_FLIPS, _MARKDOWN_FLIPS = 20, 5
 
-# What starts a construct of GitHub-flavoured Markdown inside a line. An underscore within a word
-# and a bracket without a target are text already.
-_MARKDOWN_SYNTAX = re.compile(r"[\\`*<>|~$]|(?<!\w)_|_(?!\w)|(?<=\])[(:\[]|&(?=#?\w+;)|!(?=\[)")
-
 
 def markdown_page(report: Report) -> str:
     """Return the report as GitHub-flavoured Markdown without HTML."""
@@ -56,9 +51,9 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=is_html,
-        finalize=None if is_html else _escape_markdown,
+        finalize=escapes.html if is_html else escapes.markdown,
     )
-    environment.filters["fenced"] = _fenced
+    environment.filters |= {"fenced": escapes.fenced, "link_text": escapes.link_text}
     return environment.get_template(name)
 
 
@@ -120,17 +115,3 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "facts": facts.facts(report),
         "explanations": explanations.explanations(report),
     }
-
-
-def _escape_markdown(value: object) -> str:
-    """Return text on one line that Markdown shows as it is."""
-    if isinstance(value, Markup):
-        return value
-    return _MARKDOWN_SYNTAX.sub(r"\\\g<0>", " ".join(str(value).split()))
-
-
-def _fenced(text: str) -> Markup:
-    """Return a code block whose fence is longer than any run of backticks in it."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return Markup(f"{fence}\n{text}\n{fence}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rich.table import Table
-
-from edgeval.console import shown
+from edgeval.console import Lines, Said, Table
 from edgeval.records import Evaluation, Report
 from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
@@ -19,15 +17,16 @@ def ladder_table(report: Report) -> Table:
     """Return a row for each type, the reference first and those that failed last."""
     metric = report.protocol.metric
     what = f"{report.model.title}, protocol {report.protocol.label}"
-    table = _table(f"{what}: {slice_sentence(report)}")
+    table = Table(f"{what}: {slice_sentence(report)}")
     has_items = is_uneven(report)
     interval = "95 % split" if is_of_split(report) else "95 % interval"
     table.add_column("type")
     # With one column more the others are narrower, so that a screen of 120 holds them.
-    bits, flips = ("bits/\nweight", "lost/gained") if has_items else ("bits/weight", "flips")
+    bits: Said = Lines("bits/", "weight") if has_items else "bits/weight"
+    flips = "lost/gained" if has_items else "flips"
     titles = ("size", bits, *(["items"] if has_items else []), metric, interval)
     for title in (*titles, "difference", flips, "tokens/s"):
-        table.add_column(title, justify="right")
+        table.add_column(title, right=True)
     for row in view.ladder_rows(report):
         table.add_row(
             _type(row.type, row.mix, row.source),
@@ -43,7 +42,7 @@ def ladder_table(report: Report) -> Table:
     before, after = 3 if has_items else 2, 4
     for failure in report.failures:
         cells = [*[view.EMPTY] * before, FAILED, *[view.EMPTY] * after]
-        table.add_row(shown(failure.label), *cells)
+        table.add_row(failure.label, *cells)
     return table
 
 
@@ -52,34 +51,34 @@ def evaluation_table(result: Evaluation) -> Table:
     metric = result.protocol.metric
     known = dict.fromkeys(name for run in result.runs[:1] for name in run.metrics)
     names = [metric, *(name for name in known if name != metric)]
-    table = _table(f"{counted_items(result)}, protocol {result.protocol.label}")
+    table = Table(f"{counted_items(result)}, protocol {result.protocol.label}")
     has_items = is_uneven(result)
     is_stopped = stopping_of(result) is not None
     table.add_column("file")
     table.add_column("type")
     titles = [*(["items"] if has_items else []), *names]
     for title in (*titles, f"{metric} 95 %{' split' if is_stopped else ''}", "tokens/s"):
-        table.add_column(title, justify="right")
+        table.add_column(title, right=True)
     for run in result.runs:
         table.add_row(
             run.file,
             _type(run.label, mix_in_short(run.mix)),
             *([f"{items_of(result, run):,}"] if has_items else []),
-            *(fmt.accuracy(run.metrics[name].value) for name in names),
+            *(
+                fmt.accuracy(run.metrics[name].value) if name in run.metrics else view.EMPTY
+                for name in names
+            ),
             fmt.accuracy_interval(run.metrics[metric].stated_interval),
             rate(result, run),
         )
     for failure in result.failures:
         cells = [*([view.EMPTY] if has_items else []), FAILED, *[view.EMPTY] * (len(names) + 1)]
-        table.add_row(shown(failure.file), shown(failure.type), *cells)
+        table.add_row(failure.file, failure.type, *cells)
     return table
 
 
-def _type(label: str, mix: str, source: str = "") -> str:
+def _type(label: str, mix: str, source: str = "") -> Lines:
     """Return what stands in the column of types: the mix and the source below the type."""
-    of = f"{label}:\n{mix}" if mix else label
-    return f"{of},\n{source}" if source else of
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    last = mix or label
+    of = (f"{label}:", mix) if mix else (label,)
+    return Lines(*of[:-1], f"{last},", source) if source else Lines(*of)

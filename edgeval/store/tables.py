@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
-from typing import Literal
 
-from rich.console import RenderableType
-from rich.table import Table
-
-from edgeval.console import listing, shown
+from edgeval.console import Table, listing
 from edgeval.records import protocol_label
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names
@@ -30,19 +26,19 @@ def runs_table(runs: Sequence[Run], path: Path) -> Table:
     for run in runs:
         table.add_row(
             str(run.number),
-            shown(run.file),
-            shown(run.type or _UNKNOWN),
+            run.file,
+            run.type or _UNKNOWN,
             protocol_label(run.protocol, run.shots),
-            shown(run.data),
+            run.data,
             f"{run.n_items:,}",
-            *([shown(device_names(run.devices) or run.backend)] if has_devices else []),
+            *([device_names(run.devices) or run.backend] if has_devices else []),
             _when(run),
             "yes" if run.is_latest else "no",
         )
     return table
 
 
-def run_tables(run: RunDetails) -> Iterator[RenderableType]:
+def run_tables(run: RunDetails) -> Iterator[Table]:
     """Yield what to print of one run, one below another."""
     yield listing(
         {
@@ -85,7 +81,7 @@ def _stints(run: RunDetails) -> Table:
             table.add_row(
                 str(number),
                 _UNKNOWN if begun is None else fmt.moment(begun),
-                shown(f"{machine(stint, run.setting.devices)}, {stint.device.system}"),
+                f"{machine(stint, run.setting.devices)}, {stint.device.system}",
                 _UNKNOWN if stint.threads is None else str(stint.threads),
                 f"{stint.n_items:,}",
                 f"{stint.tokens_decoded:,}",
@@ -96,11 +92,11 @@ def _stints(run: RunDetails) -> Table:
     return table
 
 
-def repair_lines(found: Repair) -> Iterator[RenderableType]:
+def repair_lines(found: Repair) -> Iterator[str | Table]:
     """Yield what to print of a repair, one below another."""
     scored = sum(run.n_scored for run in found.runs)
     if found.out is None:
-        yield shown(f"{found.store} is whole: {len(found.runs):,} runs, {scored:,} items scored")
+        yield f"{found.store} is whole: {len(found.runs):,} runs, {scored:,} items scored"
         return
     left_title = "to be scored again"
     table = _table(
@@ -110,12 +106,12 @@ def repair_lines(found: Repair) -> Iterator[RenderableType]:
     )
     for run in found.runs:
         left = run.n_planned - run.n_scored
-        table.add_row(str(run.number), shown(run.file), f"{run.n_scored:,}", f"{left:,}")
+        table.add_row(str(run.number), run.file, f"{run.n_scored:,}", f"{left:,}")
     yield table
     if found.problems:
-        yield shown(f"damage: {found.problems[0]}")
+        yield f"damage: {found.problems[0]}"
     lost = f"{found.n_lost:,} rows that had changed or lost what they belong to were left out; "
-    yield shown(
+    yield (
         f"{lost if found.n_lost else ''}{found.store} is as it was, and {found.out} holds what is "
         "above: rename it, or name it with --store"
     )
@@ -126,8 +122,7 @@ def _when(run: Run) -> str:
 
 
 def _table(title: str, columns: Sequence[str], numbers: Set[str]) -> Table:
-    table = Table(title=shown(title), title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title)
     for name in columns:
-        justify: Literal["left", "right"] = "right" if name in numbers else "left"
-        table.add_column(name, justify=justify, overflow="fold")
+        table.add_column(name, right=name in numbers, overflow="fold")
     return table

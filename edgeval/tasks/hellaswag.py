@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from edgeval import hub
 from edgeval.errors import DataError
+from edgeval.escapes import without_surrogates
 from edgeval.foreign import printable
 from edgeval.signatures import kind_of
 from edgeval.tasks.item import Item
@@ -209,9 +210,10 @@ def _from_file(path: Path) -> DataSet:
         if (kind := kind_of(path)) is not None and kind.what != "JSON":
             raise DataError(f"{path} is {kind.what}, not a data file; {kind.remedy}")
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}; convert it to one of them")
+    name = without_surrogates(path.name)
     if suffix == ".txt":
-        return DataSet(path.name, _read_text(path))
-    return DataSet(path.name, [_record(row, where) for where, row in rows_of(path)])
+        return DataSet(name, _read_text(path))
+    return DataSet(name, [_record(row, where) for where, row in rows_of(path)])
 
 
 def _read_text(path: Path) -> list[TextRecord]:

@@ -24,7 +24,7 @@ def _loaded(path: Path, _modified_ns: int, _size: int) -> Any:
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_buffer(path.read_bytes())
         # What pads or cuts a batch is set by whoever calls it.
         tokenizer.no_padding()
         tokenizer.no_truncation()
