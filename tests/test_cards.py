@@ -11,7 +11,7 @@ import pytest
 from edgeval import cards as module
 from edgeval.cards import Card, cards, cards_folder, find, unknown_model
 from edgeval.errors import EdgevalError
-from edgeval.pipeline import locate
+from edgeval.locate import locate
 from edgeval.records import Citation, Claim, DataSource
 
 if sys.version_info >= (3, 11):

@@ -9,6 +9,7 @@ from edgeval import importance, pipeline
 from edgeval.errors import EdgevalError
 from edgeval.evaluate import evaluate
 from edgeval.ladder import ladder_files
+from edgeval.locate import find_source, locate
 from edgeval.progress import NoProgress
 from edgeval.quantize import quantize
 from edgeval.setup import Options
@@ -21,7 +22,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _files(model: Path, types: str, matrix: Path | None = None) -> list[Path]:
-    source = pipeline.find_source(pipeline.locate(str(model)))
+    source = find_source(locate(str(model)))
     read = None if matrix is None else importance.read(matrix)
     return ladder_files(source, types.split(","), threads=1, progress=NoProgress(), matrix=read)
 

@@ -12,7 +12,7 @@ from edgeval.checkpoint import SMALL_FILES, Checkpoint
 from edgeval.convert import convert
 from edgeval.errors import CheckpointError
 from edgeval.gguf_parts import read_header
-from edgeval.pipeline import locate
+from edgeval.locate import locate
 
 SECRET = "the key of somebody"
 

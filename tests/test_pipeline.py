@@ -8,6 +8,7 @@ import pytest
 from edgeval import cards, pipeline, report
 from edgeval.errors import EdgevalError
 from edgeval.ladder import ladder_files
+from edgeval.locate import find_source, locate
 from edgeval.progress import NoProgress
 from edgeval.setup import Options
 from edgeval.verdict import verdicts
@@ -18,14 +19,14 @@ def test_a_card_goes_before_a_path_of_the_same_name(
 ) -> None:
     (tmp_path / "demo").mkdir()
     monkeypatch.chdir(tmp_path)
-    place = pipeline.locate("demo")
+    place = locate("demo")
     assert place.card is not None
     assert place.path is not None
     assert (place.path / "config.json").is_file()
 
 
 def test_a_card_of_the_hub_names_its_repository_and_revision() -> None:
-    place = pipeline.locate("tinyllama-3t")
+    place = locate("tinyllama-3t")
     assert place.repo == "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T"
     assert (place.path, place.revision) == (None, "main")
 
@@ -33,17 +34,17 @@ def test_a_card_of_the_hub_names_its_repository_and_revision() -> None:
 def test_a_directory_keeps_its_whole_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model-1.5t"
     shutil.copytree(tiny_checkpoint, folder)
-    assert pipeline.find_source(pipeline.locate(str(folder))).info.name == "model-1.5t"
+    assert find_source(locate(str(folder))).info.name == "model-1.5t"
 
 
 def test_a_path_goes_before_a_repository(
     tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny_checkpoint.parent.parent)
-    place = pipeline.locate(f"{tiny_checkpoint.parent.name}/tiny")
+    place = locate(f"{tiny_checkpoint.parent.name}/tiny")
     assert place.repo is None
     assert place.path == Path(f"{tiny_checkpoint.parent.name}/tiny")
-    assert pipeline.locate("owner/name").repo == "owner/name"
+    assert locate("owner/name").repo == "owner/name"
 
 
 def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_another_checkpoint_never_gets_the_same_gguf(tmp_path: Path) -> None:
     paths = []
     for seed in (1, 2):
         folder = make_checkpoint(tmp_path / str(seed) / "same-name", seed=seed)
-        source = pipeline.find_source(pipeline.locate(str(folder)))
+        source = find_source(locate(str(folder)))
         paths += ladder_files(source, ["Q8_0"], threads=1, progress=NoProgress())
     assert paths[0].name == paths[1].name
     assert paths[0] != paths[1]

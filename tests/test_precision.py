@@ -14,6 +14,7 @@ from edgeval.cli import main
 from edgeval.errors import CheckpointError, EdgevalError
 from edgeval.gguf_parts import read_header
 from edgeval.ladder import Ladder
+from edgeval.locate import find_source, locate
 from edgeval.precision import base_for, bits, reference_first
 from edgeval.progress import NoProgress
 from edgeval.quantize import quantize
@@ -159,7 +160,7 @@ def test_another_order_is_said_in_one_line(
 
 
 def test_files_of_another_base_are_others(tiny_checkpoint: Path) -> None:
-    source = pipeline.find_source(pipeline.locate(str(tiny_checkpoint)))
+    source = find_source(locate(str(tiny_checkpoint)))
     paths = {}
     for names, base in ((("F16", "Q4_0"), None), (("F32", "Q4_0"), None), (("Q4_0",), "f32")):
         ladder = Ladder(source, names, threads=1, progress=NoProgress(), base=base and base.upper())

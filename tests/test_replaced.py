@@ -23,6 +23,7 @@ from edgeval.evaluate import evaluate
 from edgeval.gguf_parts import model_files
 from edgeval.imatrix import imatrix
 from edgeval.ladder import Ladder, Rung
+from edgeval.locate import find_source, locate
 from edgeval.progress import NoProgress
 from edgeval.setup import Options
 
@@ -228,7 +229,7 @@ def test_a_checkpoint_that_is_replaced_has_a_ladder_of_its_own(
 
 
 def _ladder(model: Path) -> Ladder:
-    source = pipeline.find_source(pipeline.locate(str(model)))
+    source = find_source(locate(str(model)))
     return Ladder(source, ["F16", "Q8_0"], threads=1, progress=NoProgress())
 
 

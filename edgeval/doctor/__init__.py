@@ -18,7 +18,7 @@ from edgeval.errors import EdgevalError
 from edgeval.files import cache_folder
 from edgeval.free_memory import available
 from edgeval.llama.defaults import binding_version
-from edgeval.pipeline import locate
+from edgeval.locate import locate
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Diagnosis, Finding, Folder, GpuCheck, Look, TypeTrial
 

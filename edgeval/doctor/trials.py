@@ -9,8 +9,9 @@ from edgeval.engine import running
 from edgeval.errors import EngineError
 from edgeval.gguf_parts import read_header
 from edgeval.ladder import Ladder
+from edgeval.locate import find_source, locate
 from edgeval.measure import evaluate_file
-from edgeval.pipeline import DEFAULT_LADDER, find_source, locate
+from edgeval.pipeline import DEFAULT_LADDER
 from edgeval.progress import Progress
 from edgeval.records import Gpu, GpuCheck, KernelChoice, Look, TypeTrial
 from edgeval.selfcheck import kernel_sentences, self_check
