@@ -140,7 +140,7 @@ def _problem(error: ValidationError) -> str:
     if where and first["input"] is None:
         return (
             f"{where} is null, and the model has to have one; write the number that it was trained "
-            "with there, or download it again"
+            "with there"
         )
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
