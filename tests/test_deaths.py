@@ -29,7 +29,7 @@ from edgeval.records import Report
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
 
-TYPES = ("F16", "BF16", "F32")
+TYPES = ("F32", "BF16", "F16")
 BATCH_TOKENS = 64
 
 WORDS = {
@@ -102,8 +102,8 @@ def test_the_others_go_on_and_a_second_run_completes_what_is_missing(
     first, folder = pipeline.run(model, TYPES, options, out=tmp_path / "1", progress=lines)
     assert report.load(folder) == first
     (failure,) = first.failures
-    assert [run.type for run in first.runs] == ["F16", "F32"]
-    assert [each.type for each in first.drift] == ["F32"]
+    assert [run.type for run in first.runs] == ["F32", "F16"]
+    assert [each.type for each in first.drift] == ["F16"]
     assert (failure.type, failure.doing, failure.is_reference) == ("BF16", "scoring", False)
     assert failure.reason.startswith(f"llama.cpp was ended by {WORDS[how]}; ")
     assert (failure.n_items > 0) == (moment == "score")
@@ -119,7 +119,7 @@ def test_the_others_go_on_and_a_second_run_completes_what_is_missing(
     assert second.failures == []
     assert _numbers(second) == whole
     scored = [line for line in again.lines if "already scored" in line]
-    expected = ["F16.gguf: 40", f"BF16.gguf: {failure.n_items}", "F32.gguf: 40"]
+    expected = ["F32.gguf: 40", f"BF16.gguf: {failure.n_items}", "F16.gguf: 40"]
     assert scored == [
         f"tiny-{each} of 40 items already scored" for each in expected if not each.endswith(" 0")
     ]
@@ -134,7 +134,7 @@ def test_nothing_is_lost_between_two_files(
     break_it: Callable[[str | None], None],
     whole: Any,
 ) -> None:
-    break_it(fault(how, "release", "F16"))
+    break_it(fault(how, "release", "F32"))
     options = _options(tiny_items, tmp_path / "a.db")
     record, _ = pipeline.run(str(tiny_checkpoint), TYPES, options, out=tmp_path / "1")
     assert record.failures == []
@@ -148,12 +148,12 @@ def test_without_a_reference_the_others_are_still_measured(
     break_it: Callable[[str | None], None],
     whole: Any,
 ) -> None:
-    break_it(fault("SIGABRT", "score", "-F16", after=1))
+    break_it(fault("SIGABRT", "score", "-F32", after=1))
     options = _options(tiny_items, tmp_path / "a.db")
     record, _ = pipeline.run(str(tiny_checkpoint), TYPES, options, out=tmp_path / "1")
     assert [each.is_reference for each in record.failures] == [True]
     assert (record.reference, record.drift, record.verdicts) == (None, [], [])
-    assert _numbers(record) == {name: whole[name] for name in ("BF16", "F32")}
+    assert _numbers(record) == {name: whole[name] for name in ("BF16", "F16")}
     assert record.data.n_items == 40
 
 
@@ -166,15 +166,15 @@ def test_a_type_that_cannot_be_quantized_is_failed(
 ) -> None:
     monkeypatch.setenv("EDGEVAL_CACHE", str(tmp_path / "cache"))
     # The first look is that of the recipe.
-    break_it(fault("SIGSEGV", "quantize", "F16", after=1))
+    break_it(fault("SIGSEGV", "quantize", "F32", after=1))
     options = _options(tiny_items, tmp_path / "a.db")
     record, _ = pipeline.run(
-        str(tiny_checkpoint), ["F16", "Q8_0", "F32"], options, out=tmp_path / "1"
+        str(tiny_checkpoint), ["F32", "Q8_0", "F16"], options, out=tmp_path / "1"
     )
     (failure,) = record.failures
     assert (failure.label, failure.doing) == ("Q8_0", "quantizing to Q8_0")
     assert failure.file == "tiny-Q8_0.gguf"
-    assert [run.type for run in record.runs] == ["F16", "F32"]
+    assert [run.type for run in record.runs] == ["F32", "F16"]
     made = [path for path in (tmp_path / "cache" / "gguf").rglob("*") if path.is_file()]
     made = [path for path in made if path.suffix not in (".lock", ".sha256")]
     kept = sorted(path.name for path in made if path.parent.name != "kernels")
@@ -191,8 +191,8 @@ def test_if_everything_fails_there_is_no_report(
 ) -> None:
     break_it(fault("SIGILL", "load"))
     options = _options(tiny_items, tmp_path / "a.db")
-    with pytest.raises(EngineError, match=r"nothing could be evaluated: F16, F32 failed"):
-        pipeline.run(str(tiny_checkpoint), ["F16", "F32"], options, out=tmp_path / "1")
+    with pytest.raises(EngineError, match=r"nothing could be evaluated: F32, F16 failed"):
+        pipeline.run(str(tiny_checkpoint), ["F32", "F16"], options, out=tmp_path / "1")
     assert not (tmp_path / "1").exists()
     with pytest.raises(EngineError, match=r"nothing could be evaluated: F16, F32 failed"):
         evaluate([tiny_f16, tiny_f32], options)
@@ -208,10 +208,10 @@ def test_ready_files_fail_by_themselves(
     tmp_path: Path,
     break_it: Callable[[str | None], None],
 ) -> None:
-    break_it(fault("SIGKILL", "load", "F16"))
+    break_it(fault("SIGKILL", "load", "F32"))
     found = evaluate([tiny_f16, tiny_f32], _options(tiny_items, tmp_path / "a.db"))
-    assert [each.type for each in found.runs] == ["F32"]
-    assert [(each.type, each.file) for each in found.failures] == [("F16", "tiny-F16.gguf")]
+    assert [each.type for each in found.runs] == ["F16"]
+    assert [(each.type, each.file) for each in found.failures] == [("F32", "tiny-F32.gguf")]
 
 
 def test_other_jobs_leave_nothing_half_written(
@@ -261,7 +261,7 @@ def _begun(given: str, *arguments: object) -> subprocess.Popen[str]:
 def test_the_command_reports_all_of_it_and_ends_with_1(
     tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
-    options = ["--quant", "F16,BF16", "--data", tiny_items, "--out", tmp_path / "out"]
+    options = ["--quant", "F32,BF16", "--data", tiny_items, "--out", tmp_path / "out"]
     process = _begun(fault("assert", "score", "BF16"), "run", tiny_checkpoint, *options)
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 1

@@ -451,7 +451,7 @@ def test_a_lying_directory_is_no_way_around(exported: Path) -> None:
         (lambda header: header.update(n_items=4.0), "n_items: Input should be a valid integer"),
         (lambda header: header.update(n_params=0), "n_params: Input should be greater than"),
         (lambda header: header.update(tokens_decoded=int("9" * 99)), "which is too large"),
-        (lambda header: header.update(speeds=[0] * 100_000), "at most 10000 items"),
+        (lambda header: header.update(speeds=[0] * 100_000), r"speeds.*(object|10000 items)"),
         (lambda header: header.update(created_at="0001-01-01T00:00:00+14:00"), "created_at"),
         (lambda header: header.update(measured_at="2026-01-01T00:00:00"), "measured_at"),
         (lambda header: header.update({"\x1b[2J": 1}), r"\\x1b\[2J: Extra inputs"),

@@ -299,7 +299,10 @@ def test_nothing_is_written_when_composing_fails(
     with pytest.raises(EdgevalError, match="no page"):
         report.save(VARIANTS["slice"], tmp_path / "new")
     assert report.load(tmp_path / "new") == VARIANTS["slice"]
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["report.json"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "report.json",
+        "verdict.json",
+    ]
 
 
 def test_a_report_without_runs_or_without_its_metric_is_refused(tmp_path: Path) -> None:
