@@ -29,7 +29,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 ANNOTATIONS = {"title", "description", "default", "format", "$defs", "$schema"}
 RULES = {"$ref", "anyOf", "type", "const", "enum", "minimum", "minItems", "items", "maximum"} | {
     "exclusiveMinimum",
-    "maxLength",
+    *("maxItems", "maxLength"),
     *("properties", "required", "additionalProperties"),
 }
 
@@ -57,7 +57,7 @@ def misfit(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
         return where
     parts: dict[str, tuple[Any, dict[str, Any]]] = {}
     if kind == "array":
-        if len(value) < schema.get("minItems", 0):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
             return where
         parts = {f"{where}.{index}": (part, schema["items"]) for index, part in enumerate(value)}
     if kind == "object":
