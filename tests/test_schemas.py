@@ -28,7 +28,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 ANNOTATIONS = {"title", "description", "default", "format", "$defs", "$schema"}
 RULES = {"$ref", "anyOf", "type", "const", "enum", "minimum", "minItems", "items", "maximum"} | {
-    "exclusiveMinimum",
+    *("exclusiveMinimum", "exclusiveMaximum"),
     *("maxItems", "maxLength"),
     *("properties", "required", "additionalProperties"),
 }
@@ -52,6 +52,8 @@ def misfit(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
     if "maximum" in schema and value > schema["maximum"]:
         return where
     if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
+        return where
+    if "exclusiveMaximum" in schema and value >= schema["exclusiveMaximum"]:
         return where
     if kind == "string" and len(value) > schema.get("maxLength", len(value)):
         return where
