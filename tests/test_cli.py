@@ -412,9 +412,7 @@ def test_a_tilde_that_the_shell_left_is_the_home_folder(
         monkeypatch.setenv(name, str(tmp_path))
     seen: list[list[str]] = []
 
-    def parse(
-        self: object, info_name: str | None, args: list[str], *_: object, **__: object
-    ) -> Any:
+    def parse(_: object, __: str | None, args: list[str], *___: object, **____: object) -> None:
         seen.append(args)
         raise SystemExit
 
