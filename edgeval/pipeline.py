@@ -157,8 +157,9 @@ def _record(
     )
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), progress)
-    files = _made(ladder, failures, has_reference=known is None)
+    # Opened first: making the files takes longer than to learn that nothing can be kept.
     with Store(options.store) as store:
+        files = _made(ladder, failures, has_reference=known is None)
         if files:
             setup = trusted([path for _, path in files], setup, store, progress)
         measured = _measured(files, setup, store, progress, claims, known, failures)

@@ -142,3 +142,15 @@ def test_a_card_keeps_the_claims_that_are_not_measured_apart() -> None:
         "piqa": 73.29,
     }
     assert pipeline._claims(None) == ([], [])
+
+
+def test_a_store_that_cannot_be_made_is_said_before_anything_is_converted(
+    tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEVAL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "file").write_text("in the way")
+    options = Options(data=tiny_items, store=tmp_path / "file" / "s.db")
+    with pytest.raises(EdgevalError, match=r"the folder of the store .* cannot be written"):
+        pipeline.run(str(tiny_checkpoint), ["F16"], options, out=tmp_path / "out")
+    assert list((tmp_path / "cache").rglob("*.gguf")) == []
+    assert not (tmp_path / "out").exists()

@@ -21,16 +21,12 @@ def _in_utf8(content: Any) -> Any:
     return content
 
 
-_CAN_STOP = "fail_fast" in core_schema.ListSchema.__annotations__
-"""Whether pydantic can; before 2.8 it cannot."""
-
-
 def _stop_at_first(schema: Any) -> None:
     """Let a list be refused for its first wrong member: to describe all takes gigabytes."""
     if isinstance(schema, dict):
         if schema.get("type") == "json-or-python":
             return  # Another record's, where this has been done.
-        if schema.get("type") == "list" and _CAN_STOP:
+        if schema.get("type") == "list":
             schema["fail_fast"] = True
     members = schema.values() if isinstance(schema, dict) else schema
     for each in members:
