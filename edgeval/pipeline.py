@@ -29,6 +29,7 @@ from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.selfcheck import trusted
 from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
+from edgeval.store.presence import require_place
 from edgeval.verdict import judged
 
 DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
@@ -141,6 +142,8 @@ def _record(
     setup = prepare(_with_card_data(options, place.card))
     if known is not None:
         matching.require_items(known, setup)
+    if options.store is not None:
+        require_place(options.store)
     source = find_source(place, offline=options.offline, progress=progress)
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
@@ -157,9 +160,8 @@ def _record(
     )
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), progress)
-    # Opened first: making the files takes longer than to learn that nothing can be kept.
+    files = _made(ladder, failures, has_reference=known is None)
     with Store(options.store) as store:
-        files = _made(ladder, failures, has_reference=known is None)
         if files:
             setup = trusted([path for _, path in files], setup, store, progress)
         measured = _measured(files, setup, store, progress, claims, known, failures)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgeval.errors import StoreError
+from edgeval.errors import EdgevalError, StoreError
+from edgeval.files import require_writable
 
 _LOG, LOCKS = "-wal", "-locks"
 _PAGE_BYTES = 512
@@ -36,6 +37,18 @@ def require_nothing_lost(path: Path) -> None:
         raise StoreError(
             f"{path} is empty, and scores were kept in it; put it back, or remove it to begin anew"
         )
+
+
+def require_place(path: Path) -> None:
+    """Refuse a place where no store could be kept, before what takes long is done for it.
+
+    Raises:
+        StoreError: If its folder cannot be written.
+    """
+    try:
+        require_writable(path)
+    except EdgevalError as error:
+        raise StoreError(f"no scores could be kept in the store: {error}, with --store") from error
 
 
 def require_store(path: Path) -> None:
