@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
 import random
-import resource
+import sys
 import tempfile
 import time
 import zipfile
@@ -27,6 +26,7 @@ from stores import DEVICE, FACTS, MODEL_FACTS, WORK, open_run, score_of
 from tiny import make_items, write_items
 
 from edgeval import cards as cards_module
+from edgeval.device import peak_rss_bytes
 from edgeval.errors import EdgevalError
 from edgeval.reference import load_reference
 from edgeval.reference.export import export_reference
@@ -263,11 +263,6 @@ def _reference_hash(content: dict[str, Any], arrays: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def peak_rss_bytes() -> int:
-    """Return the most memory that this process held."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def try_all(count: int, seed: int, say: Callable[[str], None]) -> None:
     """Try so many of each kind, and hold each to a sentence, ten seconds and a gigabyte."""
     for kind in KINDS:
@@ -296,8 +291,4 @@ def try_all(count: int, seed: int, say: Callable[[str], None]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("count", type=int)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    try_all(given.count, given.seed, print)
+    try_all(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0, print)

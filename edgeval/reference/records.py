@@ -55,7 +55,7 @@ class ReferenceHeader(Record):
     file: str
     type: str
     n_params: int = Field(ge=1)
-    tensor_bytes: int = Field(ge=0)
+    tensor_bytes: int = Field(ge=1)
     model: ModelFacts
     tokens_decoded: int = Field(ge=0)
     tokens_lower_bound: int = Field(ge=0)

@@ -74,7 +74,7 @@ class PlanRecord(Record):
     def _possible(self) -> PlanRecord:
         facts = self.facts
         counts = (facts.tensor_bytes, facts.lower_bound, facts.n_batch, facts.n_ubatch)
-        if facts.n_params < 1 or min(counts) < 0:
+        if min(facts.n_params, facts.tensor_bytes) < 1 or min(counts) < 0:
             raise ValueError("a model has no parameters, or a count is below 0")
         for stint in self.stints:
             if stint.logit_rows > _MAX_COUNT or stint.elapsed_s > _MAX_SECONDS:
