@@ -261,7 +261,7 @@ def print_types(names: Sequence[str]) -> None:
     for _ in range(_TYPE_COLUMNS):
         table.add_column()
         table.add_column(right=True)
-        table.add_column(width=2)
+        table.add_column(width=1)
     height = -(-len(cells) // _TYPE_COLUMNS)
     for row in range(height):
         table.add_row(*(cell for column in cells[row::height] for cell in column))
