@@ -97,7 +97,7 @@ def contents() -> CacheContents:
     )
 
 
-def prune(progress: Progress, unused_days: float) -> Pruned:
+def prune(progress: Progress, unused_days: int) -> Pruned:
     """Remove GGUFs that were not used for some days, and what runs that were killed left.
 
     They are made again where they are needed.

@@ -34,7 +34,7 @@ def list_all(context: typer.Context, as_json: Json = False) -> None:
 @cache.command()
 def prune(
     unused_for: Annotated[
-        float,
+        int,
         typer.Option(
             "--unused-for", metavar="DAYS", min=0, help="Remove GGUFs not used for DAYS; 0 for all."
         ),
