@@ -17,7 +17,7 @@ def test_changed_files_end_in_a_sentence(count: int, seed: int) -> None:
     """In a process of its own, so that its memory is that of the files."""
     folder = Path(__file__).parent
     done = subprocess.run(
-        [sys.executable, str(folder / "exchange_fuzz.py"), str(count), "--seed", str(seed)],
+        [sys.executable, str(folder / "exchange_fuzz.py"), str(count), str(seed)],
         cwd=folder.parent,
         capture_output=True,
         text=True,

@@ -698,7 +698,7 @@ def test_hosts_without_a_proxy_are_asked_themselves(server: HubServer, tmp_path:
     [
         ({"ALL_PROXY": "socks5://u:pass-word@127.0.0.1:9"}, "socksio|SOCKS"),
         pytest.param({"ALL_PROXY": "gopher://u:pass-word@h:9"}, "gopher|scheme", marks=SLOW),
-        ({"HF_ENDPOINT": "http://u:pass-word@[::1"}, "(?i)invalid|ipv6"),
+        ({"HF_ENDPOINT": "http://u:pass-word@[::1"}, "(?i)invalid|ipv6|not a valid host"),
         pytest.param({"HF_ENDPOINT": "hub.example"}, "(?i)protocol|scheme|invalid", marks=SLOW),
         ({"HF_ENDPOINT": "https://127.0.0.1:9", "SSL_CERT_FILE": "/absent.pem"}, "."),
         pytest.param(

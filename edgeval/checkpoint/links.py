@@ -40,7 +40,10 @@ def leads_outside(directory: Path, path: Path) -> bool:
     """Return whether a file of a checkpoint is not its own; see ``require_own``."""
     try:
         inside, target = directory.resolve(), path.resolve()
-    except (OSError, RuntimeError):  # A link that leads to itself.
+        path.stat()  # Newer versions of Python resolve a link that leads to itself.
+    except FileNotFoundError:
+        pass
+    except (OSError, RuntimeError):
         return True
     if target.is_relative_to(inside):
         return False
