@@ -648,6 +648,10 @@ def test_comparing_imports_no_model_or_array_library() -> None:
     assert ran.stdout.strip() == "[]"
 
 
+def _without_load(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "other processes computed" not in line]
+
+
 def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_path: Path) -> None:
     others = write_items(tmp_path / "others.jsonl", make_items(40, seed=1))
     slice_of = ["--limit", "20", "--data"]
@@ -663,8 +667,7 @@ def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_pa
     assert (agreed.returncode, agreed.stderr) == (0, "")
     assert agreed.stdout.startswith("a slice: 20 of 40 items of items.jsonl, protocol lm-eval\n")
     # Whatever else the machine computes meanwhile is said too, where it is.
-    said = [line for line in agreed.stdout.splitlines() if "other processes computed" not in line]
-    assert said[-3:] == [
+    assert _without_load(agreed.stdout)[-3:] == [
         "two: right items by every metric: 1 equal.",
         "two: threads 2, not 1; batch size 64, not 256.",
         "two: no ratio of speeds: other threads (2, not 1).",
@@ -679,7 +682,7 @@ def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_pa
 
     reason = "other data (others.jsonl, not items.jsonl)"
     refused = edgeval("compare", "one.json", "foreign.json", cwd=tmp_path)
-    assert refused.stdout.splitlines()[-1] == f"foreign: nothing compared: {reason}."
+    assert _without_load(refused.stdout)[-1] == f"foreign: nothing compared: {reason}."
     refused.stdout = ""
     assert_one_sentence(refused, [f"error: nothing could be compared ({reason}); evaluate"])
 
