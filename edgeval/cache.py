@@ -109,19 +109,19 @@ def prune(progress: Progress, unused_days: int) -> Pruned:
     Raises:
         EdgevalError: If a file cannot be removed.
     """
-    left = sum(each.n_bytes for each in remove_leftovers(_places(), progress))
-    found = Pruned(files=[], kept=[], n_bytes=left)
+    n_bytes = sum(each.n_bytes for each in remove_leftovers(_places(), progress))
+    files, kept = [], []
     for each in _files():
         if time.time() - each.used_at.timestamp() < unused_days * _DAY_S:
             continue
         if others_have(each.path.with_suffix(".lock")):
-            found.kept.append(each.file)
+            kept.append(each.file)
             continue
         _remove(each.path)
         progress.log(f"removed {each.path} ({each.n_bytes / 1e6:,.1f} MB)")
-        found.files.append(each.file)
-        found = found.model_copy(update={"n_bytes": found.n_bytes + each.n_bytes})
-    return found
+        files.append(each.file)
+        n_bytes += each.n_bytes
+    return Pruned(files=files, kept=kept, n_bytes=n_bytes)
 
 
 def used(path: Path) -> None:

@@ -106,13 +106,15 @@ def progress_bars(*folders: Path) -> Iterator[TerminalProgress]:
     """Yield the bars that a command shows on stderr while it works.
 
     Args:
-        folders: Where it writes: what killed runs left there is removed first.
+        folders: Where it writes: what killed runs left there and in the cache is removed first.
+            ``run`` and ``eval`` name none, for what they call does that itself.
     """
     from edgeval.cache import clean
     from edgeval.console import TerminalProgress, stderr_console
 
     with TerminalProgress(stderr_console()) as progress:
-        clean(progress, *folders)
+        if folders:
+            clean(progress, *folders)
         yield progress
 
 

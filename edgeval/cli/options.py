@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -186,16 +186,20 @@ Force = Annotated[
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never touch the network.", rich_help_panel=HOW)
 ]
-StoreOption = Annotated[
-    Path,
-    typer.Option(
+
+
+def _store(panel: str | None = None) -> Any:
+    return typer.Option(
         "--store",
         envvar="EDGEVAL_STORE",
         callback=expanded,
         help="File that scores are kept in.",
-        rich_help_panel=HOW,
-    ),
-]
+        rich_help_panel=panel,
+    )
+
+
+StoreOption = Annotated[Path, _store(HOW)]
+StoreFile = Annotated[Path, _store()]
 Fresh = Annotated[
     bool,
     typer.Option(

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import STORE, Json
-from edgeval.cli.runs import StoreFile
+from edgeval.cli.options import STORE, Json, StoreFile
 from edgeval.console import print_json, say, stdout_console
 
 reference = typer.Typer(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import STORE, Json, expanded
+from edgeval.cli.options import STORE, Json, StoreFile
 from edgeval.console import print_json, say
 from edgeval.errors import StoreError
 from edgeval.escapes import visible
@@ -19,15 +19,6 @@ runs = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-StoreFile = Annotated[
-    Path,
-    typer.Option(
-        "--store",
-        envvar="EDGEVAL_STORE",
-        callback=expanded,
-        help="File that scores are kept in.",
-    ),
-]
 Number = Annotated[int, typer.Argument(metavar="N", help="Number of the run, of edgeval runs.")]
 
 
