@@ -160,6 +160,13 @@ def refusal(use: Use, path: Path, data: Path) -> str:
     return said
 
 
+def assert_named(use: Use, path: Path, data: Path, words: str) -> None:
+    """Assert that a file is refused for what it is, and not called damaged."""
+    said = refusal(use, path, data)
+    assert words in said
+    assert not DAMAGED.search(said)
+
+
 @pytest.fixture
 def data(tiny_items: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(tiny_items, tmp_path / "items.jsonl"))
@@ -170,9 +177,7 @@ def data(tiny_items: Path, tmp_path: Path) -> Path:
 def test_what_is_no_model_is_named(
     change: Change, words: str, command: str, data: Path, tmp_path: Path
 ) -> None:
-    said = refusal(LOADING[command], _write(tmp_path / "odd.gguf", change), data)
-    assert words in said
-    assert not DAMAGED.search(said)
+    assert_named(LOADING[command], _write(tmp_path / "odd.gguf", change), data, words)
 
 
 @pytest.mark.parametrize("command", EVALUATING)
@@ -180,9 +185,7 @@ def test_what_is_no_model_is_named(
 def test_a_part_of_a_model_is_named(
     change: Change, words: str, command: str, data: Path, tmp_path: Path
 ) -> None:
-    said = refusal(EVALUATING[command], _write(tmp_path / "odd.gguf", change), data)
-    assert words in said
-    assert not DAMAGED.search(said)
+    assert_named(EVALUATING[command], _write(tmp_path / "odd.gguf", change), data, words)
 
 
 @pytest.mark.parametrize("command", LOADING)
@@ -190,9 +193,7 @@ def test_a_part_of_a_model_is_named(
 def test_an_architecture_that_llama_cpp_does_not_know_is_newer_or_of_another_program(
     change: Change, words: str, command: str, data: Path, tmp_path: Path
 ) -> None:
-    said = refusal(LOADING[command], _write(tmp_path / "odd.gguf", change), data)
-    assert words in said
-    assert not DAMAGED.search(said)
+    assert_named(LOADING[command], _write(tmp_path / "odd.gguf", change), data, words)
 
 
 @pytest.mark.parametrize("command", EVALUATING)
@@ -202,9 +203,7 @@ def test_an_architecture_that_llama_cpp_does_not_know_is_newer_or_of_another_pro
 def test_a_tokenizer_that_llama_cpp_does_not_know_is_named(
     change: Change, words: str, command: str, data: Path, tmp_path: Path
 ) -> None:
-    said = refusal(EVALUATING[command], _write(tmp_path / "odd.gguf", change), data)
-    assert words in said
-    assert not DAMAGED.search(said)
+    assert_named(EVALUATING[command], _write(tmp_path / "odd.gguf", change), data, words)
 
 
 def test_everything_odd_is_inspected(tmp_path: Path) -> None:
