@@ -11,7 +11,6 @@ from edgeval.report.comparison import (
     is_counted,
     margin,
     primary,
-    reading,
     split_estimate,
     together,
 )
@@ -76,37 +75,42 @@ def _smallest(report: Report, reference: ModelRun) -> str:
     run, drift = found
     sizes = f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
     return (
-        f"{run.label} ({sizes}) is the smallest {kind} {shown}at most {margin(report)} worse than "
-        f"{reference.label}: {_difference(drift)}"
+        f"{run.label} ({sizes}) is the smallest {kind} that is {shown}at most {margin(report)} "
+        f"worse than {reference.label}: {_difference(drift)}"
     )
 
 
 def _outcomes(report: Report, pairs: _Pairs, reference: ModelRun) -> str:
     """Return what is known of each type, by outcome."""
-
-    def of(outcome: str, *, is_above: bool | None = None) -> list[Drift]:
-        return [
-            found
-            for _, found in pairs
-            if reading(found) == outcome
-            and (is_above is None or is_above == (found.split.interval_points.low > 0))
-        ]
-
+    by_outcome: dict[str, list[Drift]] = {}
+    for _, found in pairs:
+        by_outcome.setdefault(_kind(found), []).append(found)
     name, within = reference.label, margin(report)
-    clauses = [
-        _clause(of("equivalent"), f"equivalent to {name} within {within}", with_points=False),
-        _clause(of("different", is_above=True), f"better than {name}"),
-        _clause(of("different", is_above=False), f"below {name}, by more than {within} or less"),
-        _clause(of("worse"), f"worse by more than {within}"),
-        _clause(of("open"), "open", with_points=False),
-    ]
+    words = {
+        "equivalent": f"equivalent to {name} within {within}",
+        "better": f"better than {name}",
+        "different": f"below {name}, by more than {within} or less",
+        "no worse": f"at most {within} worse, and perhaps better",
+        "worse": f"worse by more than {within}",
+        "open": "open",
+    }
+    clauses = [_clause(by_outcome.get(kind, []), what, kind) for kind, what in words.items()]
     text = "; ".join(clause for clause in clauses if clause)
     return text[:1].upper() + text[1:]
 
 
-def _clause(drifts: Sequence[Drift], what: str, *, with_points: bool = True) -> str:
+def _kind(found: Drift) -> str:
+    """Return the outcome, with what is told of it beside: on which side, and whether no worse."""
+    split = found.split
+    if not split.non_inferior or split.outcome == "equivalent":
+        return split.outcome
+    return "better" if split.outcome == "different" else "no worse"
+
+
+def _clause(drifts: Sequence[Drift], what: str, kind: str) -> str:
     if not drifts:
         return ""
+    with_points = kind in ("better", "different", "worse")
     names = [
         f"{found.label} ({fmt.signed(found.difference_points, 2)} points)"
         if with_points
