@@ -16,12 +16,12 @@ from edgeval.console import Console, Frame, Lines, Table, stderr_console, stdout
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
-from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
+from edgeval.records import Claim, DataSource, Evaluation, Record, Report
 from edgeval.remarks import remarks
 from edgeval.report import reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
 from edgeval.report.failures import failure_sentences, reference_failed
-from edgeval.report.formatting import size
+from edgeval.report.formatting import points, size
 from edgeval.report.items import stopping_of, until_decided
 from edgeval.report.tables import evaluation_table, ladder_table
 from edgeval.store.repair import Repair
@@ -65,21 +65,26 @@ def print_files(folder: Path) -> None:
     stdout_console().print(f"{folder}: {', '.join(present)}", soft_wrap=True)
 
 
-def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
+def print_verdicts(report: Report, margin: float | None = None) -> None:
     """Print what a record says about each published number, and why.
 
     Args:
-        report: The record.
-        verdicts: Its verdicts, in the order of its claims; none if its reference failed.
+        report: The record; without verdicts if its reference failed.
+        margin: The tolerance in points that was asked for instead of the claims' own.
     """
     console = stdout_console()
     wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
     if failed := reference_failed(report):
         _print_unjudged(report, failed, console)
-    for claim, verdict in zip([] if failed else report.claims, verdicts, strict=True):
+    for claim, verdict in zip([] if failed else report.claims, report.verdicts, strict=True):
         heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
         console.print(heading, style="bold", soft_wrap=wraps)
         console.print(reasoning.reasoning(report, claim), soft_wrap=wraps)
+    if report.verdicts and margin is not None:
+        sentence = (
+            f"Judged by ±{points(margin)}, as --margin says, not by the claims' own tolerance."
+        )
+        console.print(sentence, soft_wrap=wraps)
     if not report.claims:
         console.print(view.NO_CLAIM, soft_wrap=wraps)
     if rest := reasoning.not_measured(report):
@@ -193,19 +198,36 @@ def records_json(records: Sequence[Record]) -> str:
 
 
 def print_cards(cards: Sequence[Card]) -> None:
-    """Print the cards, one line each with its published numbers, and where these stand."""
+    """Print the cards, one line each with its published numbers, and where these stand.
+
+    What cannot be what it says is marked, and the reason stands below.
+    """
     tasks = list(dict.fromkeys(claim.task for card in cards for claim in card.claims))
     table = Table("published numbers, in percent")
-    for title in ("name", *tasks, "checkpoint"):
+    for title in ("name", *tasks):
         table.add_column(title, right=title in tasks, overflow="fold")
     for card in cards:
-        values = {claim.task: f"{claim.value:.2f}" for claim in card.claims}
-        cells = (values.get(task, "") for task in tasks)
-        table.add_row(card.name, *cells, card.repo or "ships with edgeval")
+        values = {claim.task: _marked(claim) for claim in card.claims}
+        table.add_row(card.name, *(values.get(task, "") for task in tasks))
     console = stdout_console()
     console.print(table)
+    for line in _below(cards):
+        console.print(line, soft_wrap=True)
+
+
+def _marked(claim: Claim) -> str:
+    return claim.printed if claim.counts else f"{claim.printed}!"
+
+
+def _below(cards: Sequence[Card]) -> Iterator[str]:
+    """Yield what contradicts itself, where each checkpoint is, and where the claims stand."""
+    for card in cards:
+        if found := card.contradiction:
+            yield f"! {card.name}: {found[0].lower()}{found[1:]}"
+    for card in cards:
+        yield f"{card.name}: {card.repo or 'ships with edgeval'}"
     for source, names in _sources(cards).items():
-        console.print(f"{source}: {', '.join(names)}", soft_wrap=True)
+        yield f"{source}: {', '.join(names)}"
 
 
 def _sources(cards: Sequence[Card]) -> dict[str, list[str]]:
@@ -222,14 +244,15 @@ def _sources(cards: Sequence[Card]) -> dict[str, list[str]]:
 
 
 def cards_json(cards: Sequence[Card]) -> str:
-    """Return the cards as a JSON list."""
-    return json.dumps([card.model_dump(mode="json") for card in cards], indent=2)
+    """Return the cards as a JSON list, each with what contradicts itself in it."""
+    rows = [card.model_dump(mode="json") | {"contradiction": card.contradiction} for card in cards]
+    return json.dumps(rows, indent=2)
 
 
 def print_protocols(protocols: Sequence[Protocol]) -> None:
-    """Print the protocols, one line each."""
-    table = Table("protocols, each with the tool whose numbers it gives")
-    for title in ("name", "version", "metric", "BOS, EOS", "shots", "tool", "its versions"):
+    """Print the protocols, one line each, and whose numbers they give."""
+    table = Table("protocols")
+    for title in ("name", "version", "metric", "BOS, EOS", "shots"):
         table.add_column(title, right=title == "version", overflow="fold")
     for protocol in protocols:
         table.add_row(
@@ -238,11 +261,12 @@ def print_protocols(protocols: Sequence[Protocol]) -> None:
             protocol.metric,
             "the model's own" if protocol.adds_ends else "none",
             "any" if protocol.few_shot else "none",
-            protocol.tool,
-            protocol.versions,
         )
     console = stdout_console()
     console.print(table)
+    for protocol in protocols:
+        sentence = f"{protocol.name}: the numbers of {protocol.tool}, {protocol.versions}."
+        console.print(sentence, soft_wrap=True)
     console.print(f"default: {DEFAULT}; llama.cpp for .txt", soft_wrap=True)
 
 

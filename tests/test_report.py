@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 from report_example import (
     HOSTILE,
+    JUDGED_ITEMS,
     N_SPLIT,
     PUBLISHED,
     example_claim,
@@ -105,10 +106,7 @@ VARIANTS: dict[str, Report] = {
     "alone": example_report(alone=True),
     "alone, no claim": example_report(alone=True, status=None, n_items=60),
     "hostile": example_report(title=HOSTILE, group=HOSTILE, n_items=1000, status="partial"),
-    **{
-        status: example_report(n_items=N_SPLIT if status == "reproduced" else 1000, status=status)
-        for status in PUBLISHED
-    },
+    **{status: example_report(n_items=JUDGED_ITEMS[status], status=status) for status in PUBLISHED},
 }
 SPLIT_VARIANTS: dict[str, Report] = {
     "weighted": stopped_report(status="reproduced"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PrivateAttr
 from pydantic_core import core_schema
 
 from edgeval.escapes import without_surrogates
+
+MOST_ITEMS: Final = 20_000_000
+"""Files of items that may be read hold fewer; exact intervals of more would take minutes."""
 
 
 def _in_utf8(content: Any) -> Any:

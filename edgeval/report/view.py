@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgeval.records import Claim, Drift, Interval, ModelRun, Report, Verdict, VerdictStatus
 from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
+from edgeval.report import outcomes
 from edgeval.report.comparison import (
     Reading,
     compared_runs,
@@ -28,6 +29,7 @@ from edgeval.report.items import (
 )
 from edgeval.report.speeds import EMPTY as EMPTY
 from edgeval.report.speeds import rate
+from edgeval.verdict import judge, row_contradiction
 
 STATUS_LABELS: dict[VerdictStatus, str] = {
     "reproduced": "Reproduced",
@@ -36,13 +38,6 @@ STATUS_LABELS: dict[VerdictStatus, str] = {
     "inconclusive": "Inconclusive",
 }
 """The statuses of a verdict as a heading."""
-
-_STATUS_REASONS: dict[VerdictStatus, str] = {
-    "reproduced": "the same protocol on the whole split, and within the tolerance of the claim",
-    "partial": "it agrees with the claim so far, but it is a proxy of the published measurement",
-    "not_reproduced": "the split's interval excludes the claim and its tolerance",
-    "inconclusive": "this measurement can neither confirm nor exclude the claim",
-}
 
 EVERY_LOOK = "The intervals are valid at every look."
 """What is true of evaluations that stopped early."""
@@ -146,7 +141,7 @@ def conclusion(report: Report) -> str:
 
 def claim_in_short(claim: Claim) -> str:
     """Return what was published, for a heading: ``acc_norm 59.20, HellaSwag 0-shot``."""
-    return f"{claim.metric} {fmt.plain(claim.value, 2)}, {claim.citation.column}"
+    return f"{claim.metric} {claim.printed}, {claim.citation.column}"
 
 
 def verdict_sentences(report: Report) -> list[str]:
@@ -159,20 +154,17 @@ def verdict_sentences(report: Report) -> list[str]:
 
 def verdict_sentence(report: Report, verdict: Verdict) -> str:
     """Return what was measured, what was published, and what follows, without the status."""
-    run = judged_run(report)
-    claim = verdict.claim_citation
-    difference = fmt.signed(100 * verdict.score - claim.reported_value, 2)
-    sentence = (
+    run, claim = judged_run(report), report.claims[report.verdicts.index(verdict)]
+    found = judge(claim, run, report.data, report.protocol)
+    difference = fmt.signed(100 * verdict.score - claim.value, 2)
+    sentences = (
         f"On {reference_items(report)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
-        f"published number is {fmt.plain(claim.reported_value, 2)} ({difference} points): "
-        f"{_STATUS_REASONS[verdict.status]}."
+        f"published number is {claim.printed} ({difference} points): "
+        f"{outcomes.outcome(claim, found)}, for {outcomes.reason(claim, found, report.data)}.",
+        outcomes.confidence(found),
+        row_contradiction(report),
     )
-    if items_of(report, run) == report.data.n_total:
-        return sentence
-    return (
-        f"{sentence} The probability that the whole split lies within the tolerance of the claim "
-        f"is {fmt.probability(verdict.confidence)}."
-    )
+    return " ".join(filter(None, sentences))
 
 
 def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow:
