@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from edgeval.contradictions import contradiction
 from edgeval.errors import EdgevalError, closest
 from edgeval.foreign import UnreadableError, decoded, printable, problem, read_regular
 from edgeval.hub.names import is_plain_name, is_repo_id, is_revision
-from edgeval.records import Claim, Record
-from edgeval.records.verdicts import AVERAGE, MOST_DECIMALS
+from edgeval.records import Average, Claim, Record
+from edgeval.records.verdicts import MOST_DECIMALS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -50,7 +50,7 @@ class Card(Record):
         training_tokens_billions: How long it was trained, if known; cards are listed by it.
         checkpoint: Folder in the cards' folder, for a checkpoint that ships with edgeval.
         data: Data file in the cards' folder that is evaluated by default; None for the hub's.
-        average: The published average of all the claims, as it was printed.
+        average: The published average of all the claims.
         claims: The published numbers.
     """
 
@@ -61,7 +61,7 @@ class Card(Record):
     training_tokens_billions: float | None = None
     checkpoint: str | None = None
     data: str | None = None
-    average: str | None = Field(default=None, pattern=AVERAGE)
+    average: Average | None = None
     claims: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
@@ -143,22 +143,20 @@ def _as_printed(content: dict[str, Any]) -> dict[str, Any]:
     Binary numbers have lost the zeros at their end.
     """
     average = content.get("average")
-    if isinstance(average, int | float) and not isinstance(average, bool):
-        average = content["average"] = (
-            average.text if isinstance(average, _Printed) else str(average)
-        )
+    if isinstance(average, int | _Printed):
+        average = content["average"] = {"value": average, "decimals": _decimals(average)}
     for claim in _tables(content.get("claims")):
         if isinstance(value := claim.get("value"), int | _Printed):
-            places = _decimals(value.text if isinstance(value, _Printed) else "")
-            claim.setdefault("decimals", min(places, MOST_DECIMALS))
+            claim.setdefault("decimals", _decimals(value))
         if average is not None:
             claim.setdefault("row_average", average)
     return content
 
 
-def _decimals(text: str) -> int:
+def _decimals(number: int | _Printed) -> int:
+    text = number.text if isinstance(number, _Printed) else ""
     digits = text.replace("_", "").partition(".")[2]
-    return len(digits) if digits.isdecimal() else 0
+    return min(len(digits), MOST_DECIMALS) if digits.isdecimal() else 0
 
 
 def _tables(value: object) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from edgeval.records import Claim
 
+_ROUNDING = 1e-9
+"""Keeps what is exactly as far away as the roundings allow."""
+
 
 def contradiction(claims: Sequence[Claim]) -> str:
     """Return in what the published numbers of a model contradict themselves, as a sentence.
@@ -39,11 +42,14 @@ def _no_means(claims: Sequence[Claim]) -> Iterator[str]:
 
     Each printed number may be half of its last digit off, and so may their mean, and the average.
     """
-    for text in dict.fromkeys(claim.row_average for claim in claims if claim.row_average):
-        row = [claim for claim in claims if claim.row_average == text]
-        places = len(text.partition(".")[2])
+    for average in dict.fromkeys(claim.row_average for claim in claims):
+        row = [claim for claim in claims if claim.row_average == average]
+        if average is None:
+            continue
+        places = average.decimals
         mean = sum(claim.value for claim in row) / len(row)
         unsure = 10.0**-places / 2 + sum(10.0**-claim.places for claim in row) / 2 / len(row)
-        if abs(mean - float(text)) > unsure + 1e-9:
-            numbers = f"its {len(row)} numbers ({mean:.{places}f})"
-            yield f"its average {text} is not the mean of {numbers}"
+        if abs(mean - average.value) > unsure + _ROUNDING:
+            plural = "" if len(row) == 1 else "s"
+            numbers = f"its {len(row)} number{plural} ({mean:.{places}f})"
+            yield f"its average {average.value:.{places}f} is not the mean of {numbers}"

@@ -16,7 +16,7 @@ from edgeval.console import Console, Frame, Lines, Table, stderr_console, stdout
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
-from edgeval.records import Claim, DataSource, Evaluation, Record, Report
+from edgeval.records import Claim, DataSource, Evaluation, Record, Report, Verdict
 from edgeval.remarks import remarks
 from edgeval.report import reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
@@ -65,22 +65,25 @@ def print_files(folder: Path) -> None:
     stdout_console().print(f"{folder}: {', '.join(present)}", soft_wrap=True)
 
 
-def print_verdicts(report: Report, margin: float | None = None) -> None:
+def print_verdicts(
+    report: Report, verdicts: Sequence[Verdict], margin: float | None = None
+) -> None:
     """Print what a record says about each published number, and why.
 
     Args:
-        report: The record; without verdicts if its reference failed.
+        report: The record.
+        verdicts: Its verdicts, in the order of its claims; none if its reference failed.
         margin: The tolerance in points that was asked for instead of the claims' own.
     """
     console = stdout_console()
     wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
     if failed := reference_failed(report):
         _print_unjudged(report, failed, console)
-    for claim, verdict in zip([] if failed else report.claims, report.verdicts, strict=True):
+    for claim, verdict in zip([] if failed else report.claims, verdicts, strict=True):
         heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
         console.print(heading, style="bold", soft_wrap=wraps)
         console.print(reasoning.reasoning(report, claim), soft_wrap=wraps)
-    if report.verdicts and margin is not None:
+    if verdicts and margin is not None:
         sentence = (
             f"Judged by ±{points(margin)}, as --margin says, not by the claims' own tolerance."
         )

@@ -14,6 +14,7 @@ from scipy.stats import betabinom, hypergeom
 from edgeval import __version__
 from edgeval.metrics import metric
 from edgeval.records import (
+    Average,
     Citation,
     Claim,
     DataSource,
@@ -564,7 +565,9 @@ def test_the_same_inputs_give_the_same_id() -> None:
 
 
 def test_a_verdict_has_the_id_that_it_had_before_claims_were_counted() -> None:
-    counted = CLAIM.model_copy(update={"correct": 5945, "row_average": "52.99", "decimals": 2})
+    counted = CLAIM.model_copy(
+        update={"correct": 5945, "row_average": Average(value=52.99), "decimals": 2}
+    )
     assert judgement(claim=counted).id == judgement().id == ID_OF_OLD
 
 

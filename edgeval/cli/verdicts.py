@@ -35,4 +35,4 @@ def verdict(
         terminal.print_corrections(saved)
         print_json(terminal.records_json(record.verdicts))
     else:
-        terminal.print_verdicts(record, margin)
+        terminal.print_verdicts(record, record.verdicts, margin)

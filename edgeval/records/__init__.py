@@ -54,6 +54,7 @@ from edgeval.records.setting import (
 )
 from edgeval.records.speeds import Speed, by_command
 from edgeval.records.verdicts import (
+    Average,
     Citation,
     Claim,
     ClaimCitation,
@@ -65,6 +66,7 @@ from edgeval.records.verdicts import (
 __all__ = [
     "SCHEMA_VERSION",
     "UNQUANTIZED",
+    "Average",
     "Backend",
     "Build",
     "Citation",

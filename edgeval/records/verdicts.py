@@ -15,8 +15,6 @@ ProtocolMatch = Literal["exact", "proxy", "mismatch"]
 VerdictStatus = Literal["reproduced", "partial", "not_reproduced", "inconclusive"]
 
 MOST_DECIMALS: Final = 6
-AVERAGE: Final = r"^[0-9]{1,3}(\.[0-9]{1,6})?$"
-"""An average as it was printed."""
 
 
 class Citation(Record):
@@ -30,6 +28,18 @@ class Citation(Record):
     pdf_page: int | None = None
 
 
+class Average(Record):
+    """The published average of several numbers.
+
+    Attributes:
+        value: The average, in points.
+        decimals: How many decimals of it were printed.
+    """
+
+    value: float = Field(ge=0, le=100)
+    decimals: int = Field(default=2, ge=0, le=MOST_DECIMALS)
+
+
 class Claim(Record):
     """One published number.
 
@@ -39,7 +49,7 @@ class Claim(Record):
         decimals: How many decimals of it were printed.
         correct: Number of right items that the value is, where it is a share of the items and only
             one count rounds to it.
-        row_average: The average of its row as printed, of all numbers of the model that have it.
+        row_average: The published average of its row: of all numbers of the model that have it.
         tolerance_points: How far a measurement may be from it and still reproduce it.
         metric: The metric it is of.
         protocol: The protocol it was measured with; shots are 0.
@@ -54,7 +64,7 @@ class Claim(Record):
     value: float = Field(ge=0, le=100)
     decimals: int = Field(default=2, ge=0, le=MOST_DECIMALS)
     correct: int | None = Field(default=None, ge=0)
-    row_average: str | None = Field(default=None, pattern=AVERAGE)
+    row_average: Average | None = None
     tolerance_points: float = Field(default=1.0, gt=0)
     metric: str
     protocol: str

@@ -15,8 +15,14 @@ def outcome(claim: Claim, found: Judgement) -> str:
     """
     if found.status != "reproduced":
         return found.status.replace("_", " ")
-    is_same = _items_apart(claim, found) == 0
-    return f"reproduced {'to the item count' if is_same else 'within tolerance'}"
+    return (
+        f"reproduced {'to the item count' if is_to_the_item(claim, found) else 'within tolerance'}"
+    )
+
+
+def is_to_the_item(claim: Claim, found: Judgement) -> bool:
+    """Return whether as many items are right as the published number says."""
+    return _items_apart(claim, found) == 0
 
 
 def reason(claim: Claim, found: Judgement, data: DataSource) -> str:
@@ -71,7 +77,7 @@ def tolerance(claim: Claim) -> str:
 def _exact(claim: Claim, found: Judgement) -> str:
     apart = _items_apart(claim, found)
     if apart == 0:
-        return f"the same number of items is right, {_published(claim)}"
+        return f"as many items are right as were published, {_published(claim)}"
     side = "within" if found.status == "reproduced" else "outside"
     found_at = f"the score lies {side} {tolerance(claim)}"
     if apart is None:

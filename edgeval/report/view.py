@@ -157,10 +157,11 @@ def verdict_sentence(report: Report, verdict: Verdict) -> str:
     run, claim = judged_run(report), report.claims[report.verdicts.index(verdict)]
     found = judge(claim, run, report.data, report.protocol)
     difference = fmt.signed(100 * verdict.score - claim.value, 2)
+    same = ", the same to the item count" if outcomes.is_to_the_item(claim, found) else ""
     sentences = (
         f"On {reference_items(report)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
         f"published number is {claim.printed} ({difference} points): "
-        f"{outcomes.outcome(claim, found)}, for {outcomes.reason(claim, found, report.data)}.",
+        f"{outcomes.reason(claim, found, report.data)}{same}.",
         outcomes.confidence(found),
         row_contradiction(report),
     )
