@@ -137,7 +137,8 @@ SITUATIONS = [
         "partial",
         f"the interval for the whole split lies within {BAND}, and a proxy shows no more than that "
         "it agrees. The probability that the whole split's value lies within the tolerance, as "
-        "this says, is above 99%: the exact posterior, if every value was as likely as another before.",
+        "this says, is above 99%: the exact posterior, if every value was as likely as another "
+        "before.",
         is_true=True,
         probability=posterior(4736, 8000, PUBLISHED),
     ),

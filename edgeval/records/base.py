@@ -9,8 +9,8 @@ from pydantic_core import core_schema
 
 from edgeval.escapes import without_surrogates
 
-MOST_ITEMS: Final = 20_000_000
-"""Files of items that may be read hold fewer; exact intervals of more would take minutes."""
+MOST_ITEMS: Final = 5_000_000
+"""As many rows a file of items may have; exact intervals of more would take long."""
 
 
 def _in_utf8(content: Any) -> Any:
