@@ -13,6 +13,9 @@ from edgeval.tasks import ItemScore
 
 LEVEL = 0.95
 
+_ROUNDING = 1e-9
+"""Keeps what is exactly as rare as is allowed inside an interval, whatever machine computes it."""
+
 METRICS: dict[str, Callable[[ItemScore], Sequence[float]]] = {
     "acc": lambda score: score.logprobs,
     "acc_norm": lambda score: _ratio(score.logprobs, score.n_chars),
@@ -121,7 +124,7 @@ def split_interval(correct: int, total: int, population: int, level: float = LEV
         population: Number of items in the split.
         level: Two-sided confidence level.
     """
-    missed = (1 - level) / 2
+    missed = (1 - level) / 2 * (1 - _ROUNDING)
     low = _least_right(correct, total, population, missed)
     # As many items are wrong at most as are left of the population by those that are right.
     high = population - _least_right(total - correct, total, population, missed)
