@@ -143,7 +143,7 @@ def test_a_proxy_outside_the_tolerance_does_not_refute() -> None:
     for found in (record, example_report(n_items=1000, status=None)):
         text = paragraph(found, value=66.1)
         assert words in text
-        assert text.endswith("what differs may be why: inconclusive.")
+        assert text.endswith("since what differs may be why: inconclusive.")
 
 
 def test_the_first_items_of_a_file_are_no_random_sample() -> None:

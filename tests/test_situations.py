@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from report_example import N_SPLIT, example_claim, example_report
+from scipy.stats import hypergeom
 
 from edgeval.cards import cards
-from edgeval.hypergeometric import pmf
 from edgeval.metrics import metric
 from edgeval.records import Average, Claim, Interval, Report, Stopping, VerdictStatus
 from edgeval.report.view import verdict_sentences
@@ -21,7 +22,9 @@ MINUS = "\N{MINUS SIGN}"
 SLICE = "On a slice of {} of 10,042 items, F16 scores"
 ALL = "On all 10,042 items, F16 scores"
 BAND = "the tolerance of ±1 point, 58.20 to 60.20"
-NOT_REFUTED = f"lies outside {BAND}, but a proxy does not refute a claim: what differs may be why."
+NOT_REFUTED = (
+    f"lies outside {BAND}, but a proxy does not refute a claim, since what differs may be why."
+)
 TOO_WIDE = (
     f"the interval for the whole split reaches beyond {BAND}, so that it neither confirms nor "
     "excludes the claim."
@@ -58,11 +61,10 @@ class Situation:
 
 def posterior(correct: int, total: int, claim: Claim) -> float:
     """Return how often the split is within the tolerance, over all splits that give this sample."""
-    ways = {k: pmf(correct, k, total, claim.n_items) for k in range(claim.n_items + 1)}
-    within = (abs(100 * k / claim.n_items - claim.value) <= claim.tolerance_points for k in ways)
-    return sum(w for w, is_in in zip(ways.values(), within, strict=True) if is_in) / sum(
-        ways.values()
-    )
+    right = np.arange(claim.n_items + 1)
+    ways = hypergeom.pmf(correct, claim.n_items, right, total)
+    within = np.abs(100 * right / claim.n_items - claim.value) <= claim.tolerance_points
+    return float(ways[within].sum() / ways.sum())
 
 
 ARC = example_claim(55.25, task="arc_easy", n_items=2376, row_average=Average(value=52.99))

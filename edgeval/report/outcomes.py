@@ -47,8 +47,8 @@ def reason(claim: Claim, found: Judgement, data: DataSource) -> str:
         )
     if apart:
         return (
-            f"{what} lies outside {tolerance(claim)}, but a proxy does not refute a claim: what "
-            "differs may be why"
+            f"{what} lies outside {tolerance(claim)}, but a proxy does not refute a claim, since "
+            "what differs may be why"
         )
     return (
         f"{what} reaches beyond {tolerance(claim)}, so that it neither confirms nor excludes the "
