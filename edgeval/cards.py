@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, model_validator
 
+from edgeval.contradictions import contradiction
 from edgeval.errors import EdgevalError, closest
 from edgeval.foreign import UnreadableError, decoded, printable, problem, read_regular
 from edgeval.hub.names import is_plain_name, is_repo_id, is_revision
-from edgeval.records import Claim, Record
+from edgeval.records import Average, Claim, Record
+from edgeval.records.verdicts import MOST_DECIMALS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +26,17 @@ _MAX_BYTES = 200_000
 """Genuine cards have some thousand."""
 _MAX_POINTS = 2000
 """A name of n parts takes Python's reader time and memory by n squared."""
+
+
+class _Printed(float):
+    """A number that keeps how it was written, for its decimals were published too."""
+
+    def __new__(cls, text: str) -> _Printed:
+        found = super().__new__(cls, text)
+        found.text = text
+        return found
+
+    text: str
 
 
 class Card(Record):
@@ -36,6 +50,7 @@ class Card(Record):
         training_tokens_billions: How long it was trained, if known; cards are listed by it.
         checkpoint: Folder in the cards' folder, for a checkpoint that ships with edgeval.
         data: Data file in the cards' folder that is evaluated by default; None for the hub's.
+        average: The published average of all the claims.
         claims: The published numbers.
     """
 
@@ -46,6 +61,7 @@ class Card(Record):
     training_tokens_billions: float | None = None
     checkpoint: str | None = None
     data: str | None = None
+    average: Average | None = None
     claims: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
@@ -58,6 +74,11 @@ class Card(Record):
             if path is not None and not all(map(is_plain_name, path.split("/"))):
                 raise ValueError(f"{path!r} is no file or folder in the cards' folder")
         return self
+
+    @property
+    def contradiction(self) -> str:
+        """In what the claims contradict themselves, as a sentence; empty if they do not."""
+        return contradiction(self.claims)
 
     def claims_on(self, task: str) -> list[Claim]:
         """Return the claims about one benchmark."""
@@ -101,8 +122,7 @@ def _read(path: Path) -> Card:
         text = decoded(read_regular(path, _MAX_BYTES))
         if text.count(".") > _MAX_POINTS:
             raise UnreadableError(f"it has more than {_MAX_POINTS:,} points")
-        content: dict[str, Any] = tomllib.loads(text)
-        card = Card.model_validate(content)
+        card = Card.model_validate(_as_printed(tomllib.loads(text, parse_float=_Printed)))
     except OSError as error:
         raise EdgevalError(f"cannot read {path} ({error.strerror}); check it") from error
     except ValidationError as error:
@@ -115,3 +135,29 @@ def _read(path: Path) -> Card:
         name = printable(card.name, 100)
         raise EdgevalError(f"{path}: the card's name is '{name}'; name it like its file")
     return card
+
+
+def _as_printed(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a card holds, with the decimals of its numbers and the average of its claims.
+
+    Binary numbers have lost the zeros at their end.
+    """
+    average = content.get("average")
+    if isinstance(average, int | _Printed):
+        average = content["average"] = {"value": average, "decimals": _decimals(average)}
+    for claim in _tables(content.get("claims")):
+        if isinstance(value := claim.get("value"), int | _Printed):
+            claim.setdefault("decimals", _decimals(value))
+        if average is not None:
+            claim.setdefault("row_average", average)
+    return content
+
+
+def _decimals(number: int | _Printed) -> int:
+    text = number.text if isinstance(number, _Printed) else ""
+    digits = text.replace("_", "").partition(".")[2]
+    return min(len(digits), MOST_DECIMALS) if digits.isdecimal() else 0
+
+
+def _tables(value: object) -> Iterator[dict[str, Any]]:
+    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()

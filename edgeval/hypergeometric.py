@@ -62,6 +62,25 @@ def at_least(count: int, marked: int, drawn: int, population: int) -> float:
     return at_most(drawn - count, population - marked, drawn, population)
 
 
+def posterior_at_most(marked: int, count: int, drawn: int, population: int) -> float:
+    """Return the probability that a population holds ``marked`` marked items or fewer.
+
+    Before the sample, each number of them from none to all is as likely as another; the unseen ones
+    have a beta-binomial distribution then. The sum is the hypergeometric tail of a sample and a
+    population with one more item each: the ``count + 1``-th of ``drawn + 1`` items that are drawn
+    from ``population + 1`` in a row stands where the marked ones end.
+
+    Args:
+        marked: The number of marked items in the population that is asked about.
+        count: How many of the drawn items are marked.
+        drawn: Number of items drawn.
+        population: Number of all items.
+    """
+    if marked < count or marked >= population - drawn + count:
+        return float(marked >= count)
+    return at_least(count + 1, marked + 1, drawn + 1, population + 1)
+
+
 def log_choose(n: int, k: int) -> float:
     """Return the natural logarithm of the number of ways to choose ``k`` of ``n`` items."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

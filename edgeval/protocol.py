@@ -105,6 +105,8 @@ def get(name: str) -> Protocol:
 def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizer) -> list[Request]:
     """Encode as lm-evaluation-harness does (``TemplateLM._encode_pair``).
 
+    Its versions since pull request 531 of June 2023 do; those before encoded the two apart.
+
     The context's trailing spaces move to the continuation; the choice's tokens are those of the
     whole string after as many as the context alone has. They follow the tokens that the context has
     alone: of a token that reaches over the boundary nothing is left, and where the tokenizer adds
@@ -201,7 +203,10 @@ PROTOCOLS: dict[str, Protocol] = {
             metric="acc_norm",
             few_shot=True,
             tool="lm-evaluation-harness",
-            versions="0.3.0 to at least 0.4.5",
+            versions=(
+                "git master from 2 June 2023 (pull request 531) and 0.4.0 to 0.4.9.1; not the tag "
+                "v0.3.0, which encodes context and continuation apart and has no hf-causal"
+            ),
             encode=_encode_pair,
         ),
         Protocol(
@@ -212,7 +217,7 @@ PROTOCOLS: dict[str, Protocol] = {
             metric="acc_norm",
             few_shot=True,
             tool="lm-evaluation-harness",
-            versions="from at latest 0.4.9.2",
+            versions="from 0.4.9.2",
             encode=_encode_pair,
         ),
         Protocol(

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeval.cache import CacheContents, Pruned
-from edgeval.cards import Card
 from edgeval.compare import Comparison
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import LOUD
@@ -15,13 +14,12 @@ from edgeval.compare.tables import table as comparison_table
 from edgeval.console import Console, Frame, Lines, Table, stderr_console, stdout_console
 from edgeval.inspection import Inspection
 from edgeval.inspection.tables import tables
-from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
 from edgeval.remarks import remarks
 from edgeval.report import conclusion, reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
 from edgeval.report.failures import failure_sentences, reference_failed
-from edgeval.report.formatting import size
+from edgeval.report.formatting import points, size
 from edgeval.report.items import stopping_of, until_decided
 from edgeval.report.tables import evaluation_table, ladder_table
 from edgeval.store.repair import Repair
@@ -29,16 +27,6 @@ from edgeval.store.runs import Run, RunDetails
 from edgeval.store.tables import repair_lines, run_tables, runs_table
 from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
-_PROTOCOL_FIELDS = (
-    "name",
-    "version",
-    "rendering",
-    "adds_ends",
-    "metric",
-    "few_shot",
-    "tool",
-    "versions",
-)
 _TYPE_COLUMNS = 4
 
 
@@ -65,12 +53,15 @@ def print_files(folder: Path) -> None:
     stdout_console().print(f"{folder}: {', '.join(present)}", soft_wrap=True)
 
 
-def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
+def print_verdicts(
+    report: Report, verdicts: Sequence[Verdict], margin: float | None = None
+) -> None:
     """Print what a record says about each published number, and why.
 
     Args:
         report: The record.
         verdicts: Its verdicts, in the order of its claims; none if its reference failed.
+        margin: The tolerance in points that was asked for instead of the claims' own.
     """
     console = stdout_console()
     wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
@@ -80,6 +71,11 @@ def print_verdicts(report: Report, verdicts: Sequence[Verdict]) -> None:
         heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
         console.print(heading, style="bold", soft_wrap=wraps)
         console.print(reasoning.reasoning(report, claim), soft_wrap=wraps)
+    if verdicts and margin is not None:
+        sentence = (
+            f"Judged by ±{points(margin)}, as --margin says, not by the claims' own tolerance."
+        )
+        console.print(sentence, soft_wrap=wraps)
     if not report.claims:
         console.print(view.NO_CLAIM, soft_wrap=wraps)
     if rest := reasoning.not_measured(report):
@@ -190,66 +186,6 @@ def print_pruned(found: Pruned) -> None:
 def records_json(records: Sequence[Record]) -> str:
     """Return records as a JSON list."""
     return json.dumps([each.model_dump(mode="json") for each in records], indent=2)
-
-
-def print_cards(cards: Sequence[Card]) -> None:
-    """Print the cards, one line each with its published numbers, and where these stand."""
-    tasks = list(dict.fromkeys(claim.task for card in cards for claim in card.claims))
-    table = Table("published numbers, in percent")
-    for title in ("name", *tasks, "checkpoint"):
-        table.add_column(title, right=title in tasks, overflow="fold")
-    for card in cards:
-        values = {claim.task: f"{claim.value:.2f}" for claim in card.claims}
-        cells = (values.get(task, "") for task in tasks)
-        table.add_row(card.name, *cells, card.repo or "ships with edgeval")
-    console = stdout_console()
-    console.print(table)
-    for source, names in _sources(cards).items():
-        console.print(f"{source}: {', '.join(names)}", soft_wrap=True)
-
-
-def _sources(cards: Sequence[Card]) -> dict[str, list[str]]:
-    """Return for each source of claims the cards that cite it."""
-    found: dict[str, list[str]] = {}
-    for card in cards:
-        for claim in card.claims:
-            paper = claim.citation.paper_arxiv_id
-            source = f"arXiv {paper}, " if paper else ""
-            names = found.setdefault(source + claim.citation.section, [])
-            if card.name not in names:
-                names.append(card.name)
-    return found
-
-
-def cards_json(cards: Sequence[Card]) -> str:
-    """Return the cards as a JSON list."""
-    return json.dumps([card.model_dump(mode="json") for card in cards], indent=2)
-
-
-def print_protocols(protocols: Sequence[Protocol]) -> None:
-    """Print the protocols, one line each."""
-    table = Table("protocols, each with the tool whose numbers it gives")
-    for title in ("name", "version", "metric", "BOS, EOS", "shots", "tool", "its versions"):
-        table.add_column(title, right=title == "version", overflow="fold")
-    for protocol in protocols:
-        table.add_row(
-            protocol.name,
-            str(protocol.version),
-            protocol.metric,
-            "the model's own" if protocol.adds_ends else "none",
-            "any" if protocol.few_shot else "none",
-            protocol.tool,
-            protocol.versions,
-        )
-    console = stdout_console()
-    console.print(table)
-    console.print(f"default: {DEFAULT}; llama.cpp for .txt", soft_wrap=True)
-
-
-def protocols_json(protocols: Sequence[Protocol]) -> str:
-    """Return the protocols as a JSON list."""
-    rows = [{name: getattr(each, name) for name in _PROTOCOL_FIELDS} for each in protocols]
-    return json.dumps(rows, indent=2)
 
 
 def print_types(names: Sequence[str]) -> None:

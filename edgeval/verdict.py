@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import NormalDist
 
-from edgeval.metrics import effective_size, metric, wilson_centre
+from edgeval.claim_match import Match, match
+from edgeval.contradictions import contradiction
+from edgeval.errors import EdgevalError
+from edgeval.hypergeometric import posterior_at_most
+from edgeval.metrics import metric
 from edgeval.records import (
-    UNQUANTIZED,
     Claim,
     ClaimCitation,
     DataSource,
@@ -28,13 +31,8 @@ _ROUNDING_POINTS = 1e-9
 
 _NAMESPACE = uuid.UUID("6f9f2a53-6b0c-5d0e-9c55-2f8f2f6a1c11")
 
-
-@dataclass(frozen=True)
-class Match:
-    """How a measurement's protocol relates to a claim's, and every difference in words."""
-
-    kind: ProtocolMatch
-    differences: tuple[str, ...]
+_NOT_IN_ID = {"decimals", "correct", "row_average"}
+"""What is kept of a claim since its verdicts have ids: they follow from its number and place."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +42,54 @@ class Judgement:
     Attributes:
         metric: Name of the metric that is judged: the claim's, or the protocol's if the run lacks
             that.
-        measured: Its value; the interval for the split is that of the claim's split, or of a part
-            of it where the evaluation of that stopped early: a mismatch.
-        population: Number of items in that split.
+        measured: Its value, with the interval for the claim's split.
+        population: Number of items in that split, or in the file if that has more.
+        is_sample: Whether the items are all of a split as large as the claim's, or a random sample
+            of one: only then the interval says anything about it.
         match: How the measurement relates to the claim.
         status: What follows.
-        confidence: Probability that the split's value lies within the tolerance of the claim.
+        confidence: Probability that the status is right, where sampling is what is in doubt.
     """
 
     metric: str
     measured: Metric
     population: int
+    is_sample: bool
     match: Match
     status: VerdictStatus
-    confidence: float
+    confidence: float | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every item of the split was scored."""
+        return self.measured.total >= self.population
 
 
 def judged(report: Report, claims: Sequence[Claim]) -> Report:
     """Return a record with claims and what it says about them: nothing if the reference failed."""
     found = report.model_copy(update={"claims": list(claims)})
     return found.model_copy(update={"verdicts": verdicts(found)})
+
+
+def at_margin(report: Report, points: float) -> Report:
+    """Return a record that is judged by one tolerance instead of those of its claims.
+
+    Args:
+        report: The record.
+        points: The tolerance, in points.
+
+    Raises:
+        EdgevalError: If no number of points can be that far from another.
+    """
+    if not 0 < points <= 100:
+        raise EdgevalError(f"--margin is {points:g}; give points above 0, at most 100")
+    return judged(report, [_at(claim, points) for claim in report.claims])
+
+
+def _at(claim: Claim, points: float) -> Claim:
+    own = f"tolerance ±{points:g} points by --margin instead of ±{claim.tolerance_points:g}"
+    notes = "; ".join(filter(None, (claim.notes, own)))
+    return claim.model_copy(update={"tolerance_points": points, "notes": notes})
 
 
 def verdicts(report: Report) -> list[Verdict]:
@@ -75,6 +101,7 @@ def verdicts(report: Report) -> list[Verdict]:
     reference = report.reference
     if reference is None:
         return []
+    contradicts = row_contradiction(report)
     return [
         verdict(
             claim,
@@ -83,45 +110,18 @@ def verdicts(report: Report) -> list[Verdict]:
             report.protocol,
             report.created_at,
             report.edgeval_version,
+            contradicts,
         )
         for claim in report.claims
     ]
 
 
-def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> Match:
-    """Compare what was measured with what the claim was measured with."""
-    if claim.metric not in run.metrics or protocol.name.startswith("lm-eval") != (
-        claim.protocol.startswith("lm-eval")
-    ):
-        return Match(
-            "mismatch",
-            (f"protocol {protocol.name} where the claim is {claim.metric} of {claim.protocol}",),
-        )
-    if protocol.shots:
-        return Match("mismatch", (f"protocol {protocol.label} where the claim is 0-shot",))
-    if claim.data_fingerprint not in (None, data.fingerprint):
-        return Match("mismatch", (f"{data.name} holds other items than the claim's {claim.data}",))
-    if run.stopping is not None and data.n_total < claim.n_items:
-        return Match(
-            "mismatch",
-            (
-                f"the evaluation stopped early on {data.name}, which holds {data.n_total:,} of the "
-                f"claim's {claim.n_items:,} items, and its interval is for these alone",
-            ),
-        )
-    differences = []
-    if protocol.name != claim.protocol:
-        differences.append(
-            f"protocol {protocol.name} (BOS policy) where the claim is {claim.protocol}"
-        )
-    if run.type not in UNQUANTIZED:
-        differences.append(f"weights quantized to {run.label}")
-    if not claim.is_of(data):
-        differences.append(f"items of {data.name}, not known to be the claim's {claim.data}")
-    if data.n_items < max(data.n_total, claim.n_items):
-        how = " from its start, no random sample" if data.order == "file" else ""
-        differences.append(f"a slice: {data.n_items:,} of {claim.n_items:,} items{how}")
-    return Match("proxy" if differences else "exact", tuple(differences))
+def row_contradiction(report: Report) -> str:
+    """Return in what the published numbers of a record's model contradict themselves, if they do.
+
+    It is a sentence, or empty.
+    """
+    return contradiction([*report.claims, *report.other_claims])
 
 
 def verdict(
@@ -131,6 +131,7 @@ def verdict(
     protocol: ProtocolInfo,
     computed_at: datetime,
     edgeval_version: str,
+    contradicts: str = "",
 ) -> Verdict:
     """Judge one claim by one run: the same inputs give the same verdict.
 
@@ -141,10 +142,17 @@ def verdict(
         protocol: The protocol it was measured with.
         computed_at: Time of the measurement, in UTC.
         edgeval_version: The edgeval that measured.
+        contradicts: In what the claim's row contradicts itself, as a sentence.
     """
     found = judge(claim, run, data, protocol)
-    inputs = (part.model_dump_json() for part in (claim, data, protocol))
-    notes = (claim.notes, f"protocol_match is {found.match.kind}", *found.match.differences)
+    claimed = claim.model_dump_json(exclude=_NOT_IN_ID)
+    inputs = (claimed, *(part.model_dump_json() for part in (data, protocol)))
+    notes = (
+        claim.notes,
+        f"protocol_match is {found.match.kind}",
+        *found.match.differences,
+        contradicts.rstrip("."),
+    )
     return Verdict(
         id=str(uuid.uuid5(_NAMESPACE, " ".join((run.sha256, *inputs)))),
         status=found.status,
@@ -167,54 +175,65 @@ def judge(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo)
     found = match(claim, run, data, protocol)
     name = claim.metric if claim.metric in run.metrics else protocol.metric
     counted = run.metrics[name]
-    # A file smaller than the claim's split is a slice of it, however much of the file was scored.
+    # A file smaller than the claim's split is a part of it, however much of the file was scored.
     population = max(data.n_total, claim.n_items)
+    is_whole = counted.total >= population
     # The interval of what stopped early is valid because of how it was made: no other is.
-    stopped_early = run.stopping is not None
+    stopped_early = run.stopping is not None and not is_whole
     measured = counted if stopped_early else metric(counted.correct, counted.total, population)
+    is_sample = data.n_total == claim.n_items and (is_whole or data.order != "file")
+    follows = status(claim, measured, found.kind, is_sample)
+    is_in_doubt = follows == "partial" and not is_whole and not stopped_early
     return Judgement(
         metric=name,
         measured=measured,
         population=population,
+        is_sample=is_sample,
         match=found,
-        status=status(claim, measured, found.kind),
-        confidence=confidence(claim, measured, population),
+        status=follows,
+        confidence=confidence(claim, measured, population) if is_in_doubt else None,
     )
 
 
-def status(claim: Claim, measured: Metric, kind: ProtocolMatch) -> VerdictStatus:
+def status(
+    claim: Claim, measured: Metric, kind: ProtocolMatch, is_sample: bool = True
+) -> VerdictStatus:
     """Return the status that the split's interval and the protocol match decide.
 
-    A proxy agrees with the claim if the interval holds the claim, or lies within its tolerance.
+    A proxy never refutes: what differs may be why it is elsewhere. It agrees with the claim if its
+    interval lies within the tolerance, which a wrong value's does in at most 2.5 % of all samples.
+
+    Args:
+        claim: The published number.
+        measured: What was measured, with the interval for the split.
+        kind: How that relates to the claim.
+        is_sample: Whether the interval says anything about the claim's split.
     """
+    within, apart = where(claim, measured)
+    if kind == "mismatch" or not is_sample:
+        return "inconclusive"
+    if kind == "proxy":
+        return "partial" if within else "inconclusive"
+    return "reproduced" if within else "not_reproduced" if apart else "inconclusive"
+
+
+def where(claim: Claim, measured: Metric) -> tuple[bool, bool]:
+    """Return whether all of the split's interval lies within the tolerance, and whether none."""
     low, high = 100 * measured.split_interval.low, 100 * measured.split_interval.high
     least, most = _tolerated(claim)
-    within = least <= low and high <= most
-    apart = high < least or low > most
-    if kind == "mismatch":
-        return "inconclusive"
-    if apart:
-        return "not_reproduced"
-    if kind == "exact":
-        return "reproduced" if within else "inconclusive"
-    return "partial" if within or low <= claim.value <= high else "inconclusive"
+    return least <= low and high <= most, high < least or low > most
 
 
 def confidence(claim: Claim, measured: Metric, population: int) -> float:
     """Return the probability that the split's value lies within the tolerance of the claim.
 
-    The model is that of the Wilson interval with the finite-population correction: a normal
-    distribution around its centre. With every item measured it is 0 or 1. When the evaluation
-    stopped is not part of the model.
+    It is the posterior after a random sample, of a fixed number of items, if each number of right
+    items in the split was as likely as another before. With every item measured it is 0 or 1.
     """
-    low, high = (points / 100 for points in _tolerated(claim))
-    size = effective_size(measured.total, population)
-    centre = wilson_centre(measured.value, size)
-    deviation = (centre * (1 - centre) / size) ** 0.5
-    if deviation == 0:
-        return float(low <= measured.value <= high)
-    normal = NormalDist(centre, deviation)
-    return normal.cdf(high) - normal.cdf(low)
+    least, most = (points * population / 100 for points in _tolerated(claim))
+    sample = (measured.correct, measured.total, population)
+    below = posterior_at_most(math.ceil(least) - 1, *sample)
+    return max(0.0, posterior_at_most(math.floor(most), *sample) - below)
 
 
 def _tolerated(claim: Claim) -> tuple[float, float]:

@@ -57,12 +57,18 @@ ELSEWHERE = Device(
 )
 HOSTILE = '<script>alert(1)</script> | `x` [a](https://example.org) _b_ & "c"'
 
-# A claim for each status, on a slice of about 1,000 items; reproduced needs the whole split.
+# A claim for each status, and of how many items: only a whole split reproduces and refutes.
 PUBLISHED: dict[VerdictStatus, float] = {
     "reproduced": 59.2,
     "partial": 59.2,
     "not_reproduced": 66.1,
     "inconclusive": 62.5,
+}
+JUDGED_ITEMS: dict[VerdictStatus, int] = {
+    "reproduced": N_SPLIT,
+    "partial": 8000,
+    "not_reproduced": N_SPLIT,
+    "inconclusive": 1000,
 }
 
 # Type, bits per weight, items lost and gained against F16 on the whole split, tokens a second.
@@ -100,7 +106,8 @@ def example_report(
 
     Args:
         n_items: Number of items evaluated; fewer than the split make it a slice.
-        status: Status whose claim it has; None leaves out the claim.
+        status: Status whose claim it has; None leaves out the claim. It has the status itself
+            only on ``JUDGED_ITEMS``.
         alone: Whether only the reference was evaluated.
         title: Title of the model.
         group: Name of the second group.
@@ -237,7 +244,8 @@ def failed_report(
 
     Args:
         types: The types that failed; with F16 among them nothing is compared.
-        status: Status whose claim it has; None leaves out the claim.
+        status: Status whose claim it has; None leaves out the claim. It has the status itself
+            only on ``JUDGED_ITEMS``.
         n_items: Number of items evaluated.
         reason: Why they failed.
         file: Name of their files, instead of their own.
@@ -335,7 +343,8 @@ def gpu_report(
             nats a token; None where it was not checked.
         layers: How many of 23 layers were on it, where not all.
         devices: The GPUs.
-        status: Status whose claim it has; None leaves out the claim.
+        status: Status whose claim it has; None leaves out the claim. It has the status itself
+            only on ``JUDGED_ITEMS``.
         alone: Whether only the reference was evaluated.
     """
     record = example_report(status=status, alone=alone)

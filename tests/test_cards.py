@@ -97,7 +97,8 @@ def test_a_card_says_what_was_published(tokens: str) -> None:
     card = cards()[f"tinyllama-{tokens}"]
     (checkpoint,) = (one for one in published() if one["repo"] == card.repo)
     values = dict(zip(checkpoint["columns"], checkpoint["values"], strict=True))
-    del values["average"]  # of the tasks, which is no measurement of its own
+    average = values.pop("average")  # of the tasks, which is no measurement of its own
+    assert card.average is not None and card.average.value == average
     assert {claim.task: claim.value for claim in card.claims} == values
     assert checkpoint["tokens"].replace("1007B", "1T").lower() == tokens
     for claim in card.claims:
@@ -136,9 +137,68 @@ def test_a_minimal_card(write_card: WriteCard) -> None:
     assert [(claim.value, claim.tolerance_points) for claim in card.claims] == [(50.0, 1.0)]
 
 
+@needs_claims
+def test_the_counts_are_those_that_are_known() -> None:
+    (known,) = (one["counts"] for one in published() if "counts" in one)
+    counts = {claim.task: claim.correct for claim in cards()["tinyllama-3t"].claims}
+    assert counts.pop("arc_easy") is None
+    assert counts == known
+
+
+@pytest.mark.parametrize(
+    ("text", "decimals", "printed"),
+    [
+        ("50.00", 2, "50.00"),
+        ("50.0", 1, "50.0"),
+        ("50", 0, "50"),
+        ("5_0.25", 2, "50.25"),
+        ("50.12345678", 6, "50.123457"),
+    ],
+)
+def test_as_many_decimals_count_as_were_printed(
+    write_card: WriteCard, text: str, decimals: int, printed: str
+) -> None:
+    write_card(MINIMAL + f"average = {text}\n" + CLAIM.replace("50.0", text))
+    card = find("mine")
+    assert card is not None and card.average is not None
+    (claim,) = card.claims
+    assert (claim.decimals, claim.printed) == (decimals, printed)
+    assert card.average.decimals == decimals
+    assert claim.row_average == card.average
+    assert "average" not in card.contradiction
+
+
+def test_a_card_of_ones_own_that_contradicts_itself_is_told(write_card: WriteCard) -> None:
+    write_card(MINIMAL + "average = 51.00\n" + CLAIM.replace("10042", "1000"))
+    card = find("mine")
+    assert card is not None
+    assert card.contradiction == (
+        "The row contradicts itself: its average 51.00 is not the mean of its 1 number (50.00)."
+    )
+    cards.cache_clear()
+    write_card(MINIMAL + CLAIM.replace("50.0", "50.00").replace("10042", "999"))
+    (found,) = cards().values()
+    assert "hellaswag 50.00 is no share of 999 items (499 right are 49.95" in found.contradiction
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        pytest.param(
+            MINIMAL + CLAIM.replace("50.0", "59.20") + "correct = 5944\n",
+            "claims.0: .*correct is 5,944 of 10,042 items, which is 59.19 and not 59.20",
+            id="a count that is not the value",
+        ),
+        pytest.param(
+            MINIMAL + CLAIM + "correct = 5021.0\ndecimals = 9\n", "claims.0.decimals", id="decimals"
+        ),
+        pytest.param(MINIMAL + CLAIM + "correct = -1\n", "claims.0.correct", id="below no item"),
+        pytest.param(MINIMAL + 'average = "x"\n', "average", id="no average"),
+        pytest.param(MINIMAL + "average = nan\n", "average.value", id="no number for one"),
+        pytest.param(MINIMAL + "average = 100.1\n", "average.value.*100", id="above all"),
+        pytest.param(
+            MINIMAL + CLAIM.replace("10042", "99999999999"), "claims.0.n_items", id="many items"
+        ),
         pytest.param(MINIMAL + 'titel = "x"\n', "titel: Extra inputs", id="unknown key"),
         pytest.param(
             MINIMAL + CLAIM.replace("metric =", "metrik ="), "claims.0.metric", id="missing key"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from report_example import N_SPLIT, PUBLISHED, example_claim, example_report, stopped_report
+from report_example import JUDGED_ITEMS, PUBLISHED, example_claim, example_report, stopped_report
 
 from edgeval.records import Report, VerdictStatus
 from edgeval.report import formatting as fmt
 from edgeval.report import pages
 from edgeval.report.reasoning import not_measured, reasoning
+from edgeval.report.view import verdict_sentences
 from edgeval.verdict import judge, judged
 
 
@@ -19,7 +20,19 @@ def paragraph(record: Report, **claim: Any) -> str:
 
 
 def example(status: VerdictStatus) -> Report:
-    return example_report(n_items=N_SPLIT if status == "reproduced" else 1000, status=status)
+    return example_report(n_items=JUDGED_ITEMS[status], status=status)
+
+
+ENDS: dict[VerdictStatus, str] = {
+    "reproduced": "The score lies within the tolerance of ±1 point, 58.20 to 60.20: reproduced "
+    "within tolerance.",
+    "partial": "The interval for the whole split lies within the tolerance of ±1 point, 58.20 to "
+    "60.20, and a proxy shows no more than that it agrees: partial.",
+    "not_reproduced": "The score lies outside the tolerance of ±1 point, 65.10 to 67.10: not "
+    "reproduced.",
+    "inconclusive": "The interval for the whole split reaches beyond the tolerance of ±1 point, "
+    "61.50 to 63.50, so that it neither confirms nor excludes the claim: inconclusive.",
+}
 
 
 @pytest.mark.parametrize("status", PUBLISHED)
@@ -37,11 +50,21 @@ def test_it_says_what_was_measured_with_what_and_what_was_claimed(status: Verdic
         f"The claim is acc_norm {PUBLISHED[status]:.2f} with protocol lm-eval on the 10,042 items",
         "(arXiv:2401.02385, Table 2, page 4: row TinyLlama 1.1B (3T), column HellaSwag 0-shot",
         f"“TinyLlama {PUBLISHED[status]:.2f}”",
-        f": {status.replace('_', ' ')}. ",
+        ENDS[status],
     ):
         assert words in found
     assert "None" not in found
     assert found in " ".join(pages.markdown_page(record).replace("\\", "").split("\n"))
+
+
+@pytest.mark.parametrize("status", ["reproduced", "not_reproduced", "inconclusive"])
+def test_where_sampling_is_not_in_doubt_no_probability_is_given(status: VerdictStatus) -> None:
+    record = example(status)
+    assert record.verdicts[0].confidence is None
+    found = reasoning(record, record.claims[0])
+    assert found.endswith(ENDS[status])
+    assert "probability" not in found.lower()
+    assert "probability" not in verdict_sentences(record)[0]
 
 
 def test_a_whole_split_is_certain() -> None:
@@ -50,11 +73,45 @@ def test_a_whole_split_is_certain() -> None:
     assert "on all 10,042 items of Rowan/hellaswag validation" in found
     assert "so this number has no sampling error" in found
     assert "no weights are quantized: an exact match." in found
-    assert "The score lies within the tolerance of ±1 point, 58.20 to 60.20: reproduced." in found
-    assert found.endswith("the split's value is within the tolerance for certain.")
-    other = paragraph(record, value=66.1)
-    assert "The score lies outside the tolerance of ±1 point, 65.10 to 67.10: not" in other
-    assert other.endswith("the split's value is outside the tolerance for certain.")
+
+
+@pytest.mark.parametrize(
+    ("correct", "words", "grade"),
+    [
+        (5942, "As many items are right as were published, 5,942 of 10,042", "to the item count"),
+        (
+            5943,
+            "The score lies within the tolerance of ±1 point, 58.18 to 60.18, 1 item fewer than "
+            "the published 5,943 of 10,042",
+            "within tolerance",
+        ),
+        (
+            5939,
+            "The score lies within the tolerance of ±1 point, 58.14 to 60.14, 3 items more than "
+            "the published 5,939 of 10,042",
+            "within tolerance",
+        ),
+    ],
+)
+def test_what_is_reproduced_has_a_grade(correct: int, words: str, grade: str) -> None:
+    # 5,942 items are right.
+    claim = example_claim(round(100 * correct / 10042, 2), correct=correct)
+    record = judged(example("reproduced"), [claim])
+    assert f"{words}: reproduced {grade}." in reasoning(record, claim)
+    (sentence,) = verdict_sentences(record)
+    assert f"{words[0].lower()}{words[1:]}" in sentence
+    assert ("the same to the item count" in sentence) == (grade == "to the item count")
+    assert f"which is {correct:,} right items." in reasoning(record, claim)
+
+
+def test_items_of_a_proxy_are_not_counted_against_the_claims() -> None:
+    claim = example_claim(59.17, correct=5942)
+    record = example_report(status=None)
+    protocol = record.protocol.model_copy(update={"name": "lm-eval-bos"})
+    record = judged(record.model_copy(update={"protocol": protocol}), [claim])
+    found = reasoning(record, claim)
+    assert "The score lies within the tolerance" in found
+    assert "item count" not in found and "as were published" not in found
 
 
 def test_a_slice_has_an_interval_and_a_probability() -> None:
@@ -63,30 +120,30 @@ def test_a_slice_has_an_interval_and_a_probability() -> None:
     found = reasoning(record, claim)
     judgement = judge(claim, record.runs[0], record.data, record.protocol)
     interval = fmt.accuracy_interval(judgement.measured.split_interval)
-    assert "on a slice of 1,000 of 10,042 items of" in found
+    assert "on a slice of 8,000 of 10,042 items of" in found
     assert "drawn at random with seed 0). " in found
-    assert f"The 95% interval for all 10,042 items of the split is {interval}." in found
+    assert f"The exact 95% interval for all 10,042 items of the split is {interval}." in found
     assert (
-        "This measurement is a proxy of the one claimed (a slice: 1,000 of 10,042 items)." in found
+        "This measurement is a proxy of the one claimed (a slice: 8,000 of 10,042 items)." in found
     )
-    assert "The interval holds the published number, and a proxy can show no more" in found
+    assert judgement.confidence is not None
     probability = fmt.probability(judgement.confidence)
-    assert f"within the tolerance is {probability}, by the normal distribution" in found
+    sentence = (
+        f"within the tolerance, as this says, is {probability}: the exact posterior, if every"
+    )
+    assert sentence in found
+    assert sentence in verdict_sentences(record)[0]
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        ("not_reproduced", "The interval lies outside the tolerance of ±1 point, 65.10 to 67.10"),
-        (
-            "inconclusive",
-            "The interval reaches into the tolerance of ±1 point, 61.50 to 63.50, and",
-        ),
-    ],
-)
-def test_the_rule_is_said_in_words(status: VerdictStatus, words: str) -> None:
-    record = example(status)
-    assert words in reasoning(record, record.claims[0])
+def test_a_proxy_outside_the_tolerance_does_not_refute() -> None:
+    whole = example_report(status=None)
+    quantized = whole.runs[0].model_copy(update={"type": "Q2_K"})
+    record = whole.model_copy(update={"runs": [quantized], "drift": []})
+    words = "lies outside the tolerance of ±1 point, 65.10 to 67.10, but a proxy does not refute a "
+    for found in (record, example_report(n_items=1000, status=None)):
+        text = paragraph(found, value=66.1)
+        assert words in text
+        assert text.endswith("since what differs may be why: inconclusive.")
 
 
 def test_the_first_items_of_a_file_are_no_random_sample() -> None:
@@ -94,18 +151,31 @@ def test_the_first_items_of_a_file_are_no_random_sample() -> None:
     data = record.data.model_copy(update={"order": "file"})
     found = paragraph(record.model_copy(update={"data": data}))
     assert "the first in the file's order, which are no random sample" in found
-    assert found.endswith("if these items were a random sample, which they are not.")
+    assert found.endswith("say nothing of the whole split, whatever they show: inconclusive.")
     assert "seed" not in found
+    assert "interval" not in found
 
 
-def test_the_interval_is_that_of_the_claims_split() -> None:
-    # 500 items that were all scored are still a sample of the claim's 10,042.
+def test_a_row_that_contradicts_itself_is_named() -> None:
+    other = example_claim(55.25, task="arc_easy", n_items=2376, data="ARC-Easy test")
+    record = example("reproduced").model_copy(update={"other_claims": [other]})
+    record = judged(record, record.claims)
+    words = "The row contradicts itself: arc_easy 55.25 is no share of 2,376 items"
+    assert words in reasoning(record, record.claims[0])
+    assert words in verdict_sentences(record)[0]
+    assert words in record.verdicts[0].claim_citation.notes
+    assert "contradicts" not in reasoning(example("reproduced"), example_claim())
+
+
+def test_a_file_of_another_size_says_nothing_of_the_claims_split() -> None:
+    # 1,000 items that were all scored: who chose them of the claim's 10,042, nobody knows.
     record = example_report(n_items=1000, status=None)
     data = record.data.model_copy(update={"n_total": 1000, "name": "mine.jsonl"})
     found = paragraph(record.model_copy(update={"data": data}))
     assert "on all 1,000 items of mine.jsonl" in found
-    assert "for all 10,042 items of the split is [" in found
+    assert "interval" not in found
     assert "items of mine.jsonl, not known to be the claim's" in found
+    assert "A file of 1,000 items is no random sample of the claim's 10,042, and says" in found
 
 
 def test_another_measurement_decides_nothing() -> None:
@@ -114,14 +184,13 @@ def test_another_measurement_decides_nothing() -> None:
     record = judged(record.model_copy(update={"protocol": protocol}), [example_claim()])
     found = reasoning(record, record.claims[0])
     assert "This measurement is another than the one claimed (protocol llama.cpp where" in found
-    assert "that neither confirms nor excludes the claim: inconclusive." in found
-    assert "for certain" not in found
+    assert found.endswith("neither confirms nor excludes the claim: inconclusive.")
 
 
 def test_a_tolerance_of_its_own_is_shown_everywhere() -> None:
     claim = example_claim(tolerance_points=0.5)
     record = judged(example_report(status=None), [claim])
-    assert "±0.5 points, 58.70 to 59.70: reproduced." in reasoning(record, claim)
+    assert "±0.5 points, 58.70 to 59.70: reproduced within" in reasoning(record, claim)
     html = pages.html_page(record)
     assert "surrounds by its tolerance of ±0.5 points" in html
     assert "- **Tolerance:** ±0.5 points\n" in pages.markdown_page(record)
@@ -150,7 +219,7 @@ def test_an_evaluation_that_stopped_early_says_when_and_that_its_interval_allows
         "The 95% interval for all 10,042 items of Rowan/hellaswag validation, valid at every look, "
         "is [58.3, 60.1]."
     ) in found
-    assert found.endswith("as if the number of items had been fixed.")
+    assert found.endswith("and a proxy shows no more than that it agrees: partial.")
     run = record.runs[0]
     assert run.stopping is not None
     stopping = run.stopping.model_copy(update={"is_decided": False})

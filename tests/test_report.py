@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 from report_example import (
     HOSTILE,
+    JUDGED_ITEMS,
     N_SPLIT,
     PUBLISHED,
     example_claim,
@@ -105,10 +106,7 @@ VARIANTS: dict[str, Report] = {
     "alone": example_report(alone=True),
     "alone, no claim": example_report(alone=True, status=None, n_items=60),
     "hostile": example_report(title=HOSTILE, group=HOSTILE, n_items=1000, status="partial"),
-    **{
-        status: example_report(n_items=N_SPLIT if status == "reproduced" else 1000, status=status)
-        for status in PUBLISHED
-    },
+    **{status: example_report(n_items=JUDGED_ITEMS[status], status=status) for status in PUBLISHED},
 }
 SPLIT_VARIANTS: dict[str, Report] = {
     "weighted": stopped_report(status="reproduced"),
@@ -338,7 +336,7 @@ def test_verdict_json_has_exactly_the_published_fields(tmp_path: Path) -> None:
     assert list(verdict["claim_citation"]) == CITATION_KEYS
     assert verdict == json.loads(record.verdicts[0].model_dump_json())
     assert (verdict["status"], verdict["score"], verdict["protocol_match"]) == (
-        "partial",
+        "inconclusive",
         0.6,
         "proxy",
     )
@@ -540,7 +538,7 @@ def test_the_conclusion_names_the_smallest_equivalent_type_and_what_drifted() ->
 
 
 def test_the_conclusion_of_a_slice_says_what_is_undecided() -> None:
-    sentence = view.conclusion(VARIANTS["partial"])
+    sentence = view.conclusion(VARIANTS["inconclusive"])
     assert sentence.startswith("On a slice of 1,000 of 10,042 items, Q5_K_M (747 MiB")
     assert with_minus("Q3_K_M (-1.60 points) and Q2_K (-6.20 points) drifted") in sentence
     assert "; Q4_K_M and Q4_0 are undecided (up to about 3,700 more items would tell)." in sentence

@@ -6,21 +6,28 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from report_example import example_claim, example_report
+from scipy.stats import betabinom, hypergeom
 
 from edgeval import __version__
 from edgeval.metrics import metric
 from edgeval.records import (
+    Average,
     Citation,
     Claim,
     DataSource,
     Interval,
     Metric,
     ModelRun,
+    Offload,
+    PreTokenizer,
     ProtocolInfo,
     Report,
+    SelfCheck,
     Stopping,
+    TensorMix,
     VerdictStatus,
 )
 from edgeval.verdict import confidence, judge, judged, match, status, verdict, verdicts
@@ -32,6 +39,7 @@ KEYS = ["id", "kind", "status", "score", "confidence", "agent_version", "compute
 KEYS += ["is_current", "claim_citation", "protocol_match"]
 CITATION_KEYS = ["paper_arxiv_id", "section", "row", "column", "reported_value"]
 CITATION_KEYS += ["reported_metric", "quoted_text", "pdf_page", "notes"]
+ID_OF_OLD = "17e6a5b6-8998-5e01-84be-f6718646e290"
 WHEN = datetime(2026, 5, 14, 12, 0, tzinfo=timezone.utc)
 
 CLAIM = Claim(
@@ -108,6 +116,20 @@ def judgement(
     return verdict(claim, *measured, WHEN, __version__)
 
 
+GPU = Offload(devices=["a GPU"], layers=23, n_layers=23)
+PARTLY = {"F16": 0.88, "Q4_K": 0.08, "Q6_K": 0.04}
+
+
+def changed_run(**changes: Any) -> ModelRun:
+    return make_run().model_copy(update=changes)
+
+
+def checked(token_change: float) -> SelfCheck:
+    counts = {"n_items": 8, "n_same_picks": 8, "speedup": 9.0, "bar": 0.01}
+    changes = dict.fromkeys(("max_logprob_change", "mean_logprob_change"), 0.1)
+    return SelfCheck(token_change=token_change, **counts, **changes)
+
+
 def claiming(value: float) -> Claim:
     return CLAIM.model_copy(update={"value": value})
 
@@ -129,31 +151,32 @@ def test_the_whole_split_in_full_precision_decides(correct: int, expected: Verdi
     found = judgement(make_run(correct))
     assert (found.status, found.protocol_match) == (expected, "exact")
     assert found.score == correct / N_SPLIT
-    assert found.confidence == (expected == "reproduced")
+    assert found.confidence is None
 
 
 @pytest.mark.parametrize(
     ("correct", "total", "expected"),
     [
-        # About +- 9.5 points: 50.1 to 68.2 holds 59.2.
-        (60, 100, "partial"),
-        # 30.9 to 50.
-        (40, 100, "not_reproduced"),
-        # 59.5 to 77.3: the claim is out, its tolerance is not.
-        (69, 100, "inconclusive"),
-        # +- 0.4 points: within the tolerance, though 59.2 itself is out.
-        (5369, 9000, "partial"),
+        (60, 100, "inconclusive"),  # About +- 9.5 points: far wider than the tolerance.
+        (1, 1, "inconclusive"),
+        (40, 100, "inconclusive"),  # 30.9 to 50: outside, but a slice does not refute.
+        (0, 100, "inconclusive"),
+        (5369, 9000, "partial"),  # +- 0.4 points: within, though 59.2 itself is out.
+        (5328, 9000, "partial"),
+        (5000, 9000, "inconclusive"),
     ],
 )
-def test_a_slice_agrees_so_far_or_not(correct: int, total: int, expected: VerdictStatus) -> None:
+def test_a_slice_agrees_or_says_nothing(correct: int, total: int, expected: VerdictStatus) -> None:
     found = judgement(make_run(correct, total), make_data(total))
     assert (found.status, found.protocol_match) == (expected, "proxy")
     assert found.score == correct / total
+    assert (found.confidence is not None) == (expected == "partial")
 
 
-def test_quantized_weights_agree_at_most_partially() -> None:
+def test_quantized_weights_agree_at_most_partially_and_refute_nothing() -> None:
     assert judgement(make_run(5945, type_="Q8_0")).status == "partial"
-    assert judgement(make_run(5000, type_="Q2_K")).status == "not_reproduced"
+    assert judgement(make_run(5000, type_="Q2_K")).status == "inconclusive"
+    assert judgement(make_run(0, type_="Q2_K")).status == "inconclusive"
 
 
 def test_another_metric_is_inconclusive_whatever_was_measured() -> None:
@@ -164,13 +187,22 @@ def test_another_metric_is_inconclusive_whatever_was_measured() -> None:
     assert found.score == 5945 / N_SPLIT
 
 
-def test_a_small_file_measured_whole_is_still_a_slice_of_the_claims_items() -> None:
-    # 280 of 500 is 56 +- 4 points about the 10,042 items: no contradiction of 59.2.
-    found = judgement(
-        make_run(280, 500, 500), make_data(500, 500, name="items.jsonl", fingerprint="b" * 64)
-    )
-    assert found.protocol_match == "proxy"
-    assert found.status == "partial"
+@pytest.mark.parametrize("order", ["random", "simple", "file"])
+@pytest.mark.parametrize("n_total", [500, 10041, 10043, 20000])
+def test_a_file_of_another_size_says_nothing_of_the_claims_items(n_total: int, order: str) -> None:
+    # Who chose its items, and how, nobody knows: 59.2 % of them are right here, and all scored.
+    correct = n_total * 592 // 1000
+    data = make_data(n_total, n_total, name="items.jsonl", fingerprint="b" * 64, order=order)
+    found = judgement(make_run(correct, n_total, n_total), data)
+    assert (found.protocol_match, found.status) == ("proxy", "inconclusive")
+    assert found.confidence is None
+
+
+@pytest.mark.parametrize(("n_items", "expected"), [(9000, "inconclusive"), (N_SPLIT, "reproduced")])
+def test_the_first_items_of_a_file_are_no_sample(n_items: int, expected: VerdictStatus) -> None:
+    run = make_run(n_items * 592 // 1000, n_items)
+    assert judgement(run, make_data(n_items)).status == expected.replace("inconclusive", "partial")
+    assert judgement(run, make_data(n_items, order="file")).status == expected
 
 
 # Evaluations that stopped early
@@ -191,9 +223,9 @@ def stopped_early(ends: tuple[float, float], *, population: int = N_SPLIT) -> Mo
     ("ends", "expected"),
     [
         ((0.585, 0.600), "partial"),
-        ((0.592, 0.640), "partial"),
+        ((0.592, 0.640), "inconclusive"),
         ((0.595, 0.640), "inconclusive"),
-        ((0.603, 0.640), "not_reproduced"),
+        ((0.603, 0.640), "inconclusive"),
     ],
 )
 def test_what_stopped_early_is_judged_by_its_own_interval(
@@ -204,16 +236,15 @@ def test_what_stopped_early_is_judged_by_its_own_interval(
     assert found.status == expected
     assert found.measured == run.metrics["acc_norm"]
     assert found.match.differences == ("a slice: 300 of 10,042 items",)
+    assert found.confidence is None  # How many items there would be was not fixed.
 
 
 def test_what_stopped_early_on_a_part_of_the_claims_items_decides_nothing() -> None:
     run = stopped_early((0.603, 0.640), population=500)
     found = judge(CLAIM, run, make_data(300, 500, order="simple"), make_protocol())
-    assert (found.match.kind, found.status) == ("mismatch", "inconclusive")
-    assert found.match.differences == (
-        f"the evaluation stopped early on {SPLIT}, which holds 500 of the claim's 10,042 items, "
-        "and its interval is for these alone",
-    )
+    assert (found.match.kind, found.status) == ("proxy", "inconclusive")
+    assert found.match.differences == ("a slice: 300 of 10,042 items",)
+    assert not found.is_sample
 
 
 # The tolerance
@@ -241,11 +272,11 @@ def test_a_hundredth_more_than_one_point_away_is_not(claim_hundredths: int, dire
     ("low", "high", "exact", "proxy"),
     [
         (58.5, 59.9, "reproduced", "partial"),
-        (58.0, 59.5, "inconclusive", "partial"),  # holds the claim, leaves the tolerance
+        (58.0, 59.5, "inconclusive", "inconclusive"),  # holds the claim, leaves the tolerance
         (59.5, 60.1, "reproduced", "partial"),  # within the tolerance, without the claim
         (59.5, 60.5, "inconclusive", "inconclusive"),
-        (60.3, 61.0, "not_reproduced", "not_reproduced"),
-        (57.0, 58.1, "not_reproduced", "not_reproduced"),
+        (60.3, 61.0, "not_reproduced", "inconclusive"),
+        (57.0, 58.1, "not_reproduced", "inconclusive"),
     ],
 )
 def test_status_by_interval(
@@ -256,6 +287,8 @@ def test_status_by_interval(
     measured = measured.model_copy(update={"split_interval": interval})
     assert status(CLAIM, measured, "exact") == exact
     assert status(CLAIM, measured, "proxy") == proxy
+    for kind in ("exact", "proxy", "mismatch"):
+        assert status(CLAIM, measured, kind, is_sample=False) == "inconclusive"
     assert status(CLAIM, measured, "mismatch") == "inconclusive"
 
 
@@ -273,23 +306,34 @@ def test_a_claim_has_its_own_tolerance(tolerance: float, expected: VerdictStatus
 # Confidence
 
 
-def test_confidence_by_hand() -> None:
-    # 595 of 1,000 drawn from 10,042. Size: 1000 * 10041 / 9042 = 1110.484.
-    # Centre: (0.595 + 3.841459 / 2220.968) / (1 + 3.841459 / 1110.484) = 0.5946725.
-    # Deviation: sqrt(0.5946725 * 0.4053275 / 1110.484) = 0.01473279.
-    # z of 0.582 and 0.602: -0.8601578, 0.4973604; their probabilities: 0.1948505, 0.6905326.
-    assert confidence(CLAIM, metric(595, 1000, N_SPLIT), N_SPLIT) == pytest.approx(
-        0.6905326 - 0.1948505, abs=2e-6
-    )
+@pytest.mark.parametrize(
+    ("correct", "total", "population", "value", "tolerance"),
+    [(3, 5, 20, 50.0, 10.0), (0, 4, 30, 3.0, 3.0), (7, 7, 25, 99.0, 5.0), (11, 40, 100, 30.0, 4.0)],
+)
+def test_confidence_by_whole_numbers(
+    correct: int, total: int, population: int, value: float, tolerance: float
+) -> None:
+    # Each number of right items has the weight of the ways to draw what was drawn.
+    weights = [
+        math.comb(right, correct) * math.comb(population - right, total - correct)
+        for right in range(population + 1)
+    ]
+    within = [
+        abs(100 * right - value * population) <= tolerance * population
+        for right in range(population + 1)
+    ]
+    expected = sum(w for w, is_in in zip(weights, within, strict=True) if is_in) / sum(weights)
+    claim = CLAIM.model_copy(update={"value": value, "tolerance_points": tolerance})
+    found = confidence(claim, metric(correct, total, population), population)
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_confidence_of_a_fair_coin_by_the_error_function() -> None:
-    # One half is its own Wilson centre; 100 with all the rest unseen: z = 0.01 / 0.05 * correction.
-    size = 100 * 999 / 900
-    z = 0.01 / math.sqrt(0.25 / size)
-    assert confidence(claiming(50.0), metric(50, 100, 1000), 1000) == pytest.approx(
-        math.erf(z / math.sqrt(2))
-    )
+def test_confidence_is_scipys() -> None:
+    least, most = math.ceil(0.582 * N_SPLIT), math.floor(0.602 * N_SPLIT)
+    unseen = betabinom(N_SPLIT - 1000, 596, 406)
+    expected = unseen.cdf(most - 595) - unseen.cdf(least - 1 - 595)
+    found = confidence(CLAIM, metric(595, 1000, N_SPLIT), N_SPLIT)
+    assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_confidence_grows_with_the_slice() -> None:
@@ -303,6 +347,50 @@ def test_confidence_grows_with_the_slice() -> None:
 @pytest.mark.parametrize("correct", [0, 10])
 def test_confidence_of_extreme_proportions_is_a_probability(correct: int) -> None:
     assert 0 <= confidence(CLAIM, metric(correct, 10, N_SPLIT), N_SPLIT) < 0.01
+
+
+SLICES = [(20, 276), (100, 276), (250, 276), (400, 1000), (900, 1000)]
+
+
+@pytest.mark.parametrize(("total", "population"), SLICES)
+def test_confidence_is_calibrated(total: int, population: int) -> None:
+    # Over all splits and all samples of them: where partial is said with so much confidence, it is
+    # right so often, whatever the confidence is.
+    claim = CLAIM.model_copy(update={"n_items": population, "tolerance_points": 6.0})
+    data = make_data(total, population)
+    right = np.arange(population + 1)
+    is_right = np.abs(100 * right / population - claim.value) <= claim.tolerance_points
+    n_partial = 0
+    for correct in range(total + 1):
+        found = judge(claim, make_run(correct, total, population), data, make_protocol())
+        if found.status == "partial":
+            n_partial += 1
+            chance = hypergeom.pmf(correct, population, right, total)
+            assert found.confidence is not None
+            assert found.confidence == pytest.approx(chance[is_right].sum() / chance.sum())
+            assert found.confidence > 0.9
+    assert n_partial > 0 or total < 150
+
+
+@pytest.mark.parametrize("tolerance", [1.0, 6.0])
+@pytest.mark.parametrize(("total", "population"), [*SLICES, (1, 276), (275, 276), (6000, N_SPLIT)])
+def test_a_wrong_value_is_seldom_partial(total: int, population: int, tolerance: float) -> None:
+    # Whatever the truth outside the tolerance is, in at most 2.5 % of all slices.
+    claim = CLAIM.model_copy(update={"n_items": population, "tolerance_points": tolerance})
+    data, protocol = make_data(total, population), make_protocol()
+    near = [c for c in range(total + 1) if abs(100 * c / total - claim.value) <= tolerance]
+    partial = [
+        correct
+        for correct in near
+        if judge(claim, make_run(correct, total, population), data, protocol).status == "partial"
+    ]
+    right = np.arange(population + 1)
+    wrong = right[np.abs(100 * right / population - claim.value) > tolerance + 1e-9]
+    if partial:
+        chance = hypergeom.cdf(partial[-1], population, wrong, total)
+        chance -= hypergeom.cdf(partial[0] - 1, population, wrong, total)
+        assert chance.max() <= 0.025 + 1e-9
+    assert partial or total < 900
 
 
 # The match and its differences
@@ -333,6 +421,31 @@ def test_the_same_protocol_on_the_whole_split_is_exact(type_: str) -> None:
         ),
         ({"data": make_data(1000)}, "a slice: 1,000 of 10,042 items"),
         (
+            {"data": make_data(1000, order="file")},
+            "a slice: 1,000 of 10,042 items from its start, no random sample",
+        ),
+        (
+            {"run": changed_run(pre_tokenizer=PreTokenizer(own="llama-bpe", given="qwen2"))},
+            "text split by qwen2, given with --pre, where the file says llama-bpe",
+        ),
+        (
+            {"run": changed_run(pre_tokenizer=PreTokenizer(own=None))},
+            "text split by llama.cpp's default where the file names nothing",
+        ),
+        ({"run": changed_run(cache_type="q8_0")}, "a KV cache of q8_0"),
+        (
+            {"run": changed_run(offload=GPU, self_check=checked(0.3))},
+            "computed on a GPU that failed the self-check against the CPU",
+        ),
+        (
+            {"run": changed_run(offload=GPU)},
+            "computed on a GPU that was not checked against the CPU",
+        ),
+        (
+            {"run": changed_run(mix=TensorMix(own="F16", shares=PARTLY, fallen_back=0.0))},
+            "12 % of the weights quantized",
+        ),
+        (
             {"data": make_data(name="mine.jsonl")},
             "items of mine.jsonl, not known to be the claim's Rowan/hellaswag validation",
         ),
@@ -341,6 +454,21 @@ def test_the_same_protocol_on_the_whole_split_is_exact(type_: str) -> None:
 def test_each_difference_makes_a_proxy_and_is_named(changed: dict[str, Any], words: str) -> None:
     assert differences(**changed) == ("proxy", (words,))
     assert words in judgement(**changed).claim_citation.notes
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kernels": "plain", "kernels_reason": "the default ones crash"},
+        {"flash_attention": False, "cache_type": "f32"},
+        {"offload": GPU, "self_check": checked(0.001)},
+        {"n_from_store": 12, "batch_tokens": 64},
+        {"mix": TensorMix(own="F16", shares={"F16": 0.998, "Q8_0": 0.002}, fallen_back=0.0)},
+    ],
+    ids=lambda changes: ", ".join(changes),
+)
+def test_what_changes_no_more_than_rounding_is_no_difference(changes: dict[str, Any]) -> None:
+    assert differences(changed_run(**changes)) == ("exact", ())
 
 
 def test_all_differences_are_named() -> None:
@@ -434,6 +562,13 @@ def test_the_score_is_of_the_claims_metric() -> None:
 
 def test_the_same_inputs_give_the_same_id() -> None:
     assert judgement().id == judgement().id
+
+
+def test_a_verdict_has_the_id_that_it_had_before_claims_were_counted() -> None:
+    counted = CLAIM.model_copy(
+        update={"correct": 5945, "row_average": Average(value=52.99), "decimals": 2}
+    )
+    assert judgement(claim=counted).id == judgement().id == ID_OF_OLD
 
 
 @pytest.mark.parametrize(

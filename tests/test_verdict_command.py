@@ -20,7 +20,7 @@ from edgeval.verdict import judged
 def run(tmp_path: Path) -> tuple[Report, Path]:
     """A saved run with a claim that it judges, and one of another task."""
     other = example_claim(59.12, task="winogrande", data="WinoGrande XL validation")
-    record = example_report(n_items=1000, status="partial")
+    record = example_report(n_items=8000, status="partial")
     record = record.model_copy(update={"other_claims": [other]})
     report.save(record, tmp_path / "run")
     return record, tmp_path / "run"
@@ -67,6 +67,34 @@ def test_each_claim_is_judged(tmp_path: Path) -> None:
         "Not reproduced: acc_norm 70.00",
     ]
     assert len(json.loads(edgeval("verdict", tmp_path, "--json").stdout)) == 2
+
+
+@pytest.mark.parametrize(("points", "status"), [("0.05", "reproduced"), ("0.02", "not_reproduced")])
+def test_another_tolerance_may_be_asked_for(points: str, status: str, tmp_path: Path) -> None:
+    # 59.17 was measured, and 59.20 published.
+    record = example_report()
+    report.save(record, tmp_path)
+    saved = (tmp_path / "report.json").read_bytes()
+    lines = edgeval("verdict", tmp_path, "--margin", points).stdout.splitlines()
+    assert lines[0].lower().startswith(f"{status.replace('_', ' ')}: ")
+    side = "within" if status == "reproduced" else "outside"
+    assert f"lies {side} the tolerance of ±{points} points, " in lines[1]
+    assert lines[2] == (
+        f"Judged by ±{points} points, as --margin says, not by the claims' own tolerance."
+    )
+    (found,) = json.loads(edgeval("verdict", tmp_path, "--margin", points, "--json").stdout)
+    assert found["status"] == status
+    notes = f"tolerance ±{points} points by --margin instead of ±1"
+    assert notes in found["claim_citation"]["notes"]
+    assert found["id"] != record.verdicts[0].id
+    assert (tmp_path / "report.json").read_bytes() == saved
+
+
+@pytest.mark.parametrize("points", ["0", "-1", "100.5", "nan", "inf", "1e-400"])
+def test_a_tolerance_that_is_none_is_refused(points: str, tmp_path: Path) -> None:
+    report.save(example_report(), tmp_path)
+    ran = edgeval("verdict", tmp_path, "--margin", points)
+    assert_one_sentence(ran, ["--margin is ", "give points above 0, at most 100"])
 
 
 def test_a_run_without_claims_says_so(tmp_path: Path) -> None:

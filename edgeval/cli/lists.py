@@ -13,25 +13,25 @@ from edgeval.console import print_json
 
 def models(as_json: Json = False) -> None:
     """List the model cards and their claims."""
-    from edgeval import cards, terminal
+    from edgeval import cards, listings
 
     found = list(cards.cards().values())
     if as_json:
-        print_json(terminal.cards_json(found))
+        print_json(listings.cards_json(found))
     else:
-        terminal.print_cards(found)
+        listings.print_cards(found)
 
 
 def protocols(as_json: Json = False) -> None:
     """List the protocols and the tools whose numbers they give."""
-    from edgeval import terminal
+    from edgeval import listings
     from edgeval.protocol import PROTOCOLS
 
     found = list(PROTOCOLS.values())
     if as_json:
-        print_json(terminal.protocols_json(found))
+        print_json(listings.protocols_json(found))
     else:
-        terminal.print_protocols(found)
+        listings.print_protocols(found)
 
 
 class RecordName(str, Enum):

@@ -15,16 +15,24 @@ def verdict(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Folder of a run, or its report.json.")
     ],
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin",
+            metavar="POINTS",
+            help="Judge by this tolerance instead of the claims' own.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what a saved run shows about the published numbers, and why."""
     from edgeval import report, terminal
-    from edgeval.verdict import verdicts
+    from edgeval.verdict import at_margin
 
-    record = report.load_run(run)
-    found = verdicts(record)
+    saved = report.load_run(run)
+    record = saved if margin is None else at_margin(saved, margin)
     if as_json:
-        terminal.print_corrections(record)
-        print_json(terminal.records_json(found))
+        terminal.print_corrections(saved)
+        print_json(terminal.records_json(record.verdicts))
     else:
-        terminal.print_verdicts(record, found)
+        terminal.print_verdicts(record, record.verdicts, margin)

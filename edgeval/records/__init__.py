@@ -55,6 +55,7 @@ from edgeval.records.setting import (
 )
 from edgeval.records.speeds import Speed, by_command
 from edgeval.records.verdicts import (
+    Average,
     Citation,
     Claim,
     ClaimCitation,
@@ -66,6 +67,7 @@ from edgeval.records.verdicts import (
 __all__ = [
     "SCHEMA_VERSION",
     "UNQUANTIZED",
+    "Average",
     "Backend",
     "Build",
     "Citation",

@@ -29,7 +29,7 @@ class Metric(Record):
     """One accuracy of one model.
 
     Where the evaluation stopped early, the split's interval is valid at every look (a confidence
-    sequence); otherwise the intervals are Wilson's.
+    sequence); otherwise it is exact, and that for new items is Wilson's.
 
     Attributes:
         correct: Number of items whose pick is the gold choice.
@@ -37,8 +37,8 @@ class Metric(Record):
         value: ``correct / total``; of items that were drawn for what they can tell, the reference's
             accuracy and the estimated difference.
         interval: For new items of the same kind; None where the evaluation stopped early.
-        split_interval: For the whole split this slice was drawn from, with the finite-population
-            correction; zero wide when every item was scored.
+        split_interval: For the whole split this slice was drawn from, as counts of right items over
+            its items; zero wide when every item was scored.
     """
 
     correct: int = Field(ge=0)

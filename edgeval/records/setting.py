@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edgeval.records.base import Record
+from pydantic import Field
+
+from edgeval.records.base import MOST_ITEMS, Record
 
 
 def protocol_label(name: str, shots: int) -> str:
@@ -89,7 +91,7 @@ class DataSource(Record):
 
     name: str
     fingerprint: str
-    n_total: int
+    n_total: int = Field(le=MOST_ITEMS)
     n_items: int
     order: Literal["random", "simple", "file"]
     seed: int

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from edgeval.records.base import Record
+from edgeval.records.base import MOST_ITEMS, Record
 from edgeval.records.setting import DataSource
 
 ProtocolMatch = Literal["exact", "proxy", "mismatch"]
 VerdictStatus = Literal["reproduced", "partial", "not_reproduced", "inconclusive"]
+
+MOST_DECIMALS: Final = 6
 
 
 class Citation(Record):
@@ -25,12 +28,28 @@ class Citation(Record):
     pdf_page: int | None = None
 
 
+class Average(Record):
+    """The published average of several numbers.
+
+    Attributes:
+        value: The average, in points.
+        decimals: How many decimals of it were printed.
+    """
+
+    value: float = Field(ge=0, le=100)
+    decimals: int = Field(default=2, ge=0, le=MOST_DECIMALS)
+
+
 class Claim(Record):
     """One published number.
 
     Attributes:
         task: The benchmark, for example ``hellaswag``.
         value: The number, in points.
+        decimals: How many decimals of it were printed.
+        correct: Number of right items that the value is, where it is a share of the items and only
+            one count rounds to it.
+        row_average: The published average of its row: of all numbers of the model that have it.
         tolerance_points: How far a measurement may be from it and still reproduce it.
         metric: The metric it is of.
         protocol: The protocol it was measured with; shots are 0.
@@ -43,14 +62,52 @@ class Claim(Record):
 
     task: str
     value: float = Field(ge=0, le=100)
+    decimals: int = Field(default=2, ge=0, le=MOST_DECIMALS)
+    correct: int | None = Field(default=None, ge=0)
+    row_average: Average | None = None
     tolerance_points: float = Field(default=1.0, gt=0)
     metric: str
     protocol: str
     data: str
     data_fingerprint: str | None = None
-    n_items: int = Field(gt=0)
+    n_items: int = Field(gt=0, le=MOST_ITEMS)
     notes: str = ""
     citation: Citation
+
+    @model_validator(mode="after")
+    def _counted(self) -> Claim:
+        if self.correct is not None and self.correct not in self.counts:
+            share = 100 * self.correct / self.n_items
+            raise ValueError(
+                f"correct is {self.correct:,} of {self.n_items:,} items, which is "
+                f"{share:.{self.places}f} and not {self.printed}"
+            )
+        return self
+
+    @property
+    def places(self) -> int:
+        """Decimals that were printed; more than ``decimals`` if the value has more."""
+        places = self.decimals
+        while places < MOST_DECIMALS and not math.isclose(round(self.value, places), self.value):
+            places += 1
+        return places
+
+    @property
+    def printed(self) -> str:
+        """The value as it was printed."""
+        return f"{self.value:.{self.places}f}"
+
+    @property
+    def counts(self) -> range:
+        """The numbers of right items that round to the value, up or down where it is halfway.
+
+        It is empty where the value is no share of the items.
+        """
+        unit = 10**self.places
+        halves, parts = 2 * round(self.value * unit), 200 * unit
+        least = -((1 - halves) * self.n_items // parts)
+        most = (halves + 1) * self.n_items // parts
+        return range(max(0, least), min(most, self.n_items) + 1)
 
     def is_of(self, data: DataSource) -> bool:
         """Return whether the evaluated items are known to come from the claim's data set."""
@@ -79,12 +136,16 @@ class Verdict(Record):
     Attributes:
         id: Identifier made from the record and the claim, the same for the same inputs.
         kind: ``POST``: the claim was checked after its publication.
-        status: ``reproduced`` (exact match, the split's interval lies within the tolerance),
-            ``partial`` (agrees so far, but the match is a proxy), ``not_reproduced`` (the interval
-            excludes claim ± tolerance) or ``inconclusive``.
+        status: ``reproduced`` (an exact match, whose value lies within the tolerance of the claim),
+            ``partial`` (the match is a proxy, whose interval for the whole split lies within the
+            tolerance), ``not_reproduced`` (an exact match, whose value lies outside it: a proxy
+            never refutes) or ``inconclusive``.
         score: The measured primary metric in [0, 1].
-        confidence: Probability, under the split interval's model, that the split's value lies
-            within the tolerance.
+        confidence: Probability that the stated status is right, that is, that the split's value
+            lies within the tolerance: the exact posterior after a random sample of the split, where
+            each number of right items was as likely as another before. None where sampling is not
+            what is in doubt, or the status states nothing: where the whole split was scored, where
+            items were no random sample or their number was not fixed, and of ``inconclusive``.
         protocol_match: ``exact``, ``proxy`` or ``mismatch``; the citation's notes say why.
         agent_version: The edgeval that made the record.
         computed_at: When the record was made, in UTC; a verdict follows from the record alone.
@@ -96,7 +157,7 @@ class Verdict(Record):
     kind: Literal["POST"] = "POST"
     status: VerdictStatus
     score: float
-    confidence: float
+    confidence: float | None
     agent_version: str
     computed_at: datetime
     is_current: bool = True

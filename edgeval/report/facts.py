@@ -73,7 +73,7 @@ def claim_facts(report: Report, index: int) -> list[Fact]:
     verdict = report.verdicts[index]
     claim = verdict.claim_citation
     return [
-        _published(claim.reported_value, claim.reported_metric),
+        _published(report.claims[index]),
         Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {reference_items(report)}"),
         *_source_facts(report.claims[index], claim),
         Fact("Protocol match", verdict.protocol_match),
@@ -85,14 +85,15 @@ def claim_facts(report: Report, index: int) -> list[Fact]:
 def unjudged_facts(claim: Claim) -> list[Fact]:
     """Return what a claim is that nothing was measured for, one line a subject."""
     return [
-        _published(claim.value, claim.metric),
+        _published(claim),
         *_source_facts(claim, claim.citation),
         *_note_facts(claim.notes),
     ]
 
 
-def _published(value: float, metric: str) -> Fact:
-    return Fact("Published", f"{fmt.plain(value, 2)} ({metric})")
+def _published(claim: Claim) -> Fact:
+    count = f", {claim.correct:,} of {claim.n_items:,} items" if claim.correct is not None else ""
+    return Fact("Published", f"{claim.printed} ({claim.metric}){count}")
 
 
 def _source_facts(claim: Claim, cited: Citation | ClaimCitation) -> list[Fact]:

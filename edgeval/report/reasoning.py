@@ -5,12 +5,12 @@ from __future__ import annotations
 from edgeval.records import Claim, Report, Stopping
 from edgeval.remarks import remarks_on
 from edgeval.report import formatting as fmt
-from edgeval.report import speeds
+from edgeval.report import outcomes, speeds
 from edgeval.report.backends import where
 from edgeval.report.facts import place
 from edgeval.report.items import items_of, judged_run
 from edgeval.report.selfchecks import check_of_run
-from edgeval.verdict import Judgement, judge
+from edgeval.verdict import Judgement, judge, row_contradiction
 
 _HASH_DIGITS = 12
 
@@ -27,16 +27,17 @@ def reasoning(report: Report, claim: Claim) -> str:
         _measured(report, found),
         _setting(report),
         _claimed(claim),
+        row_contradiction(report),
         _differences(found),
-        _conclusion(claim, found),
-        _confidence(report, found),
+        _conclusion(report, claim, found),
+        outcomes.confidence(found),
     ]
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
 
 
 def not_measured(report: Report) -> str:
     """Return the published numbers on other tasks as a sentence; empty if there are none."""
-    numbers = [f"{claim.data} {fmt.plain(claim.value, 2)}" for claim in report.other_claims]
+    numbers = [f"{claim.data} {claim.printed}" for claim in report.other_claims]
     return f"Not measured here: {', '.join(numbers)}." if numbers else ""
 
 
@@ -52,21 +53,29 @@ def _measured(report: Report, found: Judgement) -> str:
             if data.order == "file"
             else f"; drawn at random with seed {data.seed}"
         )
-    stopping = run.stopping
-    interval = found.measured.split_interval
-    known = (
-        "Every item of the split was scored, so this number has no sampling error."
-        if _is_whole(found)
-        else f"{_stopped(stopping)} The {fmt.level(interval)} interval for all {data.n_total:,} "
-        f"items of {data.name}, valid at every look, is {fmt.accuracy_interval(interval)}."
-        if stopping is not None
-        else f"The {fmt.level(interval)} interval for all {found.population:,} items of the split "
-        f"is {fmt.accuracy_interval(interval)}."
-    )
     return (
         f"{report.model.title}, as {run.label} ({run.file}, SHA-256 {_short(run.sha256)}), scores "
         f"{found.metric} {fmt.accuracy(found.measured.value)} on {items} of {data.name} "
-        f"(SHA-256 {_short(data.fingerprint)}{drawn}). {known}"
+        f"(SHA-256 {_short(data.fingerprint)}{drawn}). {_known(report, found)}"
+    ).rstrip()
+
+
+def _known(report: Report, found: Judgement) -> str:
+    """Return what is known of the whole split, as a sentence; empty if nothing is."""
+    stopping, interval = judged_run(report).stopping, found.measured.split_interval
+    if found.is_whole:
+        return "Every item of the split was scored, so this number has no sampling error."
+    if stopping is not None:
+        return (
+            f"{_stopped(stopping)} The {fmt.level(interval)} interval for all "
+            f"{report.data.n_total:,} items of {report.data.name}, valid at every look, is "
+            f"{fmt.accuracy_interval(interval)}."
+        )
+    if not found.is_sample:
+        return ""
+    return (
+        f"The exact {fmt.level(interval)} interval for all {found.population:,} items of the split "
+        f"is {fmt.accuracy_interval(interval)}."
     )
 
 
@@ -130,9 +139,10 @@ def _claimed(claim: Claim) -> str:
     cited = claim.citation
     paper = f"arXiv:{cited.paper_arxiv_id}, " if cited.paper_arxiv_id else ""
     words = f", “{cited.quoted_text}”" if cited.quoted_text else ""
+    count = f", which is {claim.correct:,} right items" if claim.correct is not None else ""
     return (
-        f"The claim is {claim.metric} {fmt.plain(claim.value, 2)} with protocol {claim.protocol} "
-        f"on the {claim.n_items:,} items of {claim.data} ({paper}{place(cited)}{words})."
+        f"The claim is {claim.metric} {claim.printed} with protocol {claim.protocol} on the "
+        f"{claim.n_items:,} items of {claim.data} ({paper}{place(cited)}{words}){count}."
     )
 
 
@@ -143,50 +153,9 @@ def _differences(found: Judgement) -> str:
     return f"This measurement is {what} the one claimed ({'; '.join(found.match.differences)})."
 
 
-def _conclusion(claim: Claim, found: Judgement) -> str:
-    margin = claim.tolerance_points
-    band = f"{fmt.plain(claim.value - margin, 2)} to {fmt.plain(claim.value + margin, 2)}"
-    tolerance = f"the tolerance of ±{fmt.points(margin)}, {band}"
-    what = "The score" if _is_whole(found) else "The interval"
-    if found.match.kind == "mismatch":
-        return "Whatever was measured, that neither confirms nor excludes the claim: inconclusive."
-    if found.status == "not_reproduced":
-        return f"{what} lies outside {tolerance}: not reproduced."
-    if found.status == "reproduced":
-        return f"{what} lies within {tolerance}: reproduced."
-    if found.status == "partial":
-        interval = found.measured.split_interval
-        holds = 100 * interval.low <= claim.value <= 100 * interval.high
-        agrees = "holds the published number" if holds else f"lies within {tolerance}"
-        return f"{what} {agrees}, and a proxy can show no more than that it agrees so far: partial."
-    return (
-        f"{what} reaches into {tolerance}, and beyond it, without holding the published number: "
-        "that neither confirms nor excludes the claim: inconclusive."
-    )
-
-
-def _confidence(report: Report, found: Judgement) -> str:
-    if found.match.kind == "mismatch":
-        return f"The confidence of {found.confidence:.3g} compares the two numbers as they stand."
-    if _is_whole(found):
-        within = "within" if found.confidence else "outside"
-        return f"Every item was scored, so the split's value is {within} the tolerance for certain."
-    doubt = (
-        ", if these items were a random sample, which they are not"
-        if report.data.order == "file"
-        else ", as if the number of items had been fixed"
-        if judged_run(report).stopping is not None
-        else ""
-    )
-    return (
-        "The probability that the whole split's value lies within the tolerance is "
-        f"{fmt.probability(found.confidence)}, by the normal distribution behind the interval"
-        f"{doubt}."
-    )
-
-
-def _is_whole(found: Judgement) -> bool:
-    return found.measured.total >= found.population
+def _conclusion(report: Report, claim: Claim, found: Judgement) -> str:
+    why = outcomes.reason(claim, found, report.data)
+    return f"{why[0].upper()}{why[1:]}: {outcomes.outcome(claim, found)}."
 
 
 def _short(digest: str) -> str:

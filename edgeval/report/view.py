@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgeval.records import Claim, Drift, ModelRun, Report, Verdict, VerdictStatus
 from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
+from edgeval.report import outcomes
 from edgeval.report.comparison import (
     Reading,
     compared_runs,
@@ -18,6 +19,7 @@ from edgeval.report.comparison import (
 from edgeval.report.items import items_of, judged_run, reference_items, stopping_of
 from edgeval.report.speeds import EMPTY as EMPTY
 from edgeval.report.speeds import rate
+from edgeval.verdict import judge, row_contradiction
 
 STATUS_LABELS: dict[VerdictStatus, str] = {
     "reproduced": "Reproduced",
@@ -26,13 +28,6 @@ STATUS_LABELS: dict[VerdictStatus, str] = {
     "inconclusive": "Inconclusive",
 }
 """The statuses of a verdict as a heading."""
-
-_STATUS_REASONS: dict[VerdictStatus, str] = {
-    "reproduced": "the same protocol on the whole split, and within the tolerance of the claim",
-    "partial": "it agrees with the claim so far, but it is a proxy of the published measurement",
-    "not_reproduced": "the split's interval excludes the claim and its tolerance",
-    "inconclusive": "this measurement can neither confirm nor exclude the claim",
-}
 
 EVERY_LOOK = "The intervals are valid at every look."
 """What is true of evaluations that stopped early."""
@@ -105,7 +100,7 @@ def interval_sentence(report: Report) -> str:
 
 def claim_in_short(claim: Claim) -> str:
     """Return what was published, for a heading: ``acc_norm 59.20, HellaSwag 0-shot``."""
-    return f"{claim.metric} {fmt.plain(claim.value, 2)}, {claim.citation.column}"
+    return f"{claim.metric} {claim.printed}, {claim.citation.column}"
 
 
 def verdict_sentences(report: Report) -> list[str]:
@@ -118,20 +113,18 @@ def verdict_sentences(report: Report) -> list[str]:
 
 def verdict_sentence(report: Report, verdict: Verdict) -> str:
     """Return what was measured, what was published, and what follows, without the status."""
-    run = judged_run(report)
-    claim = verdict.claim_citation
-    difference = fmt.signed(100 * verdict.score - claim.reported_value, 2)
-    sentence = (
+    run, claim = judged_run(report), report.claims[report.verdicts.index(verdict)]
+    found = judge(claim, run, report.data, report.protocol)
+    difference = fmt.signed(100 * verdict.score - claim.value, 2)
+    same = ", the same to the item count" if outcomes.is_to_the_item(claim, found) else ""
+    sentences = (
         f"On {reference_items(report)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
-        f"published number is {fmt.plain(claim.reported_value, 2)} ({difference} points): "
-        f"{_STATUS_REASONS[verdict.status]}."
+        f"published number is {claim.printed} ({difference} points): "
+        f"{outcomes.reason(claim, found, report.data)}{same}.",
+        outcomes.confidence(found),
+        row_contradiction(report),
     )
-    if items_of(report, run) == report.data.n_total:
-        return sentence
-    return (
-        f"{sentence} The probability that the whole split lies within the tolerance of the claim "
-        f"is {fmt.probability(verdict.confidence)}."
-    )
+    return " ".join(filter(None, sentences))
 
 
 def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow:

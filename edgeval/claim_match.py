@@ -1,0 +1,86 @@
+"""Whether what was measured is what was published: every difference between the two, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgeval.records import UNQUANTIZED, Claim, DataSource, ModelRun, ProtocolInfo, ProtocolMatch
+
+_LEAST_SHARE = 0.005
+"""A smaller share of a file's weights would be shown as none."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """How a measurement's protocol relates to a claim's, and every difference in words."""
+
+    kind: ProtocolMatch
+    differences: tuple[str, ...]
+
+
+def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> Match:
+    """Compare what was measured with what the claim was measured with."""
+    if found := _mismatch(claim, run, data, protocol):
+        return Match("mismatch", (found,))
+    differences = (
+        *_of_protocol(claim, protocol),
+        *_of_weights(run),
+        *_of_engine(run),
+        *_of_items(claim, data),
+    )
+    return Match("proxy" if differences else "exact", differences)
+
+
+def _mismatch(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> str:
+    """Return why a measurement is of something else than the claim is; empty if it is not."""
+    if claim.metric not in run.metrics or protocol.name.startswith("lm-eval") != (
+        claim.protocol.startswith("lm-eval")
+    ):
+        return f"protocol {protocol.name} where the claim is {claim.metric} of {claim.protocol}"
+    if protocol.shots:
+        return f"protocol {protocol.label} where the claim is 0-shot"
+    if claim.data_fingerprint not in (None, data.fingerprint):
+        return f"{data.name} holds other items than the claim's {claim.data}"
+    return ""
+
+
+def _of_protocol(claim: Claim, protocol: ProtocolInfo) -> Iterator[str]:
+    if protocol.name != claim.protocol:
+        yield f"protocol {protocol.name} (BOS policy) where the claim is {claim.protocol}"
+
+
+def _of_weights(run: ModelRun) -> Iterator[str]:
+    shares = run.mix.shares if run.mix is not None else {}
+    quantized = sum(share for kind, share in shares.items() if kind not in UNQUANTIZED)
+    if run.type not in UNQUANTIZED:
+        yield f"weights quantized to {run.label}"
+    elif quantized >= _LEAST_SHARE:
+        yield f"{100 * quantized:.0f} % of the weights quantized"
+
+
+def _of_engine(run: ModelRun) -> Iterator[str]:
+    """Yield what of the engine's settings may change numbers by more than rounding does.
+
+    Which kernels and how many threads computed them, and flash attention, change no more.
+    """
+    pre = run.pre_tokenizer
+    if pre is not None:
+        how = f"by {pre.given}, given with --pre," if pre.given else "by llama.cpp's default"
+        yield f"text split {how} where the file {'says ' + pre.own if pre.own else 'names nothing'}"
+    if run.cache_type not in ("f16", "bf16", "f32"):
+        yield f"a KV cache of {run.cache_type}"
+    if run.self_check is not None and not run.self_check.has_passed:
+        yield "computed on a GPU that failed the self-check against the CPU"
+    elif run.offload is not None and run.self_check is None and run.from_reference is None:
+        yield "computed on a GPU that was not checked against the CPU"
+
+
+def _of_items(claim: Claim, data: DataSource) -> Iterator[str]:
+    if not claim.is_of(data):
+        yield f"items of {data.name}, not known to be the claim's {claim.data}"
+    if data.n_total > claim.n_items:
+        yield f"data of {data.n_total:,} items where the claim's have {claim.n_items:,}"
+    if data.n_items < max(data.n_total, claim.n_items):
+        how = " from its start, no random sample" if data.order == "file" else ""
+        yield f"a slice: {data.n_items:,} of {max(data.n_total, claim.n_items):,} items{how}"
