@@ -77,17 +77,6 @@ def metrics_of(scores: Sequence[ItemScore], population: int) -> dict[str, Metric
     }
 
 
-def effective_size(total: int, population: int) -> float:
-    """Return the size of a sample with replacement of the same variance; infinite for all items.
-
-    A mean of ``n`` of ``N`` items drawn without replacement has ``(N - n) / (N - 1)`` times the
-    variance of one of ``n`` independent items (Cochran 1977, Sampling Techniques, section 2.6).
-    """
-    if total >= population:
-        return math.inf
-    return total * (population - 1) / (population - total)
-
-
 def wilson(proportion: float, size: float, level: float = LEVEL) -> Interval:
     """Return the Wilson score interval of a proportion (Wilson 1927, JASA 22:209).
 

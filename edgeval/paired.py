@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 
-from edgeval import split_difference
 from edgeval.metrics import LEVEL
 from edgeval.records import Drift, Estimate, Interval, Outcome, SplitDifference, Stopping
 
@@ -162,6 +161,8 @@ def _together(counts: Sequence[tuple[int, int, int]], population: int, limit: in
         population: Number of items in the split.
         limit: The greatest difference that is within the margin.
     """
+    # NumPy is loaded for slices alone: most views need none.
+    from edgeval import split_difference
 
     def judge(index: int, among: int) -> Items:
         return split_difference.bounds(*counts[index], population, error_of(among))
@@ -201,7 +202,12 @@ def fewest_items(population: int, margin_points: float, n_compared: int) -> int:
         margin_points: The margin.
         n_compared: Number of types of the ladder.
     """
-    limit = limit_items(margin_points, population)
+    return _fewest(population, limit_items(margin_points, population), n_compared)
+
+
+def _fewest(population: int, limit: int, n_compared: int) -> int:
+    from edgeval import split_difference
+
     return split_difference.fewest_items(population, limit, error_of(n_compared))
 
 
@@ -218,8 +224,7 @@ def _items_for_power(found: Drift, population: int, limit: int, n_compared: int)
     deviations = quantile(1 - error_of(n_compared)) + quantile((1 + POWER) / 2)
     needed = share * (deviations * population / limit) ** 2
     items = math.ceil(needed / (1 + (needed - 1) / population))
-    fewest = split_difference.fewest_items(population, limit, error_of(n_compared))
-    return min(population, max(items, fewest))
+    return min(population, max(items, _fewest(population, limit, n_compared)))
 
 
 def _new_items(found: Drift, n_compared: int) -> Interval | None:

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import itertools
 import math
 import time
-from statistics import NormalDist, pvariance
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from scipy.stats import beta
 
 from edgeval.metrics import (
     METRICS,
-    effective_size,
     metric,
     metrics_of,
     picks,
@@ -117,20 +115,6 @@ def test_wilson_of_a_larger_sample_is_narrower() -> None:
     widths = [wilson(0.592, size).high - wilson(0.592, size).low for size in (100, 1000, 10042)]
     # About 2 * 1.96 * sqrt(0.592 * 0.408 / size).
     np.testing.assert_allclose(widths, [0.189, 0.0608, 0.01922], rtol=0.003)
-
-
-@pytest.mark.parametrize(("n", "population"), [(1, 6), (2, 6), (3, 6), (5, 6), (4, 9)])
-def test_effective_size_gives_the_variance_over_all_samples(n: int, population: int) -> None:
-    items = [1, 1, 0, 0, 0, 1, 0, 1, 0][:population]
-    means = [sum(chosen) / n for chosen in itertools.combinations(items, n)]
-    p = sum(items) / population
-    assert p * (1 - p) / effective_size(n, population) == pytest.approx(pvariance(means))
-
-
-def test_effective_size_by_hand() -> None:
-    assert effective_size(100, 1001) == 100 * 1000 / 901
-    assert effective_size(1, 10042) == 1
-    assert effective_size(10042, 10042) == math.inf
 
 
 def test_the_whole_split_has_no_sampling_error() -> None:

@@ -83,7 +83,6 @@ def test_the_interval_never_grows_and_ends_at_the_total(blocks: list[Block]) -> 
     total = sum(sum(block.values) for block in blocks)
     assert sequence.n == sequence.size
     assert sequence.low == sequence.high == sequence.estimate == sequence.seen == total
-    assert sequence.standard_error == 0
 
 
 @settings(deadline=None, max_examples=50)
@@ -164,26 +163,10 @@ def test_with_equal_probabilities_the_estimate_is_the_sample_mean(
     assert sequence.estimate == pytest.approx(size * np.mean(values), abs=1e-5)
 
 
-@pytest.mark.parametrize("n", [2, 3, 4])
-def test_the_standard_error_is_unbiased_for_equal_probabilities(n: int) -> None:
-    # Over all orders the mean squared error of n / 5 of 5 items is the mean square of it.
-    items = [1, 1, 0, 0, 1]
-    errors, squares = [], []
-    for order in itertools.permutations(items):
-        sequence = ConfidenceSequence(5, 0, 1)
-        sequence.add(draws_of(list(order[:n]), 5), Bets(0.0, 0.0), (0, 5))
-        errors.append((sequence.estimate - 3) ** 2)
-        squares.append(sequence.standard_error**2)
-    assert np.mean(squares) == pytest.approx(np.mean(errors))
-    # N^2 / n * S^2 * (N - n) / N with S^2 = 0.3.
-    assert np.mean(errors) == pytest.approx(25 / n * 0.3 * (5 - n) / 5)
-
-
 def test_nothing_is_known_before_the_first_item() -> None:
     sequence = ConfidenceSequence(10, -1, 1)
     assert (sequence.low, sequence.high, sequence.estimate) == (-10, 10, 0)
     assert sequence.capital(3) == (0, 0)
-    assert sequence.standard_error == 0
 
 
 gambles = st.lists(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval.statements import Both, Known, Within
+from edgeval.statements import Known, Within
 
 POINT = Within(-0.01, 0.01)
 ANYWHERE = (-1.0, 1.0)
@@ -50,19 +50,6 @@ def test_what_is_excluded_for_a_margin() -> None:
         pytest.approx(0.55),
         pytest.approx(0.65),
     )
-
-
-def test_of_two_the_first_that_is_open_is_pursued() -> None:
-    both = Both(Known(0.02), POINT)
-    assert not both.is_decided(-0.03, 0.03)
-    assert both.to_exclude(0.0, -0.03, 0.03) == (-0.02, 0.02)
-    # The mean is known, but not whether it is in the range.
-    assert not both.is_decided(-0.005, 0.02)
-    assert both.to_exclude(0.0, -0.005, 0.02) == (-0.01, 0.01)
-    # It is in the range, or outside, but not known.
-    assert not Both(Known(0.001), POINT).is_decided(-0.005, 0.005)
-    assert both.is_decided(-0.005, 0.005)
-    assert both.is_decided(0.02, 0.05)
 
 
 means = st.floats(-1, 1)
