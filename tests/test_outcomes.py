@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -179,84 +177,6 @@ def test_as_many_items_show_it_as_often_as_is_said(lost: int, gained: int) -> No
     draws = rng.multivariate_hypergeometric([flips, flips, 10_042 - 2 * flips], n, size=120)
     shown = [outcome(bounds(int(g), int(b), n, 10_042, 0.025), 100) for g, b, _ in draws]
     assert shown.count("equivalent") / 120 == pytest.approx(POWER, abs=0.1)
-
-
-# Whole ladders, by simulation
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """Types of a split whose differences are known: (gained, lost) items of each."""
-
-    flips: tuple[tuple[int, int], ...]
-    size: int = 2000
-
-    def effects(self, rng: np.random.Generator) -> np.ndarray:
-        """Return what each type changes of each item, which types share as far as they can."""
-        # An item that one type loses is likely lost by a coarser one: the first places are shared.
-        order = rng.permutation(self.size)
-        found = np.zeros((len(self.flips), self.size), dtype=np.int64)
-        for effects, (gained, lost) in zip(found, self.flips, strict=True):
-            effects[order[:lost]] = -1
-            effects[order[self.size - gained :]] = 1
-        return found
-
-    def is_true(self, found: SplitDifference, index: int, limit: int) -> bool:
-        gained, lost = self.flips[index]
-        difference = gained - lost
-        true = {
-            "equivalent": abs(difference) <= limit,
-            "worse": difference < -limit,
-            "different": (difference > 0) == (found.interval_points.low > 0) and difference != 0,
-            "open": True,
-        }
-        return true[found.outcome] and (not found.non_inferior or difference >= -limit)
-
-
-LADDERS = {
-    "no difference": Ladder(((10, 10), (15, 15), (20, 20), (30, 30), (40, 40), (60, 60), (90, 90))),
-    "just beyond": Ladder(((0, 21), (5, 26), (10, 31), (20, 41), (30, 51), (50, 71), (80, 101))),
-    "just within": Ladder(((0, 20), (5, 25), (10, 30), (20, 40), (30, 50), (50, 70), (80, 100))),
-    "one beyond, others the same": Ladder(
-        ((10, 31), (15, 15), (20, 20), (30, 30), (40, 40), (60, 60), (90, 90))
-    ),
-    "beyond and within, and clear ones": Ladder(
-        ((2, 3), (10, 31), (15, 35), (20, 20), (20, 300), (10, 400), (30, 51))
-    ),
-    "as ladders are": Ladder(((4, 4), (7, 8), (14, 17), (24, 34), (34, 48), (48, 80), (82, 206))),
-}
-
-
-def false_ladders(ladder: Ladder, n_runs: int, n: int) -> tuple[float, float]:
-    """Return how many ladders say anything false, and of those that name a type, a wrong one."""
-    rng, limit = np.random.default_rng(RNG), limit_items(1.0, ladder.size)
-    n_false = n_named = n_wrong = 0
-    for _ in range(n_runs):
-        sample = rng.permutation(ladder.size)[:n]
-        effects = ladder.effects(rng)[:, sample]
-        drifts = [
-            compared(int((each > 0).sum()), int((each < 0).sum()), n, str(index))
-            for index, each in enumerate(effects)
-        ]
-        found = [each.split for each in judged(drifts, ladder.size, 1.0)]
-        n_false += not all(ladder.is_true(each, at, limit) for at, each in enumerate(found))
-        # Files become smaller along the ladder.
-        named = [index for index, each in enumerate(found) if each.non_inferior]
-        if named:
-            gained, lost = ladder.flips[named[-1]]
-            n_named += 1
-            n_wrong += gained - lost < -limit
-    return n_false / n_runs, n_wrong / n_runs
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("n", [100, 300, 438, 1000, 1800])
-@pytest.mark.parametrize("name", LADDERS)
-def test_at_most_5_percent_of_ladders_say_anything_false(name: str, n: int) -> None:
-    n_runs = 10_000
-    false, wrong = false_ladders(LADDERS[name], n_runs, n)
-    print(f"{name}, {n}: {100 * false:.2f} % say anything false, {100 * wrong:.2f} % a wrong type")
-    assert max(false, wrong) <= 0.05 + 2 * (0.05 * 0.95 / n_runs) ** 0.5
 
 
 def test_bonett_price_is_of_new_items_alone() -> None:
