@@ -27,7 +27,7 @@ from rich.table import Table
 from scipy.stats import hypergeom
 
 from edgeval.metrics import LEVEL
-from edgeval.paired import error_of
+from edgeval.ladder_test import error_of
 from edgeval.split_difference import bounds
 from edgeval.statements import Within
 from edgeval.surveys import SimpleSurvey, Survey

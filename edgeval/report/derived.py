@@ -84,7 +84,9 @@ def _drifts(record: Report) -> list[Drift]:
     population, margin = record.data.n_total, record.drift[0].split.margin_points
     flips = [_of_flips(each, record) for each in record.drift]
     is_random = record.data.order != "file"
-    found = judged(flips, population, margin, is_random=is_random)
+    sizes = {run.label: run.file_bytes for run in record.runs}
+    file_bytes = [sizes[each.label] for each in record.drift]
+    found = judged(flips, population, margin, file_bytes=file_bytes, is_random=is_random)
     return [_finished(each, record) for each in found]
 
 
