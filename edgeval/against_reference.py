@@ -13,6 +13,7 @@ from edgeval.progress import Progress
 from edgeval.pursuit import DriftPursuit, accuracy_pursuit, drift_pursuit
 from edgeval.records import Claim, Drift
 from edgeval.setup import Setup
+from edgeval.sketched import to_sketch
 from edgeval.store import Store
 
 
@@ -28,12 +29,12 @@ def measure_reference(
         progress: Where to show progress.
         claims: Published numbers of the model.
     """
-    places = setup.sketched
+    sketched = to_sketch(setup)
     return evaluate_file(
         path,
         setup,
         store,
-        wanted=MakeSketches(places) if places else None,
+        wanted=MakeSketches(sketched.places, sketched.drawn) if sketched.places else None,
         pursuit=accuracy_pursuit(setup, _region(setup, claims)),
         progress=progress,
     )

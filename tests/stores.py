@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ def add_items(measurement: Measurement, items: Iterable[int], seed: int = 0) -> 
     places = list(items)
     plan = measurement.add_plan(places, FACTS, DEVICE)
     measurement.save(plan, {place: score_of(place, seed) for place in places}, WORK)
+
+
+def without_remainders(connection: sqlite3.Connection) -> None:
+    """Give divergences the columns that they had before version 5 of the store."""
+    for column in ("remainder_sum", "rest_sum", "rest_variance"):
+        connection.execute(f"ALTER TABLE divergence DROP COLUMN {column}")
 
 
 def make_store(path: Path, runs: int = 3, items: int = 200, **changes: Any) -> Path:

@@ -24,7 +24,7 @@ from edgeval.records.diagnosis import (
     Look,
     TypeTrial,
 )
-from edgeval.records.divergence import Divergence
+from edgeval.records.divergence import Divergence, Drawn
 from edgeval.records.failures import Failure
 from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
@@ -74,6 +74,7 @@ __all__ = [
     "Device",
     "Diagnosis",
     "Divergence",
+    "Drawn",
     "Drift",
     "Engine",
     "Equivalence",
