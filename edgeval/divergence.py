@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from edgeval.metrics import LEVEL
+from edgeval.quantiles import student_t
 from edgeval.records import Divergence, Drawn
 from edgeval.sketch import N_DRAWN, ItemDivergence
 
@@ -41,7 +41,7 @@ def divergence(items: Sequence[ItemDivergence], drawn: Drawn = "unknown") -> Div
         full, full_error = _mean_and_error(sums + np.array(rests), counts)
         if len(variances) == len(items):
             # Each of them is of as many draws.
-            quantile = float(stdtrit(len(items) * (N_DRAWN - 1), (1 + LEVEL) / 2))
+            quantile = student_t((1 + LEVEL) / 2, len(items) * (N_DRAWN - 1))
             upper = full + quantile * math.sqrt(math.fsum(variances)) / n_positions
     return Divergence(
         n_items=len(items),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgeval.clusters import clustered
 from edgeval.metrics import margin, pick
 from edgeval.paired import equivalence, mcnemar
 from edgeval.records import Divergence, Drift, Flip
@@ -73,6 +74,13 @@ def drift(
         n_items=len(scores),
         difference_points=100 * (gained - lost) / len(scores),
         new_items=equivalence(gained, lost, len(scores)),
+        new_items_clustered=clustered(
+            [
+                int(after == score.item.gold) - int(before == score.item.gold)
+                for score, before, after in zip(scores, theirs, ours, strict=True)
+            ],
+            [score.item.source for score in scores],
+        ),
         split=equivalence(gained, lost, len(scores), population),
         mcnemar_p=p,
         mcnemar_p_holm=p,

@@ -94,6 +94,7 @@ def stopped(
             "stopping": stopping,
             "difference_points": difference_points,
             "new_items": None,
+            "new_items_clustered": None,
             # What is needed is estimated for intervals of a fixed number of items.
             "split": split.model_copy(update={"items_needed": None}),
             "mcnemar_p": None,

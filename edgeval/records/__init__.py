@@ -30,6 +30,7 @@ from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
 from edgeval.records.results import (
     UNQUANTIZED,
+    ClusteredInterval,
     Drift,
     Equivalence,
     Estimate,
@@ -70,6 +71,7 @@ __all__ = [
     "Citation",
     "Claim",
     "ClaimCitation",
+    "ClusteredInterval",
     "DataSource",
     "Device",
     "Diagnosis",

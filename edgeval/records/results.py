@@ -278,6 +278,21 @@ class Equivalence(Record):
     items_needed: int | None
 
 
+class ClusteredInterval(Record):
+    """The interval of a difference for new items, with what items were made of as the unit.
+
+    Attributes:
+        n_clusters: Number of sources: of videos or articles, of which some have several items.
+        design_effect: Variance of the difference by sources over that by items; 1 where items of
+            one source tell as much as others, more where their flips go together.
+        interval_points: The interval for items of new sources.
+    """
+
+    n_clusters: int = Field(ge=2)
+    design_effect: float = Field(ge=0)
+    interval_points: Interval
+
+
 class Drift(Record):
     """A paired comparison with the reference on the same items, by the primary metric.
 
@@ -289,6 +304,8 @@ class Drift(Record):
         difference_points: Accuracy minus the reference's, in points.
         new_items: What its interval for new items says (Bonett-Price); None where the evaluation
             stopped early, which is about the split.
+        new_items_clustered: The same interval with an item's source as the unit; None where no two
+            items have a source in common, none flipped, or the evaluation stopped early.
         split: What its interval for the split says: Bonett-Price's with the finite-population
             correction or, where the evaluation stopped early, one that is valid at every look.
         split_accuracy: The accuracy on the split, if the reference's is known of every item: that
@@ -319,6 +336,7 @@ class Drift(Record):
     n_items: int = Field(ge=1)
     difference_points: float
     new_items: Equivalence | None
+    new_items_clustered: ClusteredInterval | None = None
     split: Equivalence
     split_accuracy: Estimate | None = None
     stopping: Stopping | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from edgeval.clusters import clustered_interval
 from edgeval.metrics import metric
 from edgeval.paired import (
     adjusted,
@@ -18,7 +19,16 @@ from edgeval.paired import (
     stopped,
     what_it_says,
 )
-from edgeval.records import Drift, Evaluation, Flip, Metric, ModelRun, Report, Stopping
+from edgeval.records import (
+    ClusteredInterval,
+    Drift,
+    Evaluation,
+    Flip,
+    Metric,
+    ModelRun,
+    Report,
+    Stopping,
+)
 from edgeval.verdict import verdicts
 
 _Kind = TypeVar("_Kind", Report, Evaluation)
@@ -105,12 +115,23 @@ def _drift(found: Drift, record: Report) -> Drift:
         update = {
             "difference_points": 100 * (gained - lost) / n,
             "new_items": equivalence(gained, lost, n, None, margin),
+            "new_items_clustered": _clustered(found, gained, lost),
             "split": equivalence(gained, lost, n, population, margin),
             "mcnemar_p": p,
             "mcnemar_p_holm": p,
         }
         found = found.model_copy(update=update)
     return found.model_copy(update={"split_accuracy": _split_accuracy(found, record)})
+
+
+def _clustered(found: Drift, gained: int, lost: int) -> ClusteredInterval | None:
+    """Return the interval by sources; which items have one in common a record does not hold."""
+    by_source = found.new_items_clustered
+    if by_source is None:
+        return None
+    counts = (by_source.n_clusters, by_source.design_effect)
+    interval = clustered_interval(gained, lost, found.n_items, *counts)
+    return by_source.model_copy(update={"interval_points": interval})
 
 
 def _decided(stopping: Stopping, found: Drift) -> Stopping:
@@ -207,6 +228,9 @@ def _of_drift(record: Report) -> Iterator[str]:
     for found in record.drift:
         if not all(map(_is_flip, found.flips)) or len(found.flips) > found.n_items:
             yield f"{found.label} has flips that are none"
+        by_source = found.new_items_clustered
+        if by_source is not None and not _can_be(by_source, found):
+            yield f"{found.label} is compared by sources that its items cannot have"
         if found.stopping is None:
             yield from _of_counts(found, run_of[found.label], record.runs[0].metrics[name])
 
@@ -222,6 +246,12 @@ def _of_counts(found: Drift, measured: Metric, reference: Metric) -> Iterator[st
                 f"{found.label} has {measured.correct - reference.correct:+,} right items beside "
                 f"the reference, and its flips give {gained:+,}"
             )
+
+
+def _can_be(by_source: ClusteredInterval, found: Drift) -> bool:
+    """Return whether items that flipped may be of so many sources, and go together so much."""
+    n_items, is_single = found.n_items, by_source.n_clusters >= found.n_items
+    return bool(found.flips) and not is_single and by_source.design_effect <= 2 * n_items
 
 
 def _is_lost(flip: Flip) -> bool:

@@ -124,19 +124,29 @@ def divergence_table(report: Report) -> Table | None:
         found = drift.divergence
         if found is None:
             continue
-        error = found.kl_error_nats
+        mass = found.remainder_mass
+        # Of a record without the estimate, the error is that of the bound.
+        error = found.kl_error_nats if found.kl_full_nats is None else found.kl_full_error_nats
         rows.append(
             [
                 drift.label,
-                fmt.plain(found.kl_nats, _KL_DECIMALS),
-                EMPTY if error is None else fmt.plain(error, _KL_DECIMALS),
+                *map(_kl, (found.kl_full_nats, error, found.kl_nats, found.kl_upper_nats)),
+                EMPTY if mass is None else fmt.accuracy(mass),
                 fmt.accuracy(found.top1_agreement),
+                f"{drift.right_to_wrong:,}",
+                f"{drift.wrong_to_right:,}",
+                fmt.signed(drift.difference_points, 2),
                 f"{found.n_items:,}",
                 f"{found.n_positions:,}",
             ]
         )
-    header = ["type", "KL, nats", "standard error", "same top token, %", "items", "positions"]
+    header = ["type", "KL, nats", "standard error", "at least", "at most", "remainder, %"]
+    header += ["same top token, %", "lost", "gained", "difference", "items", "positions"]
     return Table(header, rows) if rows else None
+
+
+def _kl(nats: float | None) -> str:
+    return EMPTY if nats is None else fmt.plain(nats, _KL_DECIMALS)
 
 
 def drift_table(report: Report) -> Table:
