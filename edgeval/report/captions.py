@@ -65,8 +65,8 @@ def _divergence(report: Report, reference: str) -> str:
     known = [found for drift in report.drift if (found := drift.divergence) is not None]
     is_known = any(found.kl_full_nats is not None for found in known)
     told = (
-        "the KL divergence as estimated, the bounds that it is between, and the probability of the "
-        "tokens that are not told apart"
+        "the KL divergence, estimated, its lower bound from the 32 most likely tokens and all "
+        "others as one, an upper estimate, and the probability of those others, the remainder"
         if is_known
         else "a lower bound of the KL divergence, from the 32 most likely tokens and all others as "
         "one"

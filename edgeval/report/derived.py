@@ -228,7 +228,7 @@ def _of_drift(record: Report) -> Iterator[str]:
     for found in record.drift:
         if not all(map(_is_flip, found.flips)) or len(found.flips) > found.n_items:
             yield f"{found.label} has flips that are none"
-        by_source = found.new_items_clustered
+        by_source = None if found.stopping else found.new_items_clustered
         if by_source is not None and not _can_be(by_source, found):
             yield f"{found.label} is compared by sources that its items cannot have"
         if found.stopping is None:

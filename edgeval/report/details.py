@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from edgeval.report.items import is_uneven, items_of
 from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs
 from edgeval.report.speeds import EMPTY
 
-_KL_DECIMALS = 5
+_KL_DECIMALS, _MOST_KL_DECIMALS = 5, 9
 
 
 @dataclass(frozen=True)
@@ -140,13 +141,25 @@ def divergence_table(report: Report) -> Table | None:
                 f"{found.n_positions:,}",
             ]
         )
-    header = ["type", "KL, nats", "standard error", "at least", "at most", "remainder, %"]
-    header += ["same top token, %", "lost", "gained", "difference", "items", "positions"]
+    header = ["type", "KL, nats", "standard error", "lower bound", "upper estimate"]
+    header += [
+        "remainder, %",
+        "same top token, %",
+        "lost",
+        "gained",
+        "difference",
+        "items",
+        "positions",
+    ]
     return Table(header, rows) if rows else None
 
 
 def _kl(nats: float | None) -> str:
-    return EMPTY if nats is None else fmt.plain(nats, _KL_DECIMALS)
+    """Return a divergence with five decimals, or as many as show three digits of it."""
+    if nats is None:
+        return EMPTY
+    digits = 2 - math.floor(math.log10(nats)) if nats > 0 else 0
+    return fmt.plain(nats, min(_MOST_KL_DECIMALS, max(_KL_DECIMALS, digits)))
 
 
 def drift_table(report: Report) -> Table:

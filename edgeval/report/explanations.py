@@ -132,14 +132,15 @@ def _divergence(report: Report) -> Explanation:
         f"How far the next-token distributions are from those of {report.runs[0].label}, as the "
         "mean over the scored positions of some items, in nats. At each position the 32 tokens "
         "that the reference finds most likely are told apart, and all others, the remainder, count "
-        "as one. Merging outcomes never increases a divergence, so what these tell is the least "
-        "that the KL divergence can be. What is missing is estimated without bias from four tokens "
-        "drawn from the remainder at each position; at most: with 97.5 %, for these positions. The "
-        "standard error is for other items of the same kind, clustered by item. Same top token: "
-        "the positions at which both find the same token most likely.",
+        "as one. Merging outcomes never increases a divergence (data processing inequality), so "
+        "these give a lower bound of the KL divergence of the whole distributions. What is missing "
+        "is estimated without bias from four tokens drawn from the remainder at each position. The "
+        "upper estimate is 97.5 % sure over these draws, and 96 % where there are few positions; "
+        "both bounds are of these positions, and the standard error, clustered by item, is for "
+        "other items of the same kind. Same top token: the positions at which both find the same "
+        "token most likely.",
         "Cover and Thomas 2006, Elements of Information Theory, sections 2.5 and 2.8; Schulman "
         "2020, Approximating KL Divergence",
-        "http://joschu.net/blog/kl-approx.html",
     )
 
 
