@@ -217,18 +217,9 @@ class Setup:
     @property
     def sketched(self) -> list[int]:
         """Places of the items on which whole distributions are compared: any are as probable."""
-        return self.simply(self.options.seed)[: self.options.kl_items]
-
-    def simply(self, seed: int) -> list[int]:
-        """Return the places in the simple random order of a seed."""
         chosen = set(self.places)
-        order = sampling.simple_order(self.data.n_total, seed)
-        return [place for place in order if place in chosen]
-
-    @property
-    def is_sample(self) -> bool:
-        """Whether the items are a random sample of the data set, or all of it."""
-        return self.data.order != "file" or len(self.places) == self.data.n_total
+        order = sampling.simple_order(self.data.n_total, self.options.seed)
+        return [place for place in order if place in chosen][: self.options.kl_items]
 
     def data_of(self, places: Collection[int]) -> DataSource:
         """Return the data set and the slice of it that was evaluated."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from edgeval.records import Drawn
-from edgeval.sampling import beginning
+from edgeval.sampling import beginning, simple_order
 from edgeval.setup import Setup
 
 _SEEDS = range(100)
@@ -50,7 +50,7 @@ def having_sketches(setup: Setup, known: Collection[int]) -> Sketched:
     enough = min(most, len(there))
     found: list[int] = []
     for seed in (setup.options.seed, *_SEEDS):
-        found = max(found, beginning(setup.simply(seed), there)[:most], key=len)
+        found = max(found, beginning(_simply(setup, seed), there)[:most], key=len)
         if len(found) == enough:
             break
     if len(found) < min(_ENOUGH, enough):
@@ -58,5 +58,12 @@ def having_sketches(setup: Setup, known: Collection[int]) -> Sketched:
     return Sketched(found, _drawn(setup))
 
 
+def _simply(setup: Setup, seed: int) -> list[int]:
+    """Return the items of a setup in the simple random order of a seed."""
+    chosen = set(setup.places)
+    return [place for place in simple_order(setup.data.n_total, seed) if place in chosen]
+
+
 def _drawn(setup: Setup) -> Drawn:
-    return "random" if setup.is_sample else "file order"
+    is_sample = setup.data.order != "file" or len(setup.places) == setup.data.n_total
+    return "random" if is_sample else "file order"

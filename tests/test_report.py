@@ -40,6 +40,7 @@ from edgeval.report import (
     captions,
     comparison,
     details,
+    divergences,
     explanations,
     facts,
     figure,
@@ -947,7 +948,7 @@ def test_how_each_evaluation_stopped_is_a_table() -> None:
 
 def test_divergences_are_a_table_with_their_bounds_and_the_flips() -> None:
     record = SPLIT_VARIANTS["weighted"]
-    found = details.divergence_table(record)
+    found = divergences.divergence_table(record)
     assert found is not None
     assert dict(zip(found.header, found.rows[0], strict=True)) == {
         "type": "Q8_0",
@@ -970,7 +971,7 @@ def test_divergences_are_a_table_with_their_bounds_and_the_flips() -> None:
         assert "data processing inequality" in page
         assert "Displacement Is Not Direction" in page
         assert "0.00391" in page
-    assert details.divergence_table(VARIANTS["full"]) is None
+    assert divergences.divergence_table(VARIANTS["full"]) is None
     assert "KL" not in pages.markdown_page(VARIANTS["full"])
 
 
@@ -986,7 +987,7 @@ def _diverging(**changes: object) -> Report:
 def test_an_older_record_has_the_bound_alone_and_says_no_more() -> None:
     names = ("kl_full_nats", "kl_full_error_nats", "kl_upper_nats", "remainder_mass", "drawn")
     record = _diverging(**dict.fromkeys(names))
-    found = details.divergence_table(record)
+    found = divergences.divergence_table(record)
     assert found is not None
     dash = "\N{EN DASH}"
     assert found.rows[0][:7] == ["Q8_0", dash, "0.000391", "0.00391", dash, dash, "95.15"]

@@ -36,8 +36,8 @@ class Divergence(Record):
             unbiased estimate; None where the reference's sketches have no tokens for it, as those
             of older reference files have not.
         kl_full_error_nats: Its standard error, in nats, clustered by item.
-        kl_upper_nats: An upper limit of the KL divergence of the whole distributions at these
-            positions, in nats: with 97.5 % it is not exceeded, over the draws of those tokens.
+        kl_upper_nats: An upper estimate of the KL divergence of the whole distributions at these
+            positions, in nats: by its formula it is exceeded in 2.5 % of all draws of those tokens.
         drawn: How the items were drawn; None in records of schema 2 and 3.
     """
 

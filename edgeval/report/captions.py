@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeval.records import Divergence, Report
+from edgeval.records import Report
+from edgeval.report import divergences
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import is_of_split, margin
 from edgeval.report.items import items_in_short, stopping_of
@@ -42,7 +42,7 @@ def captions(report: Report) -> Captions:
         self_check=_self_check(report),
         flips=f"Items whose correctness differs from {reference}, by group, and changes of the "
         f"choices' log-probabilities in nats, on {items}.{_no_sample(report)}",
-        divergence=_divergence(report, reference),
+        divergence=f"{divergences.caption(report, reference)}{_no_sample(report)}",
         metrics=metrics,
     )
 
@@ -59,33 +59,6 @@ def _differences(report: Report, reference: str, items: str) -> str:
         f"and that for this split, {within} (where undecided, about how many more items would "
         f"tell), on {items}."
     )
-
-
-def _divergence(report: Report, reference: str) -> str:
-    known = [found for drift in report.drift if (found := drift.divergence) is not None]
-    is_known = any(found.kl_full_nats is not None for found in known)
-    told = (
-        "the KL divergence, estimated, its lower bound from the 32 most likely tokens and all "
-        "others as one, an upper estimate, and the probability of those others, the remainder"
-        if is_known
-        else "a lower bound of the KL divergence, from the 32 most likely tokens and all others as "
-        "one"
-    )
-    return (
-        f"Next-token distributions beside those of {reference}: {told}{_drawn(known)}. It has no "
-        "direction; the flips and the difference have one, on all items evaluated."
-        f"{_no_sample(report)}"
-    )
-
-
-def _drawn(known: Sequence[Divergence]) -> str:
-    """Return how the items were drawn whose distributions are compared, as a clause."""
-    drawn = {found.drawn for found in known}
-    if "file order" in drawn:
-        return ", on items of the beginning of a file, which are no sample of the data set"
-    if "unknown" in drawn:
-        return ", on items that were drawn nobody knows how, and may be no sample of the data set"
-    return ", on items drawn at random" if "random" in drawn else ""
 
 
 def _no_sample(report: Report) -> str:

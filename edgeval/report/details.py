@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -12,8 +11,6 @@ from edgeval.report.comparison import compared_runs, reading
 from edgeval.report.items import is_uneven, items_of
 from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs
 from edgeval.report.speeds import EMPTY
-
-_KL_DECIMALS, _MOST_KL_DECIMALS = 5, 9
 
 
 @dataclass(frozen=True)
@@ -116,50 +113,6 @@ def self_check_table(report: Report) -> Table | None:
     header += ["mean |Δ logprob|", "largest |Δ|", "same picks"]
     is_checked = any(run.self_check for _, run in runs)
     return Table(header, rows, words=(0, 1)) if is_checked else None
-
-
-def divergence_table(report: Report) -> Table | None:
-    """Return how far each type's next-token distributions are from the reference's, if known."""
-    rows = []
-    for drift in _drifts(report):
-        found = drift.divergence
-        if found is None:
-            continue
-        mass = found.remainder_mass
-        # Of a record without the estimate, the error is that of the bound.
-        error = found.kl_error_nats if found.kl_full_nats is None else found.kl_full_error_nats
-        rows.append(
-            [
-                drift.label,
-                *map(_kl, (found.kl_full_nats, error, found.kl_nats, found.kl_upper_nats)),
-                EMPTY if mass is None else fmt.accuracy(mass),
-                fmt.accuracy(found.top1_agreement),
-                f"{drift.right_to_wrong:,}",
-                f"{drift.wrong_to_right:,}",
-                fmt.signed(drift.difference_points, 2),
-                f"{found.n_items:,}",
-                f"{found.n_positions:,}",
-            ]
-        )
-    header = ["type", "KL, nats", "standard error", "lower bound", "upper estimate"]
-    header += [
-        "remainder, %",
-        "same top token, %",
-        "lost",
-        "gained",
-        "difference",
-        "items",
-        "positions",
-    ]
-    return Table(header, rows) if rows else None
-
-
-def _kl(nats: float | None) -> str:
-    """Return a divergence with five decimals, or as many as show three digits of it."""
-    if nats is None:
-        return EMPTY
-    digits = 2 - math.floor(math.log10(nats)) if nats > 0 else 0
-    return fmt.plain(nats, min(_MOST_KL_DECIMALS, max(_KL_DECIMALS, digits)))
 
 
 def drift_table(report: Report) -> Table:

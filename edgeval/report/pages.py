@@ -13,6 +13,7 @@ from edgeval.remarks import remarks
 from edgeval.report import (
     captions,
     details,
+    divergences,
     explanations,
     facts,
     failures,
@@ -104,7 +105,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "difference_table": details.difference_table(report),
         "stopping_table": details.stopping_table(report),
         "self_check_table": details.self_check_table(report),
-        "divergence_table": details.divergence_table(report),
+        "divergence_table": divergences.divergence_table(report),
         "drift_table": details.drift_table(report),
         "flip_tables": details.flip_tables(report, flips_shown),
         "corrections": report.corrections,
