@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import add_items, open_run
+from stores import add_items, open_run, without_drawn
 
 from edgeval import pipeline
 from edgeval.looks import Looks, Sketches
@@ -19,7 +19,7 @@ from edgeval.reference import load_reference, matching
 from edgeval.reference.export import export_reference
 from edgeval.sampling import beginning, simple_order
 from edgeval.setup import Options, Setup, prepare
-from edgeval.sketch import ItemDivergence
+from edgeval.sketch import ItemDivergence, unpack
 from edgeval.sketched import having_sketches, to_sketch
 from edgeval.store import Store
 from edgeval.store.exchange import export_run, import_run
@@ -142,6 +142,25 @@ def test_a_reference_merged_of_two_runs_gives_its_random_part(
     unknown = odd.measured(setup).sketches
     assert unknown is not None
     assert unknown.drawn == "unknown"
+
+
+def test_sketches_of_an_older_edgeval_are_read_and_said_to_tell_less(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    setup = _setup(tiny_items, kl_items=4)
+    with Store(tmp_path / "a.db") as store:
+        assert _scored(tiny_f16, setup, store).sketches is not None
+    export_reference(tmp_path / "a.db", 1, tmp_path / "ref.npz")
+    reference = load_reference(tmp_path / "ref.npz")
+    assert list(matching.notes(reference, setup)) == []
+    older = {place: without_drawn(unpack(each)) for place, each in reference.sketches.items()}
+    changed = replace(reference, sketches=older)
+    (note,) = matching.notes(changed, setup)
+    assert "of an older edgeval, which give a lower bound" in note
+    found = changed.measured(setup).sketches
+    assert found is not None
+    assert [each.n_drawn for each in found.of_place.values()] == [0] * 4
+    assert found.reference != reference.measured(setup).sketches.reference  # type: ignore[union-attr]
 
 
 def test_an_imported_run_has_no_sketches_and_they_are_made_of_the_same_items(

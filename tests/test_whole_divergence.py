@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import without_remainders
+from stores import without_drawn, without_remainders
 
 from edgeval import sketch
 from edgeval.divergence import divergence
@@ -174,20 +174,11 @@ def test_a_record_whose_bounds_are_not_in_order_is_refused() -> None:
             Divergence.model_validate(fields | changes)
 
 
-def _without_drawn(whole: Sketch) -> bytes:
-    """Return a sketch as edgeval 1 packed it."""
-    listed = slice(whole.n_listed)
-    arrays = (whole.ids[:, listed].astype("<u4"), whole.logprobs[:, listed].astype("<f4"))
-    planes = (np.ascontiguousarray(a).view(np.uint8).reshape(-1, 4).T.tobytes() for a in arrays)
-    shape = struct.pack("<II", len(whole), whole.n_listed)
-    return b"\1" + zlib.compress(shape + b"".join(planes))
-
-
 def test_an_older_sketch_gives_the_bound_and_no_estimate(tiny_f16: Path, tiny_items: Path) -> None:
     setup = prepare(Options(data=tiny_items, limit=3, threads=2))
     made = evaluate_file(tiny_f16, setup, wanted=MakeSketches(setup.sketched)).sketches
     assert made is not None
-    older = {place: _without_drawn(each) for place, each in made.of_place.items()}
+    older = {place: without_drawn(each) for place, each in made.of_place.items()}
     assert all(map(sketch.is_readable, older.values()))
     assert not any(map(sketch.is_current, older.values()))
     of_place = {place: sketch.unpack(packed) for place, packed in older.items()}
@@ -247,7 +238,7 @@ def _as_in_version_4(connection: sqlite3.Connection, sketches: Any) -> None:
         )
     without_remainders(connection)
     for place, each in sketches.items():
-        packed = _without_drawn(each)
+        packed = without_drawn(each)
         connection.execute(
             "UPDATE sketch SET packed = ?, checksum = ? WHERE item = ?",
             (packed, checksum(keys[1], place, packed), place),

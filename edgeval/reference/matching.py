@@ -14,6 +14,7 @@ from edgeval.llama.defaults import SCORING_VERSION
 from edgeval.records import ModelSource
 from edgeval.reference import Reference
 from edgeval.setup import Setup
+from edgeval.sketch import is_current
 from edgeval.sketched import having_sketches
 
 _DIGITS = 12
@@ -96,6 +97,12 @@ def notes(reference: Reference, setup: Setup) -> Iterator[str]:
         yield (
             f"{reference.path.name} was computed by {theirs}, and this is {ours}; "
             "their kernels may round differently"
+        )
+    if reference.sketches and not any(map(is_current, reference.sketches.values())):
+        yield (
+            f"{reference.path.name} has distributions of an older edgeval, which give a lower "
+            "bound of KL divergences and no estimate; evaluate the reference once more where it was "
+            "made, and export it again"
         )
     n_wanted, found = len(setup.sketched), having_sketches(setup, reference.sketches)
     if found.drawn == "unknown" and found.places:
