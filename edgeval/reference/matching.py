@@ -101,8 +101,8 @@ def notes(reference: Reference, setup: Setup) -> Iterator[str]:
     if reference.sketches and not any(map(is_current, reference.sketches.values())):
         yield (
             f"{reference.path.name} has distributions of an older edgeval, which give a lower "
-            "bound of KL divergences and no estimate; evaluate the reference once more where it was "
-            "made, and export it again"
+            "bound of KL divergences and no estimate; evaluate the reference once more where it "
+            "was made, and export it again"
         )
     n_wanted, found = len(setup.sketched), having_sketches(setup, reference.sketches)
     if found.drawn == "unknown" and found.places:
