@@ -967,7 +967,7 @@ def test_divergences_are_a_table_with_their_bounds_and_the_flips() -> None:
     for page in (pages.markdown_page(record), Page(pages.html_page(record)).text):
         assert "its lower bound from the 32 most likely tokens and all others as one" in page
         assert "on items drawn at random. It has no direction; the flips and the " in page
-        assert "were drawn by what they can tell, and are no sample" in page
+        assert "which were drawn by what they can tell and are no sample." in page
         assert "data processing inequality" in page
         assert "Displacement Is Not Direction" in page
         assert "0.00391" in page

@@ -42,7 +42,7 @@ def captions(report: Report) -> Captions:
         self_check=_self_check(report),
         flips=f"Items whose correctness differs from {reference}, by group, and changes of the "
         f"choices' log-probabilities in nats, on {items}.{_no_sample(report)}",
-        divergence=f"{divergences.caption(report, reference)}{_no_sample(report)}",
+        divergence=divergences.caption(report, reference),
         metrics=metrics,
     )
 

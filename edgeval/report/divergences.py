@@ -69,9 +69,11 @@ def caption(report: Report, reference: str) -> str:
         else "a lower bound of the KL divergence, from the 32 most likely tokens and all others as "
         "one"
     )
+    is_weighted = any(run.stopping and run.stopping.design == "weighted" for run in report.runs)
+    no_sample = ", which were drawn by what they can tell and are no sample" if is_weighted else ""
     return (
         f"Next-token distributions beside those of {reference}: {told}{_drawn(known)}. It has no "
-        "direction; the flips and the difference have one, on all items evaluated."
+        f"direction; the flips and the difference have one, on all items evaluated{no_sample}."
     )
 
 
