@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -16,17 +18,27 @@ from report_example import example_report, stopped_report
 from scipy.stats import t
 from statsmodels.api import OLS
 
-from edgeval.clusters import clustered, clustered_interval
+from edgeval.clusters import by_source, clustered
 from edgeval.drift import drift
 from edgeval.metrics import LEVEL
-from edgeval.paired import bonett_price
+from edgeval.paired import bonett_price, judged
 from edgeval.quantiles import student_t
-from edgeval.records import ClusteredInterval, Interval, Report
+from edgeval.records import ClusteredInterval, Drift, Interval, Report
 from edgeval.report.derived import renewed
 from edgeval.setup import Options, prepare
 from edgeval.tasks import ItemScore, hellaswag
 
 Z = 1.959963984540054
+ERROR = (1 - LEVEL) / 2
+
+
+def _interval(values: Sequence[int], sources: Sequence[str]) -> Interval:
+    """Return the interval by source of one type by itself."""
+    counts = (sum(value == 1 for value in values), sum(value == -1 for value in values))
+    alone = bonett_price(*counts, len(values))
+    found = by_source(clustered(values, sources), alone, ERROR)
+    assert found is not None
+    return found.interval_points
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(3, 60), st.integers(2, 30))
@@ -65,7 +77,7 @@ def test_two_items_of_each_source_that_flip_together_count_once() -> None:
     assert found.n_clusters == 40
     # Twice the variance, with 40 / 39 for 80 / 79.
     assert found.design_effect == pytest.approx(2 * (40 / 39) / (80 / 79))
-    alone, interval = bonett_price(2, 4, 80), found.interval_points
+    alone, interval = bonett_price(2, 4, 80), _interval(values, sources)
     widths = (interval.high - interval.low) / (alone.high - alone.low)
     quantile = t.ppf((1 + LEVEL) / 2, 39)
     assert widths == pytest.approx(math.sqrt(found.design_effect) * quantile / Z)
@@ -74,10 +86,11 @@ def test_two_items_of_each_source_that_flip_together_count_once() -> None:
 
 
 def test_flips_that_cancel_within_a_source_make_it_narrower() -> None:
-    found = clustered([1, -1] * 4 + [0] * 8, [f"s{n // 2}" for n in range(16)])
+    values, sources = [1, -1] * 4 + [0] * 8, [f"s{n // 2}" for n in range(16)]
+    found, interval = clustered(values, sources), _interval(values, sources)
     assert found is not None
     assert found.design_effect == pytest.approx(0, abs=1e-12)
-    assert found.interval_points.low == pytest.approx(found.interval_points.high, abs=1e-4)
+    assert interval.low == pytest.approx(interval.high, abs=1e-4)
 
 
 def test_without_common_sources_or_flips_there_is_nothing_to_say() -> None:
@@ -100,10 +113,9 @@ def test_intervals_cover_where_items_of_a_source_flip_together() -> None:
     for _ in range(n_runs):
         flips = rng.choice([-1, 0, 1], n_sources, p=[0.1, 0.8, 0.1])
         values = np.repeat(flips, 2)
-        found = clustered(values.tolist(), sources)
-        assert found is not None
+        found = _interval(values.tolist(), sources)
         alone = bonett_price(int((values > 0).sum()), int((values < 0).sum()), len(values))
-        covered["sources"] += found.interval_points.low <= 0 <= found.interval_points.high
+        covered["sources"] += found.low <= 0 <= found.high
         covered["items"] += alone.low <= 0 <= alone.high
     assert covered["sources"] >= 0.93 * n_runs
     assert covered["items"] <= 0.88 * n_runs
@@ -118,21 +130,26 @@ def _scores(picks: list[int], sources: list[str]) -> list[ItemScore]:
     return [make_score(row, item) for item, row in zip(items, rows, strict=True)]
 
 
+def _compared(scores: list[ItemScore], reference: list[ItemScore]) -> Drift:
+    (found,) = judged([drift("Q4_0", scores, "F16", reference, "acc")], 20, 1.0)
+    return found
+
+
 def test_a_comparison_has_it_beside_the_interval_for_new_items() -> None:
     sources = [f"s{n // 2}" for n in range(20)]
     reference = _scores([0] * 10 + [1] * 10, sources)
     other = _scores([0] * 8 + [1] * 12, sources)
-    found = drift("Q4_0", other, "F16", reference, "acc", population=20).new_items_clustered
+    found = _compared(other, reference).new_items_clustered
     values = [
         int(pick == item.item.gold) - int(before == item.item.gold)
         for pick, before, item in zip([0] * 8 + [1] * 12, [0] * 10 + [1] * 10, other, strict=True)
     ]
-    assert found == clustered(values, sources)
     assert found is not None
     assert found.n_clusters == 10
+    assert found == by_source(clustered(values, sources), bonett_price(0, 2, 20), ERROR)
     alone = [replace(score, item=replace(score.item, source="")) for score in other]
     theirs = [replace(score, item=replace(score.item, source="")) for score in reference]
-    assert drift("Q4_0", alone, "F16", theirs, "acc", population=20).new_items_clustered is None
+    assert _compared(alone, theirs).new_items_clustered is None
 
 
 def _report(**changes: object) -> Report:
@@ -146,19 +163,21 @@ def _report(**changes: object) -> Report:
 
 
 def test_the_interval_follows_from_the_flips_and_what_was_measured() -> None:
-    found = renewed(_report()).drift[-1]
+    record = renewed(_report())
+    found = record.drift[-1]
     assert found.new_items_clustered is not None
-    counts = (found.wrong_to_right, found.right_to_wrong, 1000)
-    expected = clustered_interval(*counts, n_clusters=800, design_effect=1.2)
-    assert found.new_items_clustered.interval_points == expected
-    alone = bonett_price(*counts)
-    assert expected.low < alone.low < found.difference_points < alone.high < expected.high
+    interval, alone = found.new_items_clustered.interval_points, found.new_items
+    assert alone is not None
+    # The intervals of a ladder's types hold together, by items and by sources.
+    tail = 1 - ERROR / len(record.drift)
+    wider = math.sqrt(1.2) * t.ppf(tail, 799) / NormalDist().inv_cdf(tail)
+    assert interval.high - interval.low == pytest.approx(wider * (alone.high - alone.low), rel=1e-6)
+    assert interval.high + interval.low == pytest.approx(alone.high + alone.low)
     # Stopped early, there is no interval for new items of either kind.
     record = stopped_report(status=None)
-    odd = record.drift[-1].model_copy(
-        update={"new_items_clustered": _report().drift[-1].new_items_clustered}
-    )
-    assert renewed(record.model_copy(update={"drift": [odd]})).drift[0].new_items_clustered is None
+    odd = record.drift[-1].model_copy(update={"new_items_clustered": found.new_items_clustered})
+    changed = record.model_copy(update={"drift": [*record.drift[:-1], odd]})
+    assert renewed(changed).drift[-1].new_items_clustered is None
 
 
 @pytest.mark.parametrize("changes", [{"n_clusters": 1000}, {"design_effect": 2001.0}])

@@ -32,15 +32,16 @@ from edgeval.records.results import (
     UNQUANTIZED,
     ClusteredInterval,
     Drift,
-    Equivalence,
     Estimate,
     Flip,
     ImatrixInfo,
     Metric,
     ModelRun,
     Offload,
+    Outcome,
     ReferenceInfo,
     SelfCheck,
+    SplitDifference,
     Stopping,
     run_label,
 )
@@ -79,7 +80,6 @@ __all__ = [
     "Drawn",
     "Drift",
     "Engine",
-    "Equivalence",
     "Estimate",
     "Evaluation",
     "Failure",
@@ -101,6 +101,7 @@ __all__ = [
     "ModelShape",
     "ModelSource",
     "Offload",
+    "Outcome",
     "PreTokenizer",
     "ProtocolInfo",
     "ProtocolMatch",
@@ -112,6 +113,7 @@ __all__ = [
     "SelfCheck",
     "ShotPool",
     "Speed",
+    "SplitDifference",
     "Stopping",
     "TensorMix",
     "TypeTrial",
@@ -122,7 +124,7 @@ __all__ = [
     "run_label",
 ]
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 _MOST_METRICS: Final = 20
 
@@ -142,7 +144,7 @@ class Evaluation(SavedRecord):
         failures: Those that could not be.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     data: DataSource
@@ -199,7 +201,7 @@ class Report(SavedRecord):
             itself; None where it computed in the command's own.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     command: str
