@@ -105,7 +105,14 @@ def notes(reference: Reference, setup: Setup) -> Iterator[str]:
             "was made, and export it again"
         )
     n_wanted, found = len(setup.sketched), having_sketches(setup, reference.sketches)
-    if found.drawn == "unknown" and found.places:
+    is_early = setup.options.until is not None
+    if is_early and found.places and found.places[0] != setup.places[0]:
+        yield (
+            f"{reference.path.name} has distributions of other items than those in random order "
+            "with which --until begins, so that no KL divergences are told; use the --seed of the "
+            "run that made them"
+        )
+    elif found.drawn == "unknown" and found.places:
         yield (
             f"{reference.path.name} has distributions of {len(found.places):,} of these items that "
             "are the beginning of no random order known here; KL divergences are of those, and may "
