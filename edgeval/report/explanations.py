@@ -178,6 +178,7 @@ def _sources(report: Report) -> list[Explanation]:
         return []
     widest, found = max(known, key=lambda pair: pair[1].design_effect)
     least, most = min(each.design_effect for _, each in known), found.design_effect
+    shares = list(dict.fromkeys(f"{each:.2f}" for each in (least, most)))
     interval = fmt.difference_interval(found.interval_points, widest.split.margin_points)
     return [
         Explanation(
@@ -185,7 +186,7 @@ def _sources(report: Report) -> list[Explanation]:
             f"The items are from {found.n_clusters:,} videos or articles, and those of one may "
             "flip together. "
             "With the source as the unit, the variance of the difference is "
-            f"{least:.2f} to {most:.2f} times as large (design effect), and the interval for new "
+            f"{' to '.join(shares)} times as large (design effect), and the interval for new "
             f"items of {widest.label}, where it is largest, is {interval}. At 1 nothing changes.",
             "Kish 1965, Survey Sampling, section 8.2; Liang and Zeger 1986, Biometrika 73:13",
             "https://doi.org/10.1093/biomet/73.1.13",
