@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
+from edgeval.clusters import by_source
 from edgeval.ladder_test import Items, LadderTest, error_of
 from edgeval.metrics import LEVEL
 from edgeval.records import Drift, Estimate, Interval, Outcome, SplitDifference, Stopping
@@ -45,15 +46,19 @@ def judged(
     for at, found in zip(order, of_samples, strict=True):
         split[at] = found
     p_values = _adjusted([each.mcnemar_p for each in drifts])
+    new_items = [_new_items(each, len(drifts)) for each in drifts]
     return [
         each.model_copy(
             update={
                 "split": found,
-                "new_items": _new_items(each, len(drifts)),
+                "new_items": new,
+                "new_items_clustered": by_source(
+                    each.new_items_clustered, new, error_of(len(drifts))
+                ),
                 "mcnemar_p_holm": p,
             }
         )
-        for each, found, p in zip(drifts, split, p_values, strict=True)
+        for each, found, new, p in zip(drifts, split, new_items, p_values, strict=True)
     ]
 
 
@@ -247,6 +252,7 @@ def stopped(
             "difference_points": difference_points,
             "split": found.split.model_copy(update={"interval_points": interval}),
             "new_items": None,
+            "new_items_clustered": None,
             "mcnemar_p": None,
             "mcnemar_p_holm": None,
             "pick_agreement": None if is_weighted else found.pick_agreement,

@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import hypergeom
 
-from edgeval.metrics import LEVEL
 from edgeval.ladder_test import error_of
+from edgeval.metrics import LEVEL
 from edgeval.split_difference import bounds
 from edgeval.statements import Within
 from edgeval.surveys import SimpleSurvey, Survey

@@ -31,7 +31,7 @@ MEASURED = {
         *("mean_logprob_change", "mean_abs_logprob_change", "rms_logprob_change"),
         *("p99_abs_logprob_change", "mean_margin_shift"),
         # Their parts are looked at one by one.
-        *("new_items", "split", "stopping", "split_accuracy"),
+        *("new_items", "split", "stopping", "split_accuracy", "new_items_clustered"),
     },
     Equivalence: {"margin_points"},
     Stopping: {"points", "design", "n_items", "effective_items"},

@@ -941,19 +941,6 @@ def test_how_each_evaluation_stopped_is_a_table() -> None:
     assert details.stopping_table(VARIANTS["slice"]) is None
 
 
-def test_divergences_are_a_table_and_a_lower_bound() -> None:
-    record = SPLIT_VARIANTS["weighted"]
-    found = details.divergence_table(record)
-    assert found is not None
-    assert found.rows[0] == ["Q8_0", "0.00391", "0.00039", "95.15", "100", "4,205"]
-    for page in (pages.markdown_page(record), Page(pages.html_page(record)).text):
-        assert "a lower bound, from the 32 most likely tokens and the rest as one" in page
-        assert "data processing inequality" in page
-        assert "0.00391" in page
-    assert details.divergence_table(VARIANTS["full"]) is None
-    assert "KL" not in pages.markdown_page(VARIANTS["full"])
-
-
 def test_the_reference_file_is_named_with_what_measured_it() -> None:
     found = {fact.label: fact.text for fact in facts.facts(SPLIT_VARIANTS["weighted"])}
     reference = SPLIT_VARIANTS["weighted"].runs[0].from_reference
@@ -990,6 +977,7 @@ def test_the_reference_file_is_named_with_what_measured_it() -> None:
                 "Flips",
                 "Changes of the log-probabilities",
                 "KL divergence",
+                "KL divergence and quality",
             ],
         ),
         (
@@ -1001,6 +989,7 @@ def test_the_reference_file_is_named_with_what_measured_it() -> None:
                 "Flips and agreement",
                 "Changes of the log-probabilities",
                 "KL divergence",
+                "KL divergence and quality",
             ],
         ),
         (

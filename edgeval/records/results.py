@@ -282,6 +282,21 @@ class SplitDifference(Record):
         return self.interval_points.low == self.interval_points.high
 
 
+class ClusteredInterval(Record):
+    """The interval of a difference for new items, with what items were made of as the unit.
+
+    Attributes:
+        n_clusters: Number of sources: of videos or articles, of which some have several items.
+        design_effect: Variance of the difference by sources over that by items; 1 where items of
+            one source tell as much as others, more where their flips go together.
+        interval_points: The interval for items of new sources.
+    """
+
+    n_clusters: int = Field(ge=2)
+    design_effect: float = Field(ge=0)
+    interval_points: Interval
+
+
 class Drift(Record):
     """A paired comparison with the reference on the same items, by the primary metric.
 
@@ -295,6 +310,8 @@ class Drift(Record):
             the evaluation stopped early, from an interval that is valid at every look.
         new_items: The interval for new items of the same kind, in points (Bonett-Price), of this
             type by itself; None where the evaluation stopped early.
+        new_items_clustered: The same interval with an item's source as the unit; None where no two
+            items have a source in common, none flipped, or the evaluation stopped early.
         split_accuracy: The accuracy on the split, if the reference's is known of every item: that
             and the difference (difference estimator); None where it is not, or this one's is too.
         stopping: When and why the evaluation stopped early; None where it did not.
@@ -324,6 +341,7 @@ class Drift(Record):
     difference_points: float
     split: SplitDifference
     new_items: Interval | None
+    new_items_clustered: ClusteredInterval | None = None
     split_accuracy: Estimate | None = None
     stopping: Stopping | None = None
     mcnemar_p: float | None

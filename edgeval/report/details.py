@@ -12,8 +12,6 @@ from edgeval.report.items import is_uneven, items_of
 from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs
 from edgeval.report.speeds import EMPTY
 
-_KL_DECIMALS = 5
-
 
 @dataclass(frozen=True)
 class Table:
@@ -120,28 +118,6 @@ def self_check_table(report: Report) -> Table | None:
     header += ["mean |Δ logprob|", "largest |Δ|", "same picks"]
     is_checked = any(run.self_check for _, run in runs)
     return Table(header, rows, words=(0, 1)) if is_checked else None
-
-
-def divergence_table(report: Report) -> Table | None:
-    """Return how far each type's next-token distributions are from the reference's, if known."""
-    rows = []
-    for drift in _drifts(report):
-        found = drift.divergence
-        if found is None:
-            continue
-        error = found.kl_error_nats
-        rows.append(
-            [
-                drift.label,
-                fmt.plain(found.kl_nats, _KL_DECIMALS),
-                EMPTY if error is None else fmt.plain(error, _KL_DECIMALS),
-                fmt.accuracy(found.top1_agreement),
-                f"{found.n_items:,}",
-                f"{found.n_positions:,}",
-            ]
-        )
-    header = ["type", "KL, nats", "standard error", "same top token, %", "items", "positions"]
-    return Table(header, rows) if rows else None
 
 
 def drift_table(report: Report) -> Table:
