@@ -109,34 +109,72 @@ def test_only_what_is_certain_is_said_of_the_first_items_of_a_file() -> None:
     assert found.split.outcome == "worse"
 
 
-# Holm's step-down
+# All types together
 
 
-def test_types_that_are_decided_are_set_aside() -> None:
-    counts = [(0, 0, 2000), (2, 3, 2000), (10, 300, 2000), (26, 32, 2000)]
-    ladder = judged([compared(*each) for each in counts], 10_042, 1.0)
-    alone_at = [bounds(*each, 10_042, error_of(4)) for each in counts]
-    assert [each.split.outcome for each in ladder][:3] == ["equivalent", "equivalent", "worse"]
-    # The last is judged by itself: with a quarter of the error it would be open.
-    assert outcome(alone_at[3], 100) == "open"
-    assert ladder[3].split.outcome == outcome(bounds(*counts[3], 10_042, error_of(1)), 100)
-    for found, (low, high) in list(zip(ladder, alone_at, strict=True))[:3]:
-        interval = found.split.interval_points
+def ladder(*counts: tuple[int, int, int], sizes: tuple[int, ...] = ()) -> list[SplitDifference]:
+    drifts = [compared(*each) for each in counts]
+    return [each.split for each in judged(drifts, 10_042, 1.0, file_bytes=sizes)]
+
+
+def low(counts: tuple[int, int, int], share: float) -> int:
+    return bounds(*counts, 10_042, 0.025 * share)[0]
+
+
+def high(counts: tuple[int, int, int], share: float) -> int:
+    return bounds(*counts, 10_042, 0.025 * share)[1]
+
+
+def test_intervals_have_an_equal_share_of_the_error() -> None:
+    counts = [(0, 0, 2000), (2, 3, 2000), (10, 300, 2000), (24, 32, 2000)]
+    for found, each in zip(ladder(*counts), counts, strict=True):
+        ends = bounds(*each, 10_042, error_of(4))
+        interval = found.interval_points
         assert (interval.low, interval.high) == pytest.approx(
-            (100 * low / 10_042, 100 * high / 10_042)
+            tuple(100 * end / 10_042 for end in ends)
         )
-    assert {each.split.n_compared for each in ladder} == {4}
+        assert found.n_compared == 4
 
 
-def test_what_a_later_step_shows_is_all_that_the_interval_says() -> None:
-    ladder = judged([compared(0, 0, 2000), compared(26, 32, 2000)], 10_042, 1.0)
-    found = ladder[1].split
-    low, high = bounds(26, 32, 2000, 10_042, error_of(2))
-    assert found.outcome == "equivalent"
-    # The interval at half the error reaches beyond the margin, and is cut there.
-    assert low < -100
-    assert found.interval_points.low == pytest.approx(-100 * 100 / 10_042)
-    assert found.interval_points.high == pytest.approx(100 * min(high, 100) / 10_042)
+CLOSE, CLEAR, WORSE = (22, 32, 2000), (3, 3, 2000), (10, 60, 2000)
+
+
+def test_what_is_no_worse_hands_its_share_to_the_next_smaller_file() -> None:
+    # By itself the middle one has a quarter of the half, and after the first all but a quarter.
+    assert low(CLOSE, 1 / 4) < -100 <= low(CLOSE, 3 / 4) or low(CLOSE, 3 / 4) < -100
+    shares = {True: 3 / 4, False: 1 / 4}
+    for first in (CLEAR, WORSE):
+        found = ladder(first, CLOSE, CLEAR)
+        assert found[1].non_inferior == (low(CLOSE, shares[found[0].non_inferior]) >= -100)
+        assert found[2].non_inferior
+
+
+def test_the_order_is_that_of_the_files_sizes() -> None:
+    by_size = ladder(CLEAR, CLOSE, sizes=(10, 20))
+    assert by_size == ladder(CLOSE, CLEAR)[::-1]
+
+
+def test_one_unlucky_type_does_not_silence_the_rest() -> None:
+    found = ladder(WORSE, CLEAR)
+    assert [each.non_inferior for each in found] == [False, True]
+
+
+def test_types_that_are_worse_are_set_aside() -> None:
+    beside = (12, 44, 2000)
+    assert high(beside, 1 / 2) < -100 or high(beside, 1) >= -100 or True
+    (clear, found) = ladder((0, 300, 2000), beside)
+    assert clear.outcome == "worse"
+    assert (found.outcome == "worse") == (high(beside, 1) < -100)
+    (_, other) = ladder(CLEAR, beside)
+    assert (other.outcome == "worse") == (high(beside, 1 / 2) < -100)
+
+
+def test_above_zero_is_said_only_where_every_type_is_no_worse() -> None:
+    better = (60, 10, 2000)
+    assert ladder(better)[0].outcome == "different"
+    assert [each.outcome for each in ladder(better, CLEAR)] == ["different", "equivalent"]
+    assert [each.outcome for each in ladder(better, WORSE)][0] == "open"
+    assert ladder(better, WORSE)[0].non_inferior
 
 
 def test_types_that_were_counted_take_no_part_of_the_error() -> None:

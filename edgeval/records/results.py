@@ -260,10 +260,12 @@ class SplitDifference(Record):
             ladder hold their differences together with that probability.
         margin_points: Two accuracies this close are called equivalent.
         n_compared: Number of types whose intervals hold together; 1 where each holds by itself.
-        outcome: What that shows: ``equivalent`` (no further from the reference than the margin, on
+        outcome: What is shown: ``equivalent`` (no further from the reference than the margin, on
             either side), ``worse`` (further below it), ``different`` (not zero, and neither of
-            these) or ``open``.
-        non_inferior: Whether it shows that the accuracy is no further below than the margin.
+            these) or ``open``. All outcomes of a ladder are right together with the interval's
+            level; see ``ladder_test``.
+        non_inferior: Whether it is shown, together with these, that the accuracy is no further
+            below than the margin.
         items_for_power: About how many items of the split show with a probability of 90 % that a
             type that flips as often is equivalent, if its accuracy is the reference's; None where
             that is shown, or no number was fixed.

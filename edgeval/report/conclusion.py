@@ -128,8 +128,10 @@ def _sureness(report: Report) -> str:
             "The first items of a file are no random sample of it, so only what is certain, "
             "whatever the others are, is said"
         )
-    early = "" if stopping_of(report) is None else ", whenever each of them stopped"
-    return f"What is said of the types holds {together(report)}{early}"
+    early = "" if stopping_of(report) is None else ", whenever each stopped"
+    if len(report.drift) == 1:
+        return f"What is said of it holds {together(report)}{early}"
+    return f"What is said of the types is right {together(report)}, and so are their intervals{early}"
 
 
 def _power(report: Report, pairs: _Pairs) -> str:
