@@ -269,7 +269,7 @@ def compare(
 ) -> None:
     """Put saved records of several machines side by side.
 
-    Right items have to agree within what near ties explain; speed may differ.
+    Right items have to agree within what rounding explains; speed may differ.
     """
     from edgeval import terminal
     from edgeval.compare import compare as compare_files

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from edgeval.compare.agreement import count_pairs, worst
+from edgeval.compare.agreement import FALSE_ALARM, count_pairs, n_counts, worst
 from edgeval.compare.labels import labels
 from edgeval.compare.matching import (
     file_reasons,
@@ -82,7 +82,7 @@ def require_agreement(found: Comparison) -> None:
     """Raise unless records could be compared, and agree.
 
     Raises:
-        EdgevalError: If no run could be compared, or one differs by more than near ties explain.
+        EdgevalError: If no run could be compared, or one differs by more than rounding explains.
     """
     pairs = [
         (row.name, machine.label, run)
@@ -99,7 +99,7 @@ def require_agreement(found: Comparison) -> None:
     apart = [f"{name} on {label}" for name, label, run in pairs if run.standing == "differs"]
     if apart:
         raise EdgevalError(
-            f"more items differ than near ties explain ({', '.join(apart)}); evaluate with the "
+            f"more items differ than rounding explains ({', '.join(apart)}); evaluate with the "
             "same engine version, backend and batch size to find out which of them does it"
         )
 
@@ -134,11 +134,18 @@ def _column(
 ) -> dict[str, ComparedRun]:
     """Return a record's runs by name, compared with those of the first, where some failed."""
     found, left = partners(first, other)
-    matched = zip(names, found, first.runs, strict=True)
-    column = {
-        name: _compared(run, reference, other, first)
-        for name, run, reference in matched
+    matched = [
+        (name, run, reference, _reasons(run, reference, other, first))
+        for name, run, reference in zip(names, found, first.runs, strict=True)
         if run is not None
+    ]
+    # Each count may be wrong as improbably as leaves all of them the stated probability.
+    n_all = sum(n_counts(run, reference) for _, run, reference, reasons in matched if not reasons)
+    column = {
+        name: _uncompared(run, other, reasons)
+        if reasons
+        else _compared(run, reference, other, FALSE_ALARM / n_all)
+        for name, run, reference, reasons in matched
     }
     for name, run in _named(left, names).items():
         what = "failed" if name in failed else "not evaluated"
@@ -158,16 +165,21 @@ def _uncompared(
     )
 
 
-def _compared(
+def _reasons(
     run: ModelRun,
     reference: ModelRun,
     other: Report | Evaluation,
     first: Report | Evaluation,
+) -> list[str]:
+    """Return why two runs may not be compared; nothing where they may."""
+    found = setting_reasons(other, first) + file_reasons(run, reference, other, first)
+    return found or metric_reasons(run, reference, other.data, first.data)
+
+
+def _compared(
+    run: ModelRun, reference: ModelRun, other: Report | Evaluation, level: float
 ) -> ComparedRun:
-    reasons = setting_reasons(other, first) + file_reasons(run, reference, other, first)
-    if reasons := reasons or metric_reasons(run, reference, other.data, first.data):
-        return _uncompared(run, other, reasons)
-    metrics = count_pairs(run, reference)
+    metrics = count_pairs(run, reference, level)
     speed_ratio, why_not = ratio(run, reference)
     return _uncompared(run, other).model_copy(
         update={

@@ -18,7 +18,7 @@ from edgeval.records import (
     Record,
 )
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 Agreement = Literal["equal", "within tolerance", "differs"]
 Standing = Literal[Agreement, "reference", "not comparable"]
@@ -32,14 +32,22 @@ class CountPair(Record):
         correct: Number of items that the run has right.
         reference_correct: Number of items that the reference has right.
         total: Number of items scored.
+        share: The share of items that may turn from right to wrong, or back, by rounding alone.
+        p_value: The probability that this moves the number at least as far, both ways being as
+            probable; exact up to 100,000 items, and an upper bound above.
         tolerance: How far the two numbers may be apart.
+        false_alarm: The probability that rounding alone moves it further is at most this; over all
+            counts of a record it is at most 1 %.
         agreement: What follows from that.
     """
 
     correct: int
     reference_correct: int
     total: int
+    share: float
+    p_value: float
     tolerance: int
+    false_alarm: float
     agreement: Agreement
 
 
@@ -126,7 +134,7 @@ class Machine(Record):
 class Comparison(Record):
     """Saved records side by side; the first is what the others are compared with."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     machines: list[Machine]
     rows: list[Row]
 

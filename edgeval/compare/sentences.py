@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from edgeval.compare.agreement import FROM_BEST
-from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.compare.agreement import FALSE_ALARM, FROM_BEST
+from edgeval.compare.records import ComparedRun, Comparison, CountPair, Machine
 from edgeval.compare.speeds import is_of_part
 from edgeval.records import ModelRun
 from edgeval.remarks import remarks_on
@@ -38,15 +38,21 @@ def alarms(found: Comparison) -> Iterator[str]:
             }
             if not apart:
                 continue
-            counts = (
-                f"{metric} {pair.correct:,}, not {pair.reference_correct:,}"
-                for metric, pair in apart.items()
-            )
-            pair = next(iter(apart.values()))
-            yield (
-                f"{machine.label}: {name} DIFFERS in its right items: {'; '.join(counts)}, of "
-                f"{pair.total:,}; near ties explain {pair.tolerance:,} at most."
-            )
+            yield f"{machine.label}: {name} DIFFERS in its right items: {_apart(apart)}."
+
+
+def _apart(pairs: Mapping[str, CountPair]) -> str:
+    """Return counts that differ, and how far rounding would move them."""
+    counts = (
+        f"{metric} {pair.correct:,}, not {pair.reference_correct:,}"
+        for metric, pair in pairs.items()
+    )
+    first = next(iter(pairs.values()))
+    return (
+        f"{'; '.join(counts)}, of {first.total:,}; rounding that turns {100 * first.share:g} % of "
+        f"the items moves a number by more than {first.tolerance:,} in fewer than "
+        f"{100 * first.false_alarm:.2g} % of cases"
+    )
 
 
 def sentences(found: Comparison) -> Iterator[str]:
@@ -59,6 +65,7 @@ def sentences(found: Comparison) -> Iterator[str]:
         compared = [(name, run) for name, run in runs if run.metrics]
         texts = [
             _tally(compared),
+            _tolerance(compared),
             _other_files(compared),
             *_refusals(runs),
             _differences(machine, compared),
@@ -80,6 +87,18 @@ def _tally(runs: _Runs) -> str:
     counts = Counter(run.standing for _, run in runs)
     parts = [f"{counts[each]} {each}" for each in FROM_BEST if counts[each]]
     return f"right items by every metric: {', '.join(parts)}" if parts else ""
+
+
+def _tolerance(runs: _Runs) -> str:
+    """Return what the tolerance is, where numbers of right items are apart."""
+    pairs = [pair for _, run in runs for pair in run.metrics.values() if pair.agreement != "equal"]
+    if not pairs:
+        return ""
+    shares = listed([f"{100 * share:g} %" for share in sorted({pair.share for pair in pairs})])
+    return (
+        f"the tolerance is what rounding exceeds that turns {shares} of the items, in at most "
+        f"{100 * FALSE_ALARM:g} % of comparisons"
+    )
 
 
 def _other_files(runs: _Runs) -> str:
