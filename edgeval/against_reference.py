@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edgeval.drift import drift
 from edgeval.measure import MakeSketches, Measured, evaluate_file
-from edgeval.paired import difference_estimate, stopped
+from edgeval.paired import stopped
 from edgeval.progress import Progress
 from edgeval.pursuit import DriftPursuit, accuracy_pursuit, drift_pursuit
-from edgeval.records import Claim, Drift
+from edgeval.records import Drift
 from edgeval.setup import Setup
 from edgeval.store import Store
 
 
-def measure_reference(
-    path: Path, setup: Setup, store: Store, progress: Progress, claims: Sequence[Claim]
-) -> Measured:
-    """Return what the first file of a ladder says: all items, or until its verdict is decided.
+def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress) -> Measured:
+    """Return what the first file of a ladder says: of all items, or of as many as were asked for.
+
+    It never stops early: its own verdict is exact, and the others need the fewer items the more is
+    known of it.
 
     Args:
         path: The file.
         setup: What is evaluated and how.
         store: Where scores are kept.
         progress: Where to show progress.
-        claims: Published numbers of the model.
     """
     places = setup.sketched
     return evaluate_file(
         path,
-        setup,
+        replace(setup, places=setup.places[: setup.limit]),
         store,
         wanted=MakeSketches(places) if places else None,
-        pursuit=accuracy_pursuit(setup, _region(setup, claims)),
         progress=progress,
     )
 
@@ -52,7 +50,12 @@ def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) ->
 
 
 def compare_with(
-    reference: Measured, path: Path, setup: Setup, store: Store, progress: Progress
+    reference: Measured,
+    path: Path,
+    setup: Setup,
+    store: Store,
+    progress: Progress,
+    n_compared: int,
 ) -> tuple[Measured, Drift]:
     """Return what another file says of the same items, and how it differs.
 
@@ -62,11 +65,9 @@ def compare_with(
         setup: What is evaluated and how.
         store: Where scores are kept.
         progress: Where to show progress.
+        n_compared: Number of files that are compared with the reference.
     """
-    # In the order of the setup, which is random, whatever their order there.
-    sketched = reference.sketches.of_place if reference.sketches else {}
-    first = [place for place in setup.places if place in sketched]
-    pursuit = drift_pursuit(setup, reference.scores, first)
+    pursuit = drift_pursuit(setup, reference.scores, n_compared)
     # What the reference has not seen cannot be compared.
     places = [place for place in setup.places if place in reference.scores]
     measured = evaluate_file(
@@ -83,31 +84,14 @@ def compare_with(
 def _drift(
     reference: Measured, measured: Measured, setup: Setup, pursuit: DriftPursuit | None
 ) -> Drift:
-    population = setup.data.n_total
     found = drift(
         measured.run.type,
         list(measured.scores.values()),
         reference.run.label,
         [reference.scores[place] for place in measured.scores],
         setup.protocol.metric,
-        population=population,
+        margin_points=setup.margin_points,
         has_imatrix=measured.run.imatrix is not None,
         divergence=measured.divergence,
     )
-    if pursuit is not None:
-        found = stopped(found, pursuit.stopping(), *pursuit.difference, population)
-    is_random = setup.data.order != "file"
-    if is_random and len(measured.scores) < len(reference.scores) == population:
-        known = reference.run.metrics[setup.protocol.metric].value
-        estimate = difference_estimate(known, found.difference_points, found.split.interval_points)
-        found = found.model_copy(update={"split_accuracy": estimate})
-    return found
-
-
-def _region(setup: Setup, claims: Sequence[Claim]) -> tuple[float, float] | None:
-    """Return the range that decides the verdict on the claim, if the metric is the claim's."""
-    for claim in claims:
-        if claim.metric == setup.protocol.metric:
-            tolerance = claim.tolerance_points
-            return (claim.value - tolerance) / 100, (claim.value + tolerance) / 100
-    return None
+    return found if pursuit is None else stopped(found, pursuit.stopping(), *pursuit.difference)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgeval.metrics import margin, pick
-from edgeval.paired import equivalence, mcnemar
+from edgeval.paired import MARGIN_POINTS, mcnemar, unknown
 from edgeval.records import Divergence, Drift, Flip
 from edgeval.tasks import ItemScore
 
@@ -20,13 +20,13 @@ def drift(
     reference: Sequence[ItemScore],
     metric: str,
     *,
-    population: int,
+    margin_points: float = MARGIN_POINTS,
     has_imatrix: bool = False,
     divergence: Divergence | None = None,
 ) -> Drift:
     """Compare two runs over the same items in the same order.
 
-    Its p-value is not adjusted for other comparisons; ``paired.adjusted`` does that.
+    What that shows depends on the other comparisons of the ladder; ``paired.judged`` says it.
 
     Args:
         name: The compared model's file type.
@@ -34,7 +34,7 @@ def drift(
         reference_name: What reports call the reference.
         reference: Its scores.
         metric: The metric whose picks are compared.
-        population: Number of items in the split that these were drawn from.
+        margin_points: Two accuracies this close are called equivalent.
         has_imatrix: Whether the compared model was quantized with an importance matrix.
         divergence: How far its next-token distributions are from the reference's, if known.
 
@@ -72,8 +72,8 @@ def drift(
         reference=reference_name,
         n_items=len(scores),
         difference_points=100 * (gained - lost) / len(scores),
-        new_items=equivalence(gained, lost, len(scores)),
-        split=equivalence(gained, lost, len(scores), population),
+        split=unknown(margin_points),
+        new_items=None,
         mcnemar_p=p,
         mcnemar_p_holm=p,
         right_to_wrong=lost,

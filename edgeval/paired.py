@@ -3,24 +3,238 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 
-from edgeval.metrics import LEVEL, effective_size
-from edgeval.records import Drift, Equivalence, Estimate, Interval, Stopping
+from edgeval import split_difference
+from edgeval.metrics import LEVEL
+from edgeval.records import Drift, Estimate, Interval, Outcome, SplitDifference, Stopping
 
 MARGIN_POINTS = 1.0
 """Two accuracies this close are called equivalent."""
 
+POWER = 0.9
+"""With this probability the items that are said to be enough are."""
 
-def adjusted(drifts: Sequence[Drift]) -> list[Drift]:
-    """Return the comparisons of one ladder with p-values adjusted for their number."""
-    given = [each.mcnemar_p for each in drifts]
-    p_values = iter(holm([p for p in given if p is not None]))
-    return [
-        each if p is None else each.model_copy(update={"mcnemar_p_holm": next(p_values)})
-        for each, p in zip(drifts, given, strict=True)
+_ROUNDING = 1e-6
+"""Items by which a whole number may be missed in floating point."""
+
+Items = tuple[int, int]
+"""The least and the greatest difference that is possible, in items of the split."""
+
+
+def judged(
+    drifts: Sequence[Drift], population: int, margin_points: float, *, is_random: bool = True
+) -> list[Drift]:
+    """Return the comparisons of one ladder with what holds of all of them together.
+
+    Args:
+        drifts: The comparisons, as ``drift.drift`` or ``stopped`` made them.
+        population: Number of items in the split.
+        margin_points: Two accuracies this close are called equivalent.
+        is_random: Whether the items were drawn at random; of others only what is certain is known.
+    """
+    sampled = [each for each in drifts if is_random and _is_sampled(each, population)]
+    together = iter(_of_samples(sampled, population, margin_points))
+    split = [
+        next(together)
+        if any(each is one for one in sampled)
+        else _split(_items(each, population), population, margin_points, _n_together(each))
+        for each in drifts
     ]
+    p_values = _adjusted([each.mcnemar_p for each in drifts])
+    return [
+        each.model_copy(
+            update={
+                "split": found,
+                "new_items": _new_items(each, len(drifts)),
+                "mcnemar_p_holm": p,
+            }
+        )
+        for each, found, p in zip(drifts, split, p_values, strict=True)
+    ]
+
+
+def unknown(margin_points: float) -> SplitDifference:
+    """Return what is known of a difference before anything is: see ``judged``."""
+    return SplitDifference(
+        interval_points=Interval(low=-100.0, high=100.0, level=LEVEL),
+        margin_points=margin_points,
+        outcome="open",
+        non_inferior=False,
+    )
+
+
+def limit_items(margin_points: float, population: int) -> int:
+    """Return the greatest difference, in items of the split, that is within a margin."""
+    return math.floor(margin_points * population / 100 + _ROUNDING)
+
+
+def outcome(items: Items, limit: int) -> Outcome:
+    """Return what an interval of the split's difference shows.
+
+    Args:
+        items: The least and the greatest difference that it holds.
+        limit: The greatest difference that is within the margin.
+    """
+    low, high = items
+    if -limit <= low and high <= limit:
+        return "equivalent"
+    if high < -limit:
+        return "worse"
+    return "different" if low > 0 or high < 0 else "open"
+
+
+def shows(found: SplitDifference, population: int, limit: int) -> bool:
+    """Return whether what is known of a difference lies within a margin, or beyond it."""
+    interval = found.interval_points
+    return is_decided(
+        whole(*(population * end / 100 for end in (interval.low, interval.high))), limit
+    )
+
+
+def is_decided(items: Items, limit: int) -> bool:
+    """Return whether an interval lies within the margin, or beyond it on either side."""
+    return outcome(items, limit) in ("equivalent", "worse") or items[0] > limit
+
+
+def _of_samples(
+    drifts: Sequence[Drift], population: int, margin_points: float
+) -> Iterator[SplitDifference]:
+    """Yield what samples of a fixed number of items show, all of them together."""
+    limit, k = limit_items(margin_points, population), len(drifts)
+    counts = [(each.wrong_to_right, each.right_to_wrong, each.n_items) for each in drifts]
+    for each, items in zip(drifts, _together(counts, population, limit), strict=True):
+        found = _split(items, population, margin_points, k)
+        if is_decided(items, limit):
+            yield found
+        else:
+            needed = _items_for_power(each, population, limit, k)
+            yield found.model_copy(update={"items_for_power": needed})
+
+
+def _n_together(found: Drift) -> int:
+    return found.stopping.n_compared if found.stopping else 1
+
+
+def _is_sampled(found: Drift, population: int) -> bool:
+    """Return whether a number of items was fixed that is less than all."""
+    return found.stopping is None and found.n_items < population
+
+
+def _items(found: Drift, population: int) -> Items:
+    """Return what is known of a type without a test: what is certain, or stopping early showed."""
+    if found.stopping is None:
+        difference, unseen = found.wrong_to_right - found.right_to_wrong, population - found.n_items
+        return difference - unseen, difference + unseen
+    interval = found.split.interval_points
+    return whole(interval.low * population / 100, interval.high * population / 100)
+
+
+def whole(low: float, high: float) -> Items:
+    """Return the least and the greatest whole number in an interval."""
+    return math.ceil(low - _ROUNDING), math.floor(high + _ROUNDING)
+
+
+def _split(items: Items, population: int, margin_points: float, n_compared: int) -> SplitDifference:
+    limit = limit_items(margin_points, population)
+    low, high = (100 * each / population for each in items)
+    return SplitDifference(
+        interval_points=Interval(low=low, high=high, level=LEVEL),
+        margin_points=margin_points,
+        n_compared=n_compared,
+        outcome=outcome(items, limit),
+        non_inferior=items[0] >= -limit,
+    )
+
+
+def _together(counts: Sequence[tuple[int, int, int]], population: int, limit: int) -> list[Items]:
+    """Return intervals of the types of a ladder that hold together, by Holm's step-down.
+
+    Each of ``k`` types begins with an interval that misses its difference with 5 % over ``k`` at
+    most. Those that are decided are set aside, and the others are judged again with 5 % over their
+    own number, until no more are decided (Holm 1979, Scandinavian Journal of Statistics 6:65). A
+    type that is decided after the first step keeps its first interval, cut at the margin that was
+    shown (Strassburger and Bretz 2008, Statistics in Medicine 27:4914).
+
+    Args:
+        counts: Gained, lost and all items of each type's sample.
+        population: Number of items in the split.
+        limit: The greatest difference that is within the margin.
+    """
+
+    def judge(index: int, among: int) -> Items:
+        return split_difference.bounds(*counts[index], population, error_of(among))
+
+    first = [judge(index, len(counts)) for index in range(len(counts))]
+    found, left = list(first), set(range(len(counts)))
+    while left:
+        settled = {index for index in left if is_decided(found[index], limit)}
+        if not settled:
+            break
+        left -= settled
+        found = [judge(at, len(left)) if at in left else each for at, each in enumerate(found)]
+    return [
+        found[at] if at in left else _shown(first[at], found[at], limit)
+        for at in range(len(counts))
+    ]
+
+
+def _shown(first: Items, found: Items, limit: int) -> Items:
+    """Return the first interval of a type that a later one decided, cut at the margin."""
+    (low, high), (least, most) = first, found
+    low = max(low, limit + 1) if least > limit else max(low, -limit) if least >= -limit else low
+    high = min(high, -limit - 1) if most < -limit else min(high, limit) if most <= limit else high
+    return low, high
+
+
+def error_of(n_compared: int) -> float:
+    """Return with what probability each end of an interval may miss, if so many hold together."""
+    return (1 - LEVEL) / 2 / n_compared
+
+
+def fewest_items(population: int, margin_points: float, n_compared: int) -> int:
+    """Return how many items can show that a type is equivalent, at the least: if none flips.
+
+    Args:
+        population: Number of items in the split.
+        margin_points: The margin.
+        n_compared: Number of types of the ladder.
+    """
+    limit = limit_items(margin_points, population)
+    return split_difference.fewest_items(population, limit, error_of(n_compared))
+
+
+def _items_for_power(found: Drift, population: int, limit: int, n_compared: int) -> int:
+    """Return about how many items show that a type is equivalent, if it is no worse.
+
+    With the share of flips that was seen, and a true difference of zero, a normal distribution has
+    the estimate so close to zero that both ends of the interval are within the margin.
+    """
+    if limit == 0:
+        return population
+    share = (found.right_to_wrong + found.wrong_to_right + 1) / (found.n_items + 2)
+    quantile = NormalDist().inv_cdf
+    deviations = quantile(1 - error_of(n_compared)) + quantile((1 + POWER) / 2)
+    needed = share * (deviations * population / limit) ** 2
+    items = math.ceil(needed / (1 + (needed - 1) / population))
+    fewest = split_difference.fewest_items(population, limit, error_of(n_compared))
+    return min(population, max(items, fewest))
+
+
+def _new_items(found: Drift, n_compared: int) -> Interval | None:
+    """Return a type's interval for new items, which holds together with those of the others."""
+    if found.stopping is not None:
+        return None
+    level = 1 - (1 - LEVEL) / n_compared
+    interval = bonett_price(found.wrong_to_right, found.right_to_wrong, found.n_items, level)
+    return interval.model_copy(update={"level": LEVEL})
+
+
+def _adjusted(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values adjusted for their number; None stays None."""
+    adjusted = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(adjusted) for p in p_values]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -51,51 +265,28 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, p)
 
 
-def equivalence(
-    gained: int,
-    lost: int,
-    total: int,
-    population: int | None = None,
-    margin_points: float = MARGIN_POINTS,
-) -> Equivalence:
-    """Return what the interval of a paired difference says against a margin.
-
-    Args:
-        gained: Number of items that only the compared model has right.
-        lost: Number of items that only the reference has right.
-        total: Number of items both were scored on.
-        population: Number of items in the split; None asks about new items.
-        margin_points: Two accuracies this close are called equivalent.
-    """
-    interval = bonett_price(gained, lost, total, population)
-    return what_it_says(interval, total, population, margin_points)
-
-
 def stopped(
-    found: Drift, stopping: Stopping, difference_points: float, interval: Interval, population: int
+    found: Drift, stopping: Stopping, difference_points: float, interval: Interval
 ) -> Drift:
     """Return a comparison whose evaluation stopped early, with what is valid then.
 
-    That is the split's difference with an interval that is valid at every look. McNemar's test and
-    intervals for new items take the number of items as given, and items that were drawn for what
-    they can tell agree less than others.
+    That is the split's difference with an interval that is valid at every look; ``judged`` says
+    what it shows. McNemar's test and intervals for new items take the number of items as given, and
+    items that were drawn for what they can tell agree less than others.
 
     Args:
         found: The comparison of the items that were evaluated.
         stopping: When and why it stopped.
         difference_points: The estimated difference on the split.
         interval: Its interval.
-        population: Number of items in the split.
     """
     is_weighted = stopping.design == "weighted"
-    split = what_it_says(interval, stopping.n_items, population, stopping.points)
     return found.model_copy(
         update={
             "stopping": stopping,
             "difference_points": difference_points,
+            "split": found.split.model_copy(update={"interval_points": interval}),
             "new_items": None,
-            # What is needed is estimated for intervals of a fixed number of items.
-            "split": split.model_copy(update={"items_needed": None}),
             "mcnemar_p": None,
             "mcnemar_p_holm": None,
             "pick_agreement": None if is_weighted else found.pick_agreement,
@@ -122,81 +313,22 @@ def difference_estimate(reference: float, difference_points: float, interval: In
     return Estimate(value=value, interval=interval.model_copy(update={"low": low, "high": high}))
 
 
-def what_it_says(
-    interval: Interval, total: int, population: int | None, margin_points: float
-) -> Equivalence:
-    """Return what an interval of a difference says against a margin.
-
-    Args:
-        interval: The interval, in points.
-        total: Number of items both were scored on.
-        population: Number of items in the split; None for an interval that is of new items.
-        margin_points: Two accuracies this close are called equivalent.
-    """
-    within = -margin_points <= interval.low and interval.high <= margin_points
-    apart = interval.low > 0 or interval.high < 0
-    is_decided = within or apart
-    return Equivalence(
-        population="new items" if population is None else "split",
-        interval_points=interval,
-        margin_points=margin_points,
-        status="equivalent" if within else "drifted" if apart else "undecided",
-        non_inferior=interval.low >= -margin_points,
-        items_needed=None
-        if is_decided
-        else _items_needed(interval, total, population, margin_points),
-    )
-
-
-def bonett_price(
-    gained: int, lost: int, total: int, population: int | None = None, level: float = LEVEL
-) -> Interval:
+def bonett_price(gained: int, lost: int, total: int, level: float = LEVEL) -> Interval:
     """Return the adjusted Wald interval of a paired difference of proportions, in points.
 
     Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479: one flip each
-    way is added, so that the interval has a width when there are no flips. Its exact coverage at
-    50, 200 and 1,000 items, with 0.5, 2 and 10 % of them flipped and 1:1, 3:1 or all one way, is
-    95.1 % or more; it nears 100 % where fewer than five flips are expected, as any interval must
-    that agrees with McNemar's exact test, which rejects nothing before the sixth. In between it
-    dips, since counts come in steps: 93.3 % for 201 items of which 5 % flip one way.
-
-    For a split the variance has the finite-population correction (Cochran 1977, Sampling
-    Techniques, section 2.6), the centre is drawn towards zero by as much less, and each end is
-    moved out by half an item of the split, whose flips are whole. Counts scaled to the effective
-    size would cover less: 93.0 % at worst for 200 of 1,000 items, and 88.7 % for 900. This covers
-    95.0 % or more for 50, 200, 500 and 900 of 1,000 and for 50, 200 and 1,000 of 10,042; the
-    deepest dip found is 93.5 %, for 201 of 10,042 items of which 5 % flip one way.
+    way is added, so that the interval has a width when there are no flips. It speaks about new
+    items of the same kind. How often it holds their difference is enumerated in
+    ``tests/test_coverage.py`` and told in BENCHMARKS.md.
 
     Args:
         gained: Number of items that only the compared model has right.
         lost: Number of items that only the reference has right.
         total: Number of items both were scored on.
-        population: Number of items in the split, of which ``total`` were drawn; the interval is
-            of the split's own difference, and zero wide if they are all. None: of new items.
         level: Two-sided confidence level.
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
-    unseen = 1.0 if population is None else total / effective_size(total, population)
     up, down = (gained + 1) / (total + 2), (lost + 1) / (total + 2)
-    half = 100 * z * math.sqrt(unseen * (up + down - (up - down) ** 2) / (total + 2))
-    if population is not None and total < population:
-        half += 50 / population
-    centre = 100 * (gained - lost) / (total + 2 * unseen)
+    half = 100 * z * math.sqrt((up + down - (up - down) ** 2) / (total + 2))
+    centre = 100 * (up - down)
     return Interval(low=max(-100.0, centre - half), high=min(100.0, centre + half), level=level)
-
-
-def _items_needed(
-    interval: Interval, total: int, population: int | None, margin_points: float
-) -> int:
-    """Estimate how many more items decide at most, if the flips go on as they did.
-
-    The interval's half-width shrinks at least with the square root of the number of items, until
-    the interval either excludes zero or fits into the margin.
-    """
-    half_width = (interval.high - interval.low) / 2
-    distance = abs(interval.high + interval.low) / 2
-    growth = (half_width / max(distance, margin_points - distance)) ** 2
-    if population is None:
-        return max(1, math.ceil(total * (growth - 1)))
-    size = growth * effective_size(total, population)
-    return max(1, math.ceil(size * population / (population - 1 + size)) - total)

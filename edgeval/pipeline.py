@@ -20,11 +20,13 @@ from edgeval.failures import Failures
 from edgeval.ladder import Ladder, Rung, file_stem
 from edgeval.locate import Place, find_source, locate
 from edgeval.measure import Measured
-from edgeval.paired import adjusted
+from edgeval.paired import fewest_items
 from edgeval.precision import reference_first, with_base
 from edgeval.progress import NoProgress, Progress
 from edgeval.records import Claim, Drift, Failure, ModelRun, Report
 from edgeval.reference import Reference, load_reference, matching
+from edgeval.report import formatting as fmt
+from edgeval.report.derived import renewed
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.selfcheck import trusted
 from edgeval.setup import Options, Setup, prepare
@@ -159,6 +161,7 @@ def _record(
         known=known.header.type if known else None,
         base=base,
     )
+    _warn_of_few_items(setup, len(names) - (known is None), progress)
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), progress)
     files = _made(ladder, failures, has_reference=known is None)
@@ -166,12 +169,12 @@ def _record(
         if files:
             held_to = yardstick([(rung.name, path) for rung, path in files], known, setup)
             setup = trusted([path for _, path in files], setup, store, progress, held_to)
-        measured = _measured(files, setup, store, progress, claims, known, failures)
+        measured = _measured(files, setup, store, progress, known, failures)
     ladder.require_same(measured.runs)
     failures.require_any()
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
-    return judged(
+    found = judged(
         Report(
             edgeval_version=__version__,
             created_at=created_at,
@@ -184,7 +187,7 @@ def _record(
             runs=measured.runs,
             failures=_in_order(failures.found, ladder.rungs),
             same_files=ladder.same_files,
-            drift=adjusted(measured.drift),
+            drift=measured.drift,
             other_claims=other_claims,
             elapsed_s=time.perf_counter() - started,
             peak_rss_bytes=device.peak_rss_bytes() + (worker_peak or 0),
@@ -192,6 +195,22 @@ def _record(
         ),
         claims,
     )
+    return renewed(found)
+
+
+def _warn_of_few_items(setup: Setup, n_compared: int, progress: Progress) -> None:
+    """Say before the work if a slice is too small for any type to be shown equivalent."""
+    n_items, population = setup.limit, setup.data.n_total
+    if n_compared < 1 or n_items >= population or setup.options.until is not None:
+        return
+    fewest = fewest_items(population, setup.margin_points, n_compared)
+    if n_items < fewest:
+        points = fmt.points(setup.margin_points)
+        progress.log(
+            f"{n_items:,} of {population:,} items cannot show that a type is within {points} of "
+            f"the reference, even if none flips; that takes {fewest:,} (--limit), or --until "
+            f"{setup.margin_points:g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -231,7 +250,6 @@ def _measured(
     setup: Setup,
     store: Store,
     progress: Progress,
-    claims: Sequence[Claim],
     known: Reference | None,
     failures: Failures,
 ) -> _Ladder:
@@ -261,7 +279,7 @@ def _measured(
     elif not any(each.is_reference for each in failures.found):
         reference = attempt(
             others.pop(0),
-            lambda path: measure_reference(path, setup, store, progress, claims),
+            lambda path: measure_reference(path, setup, store, progress),
             is_reference=True,
         )
     if reference is None:
@@ -273,7 +291,10 @@ def _measured(
         most = max((each.scores.keys() for each in found), key=len, default=())
         return _Ladder([each.run for each in found], [], most)
     compared = [
-        attempt(file, lambda path: compare_with(reference, path, setup, store, progress))
+        attempt(
+            file,
+            lambda path: compare_with(reference, path, setup, store, progress, len(others)),
+        )
         for file in others
     ]
     pairs = [each for each in compared if each is not None]

@@ -23,6 +23,9 @@ Float64 = npt.NDArray[np.float64]
 _MOST_STAKED = 0.9999
 """Share of the capital that a bet can lose at most: after the worst outcome some is left."""
 
+_WHOLE = 2e-6
+"""Share of a bound by which it is found at the most: a whole total that near is not excluded."""
+
 _ROUNDING = 1e-9
 """Share of an estimate by which rounding may put it beside what is exactly so."""
 
@@ -108,18 +111,14 @@ class ConfidenceSequence:
 
     @property
     def means(self) -> tuple[float, float, float]:
-        """The estimated mean of the items, and the lower and upper end of its interval."""
-        return self.estimate / self.size, self.low / self.size, self.high / self.size
+        """The estimated mean of the items, and the lower and upper end of its interval.
 
-    @property
-    def standard_error(self) -> float:
-        """The estimated standard error of the estimate."""
-        if self.n == self.size or self.n < 2:
-            return 0.0
-        weights = np.array(self._weights) / sum(self._weights)
-        squares = (np.array(self._estimates) - self.estimate) ** 2
-        # With equal weights this divides by n (n - 1).
-        return float(np.sqrt((weights**2 * squares).sum() / (1 - (weights**2).sum())))
+        Values of items are whole numbers, and so is their total: the ends are of those that the
+        interval holds.
+        """
+        low = math.ceil(self.low - _WHOLE * max(1.0, abs(self.low)))
+        high = math.floor(self.high + _WHOLE * max(1.0, abs(self.high)))
+        return min(max(self.estimate, low), high) / self.size, low / self.size, high / self.size
 
     def capital(self, total: float) -> tuple[float, float]:
         """Return the logarithms of what bets against a total have made of one unit.
@@ -216,8 +215,9 @@ def growth_optimal(gains: Float64, probabilities: Float64) -> tuple[float, float
     def slope(bet: float) -> float:
         return float(predicted @ (1 / (1 + bet * gains)))
 
-    # The slope itself is asked: a sum in another order may round to the other side of zero.
-    if slope(0.0) <= 0 or worst <= 0:
+    # The slope itself is asked: a sum in another order may round to the other side of zero. A loss
+    # that is nothing but rounding beside the gains is none: what cannot lose is known already.
+    if slope(0.0) <= 0 or worst <= _ROUNDING * float(np.abs(gains).max()):
         return 0.0, 0.0
     most = _MOST_STAKED / worst
     bet = most if slope(most) >= 0 else float(brentq(slope, 0.0, most, rtol=1e-6))

@@ -15,6 +15,7 @@ from edgeval.errors import EdgevalError
 from edgeval.files import FileState
 from edgeval.gguf_parts import model_state
 from edgeval.llama.defaults import SCORING_VERSION, attention_of
+from edgeval.paired import MARGIN_POINTS
 from edgeval.placement import Placement, Wishes
 from edgeval.protocol import DEFAULT, Protocol, get
 from edgeval.records import DataSource, Engine, KernelChoice, ModelSource, ProtocolInfo, ShotPool
@@ -48,6 +49,8 @@ class Options:
         fresh: Whether to start over; what the store holds is kept, and not looked at.
         until: Stop as soon as what is asked of a model is decided to so many points; None
             evaluates all items.
+        margin: Two accuracies so many points apart are called equivalent; None for what ``until``
+            says or, without that, one point.
         kl_items: Items on which a ladder's whole next-token distributions are compared; 0 for none.
         pre: How text is split before it is tokenized, instead of what the GGUFs say: a name of
             llama.cpp's pre-tokenizers; None for what they say.
@@ -72,6 +75,7 @@ class Options:
     store: Path | None = None
     fresh: bool = False
     until: float | None = None
+    margin: float | None = None
     kl_items: int = 100
     pre: str | None = None
 
@@ -210,6 +214,11 @@ class Setup:
         )
 
     @property
+    def margin_points(self) -> float:
+        """Two accuracies this close are called equivalent."""
+        return self.options.margin or self.options.until or MARGIN_POINTS
+
+    @property
     def limit(self) -> int:
         """Most items to evaluate."""
         return min(self.options.limit or len(self.places), len(self.places))
@@ -273,8 +282,10 @@ def prepare(options: Options) -> Setup:
         )
     if options.kl_items < 0:
         raise EdgevalError(f"--kl-items {options.kl_items} cannot be compared; use 0 or more")
-    if options.until is not None and options.until <= 0:
-        raise EdgevalError(f"--until {options.until} is never reached; use a number above 0")
+    if options.until is not None and not 0 < options.until <= 100:
+        raise EdgevalError(f"--until {options.until:g} is no margin; use points above 0 and to 100")
+    if options.margin is not None:
+        _check_margin(options.margin, options.until)
     if options.until is not None and options.order == "file":
         raise EdgevalError(
             "--until needs items in random order, since the first of a file are no sample of it; "
@@ -324,6 +335,16 @@ def prepare(options: Options) -> Setup:
         threads=options.threads or device.physical_cores(),
         computed_by=computed_by,
     )
+
+
+def _check_margin(margin: float, until: float | None) -> None:
+    if not 0 < margin <= 100:
+        raise EdgevalError(f"--margin {margin:g} is no margin; use points above 0 and to 100")
+    if until not in (None, margin):
+        raise EdgevalError(
+            f"--until {until:g} stops at a margin of {until:g} points, and --margin says "
+            f"{margin:g}; leave out --margin, or name the same points"
+        )
 
 
 def _check_shots(options: Options, protocol: Protocol) -> None:

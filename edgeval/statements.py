@@ -65,25 +65,3 @@ class Known:
     def to_exclude(self, estimate: float, low: float, high: float) -> tuple[float, float]:
         """Return the ends of an interval around the estimate that would decide it."""
         return estimate - self.margin, estimate + self.margin
-
-
-@dataclass(frozen=True)
-class Both:
-    """Two statements about the same mean; decided when both are.
-
-    Attributes:
-        first: The one that is decided first.
-        second: The other.
-    """
-
-    first: Statement
-    second: Statement
-
-    def is_decided(self, low: float, high: float) -> bool:
-        """Return whether an interval of the mean decides both."""
-        return self.first.is_decided(low, high) and self.second.is_decided(low, high)
-
-    def to_exclude(self, estimate: float, low: float, high: float) -> tuple[float, float]:
-        """Return what the first that is not decided wants excluded."""
-        current = self.second if self.first.is_decided(low, high) else self.first
-        return current.to_exclude(estimate, low, high)

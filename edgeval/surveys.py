@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from edgeval.metrics import LEVEL
 from edgeval.sequences import Bets, ConfidenceSequence, Draws, growth_optimal
 from edgeval.statements import Statement
 
@@ -84,6 +85,7 @@ class SimpleSurvey(SurveyBase):
         outcomes: Sequence[int],
         statement: Statement,
         block: int = BLOCK_ITEMS,
+        level: float = LEVEL,
     ) -> None:
         """Begin with nothing drawn.
 
@@ -93,9 +95,10 @@ class SimpleSurvey(SurveyBase):
             outcomes: The values that an item can have: 0 and 1, or -1, 0 and 1.
             statement: What is to be decided.
             block: Items between two looks.
+            level: Probability with which the intervals hold the total, all of them.
         """
         low, high = min(outcomes), max(outcomes)
-        super().__init__(ConfidenceSequence(size, low, high), statement, len(order))
+        super().__init__(ConfidenceSequence(size, low, high, level), statement, len(order))
         self._order = order
         self._block = block
         self._outcomes = np.array(outcomes, dtype=np.float64)

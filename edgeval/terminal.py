@@ -18,7 +18,7 @@ from edgeval.inspection.tables import tables
 from edgeval.protocol import DEFAULT, Protocol
 from edgeval.records import DataSource, Evaluation, Record, Report, Verdict
 from edgeval.remarks import remarks
-from edgeval.report import reasoning, selfchecks, speeds, view
+from edgeval.report import conclusion, reasoning, selfchecks, speeds, view
 from edgeval.report.backends import plain_kernels, where
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.formatting import size
@@ -51,7 +51,7 @@ def print_report(report: Report) -> None:
     if sentence := view.interval_sentence(report):
         console.print(sentence, soft_wrap=True)
     style = LOUD if report.reference is None else None
-    console.print(view.conclusion(report), style=style, soft_wrap=True)
+    console.print(conclusion.conclusion(report), style=style, soft_wrap=True)
     for sentence in view.verdict_sentences(report):
         console.print(sentence, soft_wrap=True)
     _print_computed(report, console)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgeval.metrics import LEVEL
 from edgeval.sequences import Bets, ConfidenceSequence, Draws, Float64, growth_optimal
 from edgeval.statements import Statement
 from edgeval.surveys import BLOCK_ITEMS, SurveyBase
@@ -71,6 +72,7 @@ class WeightedSurvey(SurveyBase):
         first: Sequence[int] = (),
         limit: int | None = None,
         block: int = BLOCK_ITEMS,
+        level: float = LEVEL,
     ) -> None:
         """Begin with nothing drawn.
 
@@ -83,17 +85,19 @@ class WeightedSurvey(SurveyBase):
             first: Places of the first block, which were drawn with equal probabilities.
             limit: Most items to draw.
             block: Items between two looks.
+            level: Probability with which the intervals hold the difference, all of them.
         """
         self._sizes = np.abs(np.asarray(margins, dtype=np.float64))
         self._is_right: Bools = np.asarray(is_right, dtype=np.bool_)
         self._signs = np.where(self._is_right, -1.0, 1.0)
         size = len(self._sizes)
-        super().__init__(ConfidenceSequence(size, -1, 1), statement, min(limit or size, size))
+        super().__init__(
+            ConfidenceSequence(size, -1, 1, level), statement, min(limit or size, size)
+        )
         self._rng = np.random.default_rng(seed)
         self._first = list(first)[: self.limit]
         self._block = block
         self._undrawn = np.ones(size, dtype=np.bool_)
-        self._n_flips = 0
         self._n_changes = _PRIOR_CHANGES
         self._sum_of_changes = _PRIOR_CHANGES * _PRIOR_SCALE * float(self._sizes.mean())
         # Of items that the reference has wrong, and right.
@@ -140,28 +144,11 @@ class WeightedSurvey(SurveyBase):
         may_fall = float((self._undrawn & self._is_right).sum())
         may_rise = float((self._undrawn & ~self._is_right).sum())
         self.sequence.add(draws, chosen.bets, (seen - may_fall, seen + may_rise))
-        self._n_flips += int(np.abs(drawn).sum())
         kinds = self._is_right[places].astype(int)
         np.add.at(self._flips, kinds, np.abs(drawn))
         np.add.at(self._predicted, kinds, np.abs(expected))
         self._n_changes += len(changes)
         self._sum_of_changes += float(np.abs(changes).sum())
-
-    @property
-    def effective_items(self) -> float | None:
-        """How many items in random order would estimate the mean as well.
-
-        Those of which a simple random sample without replacement has the same variance; their
-        number over that of the items drawn is the reciprocal of Kish's design effect (1965, Survey
-        Sampling, section 8.2). None where no item flipped, or every item was drawn.
-        """
-        found = self.sequence
-        error = found.standard_error / found.size
-        if found.n == found.size or error == 0:
-            return None
-        flips = self._n_flips + float(self._chances()[self._undrawn].sum())
-        variance = flips / found.size - (found.estimate / found.size) ** 2
-        return variance / (error**2 + variance / found.size)
 
     def _chances(self) -> Float64:
         """Return the predicted probability of each item of the population that it flips."""

@@ -25,6 +25,7 @@ from edgeval.cli.options import (
     KernelsWanted,
     KlItems,
     Limit,
+    Margin,
     NoCheck,
     Offline,
     Order,
@@ -76,6 +77,7 @@ def run(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    margin: Margin = None,
     reference: Annotated[
         Path | None,
         typer.Option(
@@ -129,6 +131,7 @@ def run(
             shots_data=shots_data,
             limit=limit,
             until=until,
+            margin=margin,
             order=order.value,
             seed=seed,
             backend=backend,

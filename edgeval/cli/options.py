@@ -94,6 +94,16 @@ Until = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        "--margin",
+        metavar="POINTS",
+        help="Two accuracies this close are called equivalent.",
+        show_default="what --until says, or 1",
+        rich_help_panel=WHAT,
+    ),
+]
 OrderOption = Annotated[
     Order,
     typer.Option(

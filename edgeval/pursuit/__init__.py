@@ -9,7 +9,6 @@ from edgeval.pursuit.accuracy import AccuracyPursuit
 from edgeval.pursuit.drift import DriftPursuit
 from edgeval.records import Metric, Stopping
 from edgeval.setup import Setup
-from edgeval.statements import Both, Known, Statement, Within
 from edgeval.tasks import ItemScore
 
 __all__ = ["AccuracyPursuit", "DriftPursuit", "Pursuit", "accuracy_pursuit", "drift_pursuit"]
@@ -45,32 +44,28 @@ class Pursuit(Protocol):
         """Return when and why it stopped."""
 
 
-def accuracy_pursuit(setup: Setup, region: tuple[float, float] | None = None) -> Pursuit | None:
+def accuracy_pursuit(setup: Setup) -> Pursuit | None:
     """Return what a model's accuracy is evaluated for; None if all items are to be.
 
     Args:
         setup: What is evaluated and how.
-        region: A range in fractions; whether the accuracy is in it is to be decided too.
     """
     points = setup.options.until
     if points is None:
         return None
-    statement: Statement = Known(points / 100)
-    if region is not None:
-        statement = Both(statement, Within(*region))
     order = setup.places[: setup.limit]
-    return AccuracyPursuit(order, setup.data.n_total, setup.protocol.metric, statement, points)
+    return AccuracyPursuit(order, setup.data.n_total, setup.protocol.metric, points)
 
 
 def drift_pursuit(
-    setup: Setup, reference: Mapping[int, ItemScore], first: Sequence[int]
+    setup: Setup, reference: Mapping[int, ItemScore], n_compared: int
 ) -> DriftPursuit | None:
     """Return what a model's drift is evaluated for; None if all items are to be.
 
     Args:
         setup: What is evaluated and how.
         reference: Scores of the reference by place, in the order of the setup.
-        first: Places of items that are evaluated in any case.
+        n_compared: Number of types that are compared with it.
     """
     points = setup.options.until
     if points is None:
@@ -81,6 +76,8 @@ def drift_pursuit(
         setup.protocol.metric,
         points,
         seed=setup.options.seed,
-        first=first,
+        # Before any flip was seen: the beginning of the simple order, whatever is known of it.
+        first=setup.places[: setup.options.kl_items],
         limit=setup.limit,
+        n_compared=n_compared,
     )

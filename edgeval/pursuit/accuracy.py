@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from edgeval.metrics import METRICS, pick
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.sequences import ConfidenceSequence
-from edgeval.statements import Known, Statement
+from edgeval.statements import Known
 from edgeval.surveys import SimpleSurvey
 from edgeval.tasks import ItemScore
 
@@ -15,22 +15,19 @@ from edgeval.tasks import ItemScore
 class AccuracyPursuit:
     """Finds out an accuracy, from items in random order."""
 
-    def __init__(
-        self, order: Sequence[int], size: int, metric: str, statement: Statement, points: float
-    ) -> None:
+    def __init__(self, order: Sequence[int], size: int, metric: str, points: float) -> None:
         """Begin with no item.
 
         Args:
             order: Places of the items that may be evaluated, in simple random order.
             size: Number of items in the split.
-            metric: The metric of the statement.
-            statement: What is to be decided of it, in fractions.
-            points: What the user asked for.
+            metric: The metric that is to be known.
+            points: To within so many points.
         """
         self.limit = len(order)
         self._metric = metric
         self._points = points
-        self._survey = SimpleSurvey(order, size, (0, 1), statement)
+        self._survey = SimpleSurvey(order, size, (0, 1), Known(points / 100))
         self._accuracies = Accuracies(order, size, points, {metric: self._survey})
 
     @property

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgeval.metrics import margin
-from edgeval.paired import difference_estimate
+from edgeval.metrics import LEVEL, margin
+from edgeval.paired import difference_estimate, error_of, limit_items
 from edgeval.pursuit.accuracy import Accuracies, is_right
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.statements import Within
@@ -29,6 +29,7 @@ class DriftPursuit:
         seed: int,
         first: Sequence[int],
         limit: int,
+        n_compared: int = 1,
     ) -> None:
         """Begin with no item.
 
@@ -43,13 +44,16 @@ class DriftPursuit:
             seed: Seed of the draws.
             first: Places of items that are evaluated in any case: a simple random sample.
             limit: Most items to evaluate.
+            n_compared: Number of types whose intervals are to hold together.
         """
         self._reference = reference
         self._metric = metric
         self._points = points
         self._drawn: list[int] = []
         self._right: list[int] = []
-        statement = Within(-points / 100, points / 100)
+        self._n_compared = n_compared
+        within = limit_items(points, size) / size
+        statement, level = Within(-within, within), 1 - 2 * error_of(n_compared)
         order = list(reference)
         self._accuracies: Accuracies | None = None
         self._survey: SimpleSurvey | WeightedSurvey
@@ -62,9 +66,10 @@ class DriftPursuit:
                 seed,
                 first=first,
                 limit=limit,
+                level=level,
             )
         else:
-            self._survey = SimpleSurvey(order[:limit], size, (-1, 0, 1), statement)
+            self._survey = SimpleSurvey(order[:limit], size, (-1, 0, 1), statement, level=level)
             self._accuracies = Accuracies(order, size, points)
         self.limit = self._survey.limit
 
@@ -75,10 +80,13 @@ class DriftPursuit:
 
     @property
     def difference(self) -> tuple[float, Interval]:
-        """The accuracy minus the reference's on the split, in points, and its interval."""
+        """The accuracy minus the reference's on the split, in points, and its interval.
+
+        It holds together with those of the other types.
+        """
         found = self._survey.sequence
         value, low, high = (100 * mean for mean in found.means)
-        return value, Interval(low=low, high=high, level=found.level)
+        return value, Interval(low=low, high=high, level=LEVEL)
 
     @property
     def note(self) -> str:
@@ -132,5 +140,5 @@ class DriftPursuit:
             is_decided=survey.is_decided,
             design="random order" if isinstance(survey, SimpleSurvey) else "weighted",
             n_items=survey.sequence.n,
-            effective_items=None if isinstance(survey, SimpleSurvey) else survey.effective_items,
+            n_compared=self._n_compared,
         )

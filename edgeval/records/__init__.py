@@ -31,15 +31,16 @@ from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, Kerne
 from edgeval.records.results import (
     UNQUANTIZED,
     Drift,
-    Equivalence,
     Estimate,
     Flip,
     ImatrixInfo,
     Metric,
     ModelRun,
     Offload,
+    Outcome,
     ReferenceInfo,
     SelfCheck,
+    SplitDifference,
     Stopping,
     run_label,
 )
@@ -76,7 +77,6 @@ __all__ = [
     "Divergence",
     "Drift",
     "Engine",
-    "Equivalence",
     "Estimate",
     "Evaluation",
     "Failure",
@@ -98,6 +98,7 @@ __all__ = [
     "ModelShape",
     "ModelSource",
     "Offload",
+    "Outcome",
     "PreTokenizer",
     "ProtocolInfo",
     "ProtocolMatch",
@@ -109,6 +110,7 @@ __all__ = [
     "SelfCheck",
     "ShotPool",
     "Speed",
+    "SplitDifference",
     "Stopping",
     "TensorMix",
     "TypeTrial",
@@ -119,7 +121,7 @@ __all__ = [
     "run_label",
 ]
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 _MOST_METRICS: Final = 20
 
@@ -139,7 +141,7 @@ class Evaluation(SavedRecord):
         failures: Those that could not be.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     data: DataSource
@@ -196,7 +198,7 @@ class Report(SavedRecord):
             itself; None where it computed in the command's own.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     command: str

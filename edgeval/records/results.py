@@ -17,6 +17,9 @@ UNQUANTIZED = ("F32", "F16", "BF16")
 """llama.cpp's file types that keep the checkpoint's weights, or nearly."""
 
 
+Outcome = Literal["equivalent", "worse", "different", "open"]
+
+
 def run_label(file_type: str, has_imatrix: bool) -> str:
     """Return what reports call a run; no two runs of a ladder are called the same."""
     return f"{file_type} +imatrix" if has_imatrix else file_type
@@ -50,11 +53,6 @@ class Metric(Record):
             raise ValueError(f"{self.correct:,} items are right, of {self.total:,}")
         return self
 
-    @property
-    def stated_interval(self) -> Interval:
-        """What reports show: for new items, or for the split where it stopped early."""
-        return self.interval or self.split_interval
-
 
 class Estimate(Record):
     """An accuracy that is estimated, not counted.
@@ -77,15 +75,14 @@ class Stopping(Record):
         design: How its items were drawn: in ``random order``, or ``weighted`` by what the
             reference's margins say they can tell.
         n_items: Number of items evaluated.
-        effective_items: How many items in random order would tell as much; None where they were,
-            or no item flipped.
+        n_compared: Number of types whose intervals hold together; 1 where each holds by itself.
     """
 
     points: float
     is_decided: bool
     design: Literal["random order", "weighted"]
     n_items: int
-    effective_items: float | None = None
+    n_compared: int = Field(default=1, ge=1)
 
 
 class ImatrixInfo(Record):
@@ -272,28 +269,35 @@ class Flip(Record):
     pick: int
 
 
-class Equivalence(Record):
-    """What the interval of a difference in accuracy says against a margin.
+class SplitDifference(Record):
+    """What is known of a difference in accuracy on the whole split, beside a margin.
 
     Attributes:
-        population: What the interval speaks about: ``new items`` of the same kind, or the whole
-            ``split`` that the slice was drawn from.
-        interval_points: Paired interval of the difference, in points; zero wide for the split when
-            every item was scored.
+        interval_points: The difference of the split, in points, for certain where every item was
+            scored (then it is zero wide), otherwise with the interval's level: all intervals of a
+            ladder hold their differences together with that probability.
         margin_points: Two accuracies this close are called equivalent.
-        status: ``equivalent`` (the interval lies within the margin on both sides of zero),
-            ``drifted`` (it does not, and excludes zero) or ``undecided``.
-        non_inferior: Whether the interval reaches no further below zero than the margin.
-        items_needed: About how many more items would decide it, if they flip as these did; None
-            where it is decided, or the evaluation stopped early.
+        n_compared: Number of types whose intervals hold together; 1 where each holds by itself.
+        outcome: What that shows: ``equivalent`` (no further from the reference than the margin, on
+            either side), ``worse`` (further below it), ``different`` (not zero, and neither of
+            these) or ``open``.
+        non_inferior: Whether it shows that the accuracy is no further below than the margin.
+        items_for_power: About how many items of the split show with a probability of 90 % that a
+            type that flips as often is equivalent, if its accuracy is the reference's; None where
+            that is shown, or no number was fixed.
     """
 
-    population: Literal["split", "new items"]
     interval_points: Interval
     margin_points: float
-    status: Literal["equivalent", "drifted", "undecided"]
+    n_compared: int = Field(default=1, ge=1)
+    outcome: Outcome
     non_inferior: bool
-    items_needed: int | None
+    items_for_power: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the difference of the split is known for certain."""
+        return self.interval_points.low == self.interval_points.high
 
 
 class Drift(Record):
@@ -305,10 +309,10 @@ class Drift(Record):
         reference: What reports call the reference.
         n_items: Number of pairs.
         difference_points: Accuracy minus the reference's, in points.
-        new_items: What its interval for new items says (Bonett-Price); None where the evaluation
-            stopped early, which is about the split.
-        split: What its interval for the split says: Bonett-Price's with the finite-population
-            correction or, where the evaluation stopped early, one that is valid at every look.
+        split: What is known of the difference on the whole split: from an exact test or, where
+            the evaluation stopped early, from an interval that is valid at every look.
+        new_items: The interval for new items of the same kind, in points (Bonett-Price), of this
+            type by itself; None where the evaluation stopped early.
         split_accuracy: The accuracy on the split, if the reference's is known of every item: that
             and the difference (difference estimator); None where it is not, or this one's is too.
         stopping: When and why the evaluation stopped early; None where it did not.
@@ -336,8 +340,8 @@ class Drift(Record):
     reference: str
     n_items: int = Field(ge=1)
     difference_points: float
-    new_items: Equivalence | None
-    split: Equivalence
+    split: SplitDifference
+    new_items: Interval | None
     split_accuracy: Estimate | None = None
     stopping: Stopping | None = None
     mcnemar_p: float | None
@@ -352,11 +356,6 @@ class Drift(Record):
     mean_margin_shift: float
     flips: list[Flip]
     divergence: Divergence | None = None
-
-    @property
-    def stated(self) -> Equivalence:
-        """What reports say of it: for new items, or for the split where it stopped early."""
-        return self.new_items or self.split
 
     @property
     def label(self) -> str:

@@ -47,6 +47,9 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
     for remark in of_file(header.type, header.model.mix, header.model.pre_tokenizer):
         rows["note"] = f"{rows['note']} {remark}" if "note" in rows else remark
     for name, metric in (metrics or {}).items():
-        interval = fmt.accuracy_interval(metric.stated_interval)
-        rows[name] = f"{fmt.accuracy(metric.value)}, 95 % interval {interval}"
+        interval = metric.split_interval
+        known = "on all of them"
+        if interval.low < interval.high:
+            known = f"95 % interval for the split {fmt.accuracy_interval(interval)}"
+        rows[name] = f"{fmt.accuracy(metric.value)}, {known}"
     return listing(rows)

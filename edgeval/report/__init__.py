@@ -185,6 +185,7 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
     if problem := bounds.beyond(content):
         raise _no_report(path, problem)
     _refuse_another_schema(path, content)
+    comparable = older.comparable(content)
     content = older.current(content)
     try:
         record = kind.model_validate(content)
@@ -197,7 +198,7 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
             f"{path} contradicts itself: {foreign.printable(str(error), 400)}; restore it, or run "
             "the evaluation again"
         ) from error
-    found.corrected(*older.corrections(path.name, content, found.model_dump(mode="json")))
+    found.corrected(*older.corrections(path.name, comparable, found.model_dump(mode="json")))
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgeval.records import Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import is_of_split, margin
+from edgeval.report.comparison import is_counted, margin, together
 from edgeval.report.items import items_in_short, stopping_of
 
 
@@ -27,7 +27,7 @@ def captions(report: Report) -> Captions:
     items = items_in_short(report)
     metrics = (
         f"All metrics in percent, from the same pass over {items}."
-        if not is_of_split(report)
+        if is_counted(report) or not (report.drift and report.drift[0].split_accuracy)
         else f"All metrics that the items evaluated can tell, in percent, on {items}."
         if stopping_of(report) is not None
         else f"All metrics in percent, as counted on {items}."
@@ -48,16 +48,22 @@ def captions(report: Report) -> Captions:
 
 
 def _differences(report: Report, reference: str, items: str) -> str:
-    within = f"and what each says against a margin of {margin(report)}"
-    if stopping_of(report) is not None:
-        return (
-            f"Differences to {reference} in points, with the interval for this split, valid at "
-            f"every look, {within}, on {items}."
+    """Return what the table of differences holds: the split first, then new items."""
+    looks = ", valid at every look" if stopping_of(report) is not None else ""
+    split = (
+        "counted on all of it"
+        if is_counted(report)
+        else f"with intervals that hold {together(report)}{looks}"
+    )
+    new_items = ""
+    if any(found.new_items is not None for found in report.drift):
+        new_items = (
+            "; then the interval for new items of the same kind, all together with 95%, and "
+            "McNemar's p, which is about new items too"
         )
     return (
-        f"Differences to {reference} in points, with the interval for new items of the same kind "
-        f"and that for this split, {within} (where undecided, about how many more items would "
-        f"tell), on {items}."
+        f"Differences to {reference} in points on the split, {split}, and what each says beside a "
+        f"margin of {margin(report)}{new_items}. On {items}."
     )
 
 
@@ -80,7 +86,6 @@ def _stopping(report: Report) -> str:
     if found is None:
         return ""
     return (
-        "When each evaluation stopped, how its items were drawn, whether it was decided to "
-        f"±{fmt.points(found.points)} by then, and how many items in random order would tell as "
-        f"much, on {items_in_short(report)}."
+        "When each evaluation stopped, how its items were drawn, and whether it was decided to "
+        f"±{fmt.points(found.points)} by then, on {items_in_short(report)}."
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edgeval.records import Drift, Estimate, Metric, ModelRun, Report
+from edgeval.records import Drift, Estimate, Metric, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.items import stopping_of
 
-Reading = Literal["reference", "equivalent", "small drift", "drifted", "undecided", "not compared"]
+Reading = Literal[Outcome, "reference", "not compared"]
 
 
 def compared_runs(report: Report) -> list[tuple[ModelRun, Drift | None]]:
@@ -26,15 +25,6 @@ def primary(report: Report, run: ModelRun) -> Metric:
     return run.metrics[report.protocol.metric]
 
 
-def is_of_split(report: Report) -> bool:
-    """Return whether the accuracies and intervals of the ladder are for the split alone.
-
-    They are where evaluations stopped early, and where the reference is known of every item and a
-    type of some.
-    """
-    return stopping_of(report) is not None or any(found.split_accuracy for found in report.drift)
-
-
 def split_estimate(measured: Metric, found: Drift | None) -> Estimate:
     """Return what is known of a run's accuracy on the split.
 
@@ -48,33 +38,21 @@ def split_estimate(measured: Metric, found: Drift | None) -> Estimate:
 
 
 def reading(found: Drift | None) -> Reading:
-    """Return what the stated interval of a difference says about a quantized model.
-
-    An evaluation that was to go on until it is decided, and ended before, reads ``undecided``.
-    """
-    if found is None:
-        return "not compared"
-    if found.stopping is not None and not found.stopping.is_decided:
-        return "undecided"
-    said = found.stated
-    apart = said.interval_points.low > 0 or said.interval_points.high < 0
-    return "small drift" if said.status == "equivalent" and apart else said.status
+    """Return what is known of a type's difference on the split, in one word."""
+    return "not compared" if found is None else found.split.outcome
 
 
 def readings(report: Report) -> dict[Reading, str]:
     """Return what each reading of a report that compares means, in words."""
     within = margin(report)
-    is_stopped = stopping_of(report) is not None
+    reference = report.runs[0].label
     return {
         "reference": "what the others are compared with",
-        "equivalent": f"the interval lies within {within} of the reference",
-        "small drift": f"equivalent within {within}, and the interval excludes zero",
-        "drifted": f"the interval lies beyond {within}"
-        if is_stopped
-        else "the interval excludes zero",
-        "undecided": "the items ran out before it was decided"
-        if is_stopped
-        else "the interval is too wide to tell",
+        "equivalent": f"on the split, its accuracy is within {within} of {reference}'s",
+        "worse": f"on the split, its accuracy is more than {within} below {reference}'s",
+        "different": f"on the split, its accuracy is not {reference}'s, and neither of these is "
+        "shown; above it, it is no worse",
+        "open": "none of these is shown",
         "not compared": "there is nothing to compare it with",
     }
 
@@ -85,4 +63,26 @@ def margin(report: Report) -> str:
     Args:
         report: A record that compares something.
     """
-    return fmt.points(report.drift[0].stated.margin_points)
+    return fmt.points(report.drift[0].split.margin_points)
+
+
+def is_counted(report: Report) -> bool:
+    """Return whether every type was scored on the whole split: then nothing is left to sampling."""
+    return all(
+        run.metrics[report.protocol.metric].total == report.data.n_total for run in report.runs
+    )
+
+
+def together(report: Report) -> str:
+    """Return how sure the intervals of the ladder are, as a clause behind a noun.
+
+    Args:
+        report: A record that compares something.
+    """
+    level = fmt.level(report.drift[0].split.interval_points)
+    sampled = [found for found in report.drift if not found.split.is_exact]
+    if len(sampled) < 2:
+        return f"with {level}"
+    if all(found.split.n_compared >= len(sampled) for found in sampled):
+        return f"together with {level}"
+    return f"each by itself with {level}"

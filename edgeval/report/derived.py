@@ -10,15 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from edgeval.metrics import metric
-from edgeval.paired import (
-    adjusted,
-    difference_estimate,
-    equivalence,
-    mcnemar,
-    stopped,
-    what_it_says,
-)
-from edgeval.records import Drift, Evaluation, Flip, Metric, ModelRun, Report, Stopping
+from edgeval.paired import difference_estimate, judged, limit_items, mcnemar, shows, stopped
+from edgeval.records import Drift, Evaluation, Flip, Metric, ModelRun, Report
 from edgeval.verdict import verdicts
 
 _Kind = TypeVar("_Kind", Report, Evaluation)
@@ -46,11 +39,11 @@ def renewed(record: _Kind) -> _Kind:
 def _renewed_report(record: Report) -> Report:
     runs = [_counted(run, record.data.n_total) for run in record.runs]
     found = record.model_copy(update={"runs": runs})
-    drifts = [_drift(each, found) for each in record.drift]
+    drifts = _drifts(found)
     by_label = {each.label: each for each in drifts}
     compared = [_estimated(run, by_label.get(run.label), found) for run in runs]
     runs = [run if run.label in by_label else _settled(run, found) for run in compared]
-    found = found.model_copy(update={"drift": adjusted(drifts), "runs": runs})
+    found = found.model_copy(update={"drift": drifts, "runs": runs})
     return found.model_copy(update={"verdicts": verdicts(found)})
 
 
@@ -84,42 +77,44 @@ def _estimated(run: ModelRun, found: Drift | None, record: Report) -> ModelRun:
     return run.model_copy(update={"metrics": metrics})
 
 
-def _drift(found: Drift, record: Report) -> Drift:
-    """Return a comparison with what its flips or, where it stopped early, its interval say."""
-    population = record.data.n_total
+def _drifts(record: Report) -> list[Drift]:
+    """Return the comparisons with what their flips or, where they stopped early, intervals say."""
+    if not record.drift:
+        return []
+    population, margin = record.data.n_total, record.drift[0].split.margin_points
+    flips = [_of_flips(each, record) for each in record.drift]
+    is_random = record.data.order != "file"
+    found = judged(flips, population, margin, is_random=is_random)
+    return [_finished(each, record) for each in found]
+
+
+def _of_flips(found: Drift, record: Report) -> Drift:
+    """Return a comparison with what its own flips say, without what the others change of it."""
     lost = sum(_is_lost(flip) for flip in found.flips)
     gained = len(found.flips) - lost
-    update = {
+    update: dict[str, object] = {
         "reference": record.runs[0].label,
         "right_to_wrong": lost,
         "wrong_to_right": gained,
     }
-    found = found.model_copy(update=update)
-    if found.stopping is not None:
-        interval = found.split.interval_points
-        stopping = _decided(found.stopping, found)
-        found = stopped(found, stopping, found.difference_points, interval, population)
-    else:
-        n, p = found.n_items, mcnemar(gained, lost)
-        margin = found.split.margin_points
-        update = {
-            "difference_points": 100 * (gained - lost) / n,
-            "new_items": equivalence(gained, lost, n, None, margin),
-            "split": equivalence(gained, lost, n, population, margin),
-            "mcnemar_p": p,
-            "mcnemar_p_holm": p,
-        }
-        found = found.model_copy(update=update)
-    return found.model_copy(update={"split_accuracy": _split_accuracy(found, record)})
-
-
-def _decided(stopping: Stopping, found: Drift) -> Stopping:
-    """Return when a comparison stopped, decided only if its interval decides it."""
+    if found.stopping is None:
+        update["difference_points"] = 100 * (gained - lost) / found.n_items
+        update["mcnemar_p"] = mcnemar(gained, lost)
+        return found.model_copy(update=update)
     interval = found.split.interval_points
-    said = what_it_says(interval, found.n_items, None, stopping.points + _ROUNDING_POINTS)
-    beyond = stopping.points - _ROUNDING_POINTS
-    is_beyond = interval.low > beyond or interval.high < -beyond
-    return stopping.model_copy(update={"is_decided": said.status == "equivalent" or is_beyond})
+    return stopped(
+        found.model_copy(update=update), found.stopping, found.difference_points, interval
+    )
+
+
+def _finished(found: Drift, record: Report) -> Drift:
+    """Return a comparison with what follows from its interval."""
+    update: dict[str, object] = {"split_accuracy": _split_accuracy(found, record)}
+    if found.stopping is not None:
+        limit = limit_items(found.stopping.points, record.data.n_total)
+        is_decided = shows(found.split, record.data.n_total, limit)
+        update["stopping"] = found.stopping.model_copy(update={"is_decided": is_decided})
+    return found.model_copy(update=update)
 
 
 def _settled(run: ModelRun, record: Report | Evaluation) -> ModelRun:
@@ -131,27 +126,9 @@ def _settled(run: ModelRun, record: Report | Evaluation) -> ModelRun:
     if stopping is None or not stopping.is_decided:
         return run
     interval = run.metrics[record.protocol.metric].split_interval
-    low, high = 100 * interval.low, 100 * interval.high
-    is_decided = high - low <= 2 * stopping.points + _ROUNDING_POINTS
-    for least, most in _region(record):
-        inside = least - _ROUNDING_POINTS <= low and high <= most + _ROUNDING_POINTS
-        is_decided &= inside or high < least + _ROUNDING_POINTS or low > most - _ROUNDING_POINTS
+    is_decided = 100 * (interval.high - interval.low) <= 2 * stopping.points + _ROUNDING_POINTS
     update = {"stopping": stopping.model_copy(update={"is_decided": is_decided})}
     return run.model_copy(update=update)
-
-
-def _region(record: Report | Evaluation) -> list[tuple[float, float]]:
-    """Return the range that the reference's accuracy was held to, in points, if there is one.
-
-    See ``against_reference``: the first claim of the metric.
-    """
-    if isinstance(record, Evaluation) or record.reference is None:
-        return []
-    found = [each for each in record.claims if each.metric == record.protocol.metric]
-    return [
-        (each.value - each.tolerance_points, each.value + each.tolerance_points)
-        for each in found[:1]
-    ]
 
 
 def _split_accuracy(found: Drift, record: Report) -> object:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from edgeval.records import Drift, Equivalence, Flip, Report, Speed
+from edgeval.records import Drift, Flip, Report, Speed
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import compared_runs, reading
+from edgeval.report.comparison import compared_runs, is_counted, reading
 from edgeval.report.items import is_uneven, items_of
 from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs, shift_of
 from edgeval.report.speeds import EMPTY
@@ -41,33 +41,40 @@ class FlipTable:
 
 
 def difference_table(report: Report) -> Table:
-    """Return each type's difference with its intervals and what they say, a row a type.
+    """Return each type's difference on the split and what is known of it, a row a type.
 
-    Where the evaluations stopped early there is nothing about new items, and no p-value.
+    Then what is about new items; where the evaluations stopped early there is nothing of that.
     """
     drifts = _drifts(report)
-    level = fmt.level(drifts[0].split.interval_points) if drifts else ""
-    has_new = any(found.new_items for found in drifts)
-    has_p = any(found.mcnemar_p_holm is not None for found in drifts)
-    header, words = ["type", "difference"], [0]
-    for population in ("new items", "split") if has_new else ("split",):
-        header += [f"{level} {population}", f"reading, {population}"]
-        words.append(len(header) - 1)
-    header.append("non-inferior")
-    words.append(len(header) - 1)
+    has_new, has_intervals = any(found.new_items for found in drifts), not is_counted(report)
+    needs_items = any(found.split.items_for_power for found in drifts)
+    header = ["type", "difference", *(["95% split"] if has_intervals else []), "outcome"]
+    header += ["at most the margin worse", *(["items for 90% power"] if needs_items else [])]
+    words = (0, header.index("outcome"), header.index("outcome") + 1)
+    header += ["95% new items", "McNemar p", "Holm p"] if has_new else []
     rows = []
     for found in drifts:
-        is_exact = found.split.interval_points.low == found.split.interval_points.high
+        split, needed = found.split, found.split.items_for_power
         row = [found.label, fmt.signed(found.difference_points, 2)]
-        new, p = found.new_items, found.mcnemar_p_holm
-        if has_new:
-            row += [fmt.difference_interval(new), _words(new)] if new else [EMPTY, EMPTY]
-        row += ["exact" if is_exact else fmt.difference_interval(found.split), _split_words(found)]
-        row.append(_non_inferior(found))
-        if has_p:
-            row.append(EMPTY if p is None else fmt.p_value(p))
-        rows.append(row)
-    return Table([*header, "Holm p"] if has_p else header, rows, words=tuple(words))
+        row += [_split_interval(found)] if has_intervals else []
+        row += [reading(found), "yes" if split.non_inferior else "not shown"]
+        row += [EMPTY if needed is None else f"{fmt.about(needed)}"] if needs_items else []
+        rows.append(row + (_of_new_items(found) if has_new else []))
+    return Table(header, rows, words=words)
+
+
+def _split_interval(found: Drift) -> str:
+    if found.split.is_exact:
+        return "exact"
+    return fmt.difference_interval(found.split.interval_points, found.split.margin_points)
+
+
+def _of_new_items(found: Drift) -> list[str]:
+    new, p_values = found.new_items, (found.mcnemar_p, found.mcnemar_p_holm)
+    return [
+        EMPTY if new is None else fmt.difference_interval(new, found.split.margin_points),
+        *(EMPTY if p is None else fmt.p_value(p) for p in p_values),
+    ]
 
 
 def stopping_table(report: Report) -> Table | None:
@@ -77,18 +84,16 @@ def stopping_table(report: Report) -> Table | None:
         found = run.stopping
         if found is None:
             continue
-        worth = found.effective_items
         rows.append(
             [
                 run.label,
                 f"{found.n_items:,}",
                 "by what they can tell" if found.design == "weighted" else found.design,
                 "yes" if found.is_decided else "no",
-                EMPTY if worth is None else f"about {fmt.about(round(worth))} in random order",
             ]
         )
-    header = ["type", "items", "drawn", "decided", "worth"]
-    return Table(header, rows, words=(0, 2, 3, 4)) if rows else None
+    header = ["type", "items", "drawn", "decided"]
+    return Table(header, rows, words=(0, 2, 3)) if rows else None
 
 
 def self_check_table(report: Report) -> Table | None:
@@ -240,23 +245,6 @@ def _seconds(speed: Speed | None) -> tuple[str, str]:
 
 def _drifts(report: Report) -> list[Drift]:
     return [found for _, found in compared_runs(report) if found is not None]
-
-
-def _split_words(found: Drift) -> str:
-    """Return what the split's interval says; where it stopped early, as the ladder reads it."""
-    return _words(found.split) if found.stopping is None else reading(found)
-
-
-def _words(said: Equivalence) -> str:
-    if said.items_needed is None:
-        return said.status
-    return f"{said.status} ({fmt.about(said.items_needed)} more)"
-
-
-def _non_inferior(found: Drift) -> str:
-    if found.stated.non_inferior:
-        return "yes"
-    return "on this split" if found.split.non_inferior else "not shown"
 
 
 def _is_lost(flip: Flip) -> bool:

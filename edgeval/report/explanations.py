@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeval.records import Report
-from edgeval.report import formatting as fmt
-from edgeval.report.comparison import compared_runs, margin, primary
-from edgeval.report.items import is_slice, stopping_of
+from edgeval.report.comparison import is_counted, margin
+from edgeval.report.items import stopping_of
 from edgeval.report.selfchecks import gpu_runs
 
 _UNITS = {
@@ -31,14 +30,15 @@ class Explanation:
 def explanations(report: Report) -> list[Explanation]:
     """Return the paragraphs that this report needs."""
     is_stopped = stopping_of(report) is not None
-    found = _of_accuracies(report, is_stopped=is_stopped)
-    if report.drift:
-        if is_stopped:
-            found += [_stopped_difference(report), _no_p_value()]
-        else:
-            found += [_paired(report), _paired_split(report), _mcnemar(), _holm(report)]
-        has_agreement = any(drift.pick_agreement is not None for drift in report.drift)
-        found += [_flips(has_agreement=has_agreement), _logprobs(report)]
+    has_new_items = any(run.metrics[report.protocol.metric].interval for run in report.runs)
+    found = [_population()]
+    if not is_counted(report):
+        found += [_every_look()] if is_stopped else [_split()]
+    found += _of_drifts(report, is_stopped=is_stopped) if report.drift else []
+    if has_new_items:
+        found.append(_new_items())
+    if any(drift.new_items for drift in report.drift):
+        found += [_paired(), _mcnemar(), _holm(report)]
     if any(drift.divergence for drift in report.drift):
         found.append(_divergence(report))
     if gpu_runs(report.runs):
@@ -46,20 +46,54 @@ def explanations(report: Report) -> list[Explanation]:
     return found
 
 
-def _of_accuracies(report: Report, *, is_stopped: bool) -> list[Explanation]:
-    is_estimated = any(drift.split_accuracy for drift in report.drift)
-    found = []
-    if is_stopped:
-        found.append(_every_look())
-    elif is_estimated:
-        found.append(_split(report))
-    else:
-        found += [_new_items(report), _split(report)]
+def _of_drifts(report: Report, *, is_stopped: bool) -> list[Explanation]:
+    found = [_outcomes(report)]
+    if not is_counted(report) and not is_stopped:
+        found.append(_exact_test(report))
     if any(run.stopping and run.stopping.design == "weighted" for run in report.runs):
         found.append(_weighted())
-    if is_estimated:
+    if any(drift.split_accuracy for drift in report.drift):
         found.append(_estimator(report))
-    return found
+    has_agreement = any(drift.pick_agreement is not None for drift in report.drift)
+    return [*found, _flips(has_agreement=has_agreement), _logprobs(report)]
+
+
+def _population() -> Explanation:
+    return Explanation(
+        "Split and new items",
+        "The split is the data set, the number that papers print: scored whole, it leaves nothing "
+        "to sampling, and what is said of it is counted. New items are others of the same kind, "
+        "of which the split is a sample; of these an interval is given beside it.",
+    )
+
+
+def _outcomes(report: Report) -> Explanation:
+    reference, within = report.runs[0].label, margin(report)
+    return Explanation(
+        f"Difference to {reference}",
+        f"On the split a type is equivalent if its accuracy is no further than {within} from "
+        f"{reference}'s, on either side, and worse if it is further below. It is different if it "
+        "is not the same and neither of these is shown, and open if nothing is. A type above the "
+        "reference is no worse, however far: the recommendation is the smallest file that is shown "
+        f"to be at most {within} worse. What is said of all types holds together, so that choosing "
+        "among them does not make it less sure.",
+        "Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657",
+        "https://doi.org/10.1007/BF01068419",
+    )
+
+
+def _exact_test(report: Report) -> Explanation:
+    return Explanation(
+        "From a slice to the split",
+        "Both models answer the same items, so only those on which they differ count. A difference "
+        "is excluded if a slice that speaks as much against it is too improbable, whatever the "
+        "number of flips in the split: by exact probabilities, so that no number of items and no "
+        f"share of flips makes it wrong more often than is said. For {len(report.drift)} compared "
+        "types the 5% are divided by Holm's step-down; a type that is decided is set aside, and "
+        "the others are judged again.",
+        "Berger and Boos 1994, Journal of the American Statistical Association 89:1012; Tango "
+        "1998, Statistics in Medicine 17:891; Holm 1979, Scandinavian Journal of Statistics 6:65",
+    )
 
 
 def _every_look() -> Explanation:
@@ -70,7 +104,8 @@ def _every_look() -> Explanation:
         "at again and again. These are confidence sequences: with the stated probability none of "
         "the intervals, after any number of items, misses the value for the split. They know that "
         "no item is drawn twice, and shrink to nothing when every item is scored; at the same "
-        "number of items they are wider than an ordinary interval.",
+        "number of items they are wider than an ordinary interval. The 5% are divided among the "
+        "types that are compared.",
         "Waudby-Smith and Ramdas 2024, Journal of the Royal Statistical Society B 86:1; without "
         "replacement: 2020, Advances in Neural Information Processing Systems 33",
         "https://doi.org/10.1093/jrsssb/qkad009",
@@ -85,8 +120,7 @@ def _weighted() -> Explanation:
         "uncertain their flip is, and each counts by the inverse of its probability, so that the "
         "estimated difference is that of the whole split. The items drawn are no sample of it: "
         "what is counted on them (flips, changes of the log-probabilities) says nothing about the "
-        "share of all items. They are worth as many items in random order as would give an "
-        "estimate of the same variance.",
+        "share of all items.",
         "Neyman 1934, Journal of the Royal Statistical Society 97:558; Shekhar, Xu, Lipton, Liang "
         "and Ramdas 2023, Uncertainty in Artificial Intelligence, PMLR 216",
         "https://doi.org/10.2307/2342192",
@@ -102,26 +136,6 @@ def _estimator(report: Report) -> Explanation:
         "estimated on the part, and its interval is the difference's: most items are answered "
         "alike by both, and what these add to the accuracy is known.",
         "Cochran 1977, Sampling Techniques, section 7.2",
-    )
-
-
-def _stopped_difference(report: Report) -> Explanation:
-    reference = report.runs[0].label
-    return Explanation(
-        f"Difference to {reference}",
-        "Both models answer the same items, so only the items on which they differ count. The "
-        "interval is for the whole split and valid at every look. A type is equivalent if it lies "
-        f"within ±{margin(report)}, has drifted if it lies beyond, and is undecided if the items "
-        "ran out before either. It is non-inferior if the interval reaches no further down than "
-        "that. Each interval is for one type by itself.",
-    )
-
-
-def _no_p_value() -> Explanation:
-    return Explanation(
-        "No p-values",
-        "McNemar's p is not given: it takes the number of items as fixed before, and here the "
-        "flips themselves decided it.",
     )
 
 
@@ -165,60 +179,33 @@ def _gpu(report: Report) -> Explanation:
     )
 
 
-def _new_items(report: Report) -> Explanation:
-    level = fmt.level(primary(report, compared_runs(report)[0][0]).stated_interval)
+def _new_items() -> Explanation:
     return Explanation(
-        "Interval for new items",
-        f"The {level} score interval of the accuracy. It speaks about other items of the same "
-        "kind, as if these had been drawn from an endless supply.",
+        "Accuracy on new items",
+        "The score interval of an accuracy. It speaks about other items of the same kind, as if "
+        "these had been drawn from an endless supply.",
         "Wilson 1927, Journal of the American Statistical Association 22:209",
         "https://doi.org/10.1080/01621459.1927.10502953",
     )
 
 
-def _split(report: Report) -> Explanation:
-    here = (
-        "This report is of a slice, so the interval has a width."
-        if is_slice(report)
-        else "Every item was scored here, so it is exact."
-    )
+def _split() -> Explanation:
     return Explanation(
-        "Interval for the split",
-        "The same interval with the finite-population correction. It speaks about the accuracy on "
-        "exactly this data set, the number that papers print, and shrinks to nothing when every "
-        f"item is scored. {here}",
-        "Cochran 1977, Sampling Techniques, section 2.6",
+        "Accuracy on the split",
+        "The interval of the number of right items in the whole data set, from the exact "
+        "probabilities of a slice without replacement. It shrinks to nothing when every item is "
+        "scored.",
+        "Clopper and Pearson 1934, Biometrika 26:404, with hypergeometric probabilities",
     )
 
 
-def _paired(report: Report) -> Explanation:
-    reference = report.runs[0].label
+def _paired() -> Explanation:
     return Explanation(
-        f"Difference to {reference}",
-        "Both models answer the same items, so only the items on which they differ count, and the "
-        "interval of the difference is much narrower than those of the two accuracies. In the "
-        f"ladder it speaks about new items. A type is equivalent if the interval lies within "
-        f"±{margin(report)}, has drifted if it excludes zero, and is undecided if neither holds. "
-        "It is non-inferior if the interval reaches no further down than that. Each interval is "
-        "for one type by itself.",
+        "Difference on new items",
+        "The paired interval of the difference for other items of the same kind, wide enough that "
+        "those of all types hold together with 95%. Nothing is called equivalent or worse by it.",
         "Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479",
         "https://doi.org/10.3102/1076998611411915",
-    )
-
-
-def _paired_split(report: Report) -> Explanation:
-    here = (
-        "In a slice it is narrower than that for new items, by the share of the split that was "
-        "scored."
-        if is_slice(report)
-        else "Every item was scored here, so it is the difference itself."
-    )
-    return Explanation(
-        "Difference on the split",
-        "The same interval with the finite-population correction, and each end moved out by half "
-        "an item of the split, because its flips are whole. It speaks about the difference on "
-        f"exactly this data set. {here}",
-        "Cochran 1977, Sampling Techniques, section 2.6",
     )
 
 

@@ -77,7 +77,7 @@ def drift_figure(report: Report) -> Figure | None:
         if row.reading == "not compared":
             continue
         value = found.difference_points if found else 0.0
-        ends = _ends(found.stated.interval_points, 1) if found else None
+        ends = _ends(found.split.interval_points, 1) if found and not found.split.is_exact else None
         text = f"{row.type}, {row.bits_per_weight} bits: {row.difference}"
         points.append(Point(run.label, run.bits_per_weight, value, ends, row.reading, text))
     if len(points) < 2:
@@ -88,7 +88,7 @@ def drift_figure(report: Report) -> Figure | None:
         f"Difference in accuracy to {reference}, by bits per weight",
         points,
         line=0.0,
-        band=report.drift[0].stated.margin_points,
+        band=report.drift[0].split.margin_points,
         line_labels=[f"±{margin(report)}"],
         y_label=f"difference to {reference} (points)",
         tick_text=fmt.signed,

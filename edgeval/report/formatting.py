@@ -6,7 +6,7 @@ import math
 from datetime import datetime, timezone
 
 from edgeval.errors import listed as listed
-from edgeval.records import Equivalence, Interval
+from edgeval.records import Interval
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -46,10 +46,9 @@ def bound(points: float, margin_points: float) -> str:
     return signed(points, _MOST_DECIMALS)
 
 
-def difference_interval(said: Equivalence) -> str:
+def difference_interval(points: Interval, margin_points: float) -> str:
     """Return an interval in points, for example ``[-1.1, +0.3]``."""
-    low, high = said.interval_points.low, said.interval_points.high
-    return f"[{bound(low, said.margin_points)}, {bound(high, said.margin_points)}]"
+    return f"[{bound(points.low, margin_points)}, {bound(points.high, margin_points)}]"
 
 
 def accuracy(fraction: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from edgeval.foreign import printable
@@ -16,7 +16,11 @@ _TIMES = ("elapsed_s", "load_s", "tokens_per_s")
 """Of a run in schema 2: sums over whoever worked on it, with whatever threads and on whatever
 machine. They are no speed of anything, and are not read."""
 
-_WORDS = ("status", "protocol_match", "reference")
+_MEASURED = ("interval_points", "margin_points")
+_JUDGED = ("split", "new_items", "split_accuracy", "metrics", "stopping")
+"""What schema 3 concluded by other rules, or rounded otherwise."""
+
+_WORDS = ("status", "protocol_match", "reference", "outcome")
 """Texts that follow from numbers. Others are sentences, which every version may word otherwise."""
 
 _MOST_SHOWN = 3
@@ -24,17 +28,62 @@ _MOST_SHOWN = 3
 
 def current(content: Any) -> Any:
     """Return the content of a record in this schema; what is none is returned as it is."""
-    if not isinstance(content, dict) or content.get("schema_version") != OLDEST:
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version not in range(OLDEST, SCHEMA_VERSION):
         return content
     content = {**content, "schema_version": SCHEMA_VERSION}
-    runs = content.get("runs")
-    if isinstance(runs, list):
-        content["runs"] = [_timeless(run) if isinstance(run, dict) else run for run in runs]
-    return content
+    if version == OLDEST:
+        content = _changed(content, "runs", _timeless)
+    content = _changed(content, "runs", _without_worth)
+    return _changed(_changed(content, "drift", _without_worth), "drift", _of_split)
+
+
+def _changed(content: dict[str, Any], name: str, change: Callable[..., Any]) -> dict[str, Any]:
+    """Return a record with each entry of a list changed."""
+    found = content.get(name)
+    if not isinstance(found, list):
+        return content
+    return {**content, name: [change(each) if isinstance(each, dict) else each for each in found]}
 
 
 def _timeless(run: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if name not in _TIMES}
+
+
+def _without_worth(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a run, or a comparison, without the items in random order that its own were worth."""
+    stopping = found.get("stopping")
+    if not isinstance(stopping, dict):
+        return found
+    kept = {name: value for name, value in stopping.items() if name != "effective_items"}
+    return {**found, "stopping": kept}
+
+
+def _of_split(drift: dict[str, Any]) -> dict[str, Any]:
+    """Return a comparison that says what is measured: schema 3 judged by other rules."""
+    split, new_items = drift.get("split"), drift.get("new_items")
+    if isinstance(split, dict):
+        measured = {name: split[name] for name in _MEASURED if name in split}
+        split = {**measured, "outcome": "open", "non_inferior": False}
+    if isinstance(new_items, dict):
+        new_items = new_items.get("interval_points")
+    return {**drift, "split": split, "new_items": new_items}
+
+
+def comparable(content: Any) -> Any:
+    """Return what of a file's content may be held against what its numbers give.
+
+    Older schemas judged by other rules: what they concluded is no contradiction.
+    """
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version not in range(OLDEST, SCHEMA_VERSION):
+        return content
+    kept = {name: value for name, value in content.items() if name != "verdicts"}
+    return _changed(_changed(kept, "drift", _measured), "runs", _measured)
+
+
+def _measured(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in _JUDGED}
 
 
 def corrections(file: str, content: Any, record: Mapping[str, Any]) -> list[str]:

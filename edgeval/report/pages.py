@@ -12,6 +12,7 @@ from edgeval.records import Report
 from edgeval.remarks import remarks
 from edgeval.report import (
     captions,
+    conclusion,
     details,
     explanations,
     facts,
@@ -24,7 +25,7 @@ from edgeval.report import (
     timings,
     view,
 )
-from edgeval.report.comparison import is_of_split, margin, primary, readings
+from edgeval.report.comparison import is_counted, margin, primary, readings
 from edgeval.report.items import is_slice, is_uneven, items_in_short, slice_sentence
 
 # HTML folds them away; Markdown cannot.
@@ -74,18 +75,18 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
     return {
         "report": report,
         "made": formatting.moment(report.created_at),
-        "level": formatting.level(primary(report, report.runs[0]).stated_interval),
+        "level": formatting.level(primary(report, report.runs[0]).split_interval),
         "is_slice": is_slice(report),
         "is_uneven": is_uneven(report),
-        "is_of_split": is_of_split(report),
-        "has_p": any(found.mcnemar_p is not None for found in report.drift),
+        "is_counted": is_counted(report),
+        "has_new_items": any(found.new_items is not None for found in report.drift),
         "has_agreement": any(found.pick_agreement is not None for found in report.drift),
         "short_items": items_in_short(report),
         "items": slice_sentence(report),
         "interval_sentence": view.interval_sentence(report),
         "captions": captions.captions(report),
         "failure": selfchecks.failure(report.engine.backend, report.runs),
-        "conclusion": view.conclusion(report),
+        "conclusion": conclusion.conclusion(report),
         "reference_failed": failures.reference_failed(report),
         "failures": [(each.label, failures.failure_sentence(each)) for each in report.failures],
         "remarks": remarks(report),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from edgeval.console import Lines, Said, Table
-from edgeval.records import Evaluation, Report
+from edgeval.records import Evaluation, Interval, Report
 from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
 from edgeval.report import view
-from edgeval.report.comparison import is_of_split
+from edgeval.report.comparison import is_counted
 from edgeval.report.failures import FAILED
-from edgeval.report.items import counted_items, is_uneven, items_of, slice_sentence, stopping_of
+from edgeval.report.items import counted_items, is_uneven, items_of, slice_sentence
 from edgeval.report.speeds import rate
 
 
@@ -18,30 +18,35 @@ def ladder_table(report: Report) -> Table:
     metric = report.protocol.metric
     what = f"{report.model.title}, protocol {report.protocol.label}"
     table = Table(f"{what}: {slice_sentence(report)}")
-    has_items = is_uneven(report)
-    interval = "95 % split" if is_of_split(report) else "95 % interval"
+    has_items, has_intervals = is_uneven(report), not is_counted(report)
+    has_new_items = not has_intervals and any(found.new_items for found in report.drift)
     table.add_column("type")
     # With one column more the others are narrower, so that a screen of 120 holds them.
-    bits: Said = Lines("bits/", "weight") if has_items else "bits/weight"
-    flips = "lost/gained" if has_items else "flips"
-    titles = ("size", bits, *(["items"] if has_items else []), metric, interval)
-    for title in (*titles, "difference", flips, "tokens/s"):
-        table.add_column(title, right=True)
+    bits: Said = Lines("bits/", "weight") if has_intervals or has_new_items else "bits/weight"
+    flips = Lines("lost/", "gained") if has_intervals or has_new_items else "flips"
+    titles: list[Said] = ["size", bits, *(["items"] if has_items else []), metric]
+    titles += ["95 %"] if has_intervals else []
+    titles += ["difference", "outcome", *(["new items"] if has_new_items else []), flips]
+    for title in (*titles, "tokens/s"):
+        table.add_column(title, right=title != "outcome")
     for row in view.ladder_rows(report):
+        has_flips = row.lost != view.EMPTY
         table.add_row(
             _type(row.type, row.mix, row.source),
             row.size,
             row.bits_per_weight,
             *([row.items] if has_items else []),
             row.accuracy,
-            row.interval,
-            row.difference,
-            f"{row.lost} / {row.gained}" if has_items and row.difference_interval else row.flips,
+            *([row.interval] if has_intervals else []),
+            row.difference if has_flips else view.EMPTY,
+            row.reading,
+            *([row.new_items] if has_new_items else []),
+            f"{row.lost} / {row.gained}" if has_flips else row.flips,
             row.tokens_per_s,
         )
-    before, after = 3 if has_items else 2, 4
+    before = 3 if has_items else 2
     for failure in report.failures:
-        cells = [*[view.EMPTY] * before, FAILED, *[view.EMPTY] * after]
+        cells = [*[view.EMPTY] * before, FAILED, *[view.EMPTY] * (len(titles) - before)]
         table.add_row(failure.label, *cells)
     return table
 
@@ -53,11 +58,10 @@ def evaluation_table(result: Evaluation) -> Table:
     names = [metric, *(name for name in known if name != metric)]
     table = Table(f"{counted_items(result)}, protocol {result.protocol.label}")
     has_items = is_uneven(result)
-    is_stopped = stopping_of(result) is not None
     table.add_column("file")
     table.add_column("type")
     titles = [*(["items"] if has_items else []), *names]
-    for title in (*titles, f"{metric} 95 %{' split' if is_stopped else ''}", "tokens/s"):
+    for title in (*titles, f"{metric} 95 %", "new items", "tokens/s"):
         table.add_column(title, right=True)
     for run in result.runs:
         table.add_row(
@@ -68,13 +72,18 @@ def evaluation_table(result: Evaluation) -> Table:
                 fmt.accuracy(run.metrics[name].value) if name in run.metrics else view.EMPTY
                 for name in names
             ),
-            fmt.accuracy_interval(run.metrics[metric].stated_interval),
+            fmt.accuracy_interval(run.metrics[metric].split_interval),
+            _interval(run.metrics[metric].interval),
             rate(result, run),
         )
     for failure in result.failures:
-        cells = [*([view.EMPTY] if has_items else []), FAILED, *[view.EMPTY] * (len(names) + 1)]
+        cells = [*([view.EMPTY] if has_items else []), FAILED, *[view.EMPTY] * (len(names) + 2)]
         table.add_row(failure.file, failure.type, *cells)
     return table
+
+
+def _interval(interval: Interval | None) -> str:
+    return view.EMPTY if interval is None else fmt.accuracy_interval(interval)
 
 
 def _type(label: str, mix: str, source: str = "") -> Lines:

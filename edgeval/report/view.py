@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeval.records import Claim, Drift, Interval, ModelRun, Report, Verdict, VerdictStatus
+from edgeval.records import Claim, Drift, ModelRun, Report, Verdict, VerdictStatus
 from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
     Reading,
     compared_runs,
-    is_of_split,
-    margin,
+    is_counted,
     primary,
     reading,
     split_estimate,
 )
-from edgeval.report.failures import failed_clause, not_compared
-from edgeval.report.items import (
-    is_slice,
-    items_in_short,
-    items_of,
-    judged_run,
-    reference_items,
-    stopping_of,
-    until_decided,
-)
+from edgeval.report.items import items_of, judged_run, reference_items, stopping_of
 from edgeval.report.speeds import EMPTY as EMPTY
 from edgeval.report.speeds import rate
 
@@ -61,20 +51,18 @@ class LadderRow:
         items: Number of items it was evaluated on.
         size: File size with its unit.
         bits_per_weight: Tensor bits over parameters.
-        accuracy: Primary metric in percent; where the ladder is for the split, that on the split.
-        interval: Its interval for new items, in percent, or that for the split if the ladder is.
-        split_interval: Its interval for the whole split, in percent; ``exact`` if that is known.
-        difference: Accuracy minus the reference's in points with its paired interval, or
-            ``reference``.
+        accuracy: Primary metric of the split, in percent.
+        interval: Its interval, in percent, or ``exact``.
+        difference: Accuracy minus the reference's in points with its interval, or ``reference``.
         difference_points: The difference alone.
-        difference_interval: The paired interval alone; empty where there is none.
+        difference_interval: The interval alone; empty where there is none.
+        new_items: The interval of the difference for new items, in points.
         flips: Items lost and gained against the reference.
         lost: Items lost alone.
         gained: Items gained alone.
-        mcnemar_p: Exact two-sided p-value.
         agreement: Items with the same pick as the reference, in percent.
         tokens_per_s: Decoded tokens a second, as ``speeds.rate`` says it.
-        reading: What the paired interval says.
+        reading: What is known of the difference.
     """
 
     type: str
@@ -85,14 +73,13 @@ class LadderRow:
     bits_per_weight: str
     accuracy: str
     interval: str
-    split_interval: str
     difference: str
     difference_points: str
     difference_interval: str
+    new_items: str
     flips: str
     lost: str
     gained: str
-    mcnemar_p: str
     agreement: str
     tokens_per_s: str
     reading: Reading
@@ -104,44 +91,16 @@ def ladder_rows(report: Report) -> list[LadderRow]:
 
 
 def interval_sentence(report: Report) -> str:
-    """Return what the accuracies and intervals of a ladder speak about, if not only of its items.
+    """Return what the accuracies and intervals of a ladder speak about, if it has intervals.
 
-    It is empty where each accuracy is that of the items, as usual.
+    It is empty where every type was scored on the whole split.
     """
-    if not is_of_split(report):
+    if is_counted(report):
         return ""
-    level = fmt.level(primary(report, report.runs[0]).split_interval)
     is_estimated = any(found.split_accuracy for found in report.drift)
     sum_of = f": that of {report.runs[0].label} plus the difference" if is_estimated else ""
-    found = f"Accuracies and their {level} intervals are for the whole split{sum_of}."
-    has_looks = stopping_of(report) is not None and is_slice(report)
-    return f"{found} {EVERY_LOOK}" if has_looks else found
-
-
-def conclusion(report: Report) -> str:
-    """Return the main result in a few sentences: what is equivalent, drifted, undecided, failed."""
-    reference = report.reference
-    if reference is None:
-        return not_compared(report)
-    pairs = compared_runs(report)
-    if not report.drift:
-        return _alone(report, reference)
-    groups: dict[Reading, list[tuple[ModelRun, Drift]]] = {}
-    for run, found in pairs[1:]:
-        if found is not None:
-            groups.setdefault(reading(found), []).append((run, found))
-    close = groups.get("equivalent", []) + groups.get("small drift", [])
-    sentences = [f"{_evaluated(report)}{_smallest(report, close, reference)}."]
-    rest = [
-        *_drifted_clauses(report, groups.get("drifted", [])),
-        *_undecided_clauses(report, groups.get("undecided", [])),
-    ]
-    if rest:
-        text = "; ".join(rest)
-        sentences.append(f"{text[0].upper()}{text[1:]}.")
-    if report.failures:
-        sentences.append(f"{failed_clause(report.failures)}.")
-    return " ".join(sentences)
+    found = f"Accuracies and their intervals are for the whole split{sum_of}."
+    return found if stopping_of(report) is None else f"{found} {EVERY_LOOK}"
 
 
 def claim_in_short(claim: Claim) -> str:
@@ -178,17 +137,17 @@ def verdict_sentence(report: Report, verdict: Verdict) -> str:
 def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow:
     measured = primary(report, run)
     estimate = split_estimate(measured, found)
-    split = "exact" if _is_exact(estimate.interval) else fmt.accuracy_interval(estimate.interval)
+    exact = estimate.interval.low == estimate.interval.high
     known = run.from_reference
     shown: Reading = reading(found)
     is_alone = len(report.runs) + len(report.failures) == 1
     if run is report.reference and not is_alone:
         shown = "reference"
     points = fmt.signed(found.difference_points, 2) if found else shown
-    interval = fmt.difference_interval(found.stated) if found else ""
+    interval = _split_interval(found) if found else ""
     lost = f"{found.right_to_wrong:,}" if found else EMPTY
     gained = f"{found.wrong_to_right:,}" if found else EMPTY
-    p, agreement = (found.mcnemar_p, found.pick_agreement) if found else (None, None)
+    agreement = found.pick_agreement if found else None
     return LadderRow(
         type=run.label,
         source=f"from {known.file}" if known else "",
@@ -197,87 +156,28 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
         size=fmt.size(run.file_bytes),
         bits_per_weight=fmt.plain(run.bits_per_weight, 2),
         accuracy=fmt.accuracy(estimate.value),
-        interval=split if is_of_split(report) else fmt.accuracy_interval(measured.stated_interval),
-        split_interval=split,
+        interval="exact" if exact else fmt.accuracy_interval(estimate.interval),
         difference=f"{points} {interval}".strip(),
         difference_points=points,
         difference_interval=interval,
+        new_items=_new_items(found),
         flips=f"{lost} lost / {gained} gained" if found else EMPTY,
         lost=lost,
         gained=gained,
-        mcnemar_p=EMPTY if p is None else fmt.p_value(p),
         agreement=EMPTY if agreement is None else fmt.accuracy(agreement),
         tokens_per_s=rate(report, run),
         reading=shown,
     )
 
 
-def _is_exact(interval: Interval) -> bool:
-    return interval.low == interval.high
+def _split_interval(found: Drift) -> str:
+    """Return the interval of a difference on the split; empty where it is known for certain."""
+    if found.split.is_exact:
+        return ""
+    return fmt.difference_interval(found.split.interval_points, found.split.margin_points)
 
 
-def _alone(report: Report, run: ModelRun) -> str:
-    found = primary(report, run).stated_interval
-    level, interval = fmt.level(found), fmt.accuracy_interval(found)
-    known = f"{level} interval for new items {interval}"
-    if stopping_of(report) is not None:
-        known = f"{level} interval for the split {interval}"
-    if stopping_of(report) is not None and _is_exact(found):
-        known = "exact for the split"
-    why = failed_clause(report.failures) or "No other type was evaluated"
-    return (
-        f"{_evaluated(report)}{run.label} answers {fmt.accuracy(primary(report, run).value)}% "
-        f"correctly ({known}). {why}, so there is no drift to report."
-    )
-
-
-def _evaluated(report: Report) -> str:
-    """Return on which items, or when they were enough, for the beginning of the conclusion."""
-    stopping = stopping_of(report)
-    if stopping is None or not is_slice(report):
-        return f"On {items_in_short(report)}, "
-    return f"{until_decided(report, stopping)}: "
-
-
-def _smallest(report: Report, close: list[tuple[ModelRun, Drift]], reference: ModelRun) -> str:
-    within = f"within {margin(report)}"
-    # Of a type that failed nobody knows whether it is equivalent.
-    kind = "evaluated type" if report.failures else "type"
-    if not close:
-        return f"no {kind} is shown to be equivalent to {reference.label} {within}"
-    run, found = min(close, key=lambda pair: pair[0].file_bytes)
-    caveat = ", a small but measurable drift" if reading(found) == "small drift" else ""
-    sizes = f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
-    return (
-        f"{run.label} ({sizes}) is the smallest {kind} that is equivalent to {reference.label} "
-        f"{within}: {fmt.signed(found.difference_points, 2)} points "
-        f"{fmt.difference_interval(found.stated)}{caveat}"
-    )
-
-
-def _drifted_clauses(report: Report, drifted: list[tuple[ModelRun, Drift]]) -> list[str]:
-    if not drifted:
-        return []
-    names = [
-        f"{run.label} ({fmt.signed(found.difference_points, 2)} points)" for run, found in drifted
-    ]
-    if stopping_of(report) is not None:
-        return [f"{fmt.listed(names)} drifted by more than {margin(report)}"]
-    its = "its interval excludes" if len(names) == 1 else "their intervals exclude"
-    return [f"{fmt.listed(names)} drifted: {its} zero"]
-
-
-def _undecided_clauses(report: Report, undecided: list[tuple[ModelRun, Drift]]) -> list[str]:
-    if not undecided:
-        return []
-    names = fmt.listed([run.label for run, _ in undecided])
-    verb = "is" if len(undecided) == 1 else "are"
-    if stopping_of(report) is not None:
-        was = "was" if len(undecided) == 1 else "were"
-        return [f"{names} {was} undecided when the items ran out"]
-    more = max(found.stated.items_needed or 0 for _, found in undecided)
-    left = report.data.n_total - max(items_of(report, run) for run, _ in undecided)
-    split = "" if more <= left else ", more than the split has left"
-    return [
-        f"{names} {verb} undecided (up to about {fmt.about(more)} more items would tell{split})"
-    ]
+def _new_items(found: Drift | None) -> str:
+    if found is None or found.new_items is None:
+        return EMPTY
+    return fmt.difference_interval(found.new_items, found.split.margin_points)
