@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,14 +30,16 @@ _BEYOND: Final = 1e-4
 """Probability that the number of flips in the split is outside those that are looked at; each
 p-value is larger by as much."""
 _MOST_TRIED: Final = 9
-"""Numbers of flips that are looked at. Between them the probability hardly changes: the sizes that
-the tests enumerate, at numbers that are not among them, stay below the stated one."""
-_DEVIATIONS: Final = 7.0
+"""Numbers of flips that are looked at first: about a standard error of theirs apart."""
+_FAR: Final = 0.8
+"""Where the greatest probability of these is below so much of the allowed one, no number between
+them comes near it, since the probability changes smoothly; otherwise the greatest is looked for."""
+_DEVIATIONS: Final = 6.0
 """Counts further from their mean than so many standard deviations are as good as impossible."""
 _TIED: Final = 1e-9
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=65536)
 def bounds(gained: int, lost: int, total: int, population: int, error: float) -> tuple[int, int]:
     """Return the least and the greatest difference of the split that a sample leaves possible.
 
@@ -84,7 +86,7 @@ def _least(gained: int, lost: int, total: int, population: int, error: float) ->
     """Return the least difference that is not excluded."""
     sample = _Sample(gained, lost, total, population)
     certain = gained - lost - (population - total)
-    high = math.floor((gained - lost) / total * population)
+    high = (gained - lost) * population // total
     low, step = high, max(1, round(sample.deviation))
     while low >= certain and not sample.excludes(low, error):
         high, low = low, low - step
@@ -137,38 +139,57 @@ class _Sample:
 
     def excludes(self, difference: int, error: float) -> bool:
         """Return whether it excludes that the split's difference is this or less."""
-        if error <= _BEYOND:
-            return False
+        most, tried = error - _BEYOND, self._tried(difference)
+        if most <= 0 or not tried:
+            return most > 0
+        ups, downs = self._as_far(difference, tried)
+
+        @functools.cache
+        def chance(flips: int) -> float:
+            return self._chance(ups, downs, (flips + difference) // 2, (flips - difference) // 2)
+
+        # From the middle: where nothing is excluded, the first number shows it as a rule.
+        for flips in sorted(tried, key=lambda each: abs(each - tried[len(tried) // 2])):
+            if chance(flips) > most:
+                return False
+        best = max(range(len(tried)), key=lambda at: chance(tried[at]))
+        if chance(tried[best]) < _FAR * most:
+            return True
+        around = tried[max(0, best - 1)], tried[min(len(tried) - 1, best + 1)]
+        return _greatest(chance, *around) <= most
+
+    def _tried(self, difference: int) -> list[int]:
+        """Return some numbers of flips, of those that are possible, from the least to the most."""
         least, most = self.flips
         least = max(least, abs(difference))
-        least += (least - difference) % 2
-        tried = np.arange(least, most + 1, 2)
-        if len(tried) > _MOST_TRIED:
-            chosen = np.linspace(0, len(tried) - 1, _MOST_TRIED).round().astype(int)
-            tried = tried[chosen]
-        share = difference / self.population
-        value = float(score(_float(self.gained), _float(self.lost), self.total, share)) - _TIED
-        return all(
-            self._at_least(value, (flips + difference) // 2, (flips - difference) // 2)
-            <= error - _BEYOND
-            for flips in tried.tolist()
-        )
+        possible = range(least + (least - difference) % 2, most + 1, 2)
+        if len(possible) <= _MOST_TRIED:
+            return list(possible)
+        step = (len(possible) - 1) / (_MOST_TRIED - 1)
+        return [possible[round(step * at)] for at in range(_MOST_TRIED)]
 
-    def _at_least(self, value: float, gained: int, lost: int) -> float:
-        """Return the probability of a score no less in samples of a split with these flips."""
+    def _as_far(self, difference: int, tried: Sequence[int]) -> tuple[Int64, Int64]:
+        """Return gained and lost items of all likely samples that speak as much against it."""
         n, size = self.total, self.population
-        up, down = _likely(gained, n, size), _likely(lost, n, size)
-        ups, downs = up[:, np.newaxis], down[np.newaxis, :]
-        alike, others = n - ups - downs, size - gained - lost
-        is_counted = (alike >= 0) & (alike <= others)
-        is_counted &= score(_float(ups), _float(downs), n, (gained - lost) / size) >= value
-        at = np.nonzero(is_counted)
-        ups, downs = up[at[0]], down[at[1]]
+        least, most = tried[0], tried[-1]
+        ups = _likely((least + difference) // 2, (most + difference) // 2, n, size)[:, np.newaxis]
+        downs = _likely((least - difference) // 2, (most - difference) // 2, n, size)[np.newaxis, :]
+        share = difference / size
+        value = float(score(_float(self.gained), _float(self.lost), n, share)) - _TIED
+        at = np.nonzero((ups + downs <= n) & (score(_float(ups), _float(downs), n, share) >= value))
+        return ups[at[0], 0], downs[0, at[1]]
+
+    def _chance(self, ups: Int64, downs: Int64, gained: int, lost: int) -> float:
+        """Return the probability of some samples of a split with these flips."""
+        n, size = self.total, self.population
+        others, alike = size - gained - lost, n - ups - downs
+        is_possible = (ups <= gained) & (downs <= lost) & (alike <= others)
+        ups, downs, alike = ups[is_possible], downs[is_possible], alike[is_possible]
         table = _log_factorials(size)
         logs = (
             _log_choose(table, gained, ups)
             + _log_choose(table, lost, downs)
-            + _log_choose(table, others, n - ups - downs)
+            + _log_choose(table, others, alike)
             - hypergeometric.log_choose(size, n)
         )
         return float(np.exp(logs).sum())
@@ -199,13 +220,29 @@ def score(gained: Float64, lost: Float64, total: int, share: float) -> Float64:
     return found
 
 
-def _likely(marked: int, drawn: int, population: int) -> Int64:
-    """Return the counts of marked items that a sample is likely to hold, ascending."""
-    least, most = hypergeometric.support(marked, drawn, population)
-    mean = drawn * marked / population
+def _greatest(chance: Callable[[int], float], low: int, high: int) -> float:
+    """Return the greatest value at every second number from one to another, of a single peak."""
+    while high - low > 4:
+        third = 2 * ((high - low) // 6)
+        left, right = low + third, high - third
+        if chance(left) < chance(right):
+            low = left
+        else:
+            high = right
+    return max(map(chance, range(low, high + 1, 2)))
+
+
+def _likely(fewest: int, most: int, drawn: int, population: int) -> Int64:
+    """Return the counts that a sample is likely to hold of so many marked items, ascending."""
     unseen = (population - drawn) / max(1, population - 1)
-    half = _DEVIATIONS * math.sqrt(mean * (1 - marked / population) * unseen) + 3
-    return np.arange(max(least, math.floor(mean - half)), min(most, math.ceil(mean + half)) + 1)
+
+    def ends(marked: int) -> tuple[int, int]:
+        least, greatest = hypergeometric.support(marked, drawn, population)
+        mean = drawn * marked / population
+        half = _DEVIATIONS * math.sqrt(mean * (1 - marked / population) * unseen) + 3
+        return max(least, math.floor(mean - half)), min(greatest, math.ceil(mean + half))
+
+    return np.arange(ends(fewest)[0], ends(most)[1] + 1)
 
 
 def _log_factorials(n: int) -> Float64:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 from edgeval.metrics import metric
-from edgeval.paired import adjusted, difference_estimate, equivalence, mcnemar, stopped
+from edgeval.paired import mcnemar, stopped, unknown
 from edgeval.records import (
     Citation,
     Claim,
@@ -31,6 +31,7 @@ from edgeval.records import (
     Stopping,
     VerdictStatus,
 )
+from edgeval.report.derived import renewed
 from edgeval.verdict import judged
 
 N_SPLIT = 10_042
@@ -77,12 +78,12 @@ LADDER = (
 )
 
 
-# Type, items evaluated, lost, gained, difference in points and its interval, decided, worth.
+# Type, items evaluated, lost, gained, difference in points and its interval, decided.
 STOPPED = (
-    ("Q8_0", 256, 2, 3, 0.1, (-0.6, 0.8), True, 2104.0),
-    ("Q4_K_M", 1040, 31, 22, -0.65, (-0.94, 0.4), True, 2112.0),
-    ("Q4_0", 700, 30, 20, -0.8, (-1.6, 0.2), False, 900.0),
-    ("Q2_K", 300, 90, 31, -8.3, (-14.1, -2.2), True, 180.0),
+    ("Q8_0", 256, 2, 3, 0.1, (-0.6, 0.8), True),
+    ("Q4_K_M", 1040, 31, 22, -0.65, (-0.94, 0.4), True),
+    ("Q4_0", 700, 30, 20, -0.8, (-1.6, 0.2), False),
+    ("Q2_K", 300, 90, 31, -8.3, (-14.1, -2.2), True),
 )
 
 
@@ -147,16 +148,15 @@ def example_report(
         ),
         device=DEVICE,
         runs=runs,
-        drift=adjusted(
-            [
-                _drift(name, lost, gained, n_items, list(groups))
-                for name, (lost, gained) in list(counts.items())[1:]
-            ]
-        ),
+        drift=[
+            _drift(name, lost, gained, n_items, list(groups))
+            for name, (lost, gained) in list(counts.items())[1:]
+        ],
         elapsed_s=31.4 + sum(1.42 + run.speed.elapsed_s for run in runs if run.speed),
         peak_rss_bytes=2_871_394_304,
     )
-    return report if status is None else judged(report, [example_claim(PUBLISHED[status])])
+    claims = [] if status is None else [example_claim(PUBLISHED[status])]
+    return renewed(judged(report, claims))
 
 
 def stopped_report(
@@ -166,7 +166,7 @@ def stopped_report(
 
     Args:
         design: Either ``weighted`` by a reference that a file holds of the whole split, or in
-            ``random order`` beside a reference that stopped after 2,432 items.
+            ``random order`` beside a reference of 2,432 items.
         status: Status whose claim it has, on the whole split.
     """
     record = example_report(status=None)
@@ -175,20 +175,19 @@ def stopped_report(
     if design == "weighted":
         reference = from_file(reference)
     else:
-        stopping = Stopping(points=1.0, is_decided=True, design=design, n_items=2432)
-        counted = _looked_at(1439, 2432, (0.583, 0.601))
-        update = {"metrics": dict.fromkeys(reference.metrics, counted), "stopping": stopping}
+        counted = metric(1439, 2432, N_SPLIT)
+        update = {"metrics": dict.fromkeys(reference.metrics, counted)}
         reference = reference.model_copy(update=update)
         groups = {"activitynet": 785, "wikihow": 1647}
         data = data.model_copy(update={"n_items": 2432, "groups": groups})
     runs, drifts = [reference], []
-    for name, n_items, lost, gained, points, ends, is_decided, worth in STOPPED:
+    for name, n_items, lost, gained, points, ends, is_decided in STOPPED:
         stopping = Stopping(
             points=1.0,
             is_decided=is_decided,
             design=design,
             n_items=n_items,
-            effective_items=worth if design == "weighted" else None,
+            n_compared=len(STOPPED),
         )
         known = reference.metrics["acc_norm"].value
         low, high = (known + end / 100 for end in ends)
@@ -205,21 +204,20 @@ def stopped_report(
         runs.append(by_type[name].model_copy(update=update))
         interval = Interval(low=ends[0], high=ends[1], level=0.95)
         found = _drift(name, lost, gained, n_items, list(data.groups))
-        found = stopped(found, stopping, points, interval, N_SPLIT)
-        if design == "weighted":
-            found = _with_split_accuracy(found, known)
+        found = stopped(found, stopping, points, interval)
         drifts.append(found.model_copy(update={"divergence": _divergence(n_items)}))
     record = record.model_copy(update={"runs": runs, "drift": drifts, "data": data})
-    return record if status is None else judged(record, [example_claim(PUBLISHED[status])])
+    claims = [] if status is None else [example_claim(PUBLISHED[status])]
+    return renewed(judged(record, claims))
 
 
 def sliced_report() -> Report:
     """Return a report of 200 items beside a reference that a file holds of the whole split."""
     whole, part = example_report(), example_report(n_items=200, status=None)
     reference = from_file(whole.runs[0])
-    known = reference.metrics["acc_norm"].value
-    drifts = [_with_split_accuracy(found, known) for found in part.drift]
-    return whole.model_copy(update={"runs": [reference, *part.runs[1:]], "drift": drifts})
+    return renewed(
+        whole.model_copy(update={"runs": [reference, *part.runs[1:]], "drift": part.drift})
+    )
 
 
 REASON = (
@@ -245,7 +243,7 @@ def failed_report(
         file: Name of their files, instead of their own.
     """
     record = example_report(n_items=n_items, status=None)
-    drift = adjusted([found for found in record.drift if found.type not in types])
+    drift = [found for found in record.drift if found.type not in types]
     failures = [
         Failure(
             type=run.type,
@@ -263,8 +261,8 @@ def failed_report(
         "drift": [] if "F16" in types else drift,
         "failures": failures,
     }
-    record = record.model_copy(update=update)
-    return record if status is None else judged(record, [example_claim(PUBLISHED[status])])
+    claims = [] if status is None else [example_claim(PUBLISHED[status])]
+    return renewed(judged(record.model_copy(update=update), claims))
 
 
 def with_plain_kernels(record: Report, reasons: dict[str, str | None]) -> Report:
@@ -457,8 +455,8 @@ def _drift(name: str, lost: int, gained: int, n_items: int, groups: list[str]) -
         reference="F16",
         n_items=n_items,
         difference_points=100 * (gained - lost) / n_items,
-        new_items=equivalence(gained, lost, n_items),
-        split=equivalence(gained, lost, n_items, N_SPLIT),
+        split=unknown(1.0),
+        new_items=None,
         mcnemar_p=mcnemar(gained, lost),
         mcnemar_p_holm=mcnemar(gained, lost),
         right_to_wrong=lost,
@@ -471,12 +469,6 @@ def _drift(name: str, lost: int, gained: int, n_items: int, groups: list[str]) -
         mean_margin_shift=-0.0002 - 0.1 * n_flips / n_items,
         flips=flips,
     )
-
-
-def _with_split_accuracy(found: Drift, reference: float) -> Drift:
-    interval = found.split.interval_points
-    estimate = difference_estimate(reference, found.difference_points, interval)
-    return found.model_copy(update={"split_accuracy": estimate})
 
 
 def _looked_at(

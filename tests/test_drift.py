@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from edgeval.drift import drift
 from edgeval.metrics import metrics_of
-from edgeval.paired import adjusted, bonett_price, equivalence, holm, mcnemar
+from edgeval.paired import bonett_price, holm, judged, mcnemar, unknown
 from edgeval.records import Drift
 from edgeval.tasks import ItemScore
 
@@ -23,7 +23,7 @@ def run(picks: Sequence[int]) -> list[ItemScore]:
 
 
 def compare(picks: Sequence[int], reference: Sequence[int]) -> Drift:
-    return drift("Q4_0", run(picks), "F16", run(reference), "acc_norm", population=len(picks))
+    return drift("Q4_0", run(picks), "F16", run(reference), "acc_norm")
 
 
 @pytest.mark.parametrize("gained", range(13))
@@ -80,8 +80,8 @@ def test_flips_by_hand() -> None:
     assert found.difference_points == pytest.approx(100 * (1 - 2) / 6)
     assert found.pick_agreement == 2 / 6
     assert found.mcnemar_p == 1
-    assert found.new_items == equivalence(gained=1, lost=2, total=6)
-    assert found.split == equivalence(gained=1, lost=2, total=6, population=6)
+    # What that shows depends on the other types of the ladder.
+    assert (found.split, found.new_items) == (unknown(1.0), None)
     assert [(flip.item, flip.gold, flip.reference_pick, flip.pick) for flip in found.flips] == [
         ("0", 2, 2, 0),
         ("1", 2, 0, 2),
@@ -92,14 +92,14 @@ def test_flips_by_hand() -> None:
 def test_a_flip_names_its_group() -> None:
     item = make_item(choices=["a", "b"], gold=0, group="wikihow")
     scores, reference = [make_score([-2, -1], item)], [make_score([-1, -2], item)]
-    found = drift("Q2_K", scores, "F16", reference, "acc", population=1)
+    found = drift("Q2_K", scores, "F16", reference, "acc")
     assert [flip.group for flip in found.flips] == ["wikihow"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30))
 def test_the_difference_is_that_of_the_accuracies(pairs: list[tuple[int, int]]) -> None:
     quantized, reference = run([ours for ours, _ in pairs]), run([theirs for _, theirs in pairs])
-    found = drift("Q4_0", quantized, "F16", reference, "acc", population=len(pairs))
+    found = drift("Q4_0", quantized, "F16", reference, "acc")
     accuracy, of_reference = (
         metrics_of(scores, len(scores))["acc"].value for scores in (quantized, reference)
     )
@@ -112,8 +112,7 @@ def test_only_the_picks_of_the_named_metric_count() -> None:
     item = make_item(choices=["a", "bbbb"], gold=0)
     reference, quantized = [make_score([-2, -4], item)], [make_score([-2, -10], item)]
     by_sum, by_character = (
-        drift("Q4_0", quantized, "F16", reference, name, population=1)
-        for name in ("acc", "acc_norm")
+        drift("Q4_0", quantized, "F16", reference, name) for name in ("acc", "acc_norm")
     )
     assert by_sum.wrong_to_right == 0
     assert by_character.wrong_to_right == 1
@@ -126,7 +125,7 @@ def test_logprob_changes_by_hand() -> None:
     items = [make_item(choices=["a", "b"], name="1"), make_item(choices=["a", "b"], name="2")]
     reference = [make_score([-1.0, -2.0], items[0]), make_score([-3.0, -4.0], items[1])]
     quantized = [make_score([-1.1, -1.7], items[0]), make_score([-3.0, -4.2], items[1])]
-    found = drift("Q4_0", quantized, "F16", reference, "acc", population=2)
+    found = drift("Q4_0", quantized, "F16", reference, "acc")
     assert found.mean_abs_logprob_change == pytest.approx(0.15)
     assert found.mean_logprob_change == pytest.approx(0)
     assert found.rms_logprob_change == pytest.approx(math.sqrt(0.14 / 4))
@@ -137,7 +136,7 @@ def test_logprob_changes_by_hand() -> None:
 def test_items_may_have_different_numbers_of_choices() -> None:
     items = [make_item(choices=["a", "b"], name="1"), make_item(choices=["a", "b", "c"], name="2")]
     scores = [make_score([-1, -2], items[0]), make_score([-1, -2, -3], items[1])]
-    found = drift("Q4_0", scores, "F16", scores, "acc", population=2)
+    found = drift("Q4_0", scores, "F16", scores, "acc")
     assert found.mean_abs_logprob_change == 0
 
 
@@ -149,8 +148,10 @@ def test_a_run_does_not_drift_from_itself(picks: list[int]) -> None:
     assert found.flips == []
     assert found.pick_agreement == 1
     assert found.mean_abs_logprob_change == found.p99_abs_logprob_change == 0
-    assert found.new_items.interval_points.low < 0 < found.new_items.interval_points.high
-    assert found.split.interval_points.low == found.split.interval_points.high == 0
+    (alone,) = judged([found], len(picks), 1.0)
+    assert alone.new_items is not None
+    assert alone.new_items.low < 0 < alone.new_items.high
+    assert alone.split.interval_points.low == alone.split.interval_points.high == 0
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_a_run_does_not_drift_from_itself(picks: list[int]) -> None:
 )
 def test_other_items_are_refused(others: list[ItemScore]) -> None:
     with pytest.raises(ValueError, match="same items in the same order"):
-        drift("Q4_0", run([0, 1, 2]), "F16", others, "acc", population=9)
+        drift("Q4_0", run([0, 1, 2]), "F16", others, "acc")
 
 
 def test_a_signed_change_says_which_way() -> None:
@@ -174,104 +175,10 @@ def test_a_signed_change_says_which_way() -> None:
     found = drift(
         *("Q4_0", [make_score([-3.0, -6.0], item)], "F16", [make_score([-2.0, -4.0], item)]),
         *("acc_norm",),
-        population=1,
     )
     assert found.mean_logprob_change == -1.5
     # By character the gold choice led by -1 - -1 = 0, and now by -1.5 - -1.5 = 0.
     assert found.mean_margin_shift == 0
-
-
-# The interval for the split
-
-
-@given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300))
-def test_a_scored_split_is_known_exactly(gained: int, lost: int, same: int) -> None:
-    total = gained + lost + same
-    if total == 0:
-        return
-    found = bonett_price(gained, lost, total, total)
-    assert found.low == found.high == 100 * (gained - lost) / total
-
-
-@given(st.integers(0, 100), st.integers(0, 100), st.integers(1, 300), st.integers(1, 10_000))
-def test_the_split_is_known_better_than_new_items(
-    gained: int, lost: int, same: int, unseen: int
-) -> None:
-    total = gained + lost + same
-    split = bonett_price(gained, lost, total, total + unseen)
-    others = bonett_price(gained, lost, total)
-    # But for half an item of the split at each end.
-    assert split.high - split.low <= others.high - others.low + 100 / (total + unseen) + 1e-9
-    if max(abs(split.low), abs(split.high)) < 100:
-        assert split.low <= 100 * (gained - lost) / total <= split.high
-
-
-def test_an_endless_split_is_that_of_new_items() -> None:
-    split, others = bonett_price(3, 9, 200, 10**12), bonett_price(3, 9, 200)
-    assert (split.low, split.high) == pytest.approx((others.low, others.high), abs=1e-6)
-
-
-def test_the_split_by_hand() -> None:
-    # Unseen: 100 / (100 * 999 / 900) = 0.900901. (4 + 1) / 102 and (9 + 1) / 102:
-    # 1.959964 * sqrt(0.900901 * (15 / 102 - (5 / 102)^2) / 102) = 0.0700574, and 0.5 / 1000.
-    # Centre: -5 / (100 + 2 * 0.900901) = -0.0491150.
-    found = bonett_price(gained=4, lost=9, total=100, population=1000)
-    assert found.low == pytest.approx(-4.91150 - 7.00574 - 0.05, abs=2e-5)
-    assert found.high == pytest.approx(-4.91150 + 7.00574 + 0.05, abs=2e-5)
-
-
-# What an interval says
-
-
-@pytest.mark.parametrize(
-    ("gained", "lost", "total", "population", "expected"),
-    [
-        (10, 10, 10_000, None, ("equivalent", True)),
-        (5, 60, 10_000, None, ("equivalent", True)),  # excludes zero, within the margin
-        (10, 110, 5_000, None, ("drifted", False)),
-        (110, 10, 5_000, None, ("drifted", True)),
-        (20, 20, 500, None, ("undecided", False)),
-        (9, 9, 300, None, ("undecided", False)),
-        (10, 0, 1_000, 1_000, ("equivalent", True)),  # exactly one point
-        (0, 10, 1_000, 1_000, ("equivalent", True)),
-        (0, 11, 1_000, 1_000, ("drifted", False)),
-        (11, 0, 1_000, 1_000, ("drifted", True)),
-    ],
-)
-def test_what_an_interval_says(
-    gained: int, lost: int, total: int, population: int | None, expected: tuple[str, bool]
-) -> None:
-    found = equivalence(gained, lost, total, population)
-    assert (found.status, found.non_inferior) == expected
-    assert (found.items_needed is None) == (found.status != "undecided")
-    assert found.population == ("new items" if population is None else "split")
-    assert found.margin_points == 1
-    assert found.interval_points == bonett_price(gained, lost, total, population)
-
-
-@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 2000), st.integers(0, 5000))
-def test_a_split_never_needs_more_items_than_it_has(
-    gained: int, lost: int, same: int, unseen: int
-) -> None:
-    total = gained + lost + same
-    found = equivalence(gained, lost, total, total + unseen)
-    assert found.items_needed is None or 1 <= found.items_needed <= max(1, unseen)
-    if unseen == 0:
-        assert found.status != "undecided"
-
-
-@pytest.mark.parametrize("population", [None, 10_042])
-@pytest.mark.parametrize(("lost", "gained"), [(3, 3), (0, 0), (9, 6), (4, 11), (40, 41)])
-def test_the_items_needed_are_enough(lost: int, gained: int, population: int | None) -> None:
-    found = equivalence(gained, lost, 200, population)
-    assert found.items_needed is not None
-    grown = 1 + found.items_needed / 200
-    # One item more makes up for rounding the flips, two hundredths for half an item of the split.
-    total = math.ceil(200 * grown) + 1
-    then = bonett_price(round(gained * grown), round(lost * grown), total, population)
-    room = 0.02
-    apart = then.low > -room or then.high < room
-    assert apart or (then.low > -1 - room and then.high < 1 + room)
 
 
 # Several types
@@ -296,6 +203,18 @@ def test_p_values_are_adjusted_over_the_ladder() -> None:
     reference = [GOLD] * 40
     close, far = compare([0, *reference[1:]], reference), compare([0] * 9 + [GOLD] * 31, reference)
     assert far.mcnemar_p_holm == far.mcnemar_p == 2 / 2**9
-    both = adjusted([close, far])
+    both = judged([close, far], 40, 1.0)
     assert [each.mcnemar_p for each in both] == [close.mcnemar_p, far.mcnemar_p]
     assert [each.mcnemar_p_holm for each in both] == [1, 2 * far.mcnemar_p]
+
+
+def test_intervals_for_new_items_hold_together() -> None:
+    reference = [GOLD] * 40
+    ours = compare([0, *reference[1:]], reference)
+    (alone,), (first, second) = judged([ours], 40, 1.0), judged([ours, ours], 40, 1.0)
+    assert alone.new_items == bonett_price(0, 1, 40)
+    wider = bonett_price(0, 1, 40, level=0.975)
+    assert first.new_items == second.new_items
+    assert first.new_items is not None
+    assert (first.new_items.low, first.new_items.high) == (wider.low, wider.high)
+    assert first.new_items.level == 0.95
