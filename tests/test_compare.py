@@ -282,7 +282,9 @@ def whole(record: Report, points: dict[str, float]) -> Report:
 
 def outcomes(found: Comparison, index: int = 1) -> dict[str, str]:
     return {
-        name: run.beside.split.outcome for name, run in column(found, index).items() if run and run.beside
+        name: run.beside.split.outcome
+        for name, run in column(found, index).items()
+        if run and run.beside
     }
 
 
@@ -337,7 +339,8 @@ def test_outcomes_that_contradict_each_other_are_said_loudly() -> None:
     wider = compare_records([first, other], [Path("a"), Path("b")], 1.2)
     assert [each for each in alarms(wider) if "Q4_K_M is" in each] == []
     # Of another model there is nothing to contradict.
-    foreign = other_model(changed(other, runs=[changed(r, sha256=OTHER_SHA256) for r in other.runs]))
+    others = [changed(run, sha256=OTHER_SHA256) for run in other.runs]
+    foreign = other_model(changed(other, runs=others))
     found = side_by_side(foreign, first=first)
     assert not any(run.is_contradicted for run in column(found).values() if run)
 
