@@ -56,7 +56,7 @@ def main(
 
 
 def _scores(path: Path, items: Path, backend: str) -> list[ItemScore]:
-    setup = prepare(Options(data=items, backend=backend, check=False, kl_items=0))
+    setup = prepare(Options(data=items, backend=backend, check=backend == "cpu", kl_items=0))
     scores = evaluate_file(path, setup).scores
     return [scores[place] for place in checked_places(setup)]
 
