@@ -149,8 +149,16 @@ class SelfCheck(Record):
         n_same_picks: Those of which both pick the same choice, by the primary metric.
         max_logprob_change: Largest |Δ logprob| of a choice, in nats.
         mean_logprob_change: Mean |Δ logprob| of a choice, in nats.
-        token_change: Mean over the choices of |Δ logprob| a token, in nats: what is judged.
-        bar: What that may be for this type of model.
+        token_change: Mean over the choices of |Δ logprob| a token, in nats.
+        own_change: The same between it and the unquantized reference, both on the CPU: what
+            quantization does to these items; None of unquantized models, and where there was no
+            reference.
+        bar: What ``token_change`` may be: a share of ``own_change`` that the type's bits decide,
+            or what is allowed to all of its type where that is not known.
+        shift_points: The drift in accuracy, in points, that the mean change of the right choices'
+            leads makes; None where it is not known.
+        shift_bar_points: What that may be, up or down: a tenth of a point, and what so few items
+            leave open.
         speedup: How many times as many tokens a second as on the CPU with ``threads`` threads.
         threads: Those threads; None where an older edgeval measured it and did not keep them.
     """
@@ -160,14 +168,24 @@ class SelfCheck(Record):
     max_logprob_change: float
     mean_logprob_change: float
     token_change: float
+    own_change: float | None = None
     bar: float
+    shift_points: float | None = None
+    shift_bar_points: float | None = None
     speedup: float
     threads: int | None = None
 
     @property
     def has_passed(self) -> bool:
         """Whether the GPU's scores are the CPU's, as far as its arithmetic allows."""
-        return self.token_change <= self.bar
+        return self.token_change <= self.bar and not self.is_shifted
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether accuracies are shifted by more than may be."""
+        if self.shift_points is None or self.shift_bar_points is None:
+            return False
+        return abs(self.shift_points) > self.shift_bar_points
 
 
 class ModelRun(Record):

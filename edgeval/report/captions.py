@@ -75,8 +75,9 @@ def _no_sample(report: Report) -> str:
 def _self_check(report: Report) -> str:
     return (
         f"How far the choices' log-probabilities by {report.engine.backend} are from the CPU's, in "
-        "nats, on a few items: the mean of |Δ| a token, which is held to what is allowed, the mean "
-        "and the largest |Δ|, and the items of which both pick the same choice."
+        "nats, on a few items: the mean of |Δ| a token, which is held to what is allowed, the same "
+        "between the type and the reference on the CPU, the drift in accuracy that a common shift "
+        "makes, the mean and the largest |Δ|, and the items of which both pick the same choice."
     )
 
 

@@ -218,9 +218,13 @@ def _gpu(report: Report) -> Explanation:
     )
     return Explanation(
         "Self-check of a GPU",
-        "Before a GPU is trusted with a model, some items are scored by it and by the CPU: the "
-        "mean change of a choice's log-probability, a token, has to stay within what is allowed "
-        "for the type. It is hardly ever zero, because the two round differently. Before they meet "
+        "Before a GPU is trusted with a model, some items are scored by it and by the CPU. The "
+        "mean change of a choice's log-probability, a token, has to stay within a share of what "
+        "quantization does to the same items (twice that for 8 and 6 bits, 1.6 times for 5, and "
+        "half as much for each bit fewer or for Q4_0 and its like; without quantization, 0.015 "
+        "nats, and 0.005 for F32). A shift that all items have in common must make no drift in "
+        "accuracy beyond 0.1 points and chance. The two are hardly ever equal, because they round "
+        "differently. Before they meet "
         "quantized weights, the CPU rounds activations to 8 bits in blocks that share a scale: of "
         "256 values for the K types (Q8_K), of 32 for Q8_0 and Q4_0 (Q8_0); "
         f"{theirs}. That decides near ties, so types are compared as computed in one place.",
