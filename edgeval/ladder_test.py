@@ -74,9 +74,9 @@ class LadderTest:
     @functools.cached_property
     def _no_worse(self) -> set[int]:
         """The types that are shown to be at most the margin worse."""
-        k = len(self._counts)
-        own = [_HALF] if k == 1 else [_HALF * _OF_LARGEST]
-        own += [_HALF * (1 - _OF_LARGEST) / (k - 1)] * (k - 1)
+        others = len(self._counts) - 1
+        first = _OF_LARGEST if others else 1.0
+        own = [_HALF * first, *[_HALF * (1 - first) / others for _ in range(others)]]
         found, handed = set(), 0.0
         for at, share in enumerate(own):
             handed += share

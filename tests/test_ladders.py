@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from report_example import example_report
 
 from edgeval import split_difference
-from edgeval.paired import error_of, is_decided, judged, limit_items, unknown, whole
+from edgeval.ladder_test import error_of
+from edgeval.paired import is_decided, judged, limit_items, unknown, whole
 from edgeval.records import Drift
 from edgeval.statements import Within
 from edgeval.weighted_survey import WeightedSurvey
@@ -94,49 +95,42 @@ def _excludes(counts: Counts, size: int, difference: int, error: float) -> bool:
     return sample.excludes(difference, error)
 
 
-def said_of(counts: Counts, ladder: Ladder, among: int) -> tuple[Said, bool]:
-    """Return outcome, whether no worse, and whether it is above, of one type at its level.
-
-    What ``judged`` says, by four questions instead of a search for both ends.
-    """
-    (gained, lost, n), limit = counts, ladder.limit
-    error = error_of(among)
-
-    def is_above(difference: int) -> bool:
-        return _excludes((gained, lost, n), ladder.size, difference, error)
-
-    def is_below(difference: int) -> bool:
-        return _excludes((lost, gained, n), ladder.size, -difference, error)
-
-    is_no_worse, positive = is_above(-limit - 1), is_above(0)
-    if is_no_worse and is_below(limit + 1):
-        return ("equivalent", True), positive
-    if is_below(-limit):
-        return ("worse", False), False
-    is_different = positive or is_below(0)
-    return ("different" if is_different else "open", is_no_worse), positive
-
-
 def said(counts: list[Counts], ladder: Ladder) -> list[tuple[Said, bool]]:
-    """Return what is said of each type of a ladder: Holm's step-down, as ``judged`` goes."""
-    found = [said_of(each, ladder, len(counts)) for each in counts]
-    left = set(range(len(counts)))
-    while left:
-        settled = {at for at in left if _is_settled(found[at], counts[at], ladder, len(left))}
-        if not settled:
-            break
-        left -= settled
-        for at in left:
-            found[at] = said_of(counts[at], ladder, len(left))
+    """Return outcome, whether no worse, and whether it is above zero, of each type.
+
+    What ``judged`` says, by questions instead of a search for the ends of intervals.
+    """
+    k, limit, size = len(counts), ladder.limit, ladder.size
+
+    def is_above(at: int, difference: int, error: float) -> bool:
+        return _excludes(counts[at], size, difference, error)
+
+    def is_below(at: int, difference: int, error: float) -> bool:
+        gained, lost, n = counts[at]
+        return _excludes((lost, gained, n), size, -difference, error)
+
+    no_worse, handed = set(), 0.0
+    for at in range(k):
+        handed += 0.0125 if at == 0 else 0.0125 / (k - 1)
+        if is_above(at, -limit - 1, handed):
+            no_worse.add(at)
+        else:
+            handed = 0.0
+    left = set(range(k))
+    while worse := {at for at in left if is_below(at, -limit, error_of(len(left)))}:
+        left -= worse
+    found: list[tuple[Said, bool]] = []
+    for at in range(k):
+        error = error_of(max(1, len(left)))
+        positive = len(no_worse) == k and is_above(at, 0, error_of(k))
+        if at not in left:
+            outcome = "worse"
+        elif at in no_worse and is_below(at, limit + 1, error):
+            outcome = "equivalent"
+        else:
+            outcome = "different" if positive or is_below(at, 0, error) else "open"
+        found.append(((outcome, at in no_worse), positive))
     return found
-
-
-def _is_settled(found: tuple[Said, bool], counts: Counts, ladder: Ladder, among: int) -> bool:
-    (outcome, _), _ = found
-    is_beyond = outcome == "different" and _excludes(
-        counts, ladder.size, ladder.limit, error_of(among)
-    )
-    return outcome in ("equivalent", "worse") or is_beyond
 
 
 def false_ladders(ladder: Ladder, n: int, seeds: range) -> NDArray[np.int64]:

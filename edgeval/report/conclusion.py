@@ -131,7 +131,9 @@ def _sureness(report: Report) -> str:
     early = "" if stopping_of(report) is None else ", whenever each stopped"
     if len(report.drift) == 1:
         return f"What is said of it holds {together(report)}{early}"
-    return f"What is said of the types is right {together(report)}, and so are their intervals{early}"
+    return (
+        f"What is said of the types is right {together(report)}, and so are their intervals{early}"
+    )
 
 
 def _power(report: Report, pairs: _Pairs) -> str:
