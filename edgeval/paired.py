@@ -115,7 +115,8 @@ def _of_samples(
     found = []
     for at, each in enumerate(drifts):
         split = _split(ladder.interval(at), population, margin_points, each)
-        is_open = ladder.outcome(at) not in ("equivalent", "worse")
+        low, _ = ladder.interval(at)
+        is_open = ladder.outcome(at) in ("different", "open") and low <= limit
         needed = _items_for_power(each, population, limit, k) if is_open else None
         said = {"outcome": ladder.outcome(at), "non_inferior": ladder.is_no_worse(at)}
         found.append(split.model_copy(update={**said, "n_compared": k, "items_for_power": needed}))
