@@ -41,16 +41,21 @@ def judged(
         else _split(_items(each, population), population, margin_points, _n_together(each))
         for each in drifts
     ]
-    p_values = _adjusted([each.mcnemar_p for each in drifts])
+    p_values = [
+        each.mcnemar_p if is_random or each.n_items == population else None for each in drifts
+    ]
     return [
         each.model_copy(
             update={
                 "split": found,
-                "new_items": _new_items(each, len(drifts)),
-                "mcnemar_p_holm": p,
+                "new_items": None if p is None else _new_items(each, len(drifts)),
+                "mcnemar_p": p,
+                "mcnemar_p_holm": adjusted,
             }
         )
-        for each, found, p in zip(drifts, split, p_values, strict=True)
+        for each, found, p, adjusted in zip(
+            drifts, split, p_values, _adjusted(p_values), strict=True
+        )
     ]
 
 
@@ -227,10 +232,8 @@ def _items_for_power(found: Drift, population: int, limit: int, n_compared: int)
     return min(population, max(items, _fewest(population, limit, n_compared)))
 
 
-def _new_items(found: Drift, n_compared: int) -> Interval | None:
+def _new_items(found: Drift, n_compared: int) -> Interval:
     """Return a type's interval for new items, which holds together with those of the others."""
-    if found.stopping is not None:
-        return None
     level = 1 - (1 - LEVEL) / n_compared
     interval = bonett_price(found.wrong_to_right, found.right_to_wrong, found.n_items, level)
     return interval.model_copy(update={"level": LEVEL})

@@ -23,6 +23,11 @@ def is_slice(record: Report | Evaluation) -> bool:
     return any(count < record.data.n_total for count in _counts(record))
 
 
+def is_sample(record: Report | Evaluation) -> bool:
+    """Return whether the items speak for the split: all of them, or some drawn at random."""
+    return record.data.order != "file" or not is_slice(record)
+
+
 def is_uneven(record: Report | Evaluation) -> bool:
     """Return whether runs have different numbers of items."""
     return len({items_of(record, run) for run in record.runs}) > 1
@@ -88,8 +93,8 @@ def slice_sentence(report: Report) -> str:
         return found
     if data.order == "file":
         return (
-            f"{found} (the first in the file's order); they are not a random sample, so the "
-            "intervals may not speak for the rest of the split"
+            f"{found} (the first in the file's order); they are not a random sample, so only what "
+            "is certain is said of the split"
         )
     found += f" (random, seed {data.seed})"
     reference, fewest, most = _range(report)

@@ -9,7 +9,7 @@ from edgeval.report import formatting as fmt
 from edgeval.report import view
 from edgeval.report.comparison import is_counted
 from edgeval.report.failures import FAILED
-from edgeval.report.items import counted_items, is_uneven, items_of, slice_sentence
+from edgeval.report.items import counted_items, is_sample, is_uneven, items_of, slice_sentence
 from edgeval.report.speeds import rate
 
 
@@ -25,12 +25,11 @@ def ladder_table(report: Report) -> Table:
     bits: Said = Lines("bits/", "weight") if has_intervals or has_new_items else "bits/weight"
     flips = Lines("lost/", "gained") if has_intervals or has_new_items else "flips"
     titles: list[Said] = ["size", bits, *(["items"] if has_items else []), metric]
-    titles += ["95 %"] if has_intervals else []
+    titles += ["95 %" if is_sample(report) else "certain"] if has_intervals else []
     titles += ["difference", "outcome", *(["new items"] if has_new_items else []), flips]
     for title in (*titles, "tokens/s"):
         table.add_column(title, right=title != "outcome")
     for row in view.ladder_rows(report):
-        has_flips = row.lost != view.EMPTY
         table.add_row(
             _type(row.type, row.mix, row.source),
             row.size,
@@ -38,10 +37,10 @@ def ladder_table(report: Report) -> Table:
             *([row.items] if has_items else []),
             row.accuracy,
             *([row.interval] if has_intervals else []),
-            row.difference if has_flips else view.EMPTY,
+            row.difference if row.counts != view.EMPTY else view.EMPTY,
             row.reading,
             *([row.new_items] if has_new_items else []),
-            f"{row.lost} / {row.gained}" if has_flips else row.flips,
+            row.counts,
             row.tokens_per_s,
         )
     before = 3 if has_items else 2
@@ -61,7 +60,8 @@ def evaluation_table(result: Evaluation) -> Table:
     table.add_column("file")
     table.add_column("type")
     titles = [*(["items"] if has_items else []), *names]
-    for title in (*titles, f"{metric} 95 %", "new items", "tokens/s"):
+    sure = "95 %" if is_sample(result) else "certain"
+    for title in (*titles, f"{metric} {sure}", "new items", "tokens/s"):
         table.add_column(title, right=True)
     for run in result.runs:
         table.add_row(
