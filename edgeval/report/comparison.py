@@ -78,6 +78,11 @@ def is_counted(report: Report) -> bool:
     )
 
 
+def is_estimated(report: Report) -> bool:
+    """Return whether accuracies are the reference's on the whole split plus a difference."""
+    return any(found.split_accuracy for found in report.drift)
+
+
 def sampled(report: Report) -> list[Drift]:
     """Return the comparisons of which an interval, not the difference, is known for the split."""
     return [found for found in report.drift if not found.split.is_exact]

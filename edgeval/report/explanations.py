@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeval.records import Report
-from edgeval.report.comparison import are_together, is_counted, margin, sampled
+from edgeval.report.comparison import are_together, is_counted, is_estimated, margin, sampled
 from edgeval.report.items import is_sample, stopping_of
 from edgeval.report.selfchecks import gpu_runs
 
@@ -54,7 +54,7 @@ def _of_drifts(report: Report, *, is_stopped: bool) -> list[Explanation]:
         found.append(_exact_test(report))
     if any(run.stopping and run.stopping.design == "weighted" for run in report.runs):
         found.append(_weighted())
-    if any(drift.split_accuracy for drift in report.drift):
+    if is_estimated(report):
         found.append(_estimator(report))
     has_agreement = any(drift.pick_agreement is not None for drift in report.drift)
     return [*found, _flips(has_agreement=has_agreement), _logprobs(report)]

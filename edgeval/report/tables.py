@@ -7,7 +7,7 @@ from edgeval.records import Evaluation, Interval, Report
 from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
 from edgeval.report import view
-from edgeval.report.comparison import is_counted
+from edgeval.report.comparison import is_counted, is_estimated
 from edgeval.report.failures import FAILED
 from edgeval.report.items import counted_items, is_sample, is_uneven, items_of, slice_sentence
 from edgeval.report.speeds import rate
@@ -18,12 +18,14 @@ def ladder_table(report: Report) -> Table:
     metric = report.protocol.metric
     what = f"{report.model.title}, protocol {report.protocol.label}"
     table = Table(f"{what}: {slice_sentence(report)}")
-    has_items, has_intervals = is_uneven(report), not is_counted(report)
-    has_new_items = not has_intervals and any(found.new_items for found in report.drift)
+    has_items, is_known = is_uneven(report), is_counted(report)
+    # Those of an accuracy that is a difference away from another say what the difference's do.
+    has_intervals = not is_known and not is_estimated(report)
+    has_new_items = is_known and any(found.new_items for found in report.drift)
     table.add_column("type")
-    # With one column more the others are narrower, so that a screen of 120 holds them.
-    bits: Said = Lines("bits/", "weight") if has_intervals or has_new_items else "bits/weight"
-    flips = Lines("lost/", "gained") if has_intervals or has_new_items else "flips"
+    # Narrow, so that a screen of 120 holds them all.
+    bits: Said = Lines("bits/", "weight") if report.drift else "bits/weight"
+    flips = Lines("lost/", "gained")
     titles: list[Said] = ["size", bits, *(["items"] if has_items else []), metric]
     titles += ["95 %" if is_sample(report) else "certain"] if has_intervals else []
     titles += ["difference", "outcome", *(["new items"] if has_new_items else []), flips]

@@ -12,6 +12,7 @@ from edgeval.report.comparison import (
     Reading,
     compared_runs,
     is_counted,
+    is_estimated,
     primary,
     reading,
     split_estimate,
@@ -95,9 +96,12 @@ def interval_sentence(report: Report) -> str:
             "Accuracies are those of these items; the intervals hold for the whole split, whatever "
             "the others are."
         )
-    is_estimated = any(found.split_accuracy for found in report.drift)
-    sum_of = f": that of {report.runs[0].label} plus the difference" if is_estimated else ""
-    found = f"Accuracies and their intervals are for the whole split{sum_of}."
+    found = "Accuracies and their intervals are for the whole split."
+    if is_estimated(report):
+        found = (
+            f"Accuracies are for the whole split: that of {report.runs[0].label} plus the "
+            "difference, and so are their intervals."
+        )
     return found if stopping_of(report) is None else f"{found} {EVERY_LOOK}"
 
 
