@@ -25,13 +25,16 @@ def ladder_table(report: Report) -> Table:
     table.add_column("type")
     # Narrow, so that a screen of 120 holds them all.
     bits: Said = Lines("bits/", "weight") if report.drift else "bits/weight"
-    flips = Lines("lost/", "gained")
     titles: list[Said] = ["size", bits, *(["items"] if has_items else []), metric]
     titles += ["95 %" if is_sample(report) else "certain"] if has_intervals else []
-    titles += ["difference", "outcome", *(["new items"] if has_new_items else []), flips]
+    if report.drift:
+        titles += ["difference", "outcome", *(["new items"] if has_new_items else [])]
+        titles.append(Lines("lost/", "gained"))
     for title in (*titles, "tokens/s"):
         table.add_column(title, right=title != "outcome")
     for row in view.ladder_rows(report):
+        difference = row.difference if row.counts != view.EMPTY else view.EMPTY
+        compared = (difference, row.reading, *([row.new_items] if has_new_items else []))
         table.add_row(
             _type(row.type, row.mix, row.source),
             row.size,
@@ -39,10 +42,7 @@ def ladder_table(report: Report) -> Table:
             *([row.items] if has_items else []),
             row.accuracy,
             *([row.interval] if has_intervals else []),
-            row.difference if row.counts != view.EMPTY else view.EMPTY,
-            row.reading,
-            *([row.new_items] if has_new_items else []),
-            row.counts,
+            *((*compared, row.counts) if report.drift else ()),
             row.tokens_per_s,
         )
     before = 3 if has_items else 2
