@@ -18,7 +18,7 @@ from edgeval.report.comparison import (
     together,
 )
 from edgeval.report.failures import failed_clause, not_compared
-from edgeval.report.items import is_sample, items_in_short, stopping_of, until_decided
+from edgeval.report.items import all_items, is_sample, items_in_short, stopping_of, until_decided
 
 _Pairs = Sequence[tuple[ModelRun, Drift]]
 _Kind = Literal[Outcome, "clearly better", "better", "no worse"]
@@ -59,7 +59,7 @@ def recommended(report: Report) -> tuple[ModelRun, Drift] | None:
 def _where(report: Report) -> str:
     """Return what the numbers speak of, and from how many items, for the beginning."""
     data = report.data
-    split = f"all {data.n_total:,} items of {data.name}"
+    split = f"{all_items(data.n_total)} of {data.name}"
     stopping = stopping_of(report)
     if is_counted(report):
         return f"On {split}, "
@@ -137,11 +137,13 @@ def _sureness(report: Report) -> str:
             "The first items of a file are no random sample of it, so only what is certain, "
             "whatever the others are, is said"
         )
-    whose = found[0].label if len(found) == 1 else "the types"
-    early = ""
-    if stopping_of(report) is not None:
-        early = ", whenever it stopped" if len(found) == 1 else ", whenever each of them stopped"
-    return f"What is said of {whose} holds {together(report)}{early}"
+    is_one, is_stopped = len(found) == 1, stopping_of(report) is not None
+    early = f", whenever {'it' if is_one else 'each of them'} stopped" if is_stopped else ""
+    whose = found[0].label if is_one else "the types"
+    what = f"What is said of {whose} holds"
+    if all(each.split.outcome == "open" and not each.split.non_inferior for each in found):
+        what = "Its interval holds" if is_one else "Their intervals hold"
+    return f"{what} {together(report)}{early}"
 
 
 def _power(report: Report, pairs: _Pairs) -> str:
@@ -174,11 +176,12 @@ def _new_items(report: Report) -> str:
     if found is None or interval is None:
         return ""
     run, drift = found
+    whichever = ", whichever type is named" if len(report.drift) > 1 else ""
     return (
         f"New items of the same kind are another question: there {run.label} is at "
         f"{fmt.signed(drift.difference_points, 2)} points "
         f"{fmt.difference_interval(interval, drift.split.margin_points)} "
-        f"({fmt.level(interval)}, whichever type is named)"
+        f"({fmt.level(interval)}{whichever})"
     )
 
 
