@@ -116,7 +116,9 @@ def evaluate_file(
         n_params=facts.n_params,
         mix=scoring.model_facts.mix,
         pre_tokenizer=scoring.model_facts.pre_tokenizer,
-        metrics=metrics.metrics_of(list(scores.values()), setup.data.n_total)
+        metrics=metrics.metrics_of(
+            list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
+        )
         if pursuit is None
         else pursuit.metrics(),
         stopping=None if pursuit is None else pursuit.stopping(),

@@ -47,14 +47,17 @@ def margin(score: ItemScore, name: str) -> float:
     return values[gold] - max(value for at, value in enumerate(values) if at != gold)
 
 
-def metric(correct: int, total: int, population: int) -> Metric:
+def metric(correct: int, total: int, population: int, *, is_random: bool = True) -> Metric:
     """Return an accuracy with its two intervals.
 
     Args:
         correct: Number of items whose pick is the gold choice.
         total: Number of items scored, at least 1.
         population: Number of items in the split, of which ``total`` were drawn.
+        is_random: Whether they were drawn at random; of others only what is certain is known.
     """
+    if not is_random and total < population:
+        return _certain(correct, total, population)
     return Metric(
         correct=correct,
         total=total,
@@ -64,14 +67,30 @@ def metric(correct: int, total: int, population: int) -> Metric:
     )
 
 
-def metrics_of(scores: Sequence[ItemScore], population: int) -> dict[str, Metric]:
-    """Return every metric over the scores, which must not be empty."""
+def _certain(correct: int, total: int, population: int) -> Metric:
+    """Return an accuracy of items that are no sample, with what is certain of the split."""
+    ends = correct, correct + population - total
+    low, high = (count / population for count in ends)
+    return Metric(
+        correct=correct,
+        total=total,
+        value=correct / total,
+        interval=None,
+        split_interval=Interval(low=low, high=high, level=LEVEL),
+    )
+
+
+def metrics_of(
+    scores: Sequence[ItemScore], population: int, *, is_random: bool = True
+) -> dict[str, Metric]:
+    """Return every metric over the scores, which must not be empty; see ``metric``."""
     chosen = [picks(score) for score in scores]
     return {
         name: metric(
             sum(pick[name] == score.item.gold for pick, score in zip(chosen, scores, strict=True)),
             len(scores),
             population,
+            is_random=is_random,
         )
         for name in METRICS
     }

@@ -45,8 +45,13 @@ def judged(
     split = [_split(_items(each, population), population, margin_points, each) for each in drifts]
     for at, found in zip(order, of_samples, strict=True):
         split[at] = found
-    p_values = _adjusted([each.mcnemar_p for each in drifts])
-    new_items = [_new_items(each, len(drifts)) for each in drifts]
+    p_values = [
+        each.mcnemar_p if is_random or each.n_items == population else None for each in drifts
+    ]
+    new_items = [
+        None if p is None else _new_items(each, len(drifts))
+        for each, p in zip(drifts, p_values, strict=True)
+    ]
     return [
         each.model_copy(
             update={
@@ -55,10 +60,13 @@ def judged(
                 "new_items_clustered": by_source(
                     each.new_items_clustered, new, error_of(len(drifts))
                 ),
-                "mcnemar_p_holm": p,
+                "mcnemar_p": p,
+                "mcnemar_p_holm": adjusted,
             }
         )
-        for each, found, new, p in zip(drifts, split, new_items, p_values, strict=True)
+        for each, found, new, p, adjusted in zip(
+            drifts, split, new_items, p_values, _adjusted(p_values), strict=True
+        )
     ]
 
 
@@ -188,10 +196,8 @@ def _items_for_power(found: Drift, population: int, limit: int, n_compared: int)
     return min(population, max(items, _fewest(population, limit, n_compared)))
 
 
-def _new_items(found: Drift, n_compared: int) -> Interval | None:
+def _new_items(found: Drift, n_compared: int) -> Interval:
     """Return a type's interval for new items, which holds together with those of the others."""
-    if found.stopping is not None:
-        return None
     level = 1 - (1 - LEVEL) / n_compared
     interval = bonett_price(found.wrong_to_right, found.right_to_wrong, found.n_items, level)
     return interval.model_copy(update={"level": LEVEL})

@@ -33,15 +33,16 @@ _TYPE_COLUMNS = 4
 def print_report(report: Report) -> None:
     """Print the ladder, what it means and the verdicts."""
     console = stdout_console()
+    wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
     console.print(ladder_table(report))
     _print_failures(report, console)
     _print_remarks(report, console)
     if sentence := view.interval_sentence(report):
-        console.print(sentence, soft_wrap=True)
+        console.print(sentence, soft_wrap=wraps)
     style = LOUD if report.reference is None else None
-    console.print(conclusion.conclusion(report), style=style, soft_wrap=True)
+    console.print(conclusion.conclusion(report), style=style, soft_wrap=wraps)
     for sentence in view.verdict_sentences(report):
-        console.print(sentence, soft_wrap=True)
+        console.print(sentence, soft_wrap=wraps)
     _print_computed(report, console)
     _print_corrections(report, console)
 
@@ -64,7 +65,7 @@ def print_verdicts(
         margin: The tolerance in points that was asked for instead of the claims' own.
     """
     console = stdout_console()
-    wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
+    wraps = not console.is_terminal
     if failed := reference_failed(report):
         _print_unjudged(report, failed, console)
     for claim, verdict in zip([] if failed else report.claims, verdicts, strict=True):

@@ -180,7 +180,8 @@ def judge(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo)
     is_whole = counted.total >= population
     # The interval of what stopped early is valid because of how it was made: no other is.
     stopped_early = run.stopping is not None and not is_whole
-    measured = counted if stopped_early else metric(counted.correct, counted.total, population)
+    counts = counted.correct, counted.total, population
+    measured = counted if stopped_early else metric(*counts, is_random=data.order != "file")
     is_sample = data.n_total == claim.n_items and (is_whole or data.order != "file")
     follows = status(claim, measured, found.kind, is_sample)
     is_in_doubt = follows == "partial" and not is_whole and not stopped_early

@@ -167,7 +167,10 @@ def example_report(
 
 
 def stopped_report(
-    *, design: Literal["random order", "weighted"] = "weighted", status: VerdictStatus | None = None
+    *,
+    design: Literal["random order", "weighted"] = "weighted",
+    status: VerdictStatus | None = None,
+    is_old: bool = False,
 ) -> Report:
     """Return a report of evaluations that stopped early.
 
@@ -175,6 +178,8 @@ def stopped_report(
         design: Either ``weighted`` by a reference that a file holds of the whole split, or in
             ``random order`` beside a reference of 2,432 items.
         status: Status whose claim it has, on the whole split.
+        is_old: Whether the reference in random order stopped early too, and each interval holds by
+            itself, as in records of an older edgeval.
     """
     record = example_report(status=None)
     by_type = {run.type: run for run in record.runs}
@@ -183,7 +188,12 @@ def stopped_report(
         reference = from_file(reference)
     else:
         counted = metric(1439, 2432, N_SPLIT)
-        update = {"metrics": dict.fromkeys(reference.metrics, counted)}
+        update: dict[str, Any] = {"metrics": dict.fromkeys(reference.metrics, counted)}
+        if is_old:
+            looked_at = _looked_at(1439, 2432, (0.583, 0.601))
+            stopping = Stopping(points=1.0, is_decided=True, design=design, n_items=2432)
+            metrics = dict.fromkeys(reference.metrics, looked_at)
+            update = {"metrics": metrics, "stopping": stopping}
         reference = reference.model_copy(update=update)
         groups = {"activitynet": 785, "wikihow": 1647}
         data = data.model_copy(update={"n_items": 2432, "groups": groups})
@@ -194,7 +204,7 @@ def stopped_report(
             is_decided=is_decided,
             design=design,
             n_items=n_items,
-            n_compared=len(STOPPED),
+            n_compared=1 if is_old else len(STOPPED),
         )
         known = reference.metrics["acc_norm"].value
         low, high = (known + end / 100 for end in ends)

@@ -13,7 +13,15 @@ from test_cli import assert_one_sentence, edgeval
 
 from edgeval import report
 from edgeval.errors import EdgevalError
-from edgeval.records import Drift, Equivalence, Evaluation, Metric, Report, Stopping, Verdict
+from edgeval.records import Drift, Evaluation, Metric, Report, SplitDifference, Stopping, Verdict
+from edgeval.report.derived import renewed
+
+
+def in_file_order(record: Report) -> Report:
+    """Return a record whose items are the first of a file."""
+    data = record.data.model_copy(update={"order": "file"})
+    return renewed(record.model_copy(update={"data": data}))
+
 
 RECORDS = {
     "whole": example_report(),
@@ -22,6 +30,8 @@ RECORDS = {
     "sliced": sliced_report(),
     "weighted": stopped_report(status="partial"),
     "random order": stopped_report(design="random order", status="partial"),
+    "old": stopped_report(design="random order", status="partial", is_old=True),
+    "first of a file": in_file_order(example_report(n_items=1000, status="inconclusive")),
 }
 
 # What was averaged over scores, or drawn: a record does not hold what it is made of.
@@ -31,10 +41,11 @@ MEASURED = {
         *("mean_logprob_change", "mean_abs_logprob_change", "rms_logprob_change"),
         *("p99_abs_logprob_change", "mean_margin_shift"),
         # Their parts are looked at one by one.
-        *("new_items", "split", "stopping", "split_accuracy", "new_items_clustered"),
+        *("split", "stopping", "split_accuracy", "new_items_clustered"),
     },
-    Equivalence: {"margin_points"},
-    Stopping: {"points", "design", "n_items", "effective_items"},
+    # That of the first comparison is measured, and holds for all.
+    SplitDifference: set(),
+    Stopping: {"points", "design", "n_items", "n_compared"},
     Metric: {"correct", "total"},
     # Names and words, for whom a verdict is made; not what it is.
     Verdict: {"kind", "is_current"},
@@ -56,7 +67,10 @@ def _other(value: Any) -> Any:
     return value
 
 
-_STATUS = {"equivalent": "drifted", "drifted": "equivalent", "undecided": "equivalent"}
+_OUTCOMES = {"equivalent": "worse", "worse": "equivalent", "different": "open", "open": "worse"}
+
+
+_ANY = {"low": -0.5, "high": 0.5, "level": 0.95}
 
 
 def _changes(record: Report) -> dict[str, Callable[[Content], None]]:
@@ -68,10 +82,14 @@ def _changes(record: Report) -> dict[str, Callable[[Content], None]]:
             old = getattr(value, field)
             new = "partial" if old == "reproduced" else "reproduced"
             if isinstance(old, str):
-                new = {"status": _STATUS.get(old, new), "reference": "Q9_9"}.get(field, "exact")
-                new = {"exact": "proxy"}.get(old, new) if field == "protocol_match" else new
+                new = {
+                    "status": new,
+                    "reference": "Q9_9",
+                    "outcome": _OUTCOMES.get(old, ""),
+                    "protocol_match": "proxy" if old == "exact" else "exact",
+                }[field]
             elif old is None:
-                new = 0.5 if field != "items_needed" else 7
+                new = {"items_for_power": 7, "new_items": _ANY, "interval": _ANY}.get(field, 0.5)
             else:
                 new = json.loads(json.dumps(old, default=lambda each: each.model_dump()))
                 new = _other(new)
@@ -85,11 +103,10 @@ def _changes(record: Report) -> dict[str, Callable[[Content], None]]:
         # What was estimated: no count gives it.
         drift_fields -= {"difference_points"}
     add("drift.1", lambda content: content["drift"][1], sorted(drift_fields), first)
-    equivalence = Equivalence.model_fields.keys() - MEASURED[Equivalence]
-    for name in ("new_items", "split"):
-        if (said := getattr(first, name)) is not None:
-            of = equivalence - ({"interval_points"} if first.stopping else set()) - {"population"}
-            add(f"drift.1.{name}", lambda c, n=name: c["drift"][1][n], sorted(of), said)  # type: ignore[misc]
+    of_split = SplitDifference.model_fields.keys() - MEASURED[SplitDifference]
+    if first.stopping is not None:
+        of_split -= {"interval_points"}
+    add("drift.1.split", lambda content: content["drift"][1]["split"], of_split, first.split)
     if first.split_accuracy is not None:
         add(
             "drift.1.split_accuracy",
@@ -158,7 +175,7 @@ def test_every_field_is_measured_or_made_again() -> None:
     for kind, fields in MEASURED.items():
         assert fields <= kind.model_fields.keys()
     made = {name.rpartition(".")[2] for record in RECORDS.values() for name in _changes(record)}
-    identity = {"id", "agent_version", "computed_at", "claim_citation", "population"}
+    identity = {"id", "agent_version", "computed_at", "claim_citation"}
     for kind, fields in MEASURED.items():
         assert kind.model_fields.keys() - fields - identity <= made, kind
 
@@ -167,15 +184,11 @@ def _narrower(content: Content) -> None:
     content["runs"][0]["stopping"]["points"] = 0.5
 
 
-def _beside_the_claim(content: Content) -> None:
-    content["claims"][0]["value"] = 60.5
-
-
-@pytest.mark.parametrize("change", [_narrower, _beside_the_claim])
-def test_an_accuracy_is_decided_only_by_its_interval(
-    change: Callable[[Content], None], tmp_path: Path
-) -> None:
-    _edited(RECORDS["random order"], change, tmp_path)
+def test_an_accuracy_is_decided_only_by_its_interval(tmp_path: Path) -> None:
+    stopping = RECORDS["old"].runs[0].stopping
+    assert stopping is not None
+    assert stopping.is_decided
+    _edited(RECORDS["old"], _narrower, tmp_path)
     stopping = report.load(tmp_path).runs[0].stopping
     assert stopping is not None
     assert not stopping.is_decided
@@ -188,8 +201,7 @@ def _stale(content: Content) -> None:
     """Let a record say what an older edgeval, with other rules, may have found."""
     content["verdicts"][0] |= {"status": "reproduced", "confidence": 1.0, "protocol_match": "exact"}
     for found in content["drift"]:
-        for name in ("new_items", "split"):
-            found[name]["status"] = "equivalent"
+        found["split"] |= {"outcome": "equivalent", "non_inferior": True}
 
 
 @pytest.fixture
@@ -208,7 +220,8 @@ def test_the_report_shows_the_verdict_of_the_numbers(stale: Path) -> None:
     assert (found.returncode, found.stderr) == (0, "")
     assert "\nPartial. On a slice" in found.stdout
     assert "Reproduced" not in found.stdout
-    assert "Q2_K (\N{MINUS SIGN}6.20 points) drifted" in found.stdout
+    words = "Q2_K (\N{MINUS SIGN}6.20 points) are worse than F16 by more than 1 point"
+    assert words in found.stdout
     (line,) = (line for line in found.stdout.splitlines() if line.startswith(SAYS))
     assert "verdicts.0.status is reproduced, not partial" in line
     for name in ("report.md", "report.html"):

@@ -30,6 +30,7 @@ from edgeval.compare.tables import table as comparison_table
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, Report
 from edgeval.report import facts, figure, items, pages, view
+from edgeval.report.conclusion import conclusion
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.reasoning import reasoning
 from edgeval.verdict import judged, verdicts
@@ -172,29 +173,29 @@ def test_the_verdict_command_says_why_nothing_is_judged(tmp_path: Path) -> None:
 
 
 def test_the_conclusion_claims_nothing_of_what_failed() -> None:
-    assert view.conclusion(SOME) == with_minus(
-        "On all 10,042 items, Q4_K_M (638 MiB instead of 2.05 GiB) is the smallest evaluated type "
-        "that is equivalent to F16 within 1 point: -0.49 points [-0.8, -0.2], a small but "
-        "measurable drift. Q3_K_M (-1.61 points) drifted: its interval excludes zero. Q4_0 and "
-        "Q2_K failed."
+    assert conclusion(SOME) == with_minus(
+        "On all 10,042 items of Rowan/hellaswag validation, Q4_K_M (638 MiB instead of 2.05 GiB) "
+        "is the smallest evaluated type that is at most 1 point worse than F16: -0.49 points. "
+        "Q8_0, Q6_K, Q5_K_M and Q4_K_M are equivalent to F16 within 1 point; Q3_K_M (-1.61 points) "
+        "is worse than F16 by more than 1 point. Q4_0 and Q2_K failed. New items of the same kind "
+        "are another question: there Q4_K_M is at -0.49 points [-0.9, -0.05] (95%, whichever type "
+        "is named)."
     )
     none = failed_report("Q8_0", n_items=60, status=None)
-    assert "no evaluated type is shown to be equivalent to F16 within 1" in view.conclusion(none)
-    assert view.conclusion(none).endswith(" Q8_0 failed.")
+    assert "no evaluated type is shown to be at most 1 point worse than F16" in conclusion(none)
+    assert " Q8_0 failed." in conclusion(none)
 
 
 def test_the_conclusion_without_a_reference_says_so_alone() -> None:
-    assert view.conclusion(NO_REFERENCE) == f"{NOT_JUDGED} Q2_K failed too."
+    assert conclusion(NO_REFERENCE) == f"{NOT_JUDGED} Q2_K failed too."
     lone = failed_report("F16", status=None)
-    assert view.conclusion(lone) == "The reference, F16, failed, so nothing is compared."
+    assert conclusion(lone) == "The reference, F16, failed, so nothing is compared."
 
 
 def test_a_reference_whose_others_all_failed_is_not_said_to_be_alone() -> None:
     types = [run.type for run in example_report().runs[1:]]
     record = failed_report(*types)
-    assert view.conclusion(record).endswith(
-        "Q3_K_M and Q2_K failed, so there is no drift to report."
-    )
+    assert conclusion(record).endswith("Q3_K_M and Q2_K failed, so there is no drift to report.")
     (row,) = view.ladder_rows(record)
     assert (row.type, row.difference) == ("F16", "reference")
     assert record.verdicts == example_report().verdicts
@@ -282,14 +283,16 @@ def test_the_figures_show_what_was_evaluated() -> None:
 
 def test_the_ladder_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(SOME, capsys)
-    assert row_of(shown, "Q2_K") == ["Q2_K", DASH, DASH, "failed", *[DASH] * 4]
+    assert row_of(shown, "Q2_K") == ["Q2_K", DASH, DASH, "failed", *[DASH] * 5]
     lines = shown.splitlines()
     end = next(index for index, line in enumerate(lines) if line.startswith("└"))
     first, second = failure_sentences(SOME.failures)
-    assert lines[end + 1 : end + 4] == [first, second, view.conclusion(SOME)]
+    assert lines[end + 1 : end + 4] == [first, second, conclusion(SOME)]
     shown = printed(NO_REFERENCE, capsys)
     assert row_of(shown, "F16")[3] == "failed"
-    assert row_of(shown, "Q8_0")[5] == "not compared"
+    # Nothing is compared, so no column says so of each type.
+    assert [len(row_of(shown, name)) for name in ("F16", "Q8_0")] == [6, 6]
+    assert "difference" not in shown
     assert shown.splitlines()[-2] == f"{NOT_JUDGED} Q2_K failed too."
 
 
@@ -310,12 +313,12 @@ def test_the_table_of_an_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
         "tinyllama-3t-Q4_0.gguf",
         "Q4_0",
         "failed",
-        *[DASH] * 5,
+        *[DASH] * 6,
     ]
     assert shown.splitlines()[-3:-1] == failure_sentences(SOME.failures)
     none = result.model_copy(update={"runs": []})
     shown = printed(none, capsys)
-    assert row_of(shown, "tinyllama-3t-Q2_K.gguf")[1:] == ["Q2_K", "failed", DASH, DASH]
+    assert row_of(shown, "tinyllama-3t-Q2_K.gguf")[1:] == ["Q2_K", "failed", *[DASH] * 3]
     data = result.data.model_copy(update={"n_items": 60})
     shown = printed(none.model_copy(update={"data": data}), capsys)
     assert "a slice: 60 of 10,042 items" in shown

@@ -211,7 +211,7 @@ def test_claims_on_other_tasks_are_named_and_not_judged() -> None:
 
 
 def test_an_evaluation_that_stopped_early_says_when_and_that_its_interval_allows_it() -> None:
-    record = stopped_report(design="random order", status="partial")
+    record = stopped_report(design="random order", status="partial", is_old=True)
     found = reasoning(record, record.claims[0])
     assert "scores acc_norm 59.17 on a slice of 2,432 of 10,042 items of Rowan/hella" in found
     assert (

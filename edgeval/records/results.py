@@ -36,9 +36,11 @@ class Metric(Record):
         total: Number of items scored.
         value: ``correct / total``; of items that were drawn for what they can tell, the reference's
             accuracy and the estimated difference.
-        interval: For new items of the same kind; None where the evaluation stopped early.
+        interval: For new items of the same kind; None where the evaluation stopped early, and of
+            the first items of a file, which are no sample of any.
         split_interval: For the whole split this slice was drawn from, as counts of right items over
-            its items; zero wide when every item was scored.
+            its items; zero wide when every item was scored, and certain, whatever the others are,
+            of the first items of a file.
     """
 
     correct: int = Field(ge=0)
@@ -328,14 +330,15 @@ class Drift(Record):
         difference_points: Accuracy minus the reference's, in points.
         split: What is known of the difference on the whole split: from an exact test or, where
             the evaluation stopped early, from an interval that is valid at every look.
-        new_items: The interval for new items of the same kind, in points (Bonett-Price), of this
-            type by itself; None where the evaluation stopped early.
+        new_items: The interval for new items of the same kind, in points (Bonett-Price); those of
+            all compared types hold their differences together with its level. None where the
+            evaluation stopped early, and of the first items of a file.
         new_items_clustered: The same interval with an item's source as the unit; None where no two
-            items have a source in common, none flipped, or the evaluation stopped early.
+            items have a source in common, none flipped, or there is no other.
         split_accuracy: The accuracy on the split, if the reference's is known of every item: that
             and the difference (difference estimator); None where it is not, or this one's is too.
         stopping: When and why the evaluation stopped early; None where it did not.
-        mcnemar_p: Exact two-sided McNemar p-value; None where the evaluation stopped early.
+        mcnemar_p: Exact two-sided McNemar p-value, about new items; None where ``new_items`` is.
         mcnemar_p_holm: The same, adjusted for the number of compared models (Holm).
         right_to_wrong: Number of items only the reference has right.
         wrong_to_right: Number of items only the compared model has right.

@@ -101,7 +101,9 @@ class Reference:
             n_params=header.n_params,
             mix=header.model.mix,
             pre_tokenizer=header.model.pre_tokenizer,
-            metrics=metrics.metrics_of(list(scores.values()), setup.data.n_total),
+            metrics=metrics.metrics_of(
+                list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
+            ),
             tokens_decoded=header.tokens_decoded,
             tokens_lower_bound=header.tokens_lower_bound,
             logit_rows=header.logit_rows,

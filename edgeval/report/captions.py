@@ -55,11 +55,11 @@ def _differences(report: Report, reference: str, items: str) -> str:
         if is_counted(report)
         else f"with intervals that hold {together(report)}{looks}"
     )
-    new_items = ""
+    new_items, several = "", " for all together" if len(report.drift) > 1 else ""
     if any(found.new_items is not None for found in report.drift):
         new_items = (
-            "; then the interval for new items of the same kind, all together with 95%, and "
-            "McNemar's p, which is about new items too"
+            f"; then the interval for new items of the same kind, with 95%{several}, and McNemar's "
+            "p, which is about new items too"
         )
     return (
         f"Differences to {reference} in points on the split, {split}, and what each says beside a "

@@ -6,6 +6,7 @@ from typing import Literal
 
 from edgeval.records import Drift, Estimate, Metric, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
+from edgeval.report.items import is_sample
 
 Reading = Literal[Outcome, "reference", "not compared"]
 
@@ -43,18 +44,22 @@ def reading(found: Drift | None) -> Reading:
 
 
 def readings(report: Report) -> dict[Reading, str]:
-    """Return what each reading of a report that compares means, in words."""
+    """Return what each reading of a report that compares something means, in words."""
     within = margin(report)
     reference = report.runs[0].label
-    return {
+    found: dict[Reading, str] = {
         "reference": "what the others are compared with",
-        "equivalent": f"on the split, its accuracy is within {within} of {reference}'s",
+        "equivalent": f"on the split, its accuracy is no further than {within} from {reference}'s",
         "worse": f"on the split, its accuracy is more than {within} below {reference}'s",
-        "different": f"on the split, its accuracy is not {reference}'s, and neither of these is "
-        "shown; above it, it is no worse",
-        "open": "none of these is shown",
+        "different": f"on the split, its accuracy is not {reference}'s; that it is within {within} "
+        f"of it, or more than {within} below it, is not shown",
+        "open": "it is not shown to be equivalent, worse or different",
         "not compared": "there is nothing to compare it with",
     }
+    if is_counted(report):
+        found["different"] = f"on the split, its accuracy is more than {within} above {reference}'s"
+    shown = {reading(drift) for run, drift in compared_runs(report)[1:]} | {"reference"}
+    return {name: meaning for name, meaning in found.items() if name in shown}
 
 
 def margin(report: Report) -> str:
@@ -73,16 +78,48 @@ def is_counted(report: Report) -> bool:
     )
 
 
-def together(report: Report) -> str:
-    """Return how sure the intervals of the ladder are, as a clause behind a noun.
+def is_estimated(report: Report) -> bool:
+    """Return whether accuracies are the reference's on the whole split plus a difference."""
+    return any(found.split_accuracy for found in report.drift)
+
+
+def sampled(report: Report) -> list[Drift]:
+    """Return the comparisons of which an interval, not the difference, is known for the split."""
+    return [found for found in report.drift if not found.split.is_exact]
+
+
+def are_together(report: Report) -> bool:
+    """Return whether the intervals of a ladder hold all at once with their level.
+
+    In records of an older edgeval each that stopped early holds by itself.
+    """
+    found = sampled(report)
+    return all(each.split.n_compared >= len(found) for each in found)
+
+
+def sureness(report: Report) -> str:
+    """Return how sure the intervals of a ladder are, in short: ``95% together``.
 
     Args:
         report: A record that compares something.
     """
+    if not is_sample(report):
+        return "certain"
     level = fmt.level(report.drift[0].split.interval_points)
-    sampled = [found for found in report.drift if not found.split.is_exact]
-    if len(sampled) < 2:
+    if len(sampled(report)) < 2:
+        return level
+    return f"{level} {'together' if are_together(report) else 'each'}"
+
+
+def together(report: Report) -> str:
+    """Return how sure the intervals of a ladder are, as a clause behind a verb.
+
+    Args:
+        report: A record that compares something.
+    """
+    if not is_sample(report):
+        return "for certain, whatever the other items are"
+    level = fmt.level(report.drift[0].split.interval_points)
+    if len(sampled(report)) < 2:
         return f"with {level}"
-    if all(found.split.n_compared >= len(sampled) for found in sampled):
-        return f"together with {level}"
-    return f"each by itself with {level}"
+    return f"{'together' if are_together(report) else 'each by itself'} with {level}"

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from edgeval.records import Drift, Interval, ModelRun, Report
+from edgeval.paired import limit_items, shows
+from edgeval.records import Drift, Interval, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
     compared_runs,
     is_counted,
     margin,
     primary,
+    sampled,
     split_estimate,
     together,
 )
 from edgeval.report.failures import failed_clause, not_compared
-from edgeval.report.items import items_in_short, stopping_of, until_decided
+from edgeval.report.items import all_items, is_sample, items_in_short, stopping_of, until_decided
 
 _Pairs = Sequence[tuple[ModelRun, Drift]]
+_Kind = Literal[Outcome, "clearly better", "better", "no worse"]
 
 
 def conclusion(report: Report) -> str:
@@ -55,7 +59,7 @@ def recommended(report: Report) -> tuple[ModelRun, Drift] | None:
 def _where(report: Report) -> str:
     """Return what the numbers speak of, and from how many items, for the beginning."""
     data = report.data
-    split = f"all {data.n_total:,} items of {data.name}"
+    split = f"{all_items(data.n_total)} of {data.name}"
     stopping = stopping_of(report)
     if is_counted(report):
         return f"On {split}, "
@@ -82,35 +86,39 @@ def _smallest(report: Report, reference: ModelRun) -> str:
 
 def _outcomes(report: Report, pairs: _Pairs, reference: ModelRun) -> str:
     """Return what is known of each type, by outcome."""
-    by_outcome: dict[str, list[Drift]] = {}
+    by_kind: dict[_Kind, list[Drift]] = {}
     for _, found in pairs:
-        by_outcome.setdefault(_kind(found), []).append(found)
+        by_kind.setdefault(_kind(found, report.data.n_total), []).append(found)
     name, within = reference.label, margin(report)
-    words = {
+    words: dict[_Kind, str] = {
         "equivalent": f"equivalent to {name} within {within}",
-        "better": f"better than {name}",
-        "different": f"below {name}, by more than {within} or less",
-        "no worse": f"at most {within} worse, and perhaps better",
-        "worse": f"worse by more than {within}",
+        "clearly better": f"better than {name} by more than {within}",
+        "better": f"better than {name}, whether by more than {within} is open",
+        "no worse": f"at most {within} worse than {name}, and perhaps more than {within} better",
+        "different": f"worse than {name}, whether by more than {within} is open",
+        "worse": f"worse than {name} by more than {within}",
         "open": "open",
     }
-    clauses = [_clause(by_outcome.get(kind, []), what, kind) for kind, what in words.items()]
+    clauses = [_clause(by_kind.get(kind, []), what, kind) for kind, what in words.items()]
     text = "; ".join(clause for clause in clauses if clause)
     return text[:1].upper() + text[1:]
 
 
-def _kind(found: Drift) -> str:
-    """Return the outcome, with what is told of it beside: on which side, and whether no worse."""
+def _kind(found: Drift, population: int) -> _Kind:
+    """Return the outcome, and what is known beside it: on which side, and whether no worse."""
     split = found.split
     if not split.non_inferior or split.outcome == "equivalent":
         return split.outcome
-    return "better" if split.outcome == "different" else "no worse"
+    if split.outcome == "open":
+        return "no worse"
+    is_beyond = shows(split, population, limit_items(split.margin_points, population))
+    return "clearly better" if is_beyond else "better"
 
 
-def _clause(drifts: Sequence[Drift], what: str, kind: str) -> str:
+def _clause(drifts: Sequence[Drift], what: str, kind: _Kind) -> str:
     if not drifts:
         return ""
-    with_points = kind in ("better", "different", "worse")
+    with_points = kind not in ("equivalent", "no worse", "open")
     names = [
         f"{found.label} ({fmt.signed(found.difference_points, 2)} points)"
         if with_points
@@ -121,19 +129,23 @@ def _clause(drifts: Sequence[Drift], what: str, kind: str) -> str:
 
 
 def _sureness(report: Report) -> str:
-    if is_counted(report) or all(found.split.is_exact for found in report.drift):
+    found = sampled(report)
+    if not found:
         return ""
-    if report.data.order == "file":
+    if not is_sample(report):
         return (
             "The first items of a file are no random sample of it, so only what is certain, "
             "whatever the others are, is said"
         )
-    early = "" if stopping_of(report) is None else ", whenever each stopped"
-    if len(report.drift) == 1:
-        return f"What is said of it holds {together(report)}{early}"
-    return (
-        f"What is said of the types is right {together(report)}, and so are their intervals{early}"
-    )
+    is_one, is_stopped = len(found) == 1, stopping_of(report) is not None
+    early = f", whenever {'it' if is_one else 'each of them'} stopped" if is_stopped else ""
+    if all(each.split.outcome == "open" and not each.split.non_inferior for each in found):
+        what = "Its interval holds" if is_one else "Their intervals hold"
+        return f"{what} {together(report)}{early}"
+    if is_one:
+        return f"What is said of {found[0].label} holds {together(report)}{early}"
+    what = f"What is said of the types is right {together(report)}, and so are their intervals"
+    return f"{what}{early}"
 
 
 def _power(report: Report, pairs: _Pairs) -> str:
@@ -146,13 +158,14 @@ def _power(report: Report, pairs: _Pairs) -> str:
     if not needed:
         return ""
     most, label = max(needed)
-    total = report.data.n_total
+    total, reference = report.data.n_total, report.runs[0].label
     if most >= total:
         items = f"all {total:,} items show for certain what {label} is"
     else:
         items = (
             f"about {fmt.about(most)} of the {total:,} items show with a probability of 90% that a "
-            f"type which flips as often as {label} is equivalent, if it is"
+            f"type which flips as often as {label} is equivalent, if its accuracy on the split is "
+            f"{reference}'s"
         )
     points = report.drift[0].split.margin_points
     return f"{items[0].upper()}{items[1:]}; --until {points:g} stops as soon as each is decided"
@@ -165,11 +178,12 @@ def _new_items(report: Report) -> str:
     if found is None or interval is None:
         return ""
     run, drift = found
+    whichever = ", whichever type is named" if len(report.drift) > 1 else ""
     return (
         f"New items of the same kind are another question: there {run.label} is at "
         f"{fmt.signed(drift.difference_points, 2)} points "
         f"{fmt.difference_interval(interval, drift.split.margin_points)} "
-        f"({fmt.level(interval)}, whichever type is named)"
+        f"({fmt.level(interval)}{whichever})"
     )
 
 
@@ -185,17 +199,17 @@ def _alone(report: Report, run: ModelRun) -> str:
     found = primary(report, run)
     estimate = split_estimate(found, None)
     interval = estimate.interval
-    known = [
-        "counted on all of them"
-        if interval.low == interval.high
-        else f"{fmt.level(interval)} {fmt.accuracy_interval(interval)}"
-    ]
+    known = []
+    if interval.low < interval.high:
+        sure = fmt.level(interval) if is_sample(report) else "for certain"
+        known.append(f"{sure} {fmt.accuracy_interval(interval)}")
     if found.interval is not None:
         known.append(_for_new_items(found.interval))
+    how = f" ({'; '.join(known)})" if known else ""
     why = failed_clause(report.failures) or "No other type was evaluated"
     return (
-        f"{_where(report)}{run.label} answers {fmt.accuracy(estimate.value)}% correctly "
-        f"({'; '.join(known)}). {why}, so there is no drift to report"
+        f"{_where(report)}{run.label} answers {fmt.accuracy(estimate.value)}% correctly{how}. "
+        f"{why}, so there is no drift to report"
     )
 
 

@@ -31,13 +31,13 @@ def renewed(record: _Kind) -> _Kind:
     for problem in _contradictions(record):
         raise ValueError(problem)
     if isinstance(record, Evaluation):
-        runs = [_settled(_counted(run, record.data.n_total), record) for run in record.runs]
+        runs = [_settled(_counted(run, record), record) for run in record.runs]
         return record.model_copy(update={"runs": runs})
     return _renewed_report(record)
 
 
 def _renewed_report(record: Report) -> Report:
-    runs = [_counted(run, record.data.n_total) for run in record.runs]
+    runs = [_counted(run, record) for run in record.runs]
     found = record.model_copy(update={"runs": runs})
     drifts = _drifts(found)
     by_label = {each.label: each for each in drifts}
@@ -47,13 +47,14 @@ def _renewed_report(record: Report) -> Report:
     return found.model_copy(update={"verdicts": verdicts(found)})
 
 
-def _counted(run: ModelRun, population: int) -> ModelRun:
+def _counted(run: ModelRun, record: Report | Evaluation) -> ModelRun:
     """Return a run with the accuracies of its counts; without those that were estimated."""
     design = run.stopping.design if run.stopping else None
     if design == "weighted":
         return run
+    population, is_random = record.data.n_total, record.data.order != "file"
     found = {
-        name: metric(each.correct, each.total, population)
+        name: metric(each.correct, each.total, population, is_random=is_random)
         if design is None
         else each.model_copy(update={"value": each.correct / each.total, "interval": None})
         for name, each in run.metrics.items()

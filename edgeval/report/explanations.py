@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edgeval.records import Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import is_counted, margin
-from edgeval.report.items import stopping_of
+from edgeval.report.comparison import are_together, is_counted, is_estimated, margin, sampled
+from edgeval.report.items import is_sample, stopping_of
 from edgeval.report.selfchecks import gpu_runs
 
 _UNITS = {
@@ -33,13 +33,15 @@ def explanations(report: Report) -> list[Explanation]:
     is_stopped = stopping_of(report) is not None
     has_new_items = any(run.metrics[report.protocol.metric].interval for run in report.runs)
     found = [_population()]
-    if not is_counted(report):
-        found += [_every_look()] if is_stopped else [_split()]
+    if not is_sample(report):
+        found.append(_file_order())
+    elif not is_counted(report):
+        found += [_every_look(report)] if is_stopped else [_split()]
     found += _of_drifts(report, is_stopped=is_stopped) if report.drift else []
     if has_new_items:
         found.append(_new_items())
     if any(drift.new_items for drift in report.drift):
-        found += [_paired(), *_sources(report), _mcnemar(), _holm(report)]
+        found += [_paired(report), *_sources(report), _mcnemar(), _holm(report)]
     if any(drift.divergence for drift in report.drift):
         found += [_divergence(report), _displacement()]
     if gpu_runs(report.runs):
@@ -49,12 +51,13 @@ def explanations(report: Report) -> list[Explanation]:
 
 def _of_drifts(report: Report, *, is_stopped: bool) -> list[Explanation]:
     found = [_outcomes(report)]
-    if not is_counted(report) and not is_stopped:
+    if not is_counted(report) and is_sample(report) and not is_stopped:
         found.append(_exact_test())
-        found += [_together(report)] if len(report.drift) > 1 else []
+        n = len(sampled(report))
+        found += [_together(n)] if n > 1 else []
     if any(run.stopping and run.stopping.design == "weighted" for run in report.runs):
         found.append(_weighted())
-    if any(drift.split_accuracy for drift in report.drift):
+    if is_estimated(report):
         found.append(_estimator(report))
     has_agreement = any(drift.pick_agreement is not None for drift in report.drift)
     return [*found, _flips(has_agreement=has_agreement), _logprobs(report)]
@@ -71,14 +74,18 @@ def _population() -> Explanation:
 
 def _outcomes(report: Report) -> Explanation:
     reference, within = report.runs[0].label, margin(report)
+    together = (
+        " What is said of all types holds together, so that choosing among them makes it no less "
+        "sure."
+    )
+    is_chosen = len(report.drift) > 1 and are_together(report)
     return Explanation(
         f"Difference to {reference}",
         f"On the split a type is equivalent if its accuracy is no further than {within} from "
         f"{reference}'s, on either side, and worse if it is further below. It is different if it "
         "is not the same and neither of these is shown, and open if nothing is. A type above the "
         "reference is no worse, however far: the recommendation is the smallest file that is shown "
-        f"to be at most {within} worse. What is said of all types holds together, so that choosing "
-        "among them does not make it less sure.",
+        f"to be at most {within} worse.{together if is_chosen else ''}",
         "Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657",
         "https://doi.org/10.1007/BF01068419",
     )
@@ -96,8 +103,7 @@ def _exact_test() -> Explanation:
     )
 
 
-def _together(report: Report) -> Explanation:
-    k = len(report.drift)
+def _together(k: int) -> Explanation:
     return Explanation(
         "All types together",
         f"What is said of the {k} types is right in all with 95%, and so are their intervals, "
@@ -110,7 +116,18 @@ def _together(report: Report) -> Explanation:
     )
 
 
-def _every_look() -> Explanation:
+def _file_order() -> Explanation:
+    return Explanation(
+        "The first items of a file",
+        "A file has its items in an order of its own, so that the first are no sample of them: no "
+        "probability says anything of the others, or of new items. The intervals hold whatever "
+        "the others are, as if all were right, or all wrong.",
+    )
+
+
+def _every_look(report: Report) -> Explanation:
+    shares = " The 5% are divided among the types that are compared."
+    is_shared = len(report.drift) > 1 and are_together(report)
     return Explanation(
         "Interval that is valid at every look",
         "Each evaluation stopped as soon as what was asked of it was decided. An ordinary interval "
@@ -118,8 +135,8 @@ def _every_look() -> Explanation:
         "at again and again. These are confidence sequences: with the stated probability none of "
         "the intervals, after any number of items, misses the value for the split. They know that "
         "no item is drawn twice, and shrink to nothing when every item is scored; at the same "
-        "number of items they are wider than an ordinary interval. The 5% are divided among the "
-        "types that are compared.",
+        "number of items they are wider than an ordinary interval."
+        f"{shares if is_shared else ''}",
         "Waudby-Smith and Ramdas 2024, Journal of the Royal Statistical Society B 86:1; without "
         "replacement: 2020, Advances in Neural Information Processing Systems 33",
         "https://doi.org/10.1093/jrsssb/qkad009",
@@ -254,11 +271,12 @@ def _split() -> Explanation:
     )
 
 
-def _paired() -> Explanation:
+def _paired(report: Report) -> Explanation:
+    wide = ", wide enough that those of all types hold together with 95%"
     return Explanation(
         "Difference on new items",
-        "The paired interval of the difference for other items of the same kind, wide enough that "
-        "those of all types hold together with 95%. Nothing is called equivalent or worse by it.",
+        "The paired interval of the difference for other items of the same kind"
+        f"{wide if len(report.drift) > 1 else ''}. Nothing is called equivalent or worse by it.",
         "Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479",
         "https://doi.org/10.3102/1076998611411915",
     )

@@ -23,6 +23,11 @@ def is_slice(record: Report | Evaluation) -> bool:
     return any(count < record.data.n_total for count in _counts(record))
 
 
+def is_sample(record: Report | Evaluation) -> bool:
+    """Return whether the items speak for the split: all of them, or some drawn at random."""
+    return record.data.order != "file" or not is_slice(record)
+
+
 def is_uneven(record: Report | Evaluation) -> bool:
     """Return whether runs have different numbers of items."""
     return len({items_of(record, run) for run in record.runs}) > 1
@@ -36,10 +41,15 @@ def stopping_of(record: Report | Evaluation) -> Stopping | None:
     return next((run.stopping for run in record.runs if run.stopping is not None), None)
 
 
+def all_items(count: int) -> str:
+    """Return all items of a split in words: ``all 1,000 items``, ``the only item``."""
+    return "the only item" if count == 1 else f"all {count:,} items"
+
+
 def items_in_short(record: Report | Evaluation) -> str:
     """Return which items the numbers are of, for use within a sentence."""
     if not is_slice(record):
-        return f"all {record.data.n_total:,} items"
+        return all_items(record.data.n_total)
     reference, fewest, most = _range(record)
     counts = f"a slice of {fewest:,}" if fewest == most else f"slices of {fewest:,} to {most:,}"
     apart = "" if fewest <= reference <= most else f" ({_of_reference(record, reference)})"
@@ -53,7 +63,7 @@ def reference_items(report: Report) -> str:
         report: A record whose reference did not fail.
     """
     count, total = items_of(report, judged_run(report)), report.data.n_total
-    return f"all {total:,} items" if count == total else f"a slice of {count:,} of {total:,} items"
+    return all_items(total) if count == total else f"a slice of {count:,} of {total:,} items"
 
 
 def until_decided(record: Report | Evaluation, stopping: Stopping) -> str:
@@ -75,7 +85,7 @@ def counted_items(record: Report | Evaluation) -> str:
     """Return how many items the numbers are of, and of which data, for a heading."""
     data = record.data
     if not is_slice(record):
-        return f"all {data.n_total:,} items of {data.name}"
+        return f"{all_items(data.n_total)} of {data.name}"
     _, fewest, most = _range(record)
     counts = f"a slice: {fewest:,}" if fewest == most else f"slices: {fewest:,} to {most:,}"
     return f"{counts} of {data.n_total:,} items of {data.name}"
@@ -88,8 +98,8 @@ def slice_sentence(report: Report) -> str:
         return found
     if data.order == "file":
         return (
-            f"{found} (the first in the file's order); they are not a random sample, so the "
-            "intervals may not speak for the rest of the split"
+            f"{found} (the first in the file's order); they are not a random sample, so only what "
+            "is certain is said of the split"
         )
     found += f" (random, seed {data.seed})"
     reference, fewest, most = _range(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from edgeval.foreign import printable
@@ -17,8 +17,9 @@ _TIMES = ("elapsed_s", "load_s", "tokens_per_s")
 machine. They are no speed of anything, and are not read."""
 
 _MEASURED = ("interval_points", "margin_points")
-_JUDGED = ("split", "new_items", "split_accuracy", "metrics", "stopping")
-"""What schema 3 concluded by other rules, or rounded otherwise."""
+_JUDGED = ("split", "new_items", "split_accuracy", "stopping", "mcnemar_p", "mcnemar_p_holm")
+_INTERVALS = ("interval", "split_interval")
+"""What schema 3 concluded by other rules, or also where nothing is known."""
 
 _WORDS = ("status", "protocol_match", "reference", "outcome")
 """Texts that follow from numbers. Others are sentences, which every version may word otherwise."""
@@ -47,7 +48,7 @@ def _changed(content: dict[str, Any], name: str, change: Callable[..., Any]) -> 
 
 
 def _timeless(run: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in run.items() if name not in _TIMES}
+    return _without(run, _TIMES)
 
 
 def _without_worth(found: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +56,7 @@ def _without_worth(found: dict[str, Any]) -> dict[str, Any]:
     stopping = found.get("stopping")
     if not isinstance(stopping, dict):
         return found
-    kept = {name: value for name, value in stopping.items() if name != "effective_items"}
-    return {**found, "stopping": kept}
+    return {**found, "stopping": _without(stopping, ("effective_items",))}
 
 
 def _of_split(drift: dict[str, Any]) -> dict[str, Any]:
@@ -78,12 +78,24 @@ def comparable(content: Any) -> Any:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version not in range(OLDEST, SCHEMA_VERSION):
         return content
-    kept = {name: value for name, value in content.items() if name != "verdicts"}
+    kept = _without(content, ("schema_version", "verdicts"))
     return _changed(_changed(kept, "drift", _measured), "runs", _measured)
 
 
 def _measured(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name not in _JUDGED}
+    """Return what of a run, or of a comparison, later schemas say alike."""
+    found, metrics = _without(found, _JUDGED), found.get("metrics")
+    if not isinstance(metrics, dict):
+        return found
+    counted = {
+        name: _without(each, _INTERVALS) if isinstance(each, dict) else each
+        for name, each in metrics.items()
+    }
+    return {**found, "metrics": counted}
+
+
+def _without(found: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in names}
 
 
 def corrections(file: str, content: Any, record: Mapping[str, Any]) -> list[str]:

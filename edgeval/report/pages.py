@@ -26,8 +26,8 @@ from edgeval.report import (
     timings,
     view,
 )
-from edgeval.report.comparison import is_counted, margin, primary, readings
-from edgeval.report.items import is_slice, is_uneven, items_in_short, slice_sentence
+from edgeval.report.comparison import is_counted, margin, primary, readings, sureness
+from edgeval.report.items import is_sample, is_slice, is_uneven, items_in_short, slice_sentence
 
 # HTML folds them away; Markdown cannot.
 _HTML_FLIPS, _MARKDOWN_FLIPS = 20, 5
@@ -72,11 +72,14 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         }
         for index, (claim, verdict) in enumerate(zip(judged, report.verdicts, strict=True))
     ]
-    meanings = readings(report) if report.drift else {}
+    split = primary(report, report.runs[0]).split_interval
     return {
         "report": report,
         "made": formatting.moment(report.created_at),
-        "level": formatting.level(primary(report, report.runs[0]).split_interval),
+        "level": formatting.level(split),
+        "has_several": len(report.drift) > 1,
+        "sure": formatting.level(split) if is_sample(report) else "certain",
+        "together": sureness(report) if report.drift else "",
         "is_slice": is_slice(report),
         "is_uneven": is_uneven(report),
         "is_counted": is_counted(report),
@@ -92,7 +95,7 @@ def _content(report: Report, flips_shown: int) -> dict[str, Any]:
         "failures": [(each.label, failures.failure_sentence(each)) for each in report.failures],
         "remarks": remarks(report),
         "rows": rows,
-        "readings": {row.reading: meanings[row.reading] for row in rows} if meanings else {},
+        "readings": readings(report) if report.drift else {},
         "has_drift": bool(report.drift),
         "margin": margin(report) if report.drift else "",
         "claims": claims,

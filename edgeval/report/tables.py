@@ -7,9 +7,9 @@ from edgeval.records import Evaluation, Interval, Report
 from edgeval.remarks import mix_in_short
 from edgeval.report import formatting as fmt
 from edgeval.report import view
-from edgeval.report.comparison import is_counted
+from edgeval.report.comparison import is_counted, is_estimated
 from edgeval.report.failures import FAILED
-from edgeval.report.items import counted_items, is_uneven, items_of, slice_sentence
+from edgeval.report.items import counted_items, is_sample, is_uneven, items_of, slice_sentence
 from edgeval.report.speeds import rate
 
 
@@ -18,19 +18,23 @@ def ladder_table(report: Report) -> Table:
     metric = report.protocol.metric
     what = f"{report.model.title}, protocol {report.protocol.label}"
     table = Table(f"{what}: {slice_sentence(report)}")
-    has_items, has_intervals = is_uneven(report), not is_counted(report)
-    has_new_items = not has_intervals and any(found.new_items for found in report.drift)
+    has_items, is_known = is_uneven(report), is_counted(report)
+    # Those of an accuracy that is a difference away from another say what the difference's do.
+    has_intervals = not is_known and not is_estimated(report)
+    has_new_items = is_known and any(found.new_items for found in report.drift)
     table.add_column("type")
-    # With one column more the others are narrower, so that a screen of 120 holds them.
-    bits: Said = Lines("bits/", "weight") if has_intervals or has_new_items else "bits/weight"
-    flips = Lines("lost/", "gained") if has_intervals or has_new_items else "flips"
+    # Narrow, so that a screen of 120 holds them all.
+    bits: Said = Lines("bits/", "weight") if report.drift else "bits/weight"
     titles: list[Said] = ["size", bits, *(["items"] if has_items else []), metric]
-    titles += ["95 %"] if has_intervals else []
-    titles += ["difference", "outcome", *(["new items"] if has_new_items else []), flips]
+    titles += ["95 %" if is_sample(report) else "certain"] if has_intervals else []
+    if report.drift:
+        titles += ["difference", "outcome", *(["new items"] if has_new_items else [])]
+        titles.append(Lines("lost/", "gained"))
     for title in (*titles, "tokens/s"):
         table.add_column(title, right=title != "outcome")
     for row in view.ladder_rows(report):
-        has_flips = row.lost != view.EMPTY
+        difference = row.difference if row.counts != view.EMPTY else view.EMPTY
+        compared = (difference, row.reading, *([row.new_items] if has_new_items else []))
         table.add_row(
             _type(row.type, row.mix, row.source),
             row.size,
@@ -38,10 +42,7 @@ def ladder_table(report: Report) -> Table:
             *([row.items] if has_items else []),
             row.accuracy,
             *([row.interval] if has_intervals else []),
-            row.difference if has_flips else view.EMPTY,
-            row.reading,
-            *([row.new_items] if has_new_items else []),
-            f"{row.lost} / {row.gained}" if has_flips else row.flips,
+            *((*compared, row.counts) if report.drift else ()),
             row.tokens_per_s,
         )
     before = 3 if has_items else 2
@@ -61,7 +62,8 @@ def evaluation_table(result: Evaluation) -> Table:
     table.add_column("file")
     table.add_column("type")
     titles = [*(["items"] if has_items else []), *names]
-    for title in (*titles, f"{metric} 95 %", "new items", "tokens/s"):
+    sure = "95 %" if is_sample(result) else "certain"
+    for title in (*titles, f"{metric} {sure}", "new items", "tokens/s"):
         table.add_column(title, right=True)
     for run in result.runs:
         table.add_row(

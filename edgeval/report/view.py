@@ -12,11 +12,12 @@ from edgeval.report.comparison import (
     Reading,
     compared_runs,
     is_counted,
+    is_estimated,
     primary,
     reading,
     split_estimate,
 )
-from edgeval.report.items import items_of, judged_run, reference_items, stopping_of
+from edgeval.report.items import is_sample, items_of, judged_run, reference_items, stopping_of
 from edgeval.report.speeds import EMPTY as EMPTY
 from edgeval.report.speeds import rate
 from edgeval.verdict import judge, row_contradiction
@@ -52,9 +53,8 @@ class LadderRow:
         difference_points: The difference alone.
         difference_interval: The interval alone; empty where there is none.
         new_items: The interval of the difference for new items, in points.
-        flips: Items lost and gained against the reference.
-        lost: Items lost alone.
-        gained: Items gained alone.
+        flips: Items lost and gained against the reference, in words.
+        counts: The same under a title that says which is which.
         agreement: Items with the same pick as the reference, in percent.
         tokens_per_s: Decoded tokens a second, as ``speeds.rate`` says it.
         reading: What is known of the difference.
@@ -73,8 +73,7 @@ class LadderRow:
     difference_interval: str
     new_items: str
     flips: str
-    lost: str
-    gained: str
+    counts: str
     agreement: str
     tokens_per_s: str
     reading: Reading
@@ -92,9 +91,17 @@ def interval_sentence(report: Report) -> str:
     """
     if is_counted(report):
         return ""
-    is_estimated = any(found.split_accuracy for found in report.drift)
-    sum_of = f": that of {report.runs[0].label} plus the difference" if is_estimated else ""
-    found = f"Accuracies and their intervals are for the whole split{sum_of}."
+    if not is_sample(report):
+        return (
+            "Accuracies are those of these items; the intervals hold for the whole split, whatever "
+            "the others are."
+        )
+    found = "Accuracies and their intervals are for the whole split."
+    if is_estimated(report):
+        found = (
+            f"Accuracies are for the whole split: that of {report.runs[0].label} plus the "
+            "difference, and so are their intervals."
+        )
     return found if stopping_of(report) is None else f"{found} {EVERY_LOOK}"
 
 
@@ -138,8 +145,7 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
         shown = "reference"
     points = fmt.signed(found.difference_points, 2) if found else shown
     interval = _split_interval(found) if found else ""
-    lost = f"{found.right_to_wrong:,}" if found else EMPTY
-    gained = f"{found.wrong_to_right:,}" if found else EMPTY
+    lost, gained = (found.right_to_wrong, found.wrong_to_right) if found else (0, 0)
     agreement = found.pick_agreement if found else None
     return LadderRow(
         type=run.label,
@@ -154,9 +160,8 @@ def _ladder_row(report: Report, run: ModelRun, found: Drift | None) -> LadderRow
         difference_points=points,
         difference_interval=interval,
         new_items=_new_items(found),
-        flips=f"{lost} lost / {gained} gained" if found else EMPTY,
-        lost=lost,
-        gained=gained,
+        flips=f"{lost:,} lost / {gained:,} gained" if found else EMPTY,
+        counts=f"{lost:,} / {gained:,}" if found else EMPTY,
         agreement=EMPTY if agreement is None else fmt.accuracy(agreement),
         tokens_per_s=rate(report, run),
         reading=shown,
