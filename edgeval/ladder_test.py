@@ -53,8 +53,18 @@ class LadderTest:
         self._limit = limit
 
     def interval(self, at: int) -> Items:
-        """Return the interval of a type, which holds together with those of all others."""
-        return self._bounds(at, error_of(len(self._counts)))
+        """Return the interval of a type, within what is shown of it.
+
+        Before that it has an equal share of the error, so that the intervals of all types hold
+        together, and that of any of them, whichever is named.
+        """
+        low, high = self._of_equal_share(at)
+        limit, shown = self._limit, self.outcome(at)
+        most = {"equivalent": limit, "worse": -limit - 1, "different": high if low > 0 else -1}
+        return (
+            max(low, -limit) if at in self._no_worse else low,
+            min(high, most.get(shown, high)),
+        )
 
     def is_no_worse(self, at: int) -> bool:
         """Return whether a type is shown to be at most the margin worse."""
@@ -68,7 +78,7 @@ class LadderTest:
         if at in self._no_worse and high <= self._limit:
             return "equivalent"
         # Above zero comes after all that is tested from above, and only if all of that was shown.
-        is_above = len(self._no_worse) == len(self._counts) and self.interval(at)[0] > 0
+        is_above = len(self._no_worse) == len(self._counts) and self._of_equal_share(at)[0] > 0
         return "different" if high < 0 or is_above else "open"
 
     @functools.cached_property
@@ -97,6 +107,9 @@ class LadderTest:
                 break
             left -= shown
         return set(range(len(self._counts))) - left
+
+    def _of_equal_share(self, at: int) -> Items:
+        return self._bounds(at, error_of(len(self._counts)))
 
     def _bounds(self, at: int, error: float) -> Items:
         # NumPy is loaded for slices alone: most views need none.

@@ -125,15 +125,22 @@ def high(counts: tuple[int, int, int], share: float) -> int:
     return bounds(*counts, 10_042, 0.025 * share)[1]
 
 
-def test_intervals_have_an_equal_share_of_the_error() -> None:
-    counts = [(0, 0, 2000), (2, 3, 2000), (10, 300, 2000), (24, 32, 2000)]
-    for found, each in zip(ladder(*counts), counts, strict=True):
-        ends = bounds(*each, 10_042, error_of(4))
+def test_intervals_have_an_equal_share_of_the_error_within_what_is_shown() -> None:
+    counts = [(0, 0, 2000), (22, 28, 2000), (10, 300, 2000), (30, 45, 2000)]
+    types = ladder(*counts)
+    assert [each.outcome for each in types] == ["equivalent", "equivalent", "worse", "open"]
+    for found, each in zip(types, counts, strict=True):
+        least, most = bounds(*each, 10_042, error_of(4))
         interval = found.interval_points
+        shown = {"equivalent": (-100, 100), "worse": (least, -101), "open": (least, most)}
+        cut = shown[found.outcome]
+        expected = max(least, cut[0]), min(most, cut[1])
         assert (interval.low, interval.high) == pytest.approx(
-            tuple(100 * end / 10_042 for end in ends)
+            tuple(100 * end / 10_042 for end in expected)
         )
         assert found.n_compared == 4
+    # By itself the second one's reaches beyond the margin.
+    assert low(counts[1], 1 / 4) < -100
 
 
 CLOSE, CLEAR, WORSE = (22, 28, 2000), (3, 3, 2000), (10, 60, 2000)

@@ -109,8 +109,8 @@ def _together(k: int) -> Explanation:
         f"What is said of the {k} types is right in all with 95%, and so are their intervals, "
         f"which have a {k}-th of the 5% each. Types are shown to be no worse from the largest file "
         "down, each handing its share of the error to the next; they are shown to be worse by "
-        "Holm's step-down, in which those that are shown are set aside. So an outcome may be shown "
-        "a little before the interval of the type by itself shows it.",
+        "Holm's step-down, in which those that are shown are set aside. An interval that ends just "
+        "at the margin was cut there by such a test.",
         "Wiens 2003, Pharmaceutical Statistics 2:211; Holm 1979, Scandinavian Journal of "
         "Statistics 6:65",
     )
