@@ -12,6 +12,7 @@ from edgeval.progress import Progress
 from edgeval.pursuit import DriftPursuit, accuracy_pursuit, drift_pursuit
 from edgeval.records import Drift
 from edgeval.setup import Setup
+from edgeval.sketched import to_sketch
 from edgeval.store import Store
 
 
@@ -27,12 +28,12 @@ def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress
         store: Where scores are kept.
         progress: Where to show progress.
     """
-    places = setup.sketched
+    sketched = to_sketch(setup)
     return evaluate_file(
         path,
         replace(setup, places=setup.places[: setup.limit]),
         store,
-        wanted=MakeSketches(places) if places else None,
+        wanted=MakeSketches(sketched.places, sketched.drawn) if sketched.places else None,
         progress=progress,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgeval.clusters import clustered
 from edgeval.metrics import margin, pick
 from edgeval.paired import MARGIN_POINTS, mcnemar, unknown
 from edgeval.records import Divergence, Drift, Flip
@@ -74,6 +75,13 @@ def drift(
         difference_points=100 * (gained - lost) / len(scores),
         split=unknown(margin_points),
         new_items=None,
+        new_items_clustered=clustered(
+            [
+                int(after == score.item.gold) - int(before == score.item.gold)
+                for score, before, after in zip(scores, theirs, ours, strict=True)
+            ],
+            [score.item.source for score in scores],
+        ),
         mcnemar_p=p,
         mcnemar_p_holm=p,
         right_to_wrong=lost,

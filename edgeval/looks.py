@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeval.divergence import divergence
 from edgeval.engine import ItemResult
 from edgeval.plan import Work
-from edgeval.records import Divergence
+from edgeval.records import Divergence, Drawn
 from edgeval.sketch import VERSION, ItemDivergence, Sketch
 from edgeval.store import Measurement, SavedPlan
 from edgeval.timing import Stint
@@ -21,9 +22,11 @@ class MakeSketches:
 
     Attributes:
         places: Of these items, by their places in the data set, in this order.
+        drawn: How these were drawn.
     """
 
     places: Sequence[int]
+    drawn: Drawn = "unknown"
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class Sketches:
     Attributes:
         reference: Hash of all that could change it: the version of sketches, the GGUF and the
             setting in which it was run.
-        of_place: The sketches by places in the data set.
+        of_place: The sketches by places in the data set, in the order in which they were drawn.
+        drawn: How the items were drawn.
     """
 
     reference: str
     of_place: Mapping[int, Sketch]
+    drawn: Drawn = "unknown"
 
 
 class Looks:
@@ -62,6 +67,7 @@ class Looks:
         self._reference = ""
         self._found: dict[int, Sketch | ItemDivergence] = {}
         self._wanted: dict[int, Sketch | None] = {}
+        self._drawn: Drawn = "unknown" if wanted is None else wanted.drawn
         stored = measurement.distributions
         if isinstance(wanted, MakeSketches):
             identity = f"{VERSION} {gguf_sha256} {measurement.key}"
@@ -70,9 +76,11 @@ class Looks:
             self._wanted = {place: None for place in wanted.places if place in evaluated}
             self._found |= stored.sketches(self._wanted.keys())
         elif wanted is not None:
-            known = wanted.of_place
+            evaluated = set(places)
             self._reference = wanted.reference
-            self._wanted = {place: known[place] for place in places if place in known}
+            self._wanted = {
+                place: each for place, each in wanted.of_place.items() if place in evaluated
+            }
             self._found |= stored.divergences(self._reference, self._wanted.keys())
 
     def missing(self) -> dict[int, Sketch | None]:
@@ -113,10 +121,22 @@ class Looks:
         """Return the sketches that were wanted of items that were evaluated; None if none."""
         in_order = [(place, self._found.get(place)) for place in self._wanted]
         found = {place: each for place, each in in_order if isinstance(each, Sketch)}
-        return Sketches(self._reference, found) if found else None
+        return Sketches(self._reference, found, self._drawn) if found else None
 
-    def divergence(self) -> Divergence | None:
-        """Return the divergence over the items that were evaluated; None if none was wanted."""
-        in_order = [self._found.get(place) for place in self._wanted]
+    def divergence(self, evaluated: Iterable[int] | None = None) -> Divergence | None:
+        """Return the divergence over the items that were evaluated; None if none was wanted.
+
+        Args:
+            evaluated: The items of an evaluation that stopped early, in the order in which they
+                were drawn. An item that was drawn for what it can tell may have a sketch by chance,
+                and is no part of a sample: so only those count with which both orders begin.
+        """
+        order = list(self._wanted)
+        if evaluated is not None:
+            pairs = zip(order, evaluated, strict=False)
+            order = [
+                place for place, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
+            ]
+        in_order = [self._found.get(place) for place in order]
         found = [each for each in in_order if isinstance(each, ItemDivergence)]
-        return divergence(found) if found else None
+        return divergence(found, self._drawn) if found else None

@@ -138,7 +138,8 @@ def evaluate_file(
         offload=offload,
         self_check=store.self_check(setting) if setting.devices else None,
     )
-    return Measured(run, scores, looks.sketches(), looks.divergence())
+    order = None if pursuit is None else scores
+    return Measured(run, scores, looks.sketches(), looks.divergence(order))
 
 
 class _Scoring:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
+from edgeval.clusters import by_source
+from edgeval.ladder_test import Items, LadderTest, error_of
 from edgeval.metrics import LEVEL
 from edgeval.records import Drift, Estimate, Interval, Outcome, SplitDifference, Stopping
 
@@ -18,12 +20,14 @@ POWER = 0.9
 _ROUNDING = 1e-6
 """Items by which a whole number may be missed in floating point."""
 
-Items = tuple[int, int]
-"""The least and the greatest difference that is possible, in items of the split."""
-
 
 def judged(
-    drifts: Sequence[Drift], population: int, margin_points: float, *, is_random: bool = True
+    drifts: Sequence[Drift],
+    population: int,
+    margin_points: float,
+    *,
+    file_bytes: Sequence[int] = (),
+    is_random: bool = True,
 ) -> list[Drift]:
     """Return the comparisons of one ladder with what holds of all of them together.
 
@@ -31,30 +35,38 @@ def judged(
         drifts: The comparisons, as ``drift.drift`` or ``stopped`` made them.
         population: Number of items in the split.
         margin_points: Two accuracies this close are called equivalent.
+        file_bytes: Sizes of the types' files; by default each is smaller than the one before.
         is_random: Whether the items were drawn at random; of others only what is certain is known.
     """
-    sampled = [each for each in drifts if is_random and _is_sampled(each, population)]
-    together = iter(_of_samples(sampled, population, margin_points))
-    split = [
-        next(together)
-        if any(each is one for one in sampled)
-        else _split(_items(each, population), population, margin_points, _n_together(each))
-        for each in drifts
-    ]
+    sizes = file_bytes or range(len(drifts), 0, -1)
+    sampled = [at for at, each in enumerate(drifts) if is_random and _is_sampled(each, population)]
+    order = sorted(sampled, key=lambda at: -sizes[at])
+    of_samples = _of_samples([drifts[at] for at in order], population, margin_points)
+    split = [_split(_items(each, population), population, margin_points, each) for each in drifts]
+    for at, found in zip(order, of_samples, strict=True):
+        split[at] = found
+    is_sample = [is_random or each.n_items == population for each in drifts]
     p_values = [
-        each.mcnemar_p if is_random or each.n_items == population else None for each in drifts
+        each.mcnemar_p if known else None for each, known in zip(drifts, is_sample, strict=True)
+    ]
+    new_items = [
+        None if p is None else _new_items(each, len(drifts))
+        for each, p in zip(drifts, p_values, strict=True)
     ]
     return [
         each.model_copy(
             update={
                 "split": found,
-                "new_items": None if p is None else _new_items(each, len(drifts)),
+                "new_items": new,
+                "new_items_clustered": by_source(
+                    each.new_items_clustered, new, error_of(len(drifts))
+                ),
                 "mcnemar_p": p,
                 "mcnemar_p_holm": adjusted,
             }
         )
-        for each, found, p, adjusted in zip(
-            drifts, split, p_values, _adjusted(p_values), strict=True
+        for each, found, new, p, adjusted in zip(
+            drifts, split, new_items, p_values, _adjusted(p_values), strict=True
         )
     ]
 
@@ -104,21 +116,20 @@ def is_decided(items: Items, limit: int) -> bool:
 
 def _of_samples(
     drifts: Sequence[Drift], population: int, margin_points: float
-) -> Iterator[SplitDifference]:
-    """Yield what samples of a fixed number of items show, all of them together."""
+) -> list[SplitDifference]:
+    """Return what samples of a fixed number of items show, the largest file first."""
     limit, k = limit_items(margin_points, population), len(drifts)
     counts = [(each.wrong_to_right, each.right_to_wrong, each.n_items) for each in drifts]
-    for each, items in zip(drifts, _together(counts, population, limit), strict=True):
-        found = _split(items, population, margin_points, k)
-        if is_decided(items, limit):
-            yield found
-        else:
-            needed = _items_for_power(each, population, limit, k)
-            yield found.model_copy(update={"items_for_power": needed})
-
-
-def _n_together(found: Drift) -> int:
-    return found.stopping.n_compared if found.stopping else 1
+    ladder = LadderTest(counts, population, limit)
+    found = []
+    for at, each in enumerate(drifts):
+        split = _split(ladder.interval(at), population, margin_points, each)
+        is_beyond = ladder.interval(at)[0] > limit
+        is_open = ladder.outcome(at) not in ("equivalent", "worse") and not is_beyond
+        needed = _items_for_power(each, population, limit, k) if is_open else None
+        said = {"outcome": ladder.outcome(at), "non_inferior": ladder.is_no_worse(at)}
+        found.append(split.model_copy(update={**said, "n_compared": k, "items_for_power": needed}))
+    return found
 
 
 def _is_sampled(found: Drift, population: int) -> bool:
@@ -140,63 +151,17 @@ def whole(low: float, high: float) -> Items:
     return math.ceil(low - _ROUNDING), math.floor(high + _ROUNDING)
 
 
-def _split(items: Items, population: int, margin_points: float, n_compared: int) -> SplitDifference:
+def _split(items: Items, population: int, margin_points: float, drift: Drift) -> SplitDifference:
+    """Return what is known of a difference by an interval that holds together with the others."""
     limit = limit_items(margin_points, population)
     low, high = (100 * each / population for each in items)
     return SplitDifference(
         interval_points=Interval(low=low, high=high, level=LEVEL),
         margin_points=margin_points,
-        n_compared=n_compared,
+        n_compared=drift.stopping.n_compared if drift.stopping else 1,
         outcome=outcome(items, limit),
         non_inferior=items[0] >= -limit,
     )
-
-
-def _together(counts: Sequence[tuple[int, int, int]], population: int, limit: int) -> list[Items]:
-    """Return intervals of the types of a ladder that hold together, by Holm's step-down.
-
-    Each of ``k`` types begins with an interval that misses its difference with 5 % over ``k`` at
-    most. Those that are decided are set aside, and the others are judged again with 5 % over their
-    own number, until no more are decided (Holm 1979, Scandinavian Journal of Statistics 6:65). A
-    type that is decided after the first step keeps its first interval, cut at the margin that was
-    shown (Strassburger and Bretz 2008, Statistics in Medicine 27:4914).
-
-    Args:
-        counts: Gained, lost and all items of each type's sample.
-        population: Number of items in the split.
-        limit: The greatest difference that is within the margin.
-    """
-    # NumPy is loaded for slices alone: most views need none.
-    from edgeval import split_difference
-
-    def judge(index: int, among: int) -> Items:
-        return split_difference.bounds(*counts[index], population, error_of(among))
-
-    first = [judge(index, len(counts)) for index in range(len(counts))]
-    found, left = list(first), set(range(len(counts)))
-    while left:
-        settled = {index for index in left if is_decided(found[index], limit)}
-        if not settled:
-            break
-        left -= settled
-        found = [judge(at, len(left)) if at in left else each for at, each in enumerate(found)]
-    return [
-        found[at] if at in left else _shown(first[at], found[at], limit)
-        for at in range(len(counts))
-    ]
-
-
-def _shown(first: Items, found: Items, limit: int) -> Items:
-    """Return the first interval of a type that a later one decided, cut at the margin."""
-    (low, high), (least, most) = first, found
-    low = max(low, limit + 1) if least > limit else max(low, -limit) if least >= -limit else low
-    high = min(high, -limit - 1) if most < -limit else min(high, limit) if most <= limit else high
-    return low, high
-
-
-def error_of(n_compared: int) -> float:
-    """Return with what probability each end of an interval may miss, if so many hold together."""
-    return (1 - LEVEL) / 2 / n_compared
 
 
 def fewest_items(population: int, margin_points: float, n_compared: int) -> int:
@@ -295,6 +260,7 @@ def stopped(
             "difference_points": difference_points,
             "split": found.split.model_copy(update={"interval_points": interval}),
             "new_items": None,
+            "new_items_clustered": None,
             "mcnemar_p": None,
             "mcnemar_p_holm": None,
             "pick_agreement": None if is_weighted else found.pick_agreement,

@@ -33,6 +33,7 @@ from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
 from edgeval.store.presence import require_place
 from edgeval.verdict import judged
+from edgeval.yardstick import yardstick
 
 DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 RESULTS_FOLDER = Path("edgeval-results")
@@ -166,7 +167,8 @@ def _record(
     files = _made(ladder, failures, has_reference=known is None)
     with Store(options.store) as store:
         if files:
-            setup = trusted([path for _, path in files], setup, store, progress)
+            held_to = yardstick([(rung.name, path) for rung, path in files], known, setup)
+            setup = trusted([path for _, path in files], setup, store, progress, held_to)
         measured = _measured(files, setup, store, progress, known, failures)
     ladder.require_same(measured.runs)
     failures.require_any()

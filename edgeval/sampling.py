@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Container, Sequence
 from typing import Literal
 
 import numpy as np
@@ -34,6 +35,17 @@ def order_items(groups: Sequence[str], order: Order, seed: int) -> list[int]:
             # The second key decides ties: without it, groups of one would never be shuffled.
             keyed.append(((rank + 0.5) / len(members), rng.random(), members[member]))
     return [index for _, _, index in sorted(keyed)]
+
+
+def beginning(order: Sequence[int], known: Container[int]) -> list[int]:
+    """Return the longest beginning of an order of which everything is known.
+
+    Args:
+        order: Items in a simple random order, of which every beginning is a simple random sample;
+            any other part of it that is known may have been chosen for what it is.
+        known: Items of which something is known, however they were chosen.
+    """
+    return list(itertools.takewhile(known.__contains__, order))
 
 
 def simple_order(n_items: int, seed: int) -> list[int]:

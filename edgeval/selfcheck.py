@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from edgeval import builds, llama, sampling
+from edgeval import closeness, llama
 from edgeval.contents import sha256_of
 from edgeval.drafts import Draft
 from edgeval.engine import Engine, Scored, ScoringJob, running
-from edgeval.errors import EngineDiedError, EngineError, KernelError, NoRoomError, listed
+from edgeval.errors import EngineError, NoRoomError
 from edgeval.gguf_parts import model_files
 from edgeval.metrics import pick
 from edgeval.plan import Work
 from edgeval.progress import NoProgress, Progress, Task
-from edgeval.records import KernelChoice, SelfCheck
+from edgeval.records import UNQUANTIZED, SelfCheck
+from edgeval.settling import settle_kernels
 from edgeval.setup import Setup
 from edgeval.store import Store
 from edgeval.tasks import ItemScore
-
-N_ITEMS = 24
-
-_BARS = {
-    "F32": 0.005,
-    **dict.fromkeys(("F16", "BF16"), 0.015),
-    **dict.fromkeys(("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"), 0.08),
-}
-_OTHER_BAR = 0.25
-"""Nats a token, on average over the choices: about three times the most that a sound GPU was seen
-to differ by, on texts that a model finds very improbable (BENCHMARKS.md). A broken one is off by
-whole nats. Types of blocks of 256 weights differ more: there the CPU rounds the activations of so
-many together, and a GPU those of fewer.
-"""
+from edgeval.yardstick import Yardstick, checked_places
 
 
 def trusted(
-    paths: Sequence[Path], setup: Setup, store: Store, progress: Progress | None = None
+    paths: Sequence[Path],
+    setup: Setup,
+    store: Store,
+    progress: Progress | None = None,
+    reference: Yardstick | None = None,
 ) -> Setup:
     """Return a setup that computes right: kernels are chosen, GPUs compute what the CPU does.
 
@@ -50,6 +39,8 @@ def trusted(
         setup: What is evaluated and how.
         store: Where checks are kept: those that were passed are not made again.
         progress: Where to show progress.
+        reference: The unquantized model that the others are compared with, which tells what
+            quantization does; None where there is none.
 
     Raises:
         EngineError: If GPUs that were asked for cannot be used or compute something else.
@@ -71,7 +62,15 @@ def trusted(
         settle_kernels(paths, setup, store, bars)
         # The first is the reference; all are computed in one place, so that they compare.
         checks = [
-            _passed(path, setup, store, bars, where, is_timed=path == paths[0] and not is_chosen)
+            _passed(
+                path,
+                setup,
+                store,
+                bars,
+                where,
+                is_timed=path == paths[0] and not is_chosen,
+                reference=reference,
+            )
             for path in paths
         ]
     except EngineError as error:
@@ -94,86 +93,27 @@ def _on_cpu(paths: Sequence[Path], setup: Setup, store: Store, progress: Progres
     return alone
 
 
-def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: Progress) -> None:
-    """Choose the kernels that models are computed with on the CPU, and say why once.
-
-    Scores of other kernels are others. So a model goes on with those that it was begun with, where
-    both are sound.
-
-    Args:
-        paths: The GGUFs.
-        setup: What is evaluated and how.
-        store: What was begun.
-        progress: Where it is said.
-    """
-    chosen: list[tuple[str, KernelChoice]] = []
-    with running() as engine:
-        for path in paths:
-            with contextlib.suppress(EngineDiedError, KernelError):
-                gguf = engine.info(path, setup.options.pre)
-                choice = _begun_with(store, setup, gguf, setup.kernels(gguf))
-                setup.use_kernels(gguf, choice)
-                chosen.append((gguf.file_type, choice))
-    for sentence in kernel_sentences(chosen):
-        progress.log(sentence)
-
-
-def kernel_sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str]:
-    """Yield which types are not computed with llama.cpp's own choice of kernels, and why.
-
-    Args:
-        chosen: File types, and the kernels that are chosen for them.
-    """
-    others = [(name, each) for name, each in chosen if each.reason is not None]
-    faster = [(name, each) for name, each in others if each.speedup is not None]
-    faulty = [(name, each) for name, each in others if each.speedup is None]
-    if faulty:
-        names = listed(list(dict.fromkeys(name for name, _ in faulty)))
-        _, first = faulty[0]
-        died = "illegal instruction" in str(first.reason)
-        remedy = f"; {builds.remedy_for_illegal_instruction()}" if died else ""
-        yield (
-            f"llama.cpp's {first.kernels} kernels compute {names}, because {first.reason}{remedy}"
-        )
-    if faster:
-        gains = listed([f"{name} {each.speedup:.2f} times" for name, each in faster])
-        threads = sorted({each.threads for _, each in faster if each.threads is not None})
-        plural = "" if threads == [1] else "s"
-        timed = f", timed with {listed(list(map(str, threads)))} thread{plural}" if threads else ""
-        yield f"llama.cpp's plain kernels compute {gains} as fast as its default ones here{timed}"
-
-
-def _begun_with(
-    store: Store, setup: Setup, gguf: llama.GgufInfo, choice: KernelChoice
-) -> KernelChoice:
-    """Return the kernels that a model's scores in the store are of, if both are sound."""
-    is_free = setup.options.kernels == "auto" and choice.speedup is not None
-    if not is_free or setup.options.fresh:
-        return choice
-    other: llama.Kernels = "plain" if choice.kernels == "default" else "default"
-    sha256 = sha256_of(*model_files(gguf.path))
-    if store.holds(setup.setting(sha256, gguf, choice.kernels)):
-        return choice
-    if not store.holds(setup.setting(sha256, gguf, other)):
-        return choice
-    return KernelChoice(kernels=other, reason=None if other == "default" else "as it was begun")
-
-
 def _passed(
-    path: Path, setup: Setup, store: Store, progress: Progress, where: str, *, is_timed: bool
+    path: Path,
+    setup: Setup,
+    store: Store,
+    progress: Progress,
+    where: str,
+    *,
+    is_timed: bool,
+    reference: Yardstick | None,
 ) -> SelfCheck:
     """Return the check of a model that has passed it.
 
     Raises:
         EngineError: If it has not.
     """
-    found = self_check(path, setup, store, progress, is_timed=is_timed)
+    found = self_check(path, setup, store, progress, is_timed=is_timed, reference=reference)
     if not found.has_passed:
         raise EngineError(
-            f"{where} fails the self-check with {path.name}: log-probabilities are "
-            f"{found.token_change:.2g} nats a token from the CPU's on average, where "
-            f"{found.bar:.2g} are allowed; use --backend cpu, update the driver and "
-            "llama-cpp-python, or take its scores as they are with --no-check"
+            f"{where} fails the self-check with {path.name}: {closeness.too_far(found)}; use "
+            "--backend cpu, update the driver and llama-cpp-python, or take its scores as they are "
+            "with --no-check"
         )
     return found
 
@@ -185,6 +125,7 @@ def self_check(
     progress: Progress | None = None,
     *,
     is_timed: bool = False,
+    reference: Yardstick | None = None,
 ) -> SelfCheck:
     """Return how close the GPUs of a setup come to the CPU with a model, checked now or before.
 
@@ -196,6 +137,7 @@ def self_check(
         store: Where checks are kept.
         progress: Where to show progress.
         is_timed: Whether its speed counts: then one with other threads is made again.
+        reference: What tells what quantization does; then a check without that is made again.
 
     Raises:
         EdgevalError: If the model cannot be loaded, or does not fit in memory.
@@ -204,39 +146,77 @@ def self_check(
         gguf = engine.info(path, setup.options.pre)
         setting = setup.setting(sha256_of(*model_files(path)), gguf)
         known = None if setup.options.fresh else store.self_check(setting)
-        bar = _BARS.get(gguf.file_type, _OTHER_BAR)
-        found = known and known.model_copy(update={"bar": bar})
+        found = known and _held_now(known, gguf)
         is_timeless = is_timed and found is not None and found.threads != setup.threads
         # A driver that is updated may pass, and is not in the key.
-        if found is None or not found.has_passed or is_timeless:
-            found = _compared(gguf, setup, progress or NoProgress())
+        is_blind = found is not None and found.own_change is None and _is_told(gguf, reference)
+        if found is None or not found.has_passed or is_timeless or is_blind:
+            found = _compared(gguf, setup, progress or NoProgress(), reference)
         if found != known:
             store.add_self_check(setting, found)
     return found
 
 
-def _compared(gguf: llama.GgufInfo, setup: Setup, progress: Progress) -> SelfCheck:
-    places = sampling.simple_order(setup.data.n_total, 0)[:N_ITEMS]
+def _held_now(known: SelfCheck, gguf: llama.GgufInfo) -> SelfCheck:
+    """Return a check that is held to what this edgeval allows."""
+    return known.model_copy(update={"bar": closeness.bar(gguf.file_type, known.own_change)})
+
+
+def _is_told(gguf: llama.GgufInfo, reference: Yardstick | None) -> bool:
+    """Return whether a reference tells what quantization does to a model."""
+    return reference is not None and gguf.file_type not in UNQUANTIZED
+
+
+def _compared(
+    gguf: llama.GgufInfo, setup: Setup, progress: Progress, reference: Yardstick | None
+) -> SelfCheck:
+    places = checked_places(setup)
     title = f"check {setup.backend} with {gguf.file_type}"
     # A GPU loads its kernels when they are first used: its second time counts.
     with progress.task(title, 3 * len(places), "items") as task:
         theirs, cpu_s = _scores(gguf, setup.on_cpu(), places, 1, task)
         ours, gpu_s = _scores(gguf, setup, places, 2, task)
-    pairs = list(zip(ours, theirs, strict=True))
-    changes = np.abs(np.concatenate([np.subtract(a.logprobs, b.logprobs) for a, b in pairs]))
-    n_tokens = np.concatenate([score.n_tokens for score in theirs])
+    if reference is not None and gguf.path == reference.path:
+        reference.scores.update(zip(places, theirs, strict=True))
+    own_change = _own_change(theirs, gguf, setup, places, reference, progress)
+    changes = closeness.logprob_changes(ours, theirs)
     metric = setup.protocol.metric
-    same = [pick(a, metric) == pick(b, metric) for a, b in pairs]
+    same = [pick(a, metric) == pick(b, metric) for a, b in zip(ours, theirs, strict=True)]
+    shift = closeness.shift(ours, theirs, metric)
     return SelfCheck(
         n_items=len(places),
         n_same_picks=sum(same),
         max_logprob_change=float(changes.max()),
         mean_logprob_change=float(changes.mean()),
-        token_change=float((changes / n_tokens).mean()),
-        bar=_BARS.get(gguf.file_type, _OTHER_BAR),
+        token_change=closeness.token_change(ours, theirs),
+        own_change=own_change,
+        bar=closeness.bar(gguf.file_type, own_change),
+        shift_points=shift[0] if shift else None,
+        shift_bar_points=shift[1] if shift else None,
         speedup=cpu_s / gpu_s,
         threads=setup.threads,
     )
+
+
+def _own_change(
+    scores: Sequence[ItemScore],
+    gguf: llama.GgufInfo,
+    setup: Setup,
+    places: Sequence[int],
+    reference: Yardstick | None,
+    progress: Progress,
+) -> float | None:
+    """Return how far a model is from its reference on the CPU, in nats a token, if that is told."""
+    if reference is None or not _is_told(gguf, reference):
+        return None
+    known = reference.of(places)
+    if known is None and reference.path is not None:
+        with running() as engine:
+            unquantized = engine.info(reference.path, setup.options.pre)
+        with progress.task(f"check {unquantized.file_type}", len(places), "items") as task:
+            known, _ = _scores(unquantized, setup.on_cpu(), places, 1, task)
+        reference.scores.update(zip(places, known, strict=True))
+    return None if known is None else closeness.token_change(scores, known)
 
 
 def _scores(

@@ -11,7 +11,18 @@ import numpy.typing as npt
 
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.plan import Batch, Request
-from edgeval.sketch import N_TOKENS, ItemDivergence, Sketch, join, kl, top
+from edgeval.sketch import (
+    N_DRAWN,
+    N_TOKENS,
+    ItemDivergence,
+    Sketch,
+    draw,
+    join,
+    kl,
+    remainder,
+    rest,
+    top,
+)
 from edgeval.tasks import Item
 
 Wanted = Mapping[int, Sketch | None]
@@ -26,10 +37,15 @@ class RequestDivergence:
     Attributes:
         kl: The coarsened KL divergence at each position, in nats, float64.
         is_same_top: Whether both have the same most likely token.
+        remainder: The mass that the reference leaves to the tokens it does not list, float64.
+        rest: What the whole divergence has beyond the coarsened one, in nats, as each drawn token
+            estimates it; shape (n_scored, n_drawn), float64.
     """
 
     kl: npt.NDArray[np.float64]
     is_same_top: npt.NDArray[np.bool_]
+    remainder: npt.NDArray[np.float64]
+    rest: npt.NDArray[np.float64]
 
 
 def of_requests(
@@ -72,17 +88,31 @@ def of_item(
     """
     sketches = [part for part in parts if isinstance(part, Sketch)]
     divergences = [part for part in parts if isinstance(part, RequestDivergence)]
-    sketch = join(sketches) if sketches else None
-    kl_sum = float(sum(float(part.kl.sum()) for part in divergences))
-    if not np.isfinite(kl_sum) or not (sketch is None or np.isfinite(sketch.logprobs).all()):
-        raise not_finite(item)
     if divergences:
-        return ItemDivergence(
-            n_positions=sum(len(part.kl) for part in divergences),
-            kl_sum=kl_sum,
-            n_same_top=sum(int(part.is_same_top.sum()) for part in divergences),
-        )
+        return _in_sum(item, divergences)
+    sketch = join(sketches) if sketches else None
+    if sketch is not None and not np.isfinite(sketch.logprobs).all():
+        raise not_finite(item)
     return sketch
+
+
+def _in_sum(item: Item, parts: Sequence[RequestDivergence]) -> ItemDivergence:
+    """Return the divergence of an item from those of its choices."""
+    # Choices begin with the same position, of which the same tokens were drawn: so what varies
+    # independently is the sum over the item by one draw each, and not what is summed.
+    by_draw = np.sum([part.rest.sum(axis=0) for part in parts], axis=0)
+    kl_sum = float(sum(float(part.kl.sum()) for part in parts))
+    if not (np.isfinite(kl_sum) and np.isfinite(by_draw).all()):
+        raise not_finite(item)
+    is_known, has_variance = len(by_draw) > 0, len(by_draw) > 1
+    return ItemDivergence(
+        n_positions=sum(len(part.kl) for part in parts),
+        kl_sum=kl_sum,
+        n_same_top=sum(int(part.is_same_top.sum()) for part in parts),
+        remainder_sum=float(sum(float(part.remainder.sum()) for part in parts)),
+        rest_sum=float(by_draw.mean()) if is_known else None,
+        rest_variance=float(by_draw.var(ddof=1)) / len(by_draw) if has_variance else None,
+    )
 
 
 def not_finite(item: Item) -> EngineError:
@@ -121,7 +151,9 @@ class Reading:
         self._sorted_rows = self._rows[self._order]
         known = [each for each in references if each is not None]
         self._reference = join(known) if known else None
-        shape = (n_positions, min(N_TOKENS, n_vocab))
+        # Of a vocabulary that is listed as a whole there is nothing to draw.
+        self._n_drawn = N_DRAWN if n_vocab > N_TOKENS else 0
+        shape = (n_positions, min(N_TOKENS, n_vocab) + self._n_drawn)
         self._ids = np.empty(shape, np.uint32) if self._reference is None else self._reference.ids
         self._logprobs = np.empty(self._ids.shape, np.float32)
         self._top = np.empty(n_positions, np.uint32)
@@ -149,21 +181,39 @@ class Reading:
         # Choices that begin with the same token share a row.
         distinct, which = np.unique(self._sorted_rows[begin:end], return_inverse=True)
         if self._reference is None:
-            self._ids[at] = top(logits[distinct], self._ids.shape[1])[which]
+            self._ids[at] = self._chosen(logits[distinct])[which]
         else:
             self._top[at] = logits[distinct].argmax(axis=1)[which]
         source = self._rows[at, np.newaxis]
         chosen = logits[source, self._ids[at]].astype(np.float64)
         self._logprobs[at] = chosen - largest[source] - log_sums[source]
 
+    def _chosen(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
+        """Return the tokens that a sketch keeps of each row."""
+        listed = top(logits, self._ids.shape[1] - self._n_drawn)
+        if not self._n_drawn:
+            return listed
+        return np.concatenate([listed, draw(logits, listed, self._n_drawn)], axis=1)
+
     def seen(self) -> dict[int, Sketch | RequestDivergence]:
         """Return what was read, by request, once all rows of the batch are."""
         if self._reference is None:
-            whole = Sketch(self._ids, self._logprobs)
+            whole = Sketch(self._ids, self._logprobs, self._n_drawn)
             return {request: whole.part(part) for request, part in self._parts.items()}
-        divergences = kl(self._reference.logprobs, self._logprobs)
-        is_same_top = self._ids[:, 0] == self._top
+        found = self._divergence(self._reference)
         return {
-            request: RequestDivergence(divergences[part], is_same_top[part])
+            request: RequestDivergence(
+                found.kl[part], found.is_same_top[part], found.remainder[part], found.rest[part]
+            )
             for request, part in self._parts.items()
         }
+
+    def _divergence(self, reference: Sketch) -> RequestDivergence:
+        """Return the divergence from a reference at all positions."""
+        listed = slice(reference.n_listed)
+        return RequestDivergence(
+            kl=kl(reference.logprobs[:, listed], self._logprobs[:, listed]),
+            is_same_top=self._ids[:, 0] == self._top,
+            remainder=remainder(reference.logprobs[:, listed]),
+            rest=rest(reference.logprobs, self._logprobs, reference.n_drawn),
+        )

@@ -267,9 +267,19 @@ def main(
     data: Annotated[Path, typer.Argument(exists=True, help="Items in the hub's schema.")],
     limit: Annotated[int, typer.Option(help="Items.")] = 6,
     python: Annotated[Path | None, typer.Option(help="A Python with lm_eval.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Only write the checkpoint that adds nothing.")
+    ] = None,
 ) -> None:
     """Print what comes of each variant; exit with 1 if one is neither right nor refused."""
-    source, peers = Source(model), Peers(work, None, python)
+    source = Source(model)
+    if checkpoint is not None:
+        with tempfile.TemporaryDirectory(dir=checkpoint.parent) as name:
+            weights = Path(name, "model.safetensors")
+            forms.write_safetensors(weights, source.weights())
+            Variant(source).write(checkpoint, weights)
+        return
+    peers = Peers(work, None, python)
     lines = data.read_text(encoding="utf-8").splitlines()[:limit]
     with tempfile.TemporaryDirectory() as name, running():
         folder = Path(name)

@@ -26,7 +26,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import hypergeom
 
+from edgeval.ladder_test import error_of
 from edgeval.metrics import LEVEL
+from edgeval.split_difference import bounds
 from edgeval.statements import Within
 from edgeval.surveys import SimpleSurvey, Survey
 from edgeval.weighted_survey import WeightedSurvey
@@ -112,13 +114,24 @@ def rows(
     reference: Scored, others: Sequence[Scored], margin: float, seeds: int
 ) -> dict[str, list[str]]:
     """Return the table's rows; a cell a type."""
-    columns = [column(reference, other, margin, seeds) for other in others]
+    error = error_of(len(others))
+    columns = [column(reference, other, margin, seeds, error) for other in others]
     return {name: [cells[name] for cells in columns] for name in columns[0]}
 
 
-def column(reference: Scored, other: Scored, margin: float, seeds: int) -> dict[str, str]:
-    """Return what one type needs in every way of drawing."""
-    size = len(reference.items)
+def column(
+    reference: Scored, other: Scored, margin: float, seeds: int, error: float
+) -> dict[str, str]:
+    """Return what one type needs in every way of drawing.
+
+    Args:
+        reference: What it is compared with.
+        other: The type.
+        margin: The margin, as a share of the items.
+        seeds: Number of random orders.
+        error: Probability of each end of an interval to miss, so that the ladder's hold together.
+    """
+    size, level = len(reference.items), 1 - 2 * error
     flips = other.is_right - reference.is_right
     changes = other.margins - reference.margins
     known = float(reference.is_right.mean())
@@ -130,16 +143,23 @@ def column(reference: Scored, other: Scored, margin: float, seeds: int) -> dict[
 
     def weighted(n_first: int) -> Draw:
         return lambda seed: WeightedSurvey(
-            reference.margins, reference.is_right, drift, seed, first=orders(seed)[:n_first]
+            reference.margins,
+            reference.is_right,
+            drift,
+            seed,
+            first=orders(seed)[:n_first],
+            level=level,
         )
 
     def stopped(draw: Draw, values: Ints) -> list[int]:
         return [n_items(draw(seed), values, changes) for seed in range(seeds)]
 
     unpaired = stopped(
-        lambda seed: SimpleSurvey(orders(seed), size, (0, 1), beside), other.is_right
+        lambda seed: SimpleSurvey(orders(seed), size, (0, 1), beside, level=level), other.is_right
     )
-    in_order = stopped(lambda seed: SimpleSurvey(orders(seed), size, (-1, 0, 1), drift), flips)
+    in_order = stopped(
+        lambda seed: SimpleSurvey(orders(seed), size, (-1, 0, 1), drift, level=level), flips
+    )
     first = stopped(weighted(0), flips)
     after_some = stopped(weighted(FIRST_ITEMS), flips)
     two, one = (
@@ -153,7 +173,7 @@ def column(reference: Scored, other: Scored, margin: float, seeds: int) -> dict[
         "(a) unpaired, reference known": spread(unpaired),
         "(b) fixed, two unpaired slices": f"{two:,}",
         "(c) fixed, one unpaired slice": f"{one:,}",
-        "fixed, paired (Bonett-Price)": f"{paired(flips, margin):,}",
+        "fixed, paired": f"{paired(flips, margin, error):,}",
         "(d) paired, random order": spread(in_order),
         "(e) paired, weighted": spread(first),
         f"(e2) the same after {FIRST_ITEMS} at random": spread(after_some),
@@ -189,20 +209,23 @@ def two_slices(reference: Ints, other: Ints, margin: float) -> int:
     return _with_correction(Z**2 * variance / margin**2, len(other))
 
 
-def paired(flips: Ints, margin: float) -> int:
-    """Return the size of a slice whose Bonett-Price interval has a half-width of the margin.
+def paired(flips: Ints, margin: float, error: float) -> int:
+    """Return the size of a slice whose exact interval has a half-width of the margin.
 
-    The flips are taken to be as frequent in it as in all items, the correction is as elsewhere.
+    The flips are taken to be as frequent in it as in all items.
     """
     size = len(flips)
     up, down = float((flips > 0).mean()), float((flips < 0).mean())
 
     def is_enough(n: int) -> bool:
-        gained, lost = (up * n + 1) / (n + 2), (down * n + 1) / (n + 2)
-        variance = (gained + lost - (gained - lost) ** 2) / (n + 2)
-        return Z * math.sqrt(variance * (size - n) / (size - 1)) <= margin
+        low, high = bounds(round(up * n), round(down * n), n, size, error)
+        return high - low <= 2 * margin * size
 
-    return next(n for n in range(1, size + 1) if is_enough(n))
+    low, high = 1, size
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle + 1, high)
+    return low
 
 
 def floor(size: int, margin: float) -> int:

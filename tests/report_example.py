@@ -510,6 +510,11 @@ def _divergence(n_items: int) -> Divergence:
         kl_nats=1 / n_items,
         kl_error_nats=0.1 / n_items,
         top1_agreement=0.9515,
+        remainder_mass=0.1403,
+        kl_full_nats=1.25 / n_items,
+        kl_full_error_nats=0.12 / n_items,
+        kl_upper_nats=1.27 / n_items,
+        drawn="random",
     )
 
 

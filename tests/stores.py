@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from fakes import make_item
 
 from edgeval.plan import Work
 from edgeval.records import Device, ModelFacts, ModelShape
+from edgeval.sketch import Sketch
 from edgeval.store import Measurement, PlanFacts, Setting, Store
 from edgeval.tasks import ItemScore
 
@@ -82,6 +86,21 @@ def add_items(measurement: Measurement, items: Iterable[int], seed: int = 0) -> 
     places = list(items)
     plan = measurement.add_plan(places, FACTS, DEVICE)
     measurement.save(plan, {place: score_of(place, seed) for place in places}, WORK)
+
+
+def without_drawn(whole: Sketch) -> bytes:
+    """Return a sketch as edgeval 1 packed it."""
+    listed = slice(whole.n_listed)
+    arrays = (whole.ids[:, listed].astype("<u4"), whole.logprobs[:, listed].astype("<f4"))
+    planes = (np.ascontiguousarray(a).view(np.uint8).reshape(-1, 4).T.tobytes() for a in arrays)
+    shape = struct.pack("<II", len(whole), whole.n_listed)
+    return b"\1" + zlib.compress(shape + b"".join(planes))
+
+
+def without_remainders(connection: sqlite3.Connection) -> None:
+    """Give divergences the columns that they had before version 5 of the store."""
+    for column in ("remainder_sum", "rest_sum", "rest_variance"):
+        connection.execute(f"ALTER TABLE divergence DROP COLUMN {column}")
 
 
 def make_store(path: Path, runs: int = 3, items: int = 200, **changes: Any) -> Path:

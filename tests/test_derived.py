@@ -41,7 +41,7 @@ MEASURED = {
         *("mean_logprob_change", "mean_abs_logprob_change", "rms_logprob_change"),
         *("p99_abs_logprob_change", "mean_margin_shift"),
         # Their parts are looked at one by one.
-        *("split", "stopping", "split_accuracy"),
+        *("split", "stopping", "split_accuracy", "new_items_clustered"),
     },
     # That of the first comparison is measured, and holds for all.
     SplitDifference: set(),

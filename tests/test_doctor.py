@@ -15,7 +15,7 @@ import pytest
 from diagnosis_example import PROBLEM, example_check, example_diagnosis
 from test_cli import assert_one_sentence, edgeval
 
-from edgeval import __version__, llama, selfcheck
+from edgeval import __version__, closeness, llama, yardstick
 from edgeval.cli import main
 from edgeval.doctor import diagnose, looking, machine
 from edgeval.doctor.tables import conclusion, print_diagnosis
@@ -112,7 +112,7 @@ def test_doctor_itself_never_loads_llama_cpp() -> None:
 def test_each_gpu_is_held_to_the_cpu_with_three_types(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(selfcheck, "N_ITEMS", 6)
+    monkeypatch.setattr(yardstick, "N_ITEMS", 6)
     pretend(monkeypatch)
     found = diagnose(devices=["CUDA1"], store=tmp_path / "edgeval.db")
     assert [(each.name, each.is_automatic) for each in found.devices] == [
@@ -135,9 +135,9 @@ def test_each_gpu_is_held_to_the_cpu_with_three_types(
 def test_a_gpu_that_computes_something_else_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, tiny_f16: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(selfcheck, "N_ITEMS", 6)
+    monkeypatch.setattr(yardstick, "N_ITEMS", 6)
     # What is compared is equal: only a bar that nothing passes fails.
-    monkeypatch.setitem(selfcheck._BARS, "F16", -1.0)
+    monkeypatch.setitem(closeness.UNQUANTIZED_BARS, "F16", -1.0)
     pretend(monkeypatch)
     assert exit_code("doctor", tiny_f16, "--device", "0", "--json") == 1
     found = Diagnosis.model_validate_json(capsys.readouterr().out)

@@ -25,15 +25,16 @@ from edgeval.report import details, explanations, facts, pages
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import backend_of, where
 from edgeval.report.reasoning import reasoning
-from edgeval.report.selfchecks import self_check
+from edgeval.report.selfchecks import check_of_run, self_check
 from edgeval.setup import Options, prepare
 from edgeval.store import Store
 from edgeval.store.runs import show_run
 
 PASSED = (
-    "cuda against the CPU, 24 items a type: passed by all 8; largest 0.0042 nats a token (Q2_K, of "
-    "0.1 allowed)"
+    "cuda against the CPU, 24 items a type: passed by all 8; nearest its limit 0.00090 nats a "
+    "token (F16, of 0.02 allowed)"
 )
+DASHES = ["\N{EN DASH}"] * 2
 BROKEN = gpu_report(token_changes={"Q2_K": 0.31, "Q4_0": None})
 
 
@@ -94,13 +95,24 @@ def test_each_check_is_a_row() -> None:
         "self-check",
         "nats a token",
         "allowed",
+        "by quantization",
+        "shift, points",
         "mean |Δ logprob|",
         "largest |Δ|",
         "same picks",
     ]
-    assert found.rows[0] == ["F16", "passed", "0.00090", "0.02", "0.018", "0.081", "23 of 24"]
-    assert found.rows[5] == ["Q4_0", "not checked", *["\N{EN DASH}"] * 5]
-    assert found.rows[7] == ["Q2_K", "FAILED", "0.31", "0.1", "6.2", "28", "23 of 24"]
+    assert found.rows[0] == [
+        "F16",
+        "passed",
+        "0.00090",
+        "0.02",
+        *DASHES,
+        "0.018",
+        "0.081",
+        "23 of 24",
+    ]
+    assert found.rows[5] == ["Q4_0", "not checked", *["\N{EN DASH}"] * 7]
+    assert found.rows[7] == ["Q2_K", "FAILED", "0.31", "0.1", *DASHES, "6.2", "28", "23 of 24"]
     (markdown,) = (
         each for each in tables(pages.markdown_page(BROKEN)) if "nats a token" in each[0]
     )
@@ -117,7 +129,10 @@ def test_a_failed_check_is_seen_first(capsys: pytest.CaptureFixture[str]) -> Non
     for text in every_view(BROKEN, capsys):
         assert sentence in text
         assert "FAILED by Q2_K (0.31 nats a token, 0.1 allowed); passed by F16, Q8_0, " in text
-        assert "largest 0.0038 nats a token (Q3_K_M, of 0.1 allowed); Q4_0 not checked" in text
+        assert (
+            "nearest its limit 0.00090 nats a token (F16, of 0.02 allowed); Q4_0 not checked"
+            in text
+        )
     markdown, html = pages.markdown_page(BROKEN), pages.html_page(BROKEN)
     assert markdown.index("cannot be trusted") < markdown.index("Reproduced.")
     assert html.index("cannot be trusted") < html.index("Reproduced.")
@@ -132,7 +147,8 @@ def test_a_failed_check_is_seen_first(capsys: pytest.CaptureFixture[str]) -> Non
         (
             {"F16": 0.02},
             True,
-            "cuda against the CPU, 24 items: passed; largest 0.020 nats a token (of 0.02 allowed)",
+            "cuda against the CPU, 24 items: passed; nearest its limit 0.020 nats a token (of "
+            "0.02 allowed)",
         ),
         (
             {"F16": 0.021},
@@ -145,6 +161,23 @@ def test_the_check_in_words(changes: dict[str, float | None], alone: bool, expec
     record = gpu_report(token_changes=changes, alone=alone)
     assert self_check("cuda", record.runs) == expected
     assert shown_facts(record)["Self-check"] == expected
+
+
+def test_what_quantization_does_and_the_shift_are_told_where_they_are_known() -> None:
+    (run,) = gpu_report(token_changes={"F16": 0.01}, alone=True).runs
+    assert run.self_check is not None
+    told = {"own_change": 0.0117, "shift_points": -0.214, "shift_bar_points": 0.93}
+    check = run.self_check.model_copy(update=told)
+    assert self_check("cuda", [run.model_copy(update={"self_check": check})]).endswith(
+        "(of 0.02 allowed); largest shift of accuracy \N{MINUS SIGN}0.21 points, within chance"
+    )
+    (said,) = [check_of_run(run.model_copy(update={"self_check": check}))]
+    assert said.endswith("of 0.02 allowed, where quantization changes them by 0.012.")
+    shifted = check.model_copy(update={"shift_points": 1.25})
+    assert not shifted.has_passed
+    assert self_check("cuda", [run.model_copy(update={"self_check": shifted})]).endswith(
+        "FAILED by F16 (+1.25 points of accuracy, 0.93 allowed)"
+    )
 
 
 def test_checks_of_different_items_say_the_range() -> None:

@@ -18,7 +18,7 @@ from edgeval.report.formatting import MINUS
 ALL = "On all 1,000 items of Rowan/hellaswag validation, "
 SLICE = f"{ALL}as far as a slice of {{}} of 1,000 items tells, "
 NONE = "no type is {}at most 1 point worse than F16."
-TOGETHER = "What is said of the types holds together with 95%"
+TOGETHER = "What is said of the types is right together with 95%, and so are their intervals"
 FILE = (
     "The first items of a file are no random sample of it, so only what is certain, whatever the "
     "others are, is said."

@@ -27,7 +27,7 @@ from edgeval.quantize import quantize
 from edgeval.reduction import reduce_logits
 from edgeval.score import settings_for
 from edgeval.setup import Options, Setup, prepare
-from edgeval.sketch import ItemDivergence, Sketch, kl, top
+from edgeval.sketch import ItemDivergence, Sketch, draw, kl, rest, top
 from edgeval.sketching import RequestDivergence, of_item
 from edgeval.store import Store
 from edgeval.store.repair import repair
@@ -119,33 +119,37 @@ def test_the_top_is_the_beginning_of_a_stable_sort(logits: tuple[Any, Any], n_to
 def test_packed_sketches_come_back(logits: tuple[Any, Any], n_tokens: int) -> None:
     ids = top(logits[0], min(n_tokens, logits[0].shape[1]))
     whole = Sketch(ids, _sketched(logits[0], ids))
-    found = sketch.unpack(sketch.pack(whole))
-    np.testing.assert_array_equal(found.ids, whole.ids)
-    np.testing.assert_array_equal(found.logprobs, whole.logprobs)
-    assert (found.ids.dtype, found.logprobs.dtype) == (np.uint32, np.float32)
+    for n_drawn in range(min(3, ids.shape[1])):
+        found = sketch.unpack(sketch.pack(Sketch(whole.ids, whole.logprobs, n_drawn)))
+        np.testing.assert_array_equal(found.ids, whole.ids)
+        np.testing.assert_array_equal(found.logprobs, whole.logprobs)
+        assert (found.ids.dtype, found.logprobs.dtype) == (np.uint32, np.float32)
+        assert (found.n_drawn, found.n_listed) == (n_drawn, ids.shape[1] - n_drawn)
 
 
 def test_another_version_is_refused() -> None:
     packed = sketch.pack(Sketch(np.zeros((1, 1), np.uint32), np.zeros((1, 1), np.float32)))
     assert sketch.is_current(packed)
-    with pytest.raises(ValueError, match=r"version 1 .* b'\\x02'"):
-        sketch.unpack(b"\x02" + packed[1:])
+    with pytest.raises(ValueError, match=r"version 2 .* b'\\x03'"):
+        sketch.unpack(b"\x03" + packed[1:])
 
 
 def test_items_in_sum_and_their_clustered_error() -> None:
-    found = divergence([ItemDivergence(10, 1.0, 9), ItemDivergence(30, 2.0, 27)])
+    found = divergence([ItemDivergence(10, 1.0, 9, 0.5), ItemDivergence(30, 2.0, 27, 1.5)])
     assert (found.n_items, found.n_positions) == (2, 40)
     assert found.kl_nats == 3 / 40
     assert found.top1_agreement == 0.9
     # The residuals are 1 - 0.75 and 2 - 2.25: sqrt(2 / 1 * 2 * 0.25 ** 2) / 40.
     assert found.kl_error_nats == pytest.approx(0.5 / 40)
-    assert divergence([ItemDivergence(10, 1.0, 9)]).kl_error_nats is None
+    assert found.remainder_mass == 2 / 40
+    assert (found.kl_full_nats, found.kl_full_error_nats, found.kl_upper_nats) == (None,) * 3
+    assert divergence([ItemDivergence(10, 1.0, 9, 0.5)]).kl_error_nats is None
 
 
 def test_the_error_is_that_of_means_where_items_are_equally_long() -> None:
     rng = np.random.default_rng(0)
     means = rng.random(50)
-    found = divergence([ItemDivergence(7, 7 * each, 7) for each in means])
+    found = divergence([ItemDivergence(7, 7 * each, 7, 0.1) for each in means])
     assert found.kl_nats == pytest.approx(means.mean())
     assert found.kl_error_nats == pytest.approx(means.std(ddof=1) / np.sqrt(50))
 
@@ -179,11 +183,16 @@ def test_logits_are_read_where_it_is_wanted_only(threads: int) -> None:
         found, apart = made.seen[request], compared.seen[request]
         assert isinstance(found, Sketch)
         assert isinstance(apart, RequestDivergence)
-        np.testing.assert_array_equal(found.ids, top(one, 32))
+        np.testing.assert_array_equal(found.ids[:, :32], top(one, 32))
+        np.testing.assert_array_equal(found.ids[:, 32:], draw(one, top(one, 32), 4))
+        assert found.n_drawn == 4
         np.testing.assert_allclose(found.logprobs, _sketched(one, found.ids), atol=2e-6)
-        assert (np.diff(found.logprobs, axis=1) <= 0).all()
-        expected = kl(_sketched(one, found.ids), _sketched(other, found.ids))
-        np.testing.assert_allclose(apart.kl, expected, atol=2e-6)
+        assert (np.diff(found.logprobs[:, :32], axis=1) <= 0).all()
+        ours, theirs = _sketched(one, found.ids), _sketched(other, found.ids)
+        np.testing.assert_allclose(apart.kl, kl(ours[:, :32], theirs[:, :32]), atol=2e-6)
+        np.testing.assert_allclose(apart.rest, rest(ours, theirs, 4), rtol=1e-4, atol=2e-6)
+        left = 1 - np.exp(ours[:, :32].astype(np.float64)).sum(axis=1)
+        np.testing.assert_allclose(apart.remainder, left, atol=1e-6)
         assert apart.is_same_top.tolist() == (one.argmax(1) == other.argmax(1)).tolist()
 
 
@@ -191,8 +200,10 @@ def test_what_is_not_finite_names_the_item(tiny_items: Path) -> None:
     item = prepare(Options(data=tiny_items, limit=1)).items[0]
     ids = np.zeros((1, 2), np.uint32)
     broken = Sketch(ids, np.array([[0.0, -np.inf]], np.float32))
-    apart = RequestDivergence(np.array([np.inf]), np.array([True]))
-    for part in (broken, apart):
+    one, none = np.array([0.5]), np.zeros((1, 0))
+    apart = RequestDivergence(np.array([np.inf]), np.array([True]), one, none)
+    drawn = RequestDivergence(one, np.array([True]), one, np.array([[0.1, np.nan]]))
+    for part in (broken, apart, drawn):
         with pytest.raises(EngineError, match=rf"item {item.id}: .* not finite"):
             of_item(item, [part])
 
@@ -413,6 +424,9 @@ def test_the_demo_diverges_by_a_little_less_than_its_full_logits_say(tmp_path: P
     assert found.n_positions == len(exact)
     assert found.top1_agreement == same.mean()
     assert 0.95 * exact.mean() <= found.kl_nats <= exact.mean() + 1e-6
+    assert found.kl_full_nats == pytest.approx(exact.mean(), rel=0.01)
+    assert found.kl_upper_nats is not None
+    assert exact.mean() <= found.kl_upper_nats <= 1.02 * exact.mean()
 
 
 def _version_1(db: Path) -> None:

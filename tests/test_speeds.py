@@ -19,7 +19,7 @@ from fakes import StopAfter
 from report_example import DEVICE, ELSEWHERE, MADE_AT, example_report
 from rich.console import Console
 from stores import DEVICE as STORE_DEVICE
-from stores import FACTS, add_items, open_run, score_of
+from stores import FACTS, add_items, open_run, score_of, without_remainders
 from tiny import make_items, write_items
 
 from edgeval import measure, report, terminal, timing
@@ -339,6 +339,7 @@ def test_work_of_an_older_edgeval_has_no_speed(
     first = run(tiny_f16, tiny_items, db, limit=10)
     with contextlib.closing(sqlite3.connect(db)) as connection, connection:
         connection.execute("DROP TABLE stint")
+        without_remainders(connection)
         connection.execute("PRAGMA user_version = 3")
     record = evaluated(tiny_f16, tiny_items, db, threads=2)
     found = record.runs[0]

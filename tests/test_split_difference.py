@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import hypergeom, multivariate_hypergeom
 
-from edgeval.paired import error_of, fewest_items, limit_items
+from edgeval.ladder_test import error_of
+from edgeval.paired import fewest_items, limit_items
 from edgeval.split_difference import bounds, score
 
 

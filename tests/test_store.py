@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fakes import Lines, make_item, make_score
 from filelock import FileLock
-from stores import DEVICE, FACTS, SETTING
+from stores import DEVICE, FACTS, SETTING, without_remainders
 from stores import open_run as _open
 
 from edgeval.errors import StoreError
@@ -198,6 +198,7 @@ def test_a_store_of_version_2_is_migrated_and_its_scores_found(path: Path) -> No
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE self_check")
         connection.execute("DROP TABLE stint")
+        without_remainders(connection)
         connection.execute("PRAGMA user_version = 2")
         ((content, key),) = connection.execute("SELECT setting, key FROM measurement")
     assert content == VERSION_2_CONTENT

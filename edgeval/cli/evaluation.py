@@ -268,17 +268,24 @@ def compare(
             help="report.json, or its folder, or what edgeval eval --json printed.",
         ),
     ],
+    margin: Annotated[
+        float,
+        typer.Option(
+            "--margin", metavar="POINTS", help="Two accuracies this close are called equivalent."
+        ),
+    ] = 1.0,
     as_json: Json = False,
 ) -> None:
     """Put saved records of several machines side by side.
 
-    Right items have to agree within what near ties explain; speed may differ.
+    Right items have to agree within what rounding explains; speed may differ. Each type is
+    shown beside its own machine's reference, too.
     """
     from edgeval import terminal
     from edgeval.compare import compare as compare_files
     from edgeval.compare import require_agreement
 
-    found = compare_files([first, *others])
+    found = compare_files([first, *others], margin)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from edgeval.compare.agreement import count_pairs, worst
+from edgeval.compare.agreement import FALSE_ALARM, count_pairs, n_counts, worst
 from edgeval.compare.labels import labels
 from edgeval.compare.matching import (
     file_reasons,
@@ -18,9 +18,11 @@ from edgeval.compare.matching import (
     setting_differences,
     setting_reasons,
 )
-from edgeval.compare.records import ComparedRun, Comparison, Machine, Row
+from edgeval.compare.outcomes import beside_reference, contradict, require_margin
+from edgeval.compare.records import Beside, ComparedRun, Comparison, Machine, Row
 from edgeval.compare.speeds import items_per_s, ratio
 from edgeval.errors import EdgevalError
+from edgeval.paired import MARGIN_POINTS
 from edgeval.records import Evaluation, Failure, ModelRun, Report
 from edgeval.report import load_record
 from edgeval.report.backends import devices_of
@@ -29,29 +31,37 @@ from edgeval.sharing import shareable_path
 __all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
 
 
-def compare(paths: Sequence[Path]) -> Comparison:
+def compare(paths: Sequence[Path], margin_points: float = MARGIN_POINTS) -> Comparison:
     """Put saved records side by side.
 
     Args:
         paths: Files that ``edgeval run`` or ``edgeval eval --json`` wrote, or folders that hold a
             ``report.json``; the first is what the others are compared with.
+        margin_points: Two accuracies this close are called equivalent.
 
     Raises:
-        EdgevalError: If there are fewer than two, or one cannot be read.
+        EdgevalError: If there are fewer than two, one cannot be read, or the margin is none.
     """
-    return compare_records([load_record(path) for path in paths], paths)
+    require_margin(margin_points)
+    return compare_records([load_record(path) for path in paths], paths, margin_points)
 
 
-def compare_records(records: Sequence[Report | Evaluation], paths: Sequence[Path]) -> Comparison:
+def compare_records(
+    records: Sequence[Report | Evaluation],
+    paths: Sequence[Path],
+    margin_points: float = MARGIN_POINTS,
+) -> Comparison:
     """Put records side by side.
 
     Args:
         records: The records; the first is what the others are compared with.
         paths: Where each was read from.
+        margin_points: Two accuracies this close are called equivalent.
 
     Raises:
-        EdgevalError: If there are fewer than two.
+        EdgevalError: If there are fewer than two, or the margin is none.
     """
+    require_margin(margin_points)
     if len(records) < 2:
         raise EdgevalError("a comparison needs two records; name another one")
     first, *others = records
@@ -59,6 +69,11 @@ def compare_records(records: Sequence[Report | Evaluation], paths: Sequence[Path
     failed = _failed(first.failures, named)
     columns = [{name: _uncompared(run, first) for name, run in named.items()}]
     columns += [_column(other, first, list(named), failed) for other in others]
+    columns = [
+        _with_outcomes(column, beside_reference(record, margin_points))
+        for column, record in zip(columns, records, strict=True)
+    ]
+    columns = [columns[0], *(_with_contradictions(each, columns[0]) for each in columns[1:])]
     failures = [failed]
     failures += [
         _failed(other.failures, column) for other, column in zip(others, columns[1:], strict=True)
@@ -66,6 +81,7 @@ def compare_records(records: Sequence[Report | Evaluation], paths: Sequence[Path
     names = dict.fromkeys(itertools.chain(*columns, *failures))
     machines = zip(labels([each.device for each in records], paths), records, paths, strict=True)
     return Comparison(
+        margin_points=margin_points,
         machines=[_machine(label, record, path, first) for label, record, path in machines],
         rows=[
             Row(
@@ -82,7 +98,7 @@ def require_agreement(found: Comparison) -> None:
     """Raise unless records could be compared, and agree.
 
     Raises:
-        EdgevalError: If no run could be compared, or one differs by more than near ties explain.
+        EdgevalError: If no run could be compared, or one differs by more than rounding explains.
     """
     pairs = [
         (row.name, machine.label, run)
@@ -99,7 +115,7 @@ def require_agreement(found: Comparison) -> None:
     apart = [f"{name} on {label}" for name, label, run in pairs if run.standing == "differs"]
     if apart:
         raise EdgevalError(
-            f"more items differ than near ties explain ({', '.join(apart)}); evaluate with the "
+            f"more items differ than rounding explains ({', '.join(apart)}); evaluate with the "
             "same engine version, backend and batch size to find out which of them does it"
         )
 
@@ -134,12 +150,22 @@ def _column(
 ) -> dict[str, ComparedRun]:
     """Return a record's runs by name, compared with those of the first, where some failed."""
     found, left = partners(first, other)
-    matched = zip(names, found, first.runs, strict=True)
-    column = {
-        name: _compared(run, reference, other, first)
-        for name, run, reference in matched
+    matched = [
+        (name, run, reference, _reasons(run, reference, other, first))
+        for name, run, reference in zip(names, found, first.runs, strict=True)
         if run is not None
-    }
+    ]
+    # Each count may be wrong as improbably as leaves all of them the stated probability.
+    n_all = sum(n_counts(run, reference) for _, run, reference, why in matched if not any(why))
+    column = {}
+    for name, run, reference, (of_measurement, of_counts) in matched:
+        if of_measurement:
+            column[name] = _uncompared(run, other, of_measurement)
+        else:
+            column[name] = _uncompared(run, other, of_counts).model_copy(
+                update={"matched_by": matched_by(run, reference)}
+                | ({} if of_counts else _compared(run, reference, FALSE_ALARM / n_all))
+            )
     for name, run in _named(left, names).items():
         what = "failed" if name in failed else "not evaluated"
         column[name] = _uncompared(run, other, [f"{what} on the first machine"])
@@ -158,27 +184,53 @@ def _uncompared(
     )
 
 
-def _compared(
+def _with_outcomes(
+    column: dict[str, ComparedRun], found: dict[str, Beside]
+) -> dict[str, ComparedRun]:
+    """Return a record's runs with what it says of them beside its own reference."""
+    return {
+        name: run.model_copy(update={"beside": found.get(run.run.label)})
+        for name, run in column.items()
+    }
+
+
+def _with_contradictions(
+    column: dict[str, ComparedRun], first: dict[str, ComparedRun]
+) -> dict[str, ComparedRun]:
+    """Return runs of the same measurements with whether their outcomes contradict the first's."""
+    return {
+        name: run.model_copy(
+            update={
+                "is_contradicted": run.matched_by is not None
+                and contradict(run.beside, first[name].beside)
+            }
+        )
+        for name, run in column.items()
+    }
+
+
+def _reasons(
     run: ModelRun,
     reference: ModelRun,
     other: Report | Evaluation,
     first: Report | Evaluation,
-) -> ComparedRun:
-    reasons = setting_reasons(other, first) + file_reasons(run, reference, other, first)
-    if reasons := reasons or metric_reasons(run, reference, other.data, first.data):
-        return _uncompared(run, other, reasons)
-    metrics = count_pairs(run, reference)
+) -> tuple[list[str], list[str]]:
+    """Return why two runs are not the same measurement, and why their counts say nothing."""
+    found = setting_reasons(other, first) + file_reasons(run, reference, other, first)
+    return found, metric_reasons(run, reference, other.data, first.data)
+
+
+def _compared(run: ModelRun, reference: ModelRun, level: float) -> dict[str, object]:
+    """Return what the counts and speeds of two runs of the same measurement say."""
+    metrics = count_pairs(run, reference, level)
     speed_ratio, why_not = ratio(run, reference)
-    return _uncompared(run, other).model_copy(
-        update={
-            "standing": worst(each.agreement for each in metrics.values()),
-            "matched_by": matched_by(run, reference),
-            "differences": run_differences(run, reference),
-            "metrics": metrics,
-            "speed_ratio": speed_ratio,
-            "no_speed_ratio": why_not,
-        }
-    )
+    return {
+        "standing": worst(each.agreement for each in metrics.values()),
+        "differences": run_differences(run, reference),
+        "metrics": metrics,
+        "speed_ratio": speed_ratio,
+        "no_speed_ratio": why_not,
+    }
 
 
 def _machine(

@@ -16,9 +16,10 @@ from edgeval.records import (
     ModelSource,
     ProtocolInfo,
     Record,
+    SplitDifference,
 )
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 Agreement = Literal["equal", "within tolerance", "differs"]
 Standing = Literal[Agreement, "reference", "not comparable"]
@@ -32,15 +33,37 @@ class CountPair(Record):
         correct: Number of items that the run has right.
         reference_correct: Number of items that the reference has right.
         total: Number of items scored.
+        share: The share of items that may turn from right to wrong, or back, by rounding alone.
+        p_value: The probability that this moves the number at least as far, both ways being as
+            probable; exact up to 100,000 items, and an upper bound above.
         tolerance: How far the two numbers may be apart.
+        false_alarm: The probability that rounding alone moves it further is at most this; over all
+            counts of a record it is at most 1 %.
         agreement: What follows from that.
     """
 
     correct: int
     reference_correct: int
     total: int
+    share: float
+    p_value: float
     tolerance: int
+    false_alarm: float
     agreement: Agreement
+
+
+class Beside(Record):
+    """What a machine's record says of a type beside that record's own reference.
+
+    Attributes:
+        reference: What the reference is called.
+        difference_points: Accuracy minus the reference's on the items that were scored, in points.
+        split: What is known of the difference on the whole split, and its outcome at the margin.
+    """
+
+    reference: str
+    difference_points: float
+    split: SplitDifference
 
 
 class ComparedRun(Record):
@@ -56,6 +79,10 @@ class ComparedRun(Record):
         reasons: Why it may not be compared, if so.
         differences: What else differs from the first machine's run, and may.
         metrics: The numbers of right items, by metric; empty where it may not be compared.
+        beside: What its record says of it beside its own reference; None of a reference, and in
+            records that compare nothing.
+        is_contradicted: Whether that and what the first machine's record says of its run cannot
+            both be true of one difference.
         speed_ratio: Tokens a second over those of the first record; None where the two are not
             speeds of the same work on the same device with the same threads.
         no_speed_ratio: Why there is none, as a clause; None where there is one, or no speed, or it
@@ -69,6 +96,8 @@ class ComparedRun(Record):
     reasons: list[str] = Field(default_factory=list)
     differences: list[str] = Field(default_factory=list)
     metrics: dict[str, CountPair] = Field(default_factory=dict)
+    beside: Beside | None = None
+    is_contradicted: bool = False
     speed_ratio: float | None = None
     no_speed_ratio: str | None = None
 
@@ -124,9 +153,16 @@ class Machine(Record):
 
 
 class Comparison(Record):
-    """Saved records side by side; the first is what the others are compared with."""
+    """Saved records side by side; the first is what the others are compared with.
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    Attributes:
+        margin_points: Two accuracies this close are called equivalent.
+        machines: The records.
+        rows: Their runs.
+    """
+
+    schema_version: Literal[3] = SCHEMA_VERSION
+    margin_points: float
     machines: list[Machine]
     rows: list[Row]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from edgeval.compare.agreement import FROM_BEST
-from edgeval.compare.records import ComparedRun, Comparison, Machine
+from edgeval.compare.agreement import FALSE_ALARM, FROM_BEST
+from edgeval.compare.records import Beside, ComparedRun, Comparison, CountPair, Machine
 from edgeval.compare.speeds import is_of_part
 from edgeval.records import ModelRun
 from edgeval.remarks import remarks_on
+from edgeval.report import formatting as fmt
 from edgeval.report.failures import failure_sentence
 from edgeval.report.formatting import listed
 from edgeval.report.selfchecks import failure
@@ -22,7 +23,7 @@ def alarms(found: Comparison) -> Iterator[str]:
     """Yield what must not be overlooked, in sentences.
 
     That is what a record says otherwise than its numbers, each failed self-check, each remark on a
-    file, and each run too far apart in right items.
+    file, each run too far apart in right items, and each outcome that contradicts another.
     """
     for machine in found.machines:
         yield from (f"{machine.label}: {sentence}" for sentence in machine.corrections)
@@ -38,15 +39,42 @@ def alarms(found: Comparison) -> Iterator[str]:
             }
             if not apart:
                 continue
-            counts = (
-                f"{metric} {pair.correct:,}, not {pair.reference_correct:,}"
-                for metric, pair in apart.items()
-            )
-            pair = next(iter(apart.values()))
-            yield (
-                f"{machine.label}: {name} DIFFERS in its right items: {'; '.join(counts)}, of "
-                f"{pair.total:,}; near ties explain {pair.tolerance:,} at most."
-            )
+            yield f"{machine.label}: {name} DIFFERS in its right items: {_apart(apart)}."
+    yield from _contradictions(found)
+
+
+def _contradictions(found: Comparison) -> Iterator[str]:
+    """Yield which outcomes cannot both be true of one difference."""
+    label, margin = found.machines[0].label, fmt.points(found.margin_points)
+    firsts = {row.name: row.runs[0] for row in found.rows}
+    for machine, runs in _others(found):
+        for name, run in runs:
+            first = firsts[name]
+            if run.is_contradicted and run.beside and first and first.beside:
+                yield (
+                    f"{machine.label}: {name} is {_outcome(run.beside)}, and {label} says "
+                    f"{_outcome(first.beside)}: at a margin of {margin} the two contradict each "
+                    "other."
+                )
+
+
+def _outcome(said: Beside) -> str:
+    difference = fmt.signed(said.difference_points, 2)
+    return f"{said.split.outcome} ({difference} points to its {said.reference})"
+
+
+def _apart(pairs: Mapping[str, CountPair]) -> str:
+    """Return counts that differ, and how far rounding would move them."""
+    counts = (
+        f"{metric} {pair.correct:,}, not {pair.reference_correct:,}"
+        for metric, pair in pairs.items()
+    )
+    first = next(iter(pairs.values()))
+    return (
+        f"{'; '.join(counts)}, of {first.total:,}; rounding that turns {100 * first.share:g} % of "
+        f"the items moves a number by more than {first.tolerance:,} in fewer than "
+        f"{100 * first.false_alarm:.2g} % of cases"
+    )
 
 
 def sentences(found: Comparison) -> Iterator[str]:
@@ -55,10 +83,16 @@ def sentences(found: Comparison) -> Iterator[str]:
         for row in found.rows:
             if failure := row.failures[index]:
                 yield f"{machine.label}: {row.name} {failure_sentence(failure)}"
+    if any(run.beside for row in found.rows for run in row.runs if run):
+        yield (
+            "Differences are those of each machine's types to its own reference on the whole "
+            f"split, in points, held to a margin of {fmt.points(found.margin_points)}."
+        )
     for machine, runs in _others(found):
         compared = [(name, run) for name, run in runs if run.metrics]
         texts = [
             _tally(compared),
+            _tolerance(compared),
             _other_files(compared),
             *_refusals(runs),
             _differences(machine, compared),
@@ -80,6 +114,18 @@ def _tally(runs: _Runs) -> str:
     counts = Counter(run.standing for _, run in runs)
     parts = [f"{counts[each]} {each}" for each in FROM_BEST if counts[each]]
     return f"right items by every metric: {', '.join(parts)}" if parts else ""
+
+
+def _tolerance(runs: _Runs) -> str:
+    """Return what the tolerance is, where numbers of right items are apart."""
+    pairs = [pair for _, run in runs for pair in run.metrics.values() if pair.agreement != "equal"]
+    if not pairs:
+        return ""
+    shares = listed([f"{100 * share:g} %" for share in sorted({pair.share for pair in pairs})])
+    return (
+        f"the tolerance is what rounding exceeds that turns {shares} of the items, in at most "
+        f"{100 * FALSE_ALARM:g} % of comparisons"
+    )
 
 
 def _other_files(runs: _Runs) -> str:

@@ -32,6 +32,8 @@ def table(found: Comparison) -> Table:
     for name, cells in _facts(found).items():
         grid.add_row(name, *cells)
     _add_section(grid, title, found, lambda run: _right_items(run, metric), FAILED)
+    if any(run.beside for row in found.rows for run in row.runs if run):
+        _add_section(grid, "difference", found, _difference)
     _add_section(grid, "tokens/s", found, _tokens_per_s)
     _add_section(grid, "items/s", found, _items_per_s)
     return grid
@@ -89,6 +91,18 @@ def _right_items(run: ComparedRun, metric: str) -> Said:
     if run.standing == "differs":
         return Styled(f"{count} DIFFERS", LOUD)
     return f"{count} {run.standing}"
+
+
+def _difference(run: ComparedRun) -> Said:
+    """Return a difference to the machine's own reference, and its outcome."""
+    said = run.beside
+    if said is None:
+        return _NONE
+    split = said.split
+    interval = fmt.difference_interval(split.interval_points, split.margin_points)
+    shown = "" if split.is_exact else f"{interval} "
+    text = f"{fmt.signed(said.difference_points, 2)} {shown}{split.outcome}"
+    return Styled(text, LOUD) if run.is_contradicted else text
 
 
 def _tokens_per_s(run: ComparedRun) -> str:

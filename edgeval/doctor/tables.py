@@ -160,7 +160,7 @@ def _numbers(check: GpuCheck) -> Sequence[str]:
         f"{result.n_same_picks}/{result.n_items}",
         f"{result.max_logprob_change:.2g}",
         f"{result.token_change:.2g}",
-        f"{result.bar:g}",
+        f"{result.bar:.2g}",
         f"{_TIMES}{fmt.plain(result.speedup, 1 if result.speedup < 9.95 else 0)}",
     )
 

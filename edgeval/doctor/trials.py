@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeval import cards, device, kernels
+from edgeval.closeness import too_far
 from edgeval.engine import running
 from edgeval.errors import EngineError
 from edgeval.gguf_parts import read_header
@@ -14,9 +15,11 @@ from edgeval.measure import evaluate_file
 from edgeval.pipeline import DEFAULT_LADDER
 from edgeval.progress import Progress
 from edgeval.records import Gpu, GpuCheck, KernelChoice, Look, TypeTrial
-from edgeval.selfcheck import kernel_sentences, self_check
+from edgeval.selfcheck import self_check
+from edgeval.settling import kernel_sentences
 from edgeval.setup import Options, Setup, prepare
 from edgeval.store import Store
+from edgeval.yardstick import yardstick
 
 _GPU_TYPES = ("F16", "Q8_0", "Q4_K_M")
 _N_ITEMS = 8
@@ -115,16 +118,15 @@ class Trials:
         setup = prepare(Options(data=self._data, devices=(gpu.name,)))
         try:
             with Store(None) as store:
-                result = self_check(path, setup, store, self._progress)
+                held_to = yardstick(list(self._files.items()), None, setup)
+                result = self_check(path, setup, store, self._progress, reference=held_to)
         except EngineError as error:
             self.problems.append(f"{where} cannot compute {file_type}: {error}")
             return GpuCheck(device=gpu.name, type=file_type, error=str(error))
         if not result.has_passed:
             self.problems.append(
-                f"{where} fails the self-check with {file_type}: log-probabilities are "
-                f"{result.token_change:.2g} nats a token from the CPU's on average, where "
-                f"{result.bar:.2g} are allowed; update the driver and llama-cpp-python, or use "
-                "--backend cpu"
+                f"{where} fails the self-check with {file_type}: {too_far(result)}; update the "
+                "driver and llama-cpp-python, or use --backend cpu"
             )
         return GpuCheck(device=gpu.name, type=file_type, result=result)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from edgeval.ladder_test import error_of
 from edgeval.metrics import LEVEL, margin
-from edgeval.paired import difference_estimate, error_of, limit_items
+from edgeval.paired import difference_estimate, limit_items
 from edgeval.pursuit.accuracy import Accuracies, is_right
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.statements import Within

@@ -24,12 +24,13 @@ from edgeval.records.diagnosis import (
     Look,
     TypeTrial,
 )
-from edgeval.records.divergence import Divergence
+from edgeval.records.divergence import Divergence, Drawn
 from edgeval.records.failures import Failure
 from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
 from edgeval.records.results import (
     UNQUANTIZED,
+    ClusteredInterval,
     Drift,
     Estimate,
     Flip,
@@ -73,10 +74,12 @@ __all__ = [
     "Citation",
     "Claim",
     "ClaimCitation",
+    "ClusteredInterval",
     "DataSource",
     "Device",
     "Diagnosis",
     "Divergence",
+    "Drawn",
     "Drift",
     "Engine",
     "Estimate",

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Literal
+
+from pydantic import Field, model_validator
+
 from edgeval.records.base import Record
+
+Drawn = Literal["random", "file order", "unknown"]
+"""How the items were drawn on which distributions are compared: at ``random`` from the split; from
+the first of a file (``file order``), which are no sample of it; or in a way that is ``unknown``,
+where a reference file has sketches of other items."""
+
+_ROUNDING_NATS = 1e-6
 
 
 class Divergence(Record):
     """KL(reference || model) over the scored positions of some items.
 
     Of each position the reference's 32 most likely tokens are told apart, and all others are one:
-    so the KL divergence is a lower bound of that of the whole distributions.
+    so ``kl_nats`` is a lower bound of the KL divergence of the whole distributions. What is missing
+    is estimated from tokens that were drawn from those others.
 
     Attributes:
         n_items: Number of items.
@@ -17,6 +30,15 @@ class Divergence(Record):
         kl_nats: Mean over the positions, in nats; a lower bound.
         kl_error_nats: Its standard error, in nats, clustered by item; None with one item.
         top1_agreement: Fraction of positions at which both have the same most likely token.
+        remainder_mass: Mean probability that the reference leaves to the tokens that are not told
+            apart; None in records of schema 2 and 3.
+        kl_full_nats: The KL divergence of the whole distributions at these positions, in nats: an
+            unbiased estimate; None where the reference's sketches have no tokens for it, as those
+            of older reference files have not.
+        kl_full_error_nats: Its standard error, in nats, clustered by item.
+        kl_upper_nats: An upper estimate of the KL divergence of the whole distributions at these
+            positions, in nats: by its formula it is exceeded in 2.5 % of all draws of those tokens.
+        drawn: How the items were drawn; None in records of schema 2 and 3.
     """
 
     n_items: int
@@ -24,3 +46,16 @@ class Divergence(Record):
     kl_nats: float
     kl_error_nats: float | None
     top1_agreement: float
+    remainder_mass: float | None = Field(default=None, ge=0, le=1)
+    kl_full_nats: float | None = None
+    kl_full_error_nats: float | None = Field(default=None, ge=0)
+    kl_upper_nats: float | None = None
+    drawn: Drawn | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Divergence:
+        bounds = [self.kl_nats, self.kl_full_nats, self.kl_upper_nats]
+        known = [each for each in bounds if each is not None]
+        if any(after < before - _ROUNDING_NATS for before, after in itertools.pairwise(known)):
+            raise ValueError("a KL divergence is below its lower bound, or above its upper one")
+        return self

@@ -151,8 +151,16 @@ class SelfCheck(Record):
         n_same_picks: Those of which both pick the same choice, by the primary metric.
         max_logprob_change: Largest |Δ logprob| of a choice, in nats.
         mean_logprob_change: Mean |Δ logprob| of a choice, in nats.
-        token_change: Mean over the choices of |Δ logprob| a token, in nats: what is judged.
-        bar: What that may be for this type of model.
+        token_change: Mean over the choices of |Δ logprob| a token, in nats.
+        own_change: The same between it and the unquantized reference, both on the CPU: what
+            quantization does to these items; None of unquantized models, and where there was no
+            reference.
+        bar: What ``token_change`` may be: a share of ``own_change`` that the type's bits decide,
+            or what is allowed to all of its type where that is not known.
+        shift_points: The drift in accuracy, in points, that the mean change of the right choices'
+            leads makes; None where it is not known.
+        shift_bar_points: What that may be, up or down: a tenth of a point, and what so few items
+            leave open.
         speedup: How many times as many tokens a second as on the CPU with ``threads`` threads.
         threads: Those threads; None where an older edgeval measured it and did not keep them.
     """
@@ -162,14 +170,24 @@ class SelfCheck(Record):
     max_logprob_change: float
     mean_logprob_change: float
     token_change: float
+    own_change: float | None = None
     bar: float
+    shift_points: float | None = None
+    shift_bar_points: float | None = None
     speedup: float
     threads: int | None = None
 
     @property
     def has_passed(self) -> bool:
         """Whether the GPU's scores are the CPU's, as far as its arithmetic allows."""
-        return self.token_change <= self.bar
+        return self.token_change <= self.bar and not self.is_shifted
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether accuracies are shifted by more than may be."""
+        if self.shift_points is None or self.shift_bar_points is None:
+            return False
+        return abs(self.shift_points) > self.shift_bar_points
 
 
 class ModelRun(Record):
@@ -262,10 +280,12 @@ class SplitDifference(Record):
             ladder hold their differences together with that probability.
         margin_points: Two accuracies this close are called equivalent.
         n_compared: Number of types whose intervals hold together; 1 where each holds by itself.
-        outcome: What that shows: ``equivalent`` (no further from the reference than the margin, on
+        outcome: What is shown: ``equivalent`` (no further from the reference than the margin, on
             either side), ``worse`` (further below it), ``different`` (not zero, and neither of
-            these) or ``open``.
-        non_inferior: Whether it shows that the accuracy is no further below than the margin.
+            these) or ``open``. All outcomes of a ladder are right together with the interval's
+            level; see ``ladder_test``.
+        non_inferior: Whether it is shown, together with these, that the accuracy is no further
+            below than the margin.
         items_for_power: About how many items of the split show with a probability of 90 % that a
             type that flips as often is equivalent, if its accuracy is the reference's; None where
             that is shown, or no number was fixed.
@@ -284,6 +304,21 @@ class SplitDifference(Record):
         return self.interval_points.low == self.interval_points.high
 
 
+class ClusteredInterval(Record):
+    """The interval of a difference for new items, with what items were made of as the unit.
+
+    Attributes:
+        n_clusters: Number of sources: of videos or articles, of which some have several items.
+        design_effect: Variance of the difference by sources over that by items; 1 where items of
+            one source tell as much as others, more where their flips go together.
+        interval_points: The interval for items of new sources.
+    """
+
+    n_clusters: int = Field(ge=2)
+    design_effect: float = Field(ge=0)
+    interval_points: Interval
+
+
 class Drift(Record):
     """A paired comparison with the reference on the same items, by the primary metric.
 
@@ -298,6 +333,8 @@ class Drift(Record):
         new_items: The interval for new items of the same kind, in points (Bonett-Price); those of
             all compared types hold their differences together with its level. None where the
             evaluation stopped early, and of the first items of a file.
+        new_items_clustered: The same interval with an item's source as the unit; None where no two
+            items have a source in common, none flipped, or ``new_items`` is None.
         split_accuracy: The accuracy on the split, if the reference's is known of every item: that
             and the difference (difference estimator); None where it is not, or this one's is too.
         stopping: When and why the evaluation stopped early; None where it did not.
@@ -327,6 +364,7 @@ class Drift(Record):
     difference_points: float
     split: SplitDifference
     new_items: Interval | None
+    new_items_clustered: ClusteredInterval | None = None
     split_accuracy: Estimate | None = None
     stopping: Stopping | None = None
     mcnemar_p: float | None

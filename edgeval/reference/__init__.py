@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from edgeval.reference.file import read
 from edgeval.reference.packing import Packed
 from edgeval.reference.records import ReferenceHeader
 from edgeval.setup import Setup
-from edgeval.sketch import VERSION, is_current, unpack
+from edgeval.sketch import VERSION, is_readable, unpack
+from edgeval.sketched import having_sketches
 from edgeval.tasks import Item, ItemScore, hellaswag
 
 __all__ = ["Reference", "ReferenceHeader", "load_reference"]
@@ -125,18 +126,15 @@ class Reference:
                 speeds=header.speeds,
             ),
         )
-        sketched = [place for place in setup.places if place in self.sketches]
-        return Measured(run, scores, self._sketches_at(sketched[: setup.options.kl_items]))
+        return Measured(run, scores, self._sketches_for(setup))
 
-    def _sketches_at(self, places: Sequence[int]) -> Sketches | None:
-        """Return the sketches that it has of some items and this edgeval reads, if any."""
+    def _sketches_for(self, setup: Setup) -> Sketches | None:
+        """Return the sketches that it has for a setup and this edgeval reads, if any."""
+        readable = [place for place, packed in self.sketches.items() if is_readable(packed)]
+        chosen = having_sketches(setup, readable)
         try:
-            found = {
-                place: unpack(packed)
-                for place in places
-                if (packed := self.sketches.get(place)) is not None and is_current(packed)
-            }
-            if len({each.ids.shape[1] for each in found.values()}) > 1:
+            found = {place: unpack(self.sketches[place]) for place in chosen.places}
+            if len({(each.ids.shape[1], each.n_drawn) for each in found.values()}) > 1:
                 raise ValueError("it has another number of tokens than others")
         except (ValueError, struct.error, zlib.error) as error:
             raise EdgevalError(
@@ -147,7 +145,7 @@ class Reference:
         digest = hashlib.sha256(f"{VERSION}".encode())
         for place in self.sketches:
             digest.update(f" {place} ".encode() + self.sketches[place])
-        return Sketches(digest.hexdigest(), found) if found else None
+        return Sketches(digest.hexdigest(), found, chosen.drawn) if found else None
 
     def metrics(self, data: Path) -> dict[str, Metric]:
         """Return the accuracies over all its items; which choices are right is in the data.

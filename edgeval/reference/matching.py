@@ -14,6 +14,8 @@ from edgeval.llama.defaults import SCORING_VERSION
 from edgeval.records import ModelSource
 from edgeval.reference import Reference
 from edgeval.setup import Setup
+from edgeval.sketch import is_current
+from edgeval.sketched import having_sketches
 
 _DIGITS = 12
 """Of a hash, in messages."""
@@ -96,12 +98,30 @@ def notes(reference: Reference, setup: Setup) -> Iterator[str]:
             f"{reference.path.name} was computed by {theirs}, and this is {ours}; "
             "their kernels may round differently"
         )
-    wanted = setup.places[: setup.options.kl_items]
-    n_there = sum(place in reference.sketches for place in wanted)
-    if n_there < len(wanted):
+    if reference.sketches and not any(map(is_current, reference.sketches.values())):
         yield (
-            f"{reference.path.name} has distributions of {n_there:,} of the {len(wanted):,} items "
-            "on which they are compared; KL divergences are of those alone"
+            f"{reference.path.name} has distributions of an older edgeval, which give a lower "
+            "bound of KL divergences and no estimate; evaluate the reference once more where it "
+            "was made, and export it again"
+        )
+    n_wanted, found = len(setup.sketched), having_sketches(setup, reference.sketches)
+    is_early = setup.options.until is not None
+    if is_early and found.places and found.places[0] != setup.places[0]:
+        yield (
+            f"{reference.path.name} has distributions of other items than those in random order "
+            "with which --until begins, so that no KL divergences are told; use the --seed of the "
+            "run that made them"
+        )
+    elif found.drawn == "unknown" and found.places:
+        yield (
+            f"{reference.path.name} has distributions of {len(found.places):,} of these items that "
+            "are the beginning of no random order known here; KL divergences are of those, and may "
+            "be of no sample"
+        )
+    elif len(found.places) < n_wanted:
+        yield (
+            f"{reference.path.name} has distributions of {len(found.places):,} of the {n_wanted:,} "
+            "items on which they are compared; KL divergences are of those alone"
         )
 
 

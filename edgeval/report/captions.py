@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeval.records import Report
+from edgeval.report import divergences
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import is_counted, margin, together
 from edgeval.report.items import items_in_short, stopping_of
@@ -41,8 +42,7 @@ def captions(report: Report) -> Captions:
         self_check=_self_check(report),
         flips=f"Items whose correctness differs from {reference}, by group, and changes of the "
         f"choices' log-probabilities in nats, on {items}.{_no_sample(report)}",
-        divergence=f"Next-token distributions beside those of {reference}: the KL divergence is a "
-        f"lower bound, from the 32 most likely tokens and the rest as one.",
+        divergence=divergences.caption(report, reference),
         metrics=metrics,
     )
 
@@ -75,8 +75,9 @@ def _no_sample(report: Report) -> str:
 def _self_check(report: Report) -> str:
     return (
         f"How far the choices' log-probabilities by {report.engine.backend} are from the CPU's, in "
-        "nats, on a few items: the mean of |Δ| a token, which is held to what is allowed, the mean "
-        "and the largest |Δ|, and the items of which both pick the same choice."
+        "nats, on a few items: the mean of |Δ| a token, which is held to what is allowed, the same "
+        "between the type and the reference on the CPU, the drift in accuracy that a common shift "
+        "makes, the mean and the largest |Δ|, and the items of which both pick the same choice."
     )
 
 

@@ -9,6 +9,7 @@ from edgeval.paired import limit_items, shows
 from edgeval.records import Drift, Interval, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
+    are_together,
     compared_runs,
     is_counted,
     margin,
@@ -139,11 +140,18 @@ def _sureness(report: Report) -> str:
         )
     is_one, is_stopped = len(found) == 1, stopping_of(report) is not None
     early = f", whenever {'it' if is_one else 'each of them'} stopped" if is_stopped else ""
-    whose = found[0].label if is_one else "the types"
-    what = f"What is said of {whose} holds"
-    if all(each.split.outcome == "open" and not each.split.non_inferior for each in found):
-        what = "Its interval holds" if is_one else "Their intervals hold"
-    return f"{what} {together(report)}{early}"
+    is_said = any(each.split.outcome != "open" or each.split.non_inferior for each in found)
+    if is_one:
+        what = f"What is said of {found[0].label} holds" if is_said else "Its interval holds"
+        return f"{what} {together(report)}{early}"
+    if not are_together(report):
+        early = ", whenever it stopped" if is_stopped else ""
+        return f"What is said of each type holds {together(report)}{early}"
+    if not is_said:
+        return f"Their intervals hold {together(report)}{early}"
+    return (
+        f"What is said of the types is right {together(report)}, and so are their intervals{early}"
+    )
 
 
 def _power(report: Report, pairs: _Pairs) -> str:

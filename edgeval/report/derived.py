@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from edgeval.metrics import metric
 from edgeval.paired import difference_estimate, judged, limit_items, mcnemar, shows, stopped
-from edgeval.records import Drift, Evaluation, Flip, Metric, ModelRun, Report
+from edgeval.records import ClusteredInterval, Drift, Evaluation, Flip, Metric, ModelRun, Report
 from edgeval.verdict import verdicts
 
 _Kind = TypeVar("_Kind", Report, Evaluation)
@@ -85,7 +85,9 @@ def _drifts(record: Report) -> list[Drift]:
     population, margin = record.data.n_total, record.drift[0].split.margin_points
     flips = [_of_flips(each, record) for each in record.drift]
     is_random = record.data.order != "file"
-    found = judged(flips, population, margin, is_random=is_random)
+    sizes = {run.label: run.file_bytes for run in record.runs}
+    file_bytes = [sizes[each.label] for each in record.drift]
+    found = judged(flips, population, margin, file_bytes=file_bytes, is_random=is_random)
     return [_finished(each, record) for each in found]
 
 
@@ -185,6 +187,9 @@ def _of_drift(record: Report) -> Iterator[str]:
     for found in record.drift:
         if not all(map(_is_flip, found.flips)) or len(found.flips) > found.n_items:
             yield f"{found.label} has flips that are none"
+        by_source = None if found.stopping else found.new_items_clustered
+        if by_source is not None and not _can_be(by_source, found):
+            yield f"{found.label} is compared by sources that its items cannot have"
         if found.stopping is None:
             yield from _of_counts(found, run_of[found.label], record.runs[0].metrics[name])
 
@@ -200,6 +205,12 @@ def _of_counts(found: Drift, measured: Metric, reference: Metric) -> Iterator[st
                 f"{found.label} has {measured.correct - reference.correct:+,} right items beside "
                 f"the reference, and its flips give {gained:+,}"
             )
+
+
+def _can_be(by_source: ClusteredInterval, found: Drift) -> bool:
+    """Return whether items that flipped may be of so many sources, and go together so much."""
+    n_items, is_single = found.n_items, by_source.n_clusters >= found.n_items
+    return bool(found.flips) and not is_single and by_source.design_effect <= 2 * n_items
 
 
 def _is_lost(flip: Flip) -> bool:

@@ -9,10 +9,8 @@ from edgeval.records import Drift, Flip, Report, Speed
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import compared_runs, is_counted, reading
 from edgeval.report.items import is_uneven, items_of
-from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs
+from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs, shift_of
 from edgeval.report.speeds import EMPTY
-
-_KL_DECIMALS = 5
 
 
 @dataclass(frozen=True)
@@ -103,45 +101,25 @@ def self_check_table(report: Report) -> Table | None:
     for name, run in runs:
         found = run.self_check
         if found is None:
-            rows.append([name, NOT_CHECKED, *[EMPTY] * 5])
+            rows.append([name, NOT_CHECKED, *[EMPTY] * 7])
             continue
         rows.append(
             [
                 name,
                 "passed" if found.has_passed else FAILED,
                 fmt.nats(found.token_change),
-                f"{found.bar:g}",
+                f"{found.bar:.2g}",
+                EMPTY if found.own_change is None else fmt.nats(found.own_change),
+                shift_of(found) or EMPTY,
                 fmt.nats(found.mean_logprob_change),
                 fmt.nats(found.max_logprob_change),
                 f"{found.n_same_picks:,} of {found.n_items:,}",
             ]
         )
-    header = ["type", "self-check", "nats a token", "allowed"]
+    header = ["type", "self-check", "nats a token", "allowed", "by quantization", "shift, points"]
     header += ["mean |Δ logprob|", "largest |Δ|", "same picks"]
     is_checked = any(run.self_check for _, run in runs)
     return Table(header, rows, words=(0, 1)) if is_checked else None
-
-
-def divergence_table(report: Report) -> Table | None:
-    """Return how far each type's next-token distributions are from the reference's, if known."""
-    rows = []
-    for drift in _drifts(report):
-        found = drift.divergence
-        if found is None:
-            continue
-        error = found.kl_error_nats
-        rows.append(
-            [
-                drift.label,
-                fmt.plain(found.kl_nats, _KL_DECIMALS),
-                EMPTY if error is None else fmt.plain(error, _KL_DECIMALS),
-                fmt.accuracy(found.top1_agreement),
-                f"{found.n_items:,}",
-                f"{found.n_positions:,}",
-            ]
-        )
-    header = ["type", "KL, nats", "standard error", "same top token, %", "items", "positions"]
-    return Table(header, rows) if rows else None
 
 
 def drift_table(report: Report) -> Table:

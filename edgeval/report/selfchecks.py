@@ -34,14 +34,15 @@ def self_check(backend: str, runs: Sequence[ModelRun]) -> str:
     n_runs = len(checked) + len(missing)
     parts = [f"{FAILED} by {fmt.listed(_amounts(failed))}"] if failed else []
     if passed:
-        name, most = max(passed, key=lambda each: each[1].token_change)
+        name, most = max(passed, key=lambda each: each[1].token_change / (each[1].bar or 1))
         names = fmt.listed([each for each, _ in passed])
         by = f" by {f'all {n_runs}' if len(passed) == n_runs else names}" if n_runs > 1 else ""
         whose = f"{name}, " if n_runs > 1 else ""
         parts.append(
-            f"passed{by}; largest {fmt.nats(most.token_change)} nats a token ({whose}of "
-            f"{most.bar:g} allowed)"
+            f"passed{by}; nearest its limit {fmt.nats(most.token_change)} nats a token ({whose}of "
+            f"{most.bar:.2g} allowed)"
         )
+        parts += _shifts(passed)
     if missing:
         parts.append(f"{fmt.listed(missing)} {NOT_CHECKED}")
     fewest, most_items = (pick(found.n_items for found in checked) for pick in (min, max))
@@ -98,8 +99,29 @@ def check_of_run(run: ModelRun) -> str:
     return (
         f"It {verb} the self-check against the CPU: on {found.n_items:,} items, log-probabilities "
         f"are {fmt.nats(found.token_change)} nats a token apart on average, of "
-        f"{found.bar:g} allowed."
+        f"{found.bar:.2g} allowed{_beside_own(found)}."
     )
+
+
+def _beside_own(found: SelfCheck) -> str:
+    """Return what quantization does to the same items, if that is known, as a clause."""
+    if found.own_change is None:
+        return ""
+    return f", where quantization changes them by {fmt.nats(found.own_change)}"
+
+
+def _shifts(passed: Sequence[tuple[str, SelfCheck]]) -> list[str]:
+    """Return the largest shift of accuracies that the checks saw, if any did look."""
+    known = [
+        (abs(found.shift_points), found.shift_points, name)
+        for name, found in passed
+        if found.shift_points is not None
+    ]
+    if not known:
+        return []
+    _, points, name = max(known)
+    whose = f" ({name})" if len(passed) > 1 else ""
+    return [f"largest shift of accuracy {fmt.signed(points, 2)} points{whose}, within chance"]
 
 
 def _standings(
@@ -116,7 +138,15 @@ def _standings(
 
 
 def _amounts(checked: Sequence[tuple[str, SelfCheck]]) -> list[str]:
-    return [
-        f"{name} ({fmt.nats(found.token_change)} nats a token, {found.bar:g} allowed)"
-        for name, found in checked
-    ]
+    return [f"{name} ({_amount(found)})" for name, found in checked]
+
+
+def _amount(found: SelfCheck) -> str:
+    if found.token_change > found.bar:
+        return f"{fmt.nats(found.token_change)} nats a token, {found.bar:.2g} allowed"
+    return f"{shift_of(found)} points of accuracy, {found.shift_bar_points:.2g} allowed"
+
+
+def shift_of(found: SelfCheck) -> str:
+    """Return the drift in accuracy that a check saw, in points; empty where it did not look."""
+    return "" if found.shift_points is None else fmt.signed(found.shift_points, 2)

@@ -7,16 +7,20 @@ import sqlite3
 import struct
 import zlib
 from collections.abc import Mapping, Set
+from dataclasses import astuple, fields
 
-from edgeval.sketch import ItemDivergence, Sketch, pack, unpack
+from edgeval.sketch import ItemDivergence, Sketch, is_current, pack, unpack
 from edgeval.store.schema import checksum
+
+_VALUES = ", ".join(field.name for field in fields(ItemDivergence))
 
 
 class Distributions:
     """What the store holds of one setting's next-token distributions; part of a ``Measurement``.
 
-    What has changed on the disk is not there, and neither are sketches of another version: they
-    are of few items, which are decoded again, and what that gives is put in its place.
+    What has changed on the disk is not there, and neither are sketches and divergences of another
+    version: they are of few items, which are decoded again, and what that gives is put in its
+    place.
     """
 
     def __init__(self, connection: sqlite3.Connection, number: int, key: str) -> None:
@@ -31,7 +35,8 @@ class Distributions:
         )
         found = {}
         for item, packed, expected in rows:
-            if item in items and checksum(self._key, item, packed) == expected:
+            is_whole = item in items and checksum(self._key, item, packed) == expected
+            if is_whole and is_current(packed):
                 # A checksum is no proof: who made the file may have made it.
                 with contextlib.suppress(ValueError, struct.error, zlib.error):
                     found[item] = unpack(packed)
@@ -56,7 +61,7 @@ class Distributions:
             items: Places of the items.
         """
         rows = self._connection.execute(
-            "SELECT item, n_positions, kl_sum, n_same_top, checksum FROM divergence "
+            f"SELECT item, {_VALUES}, checksum FROM divergence "
             "WHERE measurement = ? AND reference = ?",
             (self._number, reference),
         )
@@ -68,11 +73,9 @@ class Distributions:
 
     def add_divergences(self, reference: str, divergences: Mapping[int, ItemDivergence]) -> None:
         """Add divergences from a reference by places in the data set."""
-        rows = [
-            (reference, item, each.n_positions, each.kl_sum, each.n_same_top)
-            for item, each in divergences.items()
-        ]
+        rows = [(reference, item, *astuple(each)) for item, each in divergences.items()]
         self._connection.executemany(
-            "INSERT OR REPLACE INTO divergence VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO divergence (measurement, reference, item, {_VALUES}, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(self._number, *row, checksum(self._key, *row)) for row in rows],
         )

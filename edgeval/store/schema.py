@@ -90,10 +90,18 @@ _MIGRATIONS = (
         )""",
         "CREATE INDEX stint_of_plan ON stint (plan)",
     ),
+    (
+        "ALTER TABLE divergence ADD COLUMN remainder_sum REAL",
+        "ALTER TABLE divergence ADD COLUMN rest_sum REAL",
+        "ALTER TABLE divergence ADD COLUMN rest_variance REAL",
+    ),
 )
 """For each version, what makes the version before it this one. Entries are never changed.
 
 ``file_hash`` is empty in new stores: hashes are remembered in the cache folder.
+
+Divergences of before version 5 have no remainder, and their checksums do not hold with it: they are
+computed again.
 
 Rows have checksums, since SQLite's pages have none. A plan's items are its last column: a long list
 goes to pages of its own, and whatever becomes of those, the rest of the row is still there.

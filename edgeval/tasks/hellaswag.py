@@ -95,6 +95,7 @@ class TextRecord:
     endings: tuple[str, ...]
     label: int
     group: str = "all"
+    source_id: str = ""
 
     def lm_eval(self) -> tuple[str, tuple[str, ...]]:
         """Refuse: ``ctx_b`` cannot be told from ``ctx_a`` here, and its case matters.
@@ -149,7 +150,9 @@ class DataSet:
         items = []
         for record in self.records:
             context, choices = record.lm_eval() if rendering == "lm-eval" else record.text()
-            items.append(Item(record.id, record.group, context, choices, record.label))
+            items.append(
+                Item(record.id, record.group, context, choices, record.label, record.source_id)
+            )
         return items
 
 

@@ -15,6 +15,8 @@ class Item:
         context: Text before the choices.
         choices: The candidate endings.
         gold: Index of the right choice.
+        source: What the item was made of; items of one video or article have the same. Empty where
+            that is not known. It is no part of what is scored.
     """
 
     id: str
@@ -22,6 +24,7 @@ class Item:
     context: str
     choices: tuple[str, ...]
     gold: int
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval import metrics
-from edgeval.selfcheck import N_ITEMS
 from edgeval.tasks import ItemScore
+from edgeval.yardstick import N_ITEMS
 
 METRICS = ("acc", "acc_norm")
 _DRAWS = 1000
