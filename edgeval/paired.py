@@ -45,9 +45,8 @@ def judged(
     split = [_split(_items(each, population), population, margin_points, each) for each in drifts]
     for at, found in zip(order, of_samples, strict=True):
         split[at] = found
-    is_sample = [is_random or each.n_items == population for each in drifts]
     p_values = [
-        each.mcnemar_p if known else None for each, known in zip(drifts, is_sample, strict=True)
+        each.mcnemar_p if is_random or each.n_items == population else None for each in drifts
     ]
     new_items = [
         None if p is None else _new_items(each, len(drifts))
@@ -124,8 +123,8 @@ def _of_samples(
     found = []
     for at, each in enumerate(drifts):
         split = _split(ladder.interval(at), population, margin_points, each)
-        is_beyond = ladder.interval(at)[0] > limit
-        is_open = ladder.outcome(at) not in ("equivalent", "worse") and not is_beyond
+        low, _ = ladder.interval(at)
+        is_open = ladder.outcome(at) in ("different", "open") and low <= limit
         needed = _items_for_power(each, population, limit, k) if is_open else None
         said = {"outcome": ladder.outcome(at), "non_inferior": ladder.is_no_worse(at)}
         found.append(split.model_copy(update={**said, "n_compared": k, "items_for_power": needed}))

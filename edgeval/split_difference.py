@@ -139,6 +139,8 @@ class _Sample:
 
     def excludes(self, difference: int, error: float) -> bool:
         """Return whether it excludes that the split's difference is this or less."""
+        if difference * self.total >= (self.gained - self.lost) * self.population:
+            return False
         most, tried = error - _BEYOND, self._tried(difference)
         if most <= 0 or not tried:
             return most > 0

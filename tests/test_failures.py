@@ -366,7 +366,7 @@ def test_hostile_types_are_text_in_the_terminal(capsys: pytest.CaptureFixture[st
     terminal.print_comparison(compare(record, record))
     shown = capsys.readouterr().out + printed(record, capsys) + printed(evaluation(record), capsys)
     assert "\x1b" not in shown
-    # Three rows of the comparison, for right items, tokens and items a second.
+    # Four rows of the comparison, and one of each other table.
     assert shown.count(r"│ \x1b[2J[b]") == 6
 
 

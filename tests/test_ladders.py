@@ -157,10 +157,11 @@ def executor() -> Iterator[Executor]:
 @pytest.mark.parametrize("name", LADDERS)
 def test_the_simulation_says_what_the_product_says(name: str) -> None:
     ladder = LADDERS[name]
-    counts = ladder.sample(np.random.default_rng(7), 500)
-    found = judged([drift_of(each) for each in counts], ladder.size, 1.0)
-    expected = [(each.split.outcome, each.split.non_inferior) for each in found]
-    assert [each for each, _ in said(counts, ladder)] == expected
+    for n in (300, 1000):
+        counts = ladder.sample(np.random.default_rng(7), n)
+        found = judged([drift_of(each) for each in counts], ladder.size, 1.0)
+        expected = [(each.split.outcome, each.split.non_inferior) for each in found]
+        assert [each for each, _ in said(counts, ladder)] == expected
 
 
 @pytest.mark.slow

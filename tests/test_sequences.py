@@ -214,3 +214,17 @@ def test_kellys_bet_by_hand() -> None:
 def test_bets_at_the_edges(gains: list[float], probabilities: list[float], expected: float) -> None:
     found = growth_optimal(np.array(gains), np.array(probabilities))[0]
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [0.0, 1e-18, 1e-12])
+def test_nothing_is_bet_where_a_loss_is_nothing_but_rounding(loss: float) -> None:
+    # All outcomes win: what is tested is excluded for certain, and a bet would have no bound.
+    assert growth_optimal(np.array([-loss, 2.0, 5.0]), np.array([0.2, 0.5, 0.3])) == (0.0, 0.0)
+    bet, _ = growth_optimal(np.array([-1e-3, 2.0, 5.0]), np.array([0.2, 0.5, 0.3]))
+    assert 0 < bet <= 1000
+
+
+def test_the_ends_of_means_are_of_whole_totals() -> None:
+    sequence = ConfidenceSequence(10, -1, 1)
+    sequence.low, sequence.high = -2.3, 4.9999999
+    assert sequence.means == (0.0, -0.2, 0.5)

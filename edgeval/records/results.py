@@ -334,7 +334,7 @@ class Drift(Record):
             all compared types hold their differences together with its level. None where the
             evaluation stopped early, and of the first items of a file.
         new_items_clustered: The same interval with an item's source as the unit; None where no two
-            items have a source in common, none flipped, or ``new_items`` is None.
+            items have a source in common, none flipped, or there is no other.
         split_accuracy: The accuracy on the split, if the reference's is known of every item: that
             and the difference (difference estimator); None where it is not, or this one's is too.
         stopping: When and why the evaluation stopped early; None where it did not.

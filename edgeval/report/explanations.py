@@ -53,7 +53,8 @@ def _of_drifts(report: Report, *, is_stopped: bool) -> list[Explanation]:
     found = [_outcomes(report)]
     if not is_counted(report) and is_sample(report) and not is_stopped:
         found.append(_exact_test())
-        found += [_together(report)] if len(sampled(report)) > 1 else []
+        n = len(sampled(report))
+        found += [_together(n)] if n > 1 else []
     if any(run.stopping and run.stopping.design == "weighted" for run in report.runs):
         found.append(_weighted())
     if is_estimated(report):
@@ -102,8 +103,7 @@ def _exact_test() -> Explanation:
     )
 
 
-def _together(report: Report) -> Explanation:
-    k = len(sampled(report))
+def _together(k: int) -> Explanation:
     return Explanation(
         "All types together",
         f"What is said of the {k} types is right in all with 95%, and so are their intervals, "
