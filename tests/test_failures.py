@@ -366,7 +366,8 @@ def test_hostile_types_are_text_in_the_terminal(capsys: pytest.CaptureFixture[st
     terminal.print_comparison(compare(record, record))
     shown = capsys.readouterr().out + printed(record, capsys) + printed(evaluation(record), capsys)
     assert "\x1b" not in shown
-    assert shown.count(r"│ \x1b[2J[b]") == 5
+    # Four rows of the comparison, and one of each other table.
+    assert shown.count(r"│ \x1b[2J[b]") == 6
 
 
 # Records beside each other
@@ -380,7 +381,7 @@ def compared_cells(found: Comparison) -> dict[str, list[str]]:
     console = Console(file=io.StringIO(), width=120)
     console.print(comparison_table(found))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    lines = text.split("right, acc_norm")[1].split("tokens/s")[0].splitlines()
+    lines = re.split("[├└]", text.split("right, acc_norm")[1])[0].splitlines()
     rows = ([cell.strip() for cell in line.split("│")[1:-1]] for line in lines[1:])
     return {cells[0]: cells[1:] for cells in rows if cells and cells[0]}
 

@@ -174,3 +174,12 @@ def test_an_interval_takes_below_a_millisecond() -> None:
     for correct in range(2900, 3000):
         split_interval(correct, 5000, 10042)
     assert time.process_time() - begun < 0.3
+
+
+def test_of_the_first_items_of_a_file_only_what_is_certain_is_said() -> None:
+    found = metric(30, 40, 100, is_random=False)
+    # Of the 60 others all may be wrong, or all right.
+    assert (found.split_interval.low, found.split_interval.high) == (0.3, 0.9)
+    assert (found.value, found.interval) == (0.75, None)
+    # In whatever order: all items are all items.
+    assert metric(30, 100, 100, is_random=False) == metric(30, 100, 100)

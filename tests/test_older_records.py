@@ -58,11 +58,19 @@ def test_what_an_older_edgeval_concluded_is_no_contradiction(
     ("name", "outcomes", "sureness"),
     [
         ("whole", ["equivalent", "equivalent"], ""),
-        ("slice", ["open", "open"], "What is said of the types holds together with 95%."),
-        ("sliced", ["open", "open"], "What is said of the types holds together with 95%."),
+        ("slice", ["open", "open"], "Their intervals hold together with 95%."),
+        ("sliced", ["open", "open"], "Their intervals hold together with 95%."),
         # Each was followed until it was decided by itself.
-        ("weighted", ["equivalent", "open"], "holds each by itself with 95%, whenever each"),
-        ("random order", ["equivalent", "open"], "holds each by itself with 95%, whenever each"),
+        (
+            "weighted",
+            ["equivalent", "open"],
+            "What is said of each type holds by itself with 95%, whenever it",
+        ),
+        (
+            "random order",
+            ["equivalent", "open"],
+            "What is said of each type holds by itself with 95%, whenever it",
+        ),
     ],
 )
 def test_what_is_concluded_is_of_the_numbers(

@@ -529,7 +529,10 @@ def test_the_conclusion_of_a_slice_says_what_is_open() -> None:
         "items tells, "
     )
     assert with_minus("Q2_K (-6.20 points) is worse than F16 by more than 1 point") in sentence
-    assert "What is said of the types holds together with 95%." in sentence
+    assert (
+        "What is said of the types is right together with 95%, and so are their intervals."
+        in sentence
+    )
     none = conclusion.conclusion(VARIANTS["slice"])
     assert "no type is shown to be at most 1 point worse than F16." in none
 
@@ -829,12 +832,13 @@ def test_the_conclusion_says_when_each_type_stopped() -> None:
         "MiB instead of 2.05 GiB) is the smallest type that is shown to be at most 1 point worse "
         "than F16: -0.65 points [-0.9, +0.4]. Q8_0 and Q4_K_M are equivalent to F16 within 1 "
         "point; Q2_K (-8.30 points) is worse than F16 by more than 1 point; Q4_0 is open. What is "
-        "said of the types holds together with 95%, whenever each of them stopped."
+        "said of the types is right together with 95%, and so are their intervals, whenever each "
+        "of them stopped."
     )
     own = conclusion.conclusion(SPLIT_VARIANTS["random order"])
     assert "after 256 to 1,040 of 10,042 items a type (F16 on 2,432). On all 10,042" in own
     old = conclusion.conclusion(SPLIT_VARIANTS["old"])
-    assert "What is said of the types holds each by itself with 95%, whenever each" in old
+    assert "What is said of each type holds by itself with 95%, whenever it stopped." in old
 
 
 def test_a_lone_run_that_stopped_early_says_so_unless_it_had_every_item() -> None:
@@ -986,6 +990,7 @@ def test_the_reference_file_is_named_with_what_measured_it() -> None:
                 "Accuracy on the split",
                 "Difference to F16",
                 "From a slice to the split",
+                "All types together",
                 "Accuracy by difference",
                 "Flips and agreement",
                 "Changes of the log-probabilities",

@@ -122,4 +122,4 @@ def together(report: Report) -> str:
     level = fmt.level(report.drift[0].split.interval_points)
     if len(sampled(report)) < 2:
         return f"with {level}"
-    return f"{'together' if are_together(report) else 'each by itself'} with {level}"
+    return f"{'together' if are_together(report) else 'by itself'} with {level}"

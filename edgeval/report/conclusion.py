@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from edgeval.paired import limit_items, shows
+from edgeval.paired import limit_items, shows, whole
 from edgeval.records import Drift, Interval, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
+    are_together,
     compared_runs,
     is_counted,
     margin,
@@ -34,6 +35,7 @@ def conclusion(report: Report) -> str:
     pairs = [(run, found) for run, found in compared_runs(report)[1:] if found is not None]
     sentences = [
         f"{_where(report)}{_smallest(report, reference)}",
+        _by_sequence(report),
         _outcomes(report, pairs, reference),
         _sureness(report),
         _power(report, pairs),
@@ -81,6 +83,21 @@ def _smallest(report: Report, reference: ModelRun) -> str:
     return (
         f"{run.label} ({sizes}) is the smallest {kind} that is {shown}at most {margin(report)} "
         f"worse than {reference.label}: {_difference(drift)}"
+    )
+
+
+def _by_sequence(report: Report) -> str:
+    """Return why a type is named whose interval by itself does not show what is said of it."""
+    found = recommended(report)
+    if found is None or found[1].split.is_exact:
+        return ""
+    split, population = found[1].split, report.data.n_total
+    low, _ = whole(population * split.interval_points.low / 100, population)
+    if low >= -limit_items(split.margin_points, population):
+        return ""
+    return (
+        "The sequence of types from the largest file down shows that a little before the interval "
+        f"of {found[0].label} does"
     )
 
 
@@ -139,13 +156,18 @@ def _sureness(report: Report) -> str:
         )
     is_one, is_stopped = len(found) == 1, stopping_of(report) is not None
     early = f", whenever {'it' if is_one else 'each of them'} stopped" if is_stopped else ""
-    if all(each.split.outcome == "open" and not each.split.non_inferior for each in found):
-        what = "Its interval holds" if is_one else "Their intervals hold"
-        return f"{what} {together(report)}{early}"
+    is_said = any(each.split.outcome != "open" or each.split.non_inferior for each in found)
     if is_one:
-        return f"What is said of {found[0].label} holds {together(report)}{early}"
-    what = f"What is said of the types is right {together(report)}, and so are their intervals"
-    return f"{what}{early}"
+        what = f"What is said of {found[0].label} holds" if is_said else "Its interval holds"
+        return f"{what} {together(report)}{early}"
+    if not are_together(report):
+        early = ", whenever it stopped" if is_stopped else ""
+        return f"What is said of each type holds {together(report)}{early}"
+    if not is_said:
+        return f"Their intervals hold {together(report)}{early}"
+    return (
+        f"What is said of the types is right {together(report)}, and so are their intervals{early}"
+    )
 
 
 def _power(report: Report, pairs: _Pairs) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from edgeval.records import Report
-from edgeval.report import formatting as fmt
+from edgeval.report import explanations_of_new_items as new_items
 from edgeval.report.comparison import are_together, is_counted, is_estimated, margin, sampled
+from edgeval.report.explanations_of_new_items import Explanation
 from edgeval.report.items import is_sample, stopping_of
 from edgeval.report.selfchecks import gpu_runs
 
@@ -18,30 +17,16 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """One subject, with its citation where it has one."""
-
-    subject: str
-    text: str
-    citation: str = ""
-    url: str = ""
-
-
 def explanations(report: Report) -> list[Explanation]:
     """Return the paragraphs that this report needs."""
     is_stopped = stopping_of(report) is not None
-    has_new_items = any(run.metrics[report.protocol.metric].interval for run in report.runs)
     found = [_population()]
     if not is_sample(report):
         found.append(_file_order())
     elif not is_counted(report):
         found += [_every_look(report)] if is_stopped else [_split()]
     found += _of_drifts(report, is_stopped=is_stopped) if report.drift else []
-    if has_new_items:
-        found.append(_new_items())
-    if any(drift.new_items for drift in report.drift):
-        found += [_paired(report), *_sources(report), _mcnemar(), _holm(report)]
+    found += new_items.explanations(report)
     if any(drift.divergence for drift in report.drift):
         found += [_divergence(report), _displacement()]
     if gpu_runs(report.runs):
@@ -201,29 +186,6 @@ def _displacement() -> Explanation:
     )
 
 
-def _sources(report: Report) -> list[Explanation]:
-    """Return what items of one source change, where some have one in common."""
-    known = [(drift, each) for drift in report.drift if (each := drift.new_items_clustered)]
-    if not known:
-        return []
-    widest, found = max(known, key=lambda pair: pair[1].design_effect)
-    least, most = min(each.design_effect for _, each in known), found.design_effect
-    shares = list(dict.fromkeys(f"{each:.2f}" for each in (least, most)))
-    interval = fmt.difference_interval(found.interval_points, widest.split.margin_points)
-    return [
-        Explanation(
-            "Items of one source",
-            f"The items are from {found.n_clusters:,} videos or articles, and those of one may "
-            "flip together. "
-            "With the source as the unit, the variance of the difference is "
-            f"{' to '.join(shares)} times as large (design effect), and the interval for new "
-            f"items of {widest.label}, where it is largest, is {interval}. At 1 nothing changes.",
-            "Kish 1965, Survey Sampling, section 8.2; Liang and Zeger 1986, Biometrika 73:13",
-            "https://doi.org/10.1093/biomet/73.1.13",
-        )
-    ]
-
-
 def _gpu(report: Report) -> Explanation:
     backend = report.engine.backend
     is_cuda = backend == "cuda"
@@ -251,16 +213,6 @@ def _gpu(report: Report) -> Explanation:
     )
 
 
-def _new_items() -> Explanation:
-    return Explanation(
-        "Accuracy on new items",
-        "The score interval of an accuracy. It speaks about other items of the same kind, as if "
-        "these had been drawn from an endless supply.",
-        "Wilson 1927, Journal of the American Statistical Association 22:209",
-        "https://doi.org/10.1080/01621459.1927.10502953",
-    )
-
-
 def _split() -> Explanation:
     return Explanation(
         "Accuracy on the split",
@@ -268,37 +220,6 @@ def _split() -> Explanation:
         "probabilities of a slice without replacement. It shrinks to nothing when every item is "
         "scored.",
         "Clopper and Pearson 1934, Biometrika 26:404, with hypergeometric probabilities",
-    )
-
-
-def _paired(report: Report) -> Explanation:
-    wide = ", wide enough that those of all types hold together with 95%"
-    return Explanation(
-        "Difference on new items",
-        "The paired interval of the difference for other items of the same kind"
-        f"{wide if len(report.drift) > 1 else ''}. Nothing is called equivalent or worse by it.",
-        "Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479",
-        "https://doi.org/10.3102/1076998611411915",
-    )
-
-
-def _holm(report: Report) -> Explanation:
-    return Explanation(
-        "Holm p",
-        f"McNemar's p adjusted for the number of types compared, here {len(report.drift)}. If no "
-        "type differed, one ladder in twenty at most would have any below 0.05.",
-        "Holm 1979, Scandinavian Journal of Statistics 6:65",
-    )
-
-
-def _mcnemar() -> Explanation:
-    return Explanation(
-        "McNemar p",
-        "How often a fair coin, thrown once for each flip, would fall as unevenly as lost and "
-        "gained did (exact, two-sided). A large p does not show that two models are equal; the "
-        "interval does, if it is narrow.",
-        "McNemar 1947, Psychometrika 12:153",
-        "https://doi.org/10.1007/BF02295996",
     )
 
 

@@ -1,0 +1,92 @@
+"""What is said of new items beside the split, explained: accuracies, differences and p-values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeval.records import Report
+from edgeval.report import formatting as fmt
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One subject, with its citation where it has one."""
+
+    subject: str
+    text: str
+    citation: str = ""
+    url: str = ""
+
+
+def explanations(report: Report) -> list[Explanation]:
+    """Return the paragraphs that a report needs on what it says of new items."""
+    found = []
+    if any(run.metrics[report.protocol.metric].interval for run in report.runs):
+        found.append(_new_items())
+    if any(drift.new_items for drift in report.drift):
+        found += [_paired(report), *_sources(report), _mcnemar(), _holm(report)]
+    return found
+
+
+def _new_items() -> Explanation:
+    return Explanation(
+        "Accuracy on new items",
+        "The score interval of an accuracy. It speaks about other items of the same kind, as if "
+        "these had been drawn from an endless supply.",
+        "Wilson 1927, Journal of the American Statistical Association 22:209",
+        "https://doi.org/10.1080/01621459.1927.10502953",
+    )
+
+
+def _paired(report: Report) -> Explanation:
+    wide = ", wide enough that those of all types hold together with 95%"
+    return Explanation(
+        "Difference on new items",
+        "The paired interval of the difference for other items of the same kind"
+        f"{wide if len(report.drift) > 1 else ''}. Nothing is called equivalent or worse by it.",
+        "Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479",
+        "https://doi.org/10.3102/1076998611411915",
+    )
+
+
+def _sources(report: Report) -> list[Explanation]:
+    """Return what items of one source change, where some have one in common."""
+    known = [(drift, each) for drift in report.drift if (each := drift.new_items_clustered)]
+    if not known:
+        return []
+    widest, found = max(known, key=lambda pair: pair[1].design_effect)
+    least, most = min(each.design_effect for _, each in known), found.design_effect
+    shares = list(dict.fromkeys(f"{each:.2f}" for each in (least, most)))
+    interval = fmt.difference_interval(found.interval_points, widest.split.margin_points)
+    return [
+        Explanation(
+            "Items of one source",
+            f"The items are from {found.n_clusters:,} videos or articles, and those of one may "
+            "flip together. "
+            "With the source as the unit, the variance of the difference is "
+            f"{' to '.join(shares)} times as large (design effect), and the interval for new "
+            f"items of {widest.label}, where it is largest, is {interval}. At 1 nothing changes.",
+            "Kish 1965, Survey Sampling, section 8.2; Liang and Zeger 1986, Biometrika 73:13",
+            "https://doi.org/10.1093/biomet/73.1.13",
+        )
+    ]
+
+
+def _mcnemar() -> Explanation:
+    return Explanation(
+        "McNemar p",
+        "How often a fair coin, thrown once for each flip, would fall as unevenly as lost and "
+        "gained did (exact, two-sided). A large p does not show that two models are equal; the "
+        "interval does, if it is narrow.",
+        "McNemar 1947, Psychometrika 12:153",
+        "https://doi.org/10.1007/BF02295996",
+    )
+
+
+def _holm(report: Report) -> Explanation:
+    return Explanation(
+        "Holm p",
+        f"McNemar's p adjusted for the number of types compared, here {len(report.drift)}. If no "
+        "type differed, one ladder in twenty at most would have any below 0.05.",
+        "Holm 1979, Scandinavian Journal of Statistics 6:65",
+    )
