@@ -97,24 +97,9 @@ SITUATIONS = [
             "equivalent to F16 within 1 point; Q4_K_M (-1.00 points) and Q3_K_M (-1.86 points) are "
             "worse than F16, whether by more than 1 point is open; Q2_K (-6.29 points) is worse "
             "than F16 by more than 1 point; Q6_K and Q4_0 are open. What is said of the types "
-            "is right together with 95%, and so are their intervals. About 900 of the 1,000 items "
-            "show with a probability of 90% "
+            "holds together with 95%. About 900 of the 1,000 items show with a probability of 90% "
             "that a type which flips as often as Q3_K_M is equivalent, if its accuracy on the "
             "split is F16's; --until 1 stops as soon as each is decided.",
-        ),
-    ),
-    Situation(
-        "a slice whose smallest type is shown by those before it",
-        DEMO,
-        Asked(limit=500, seed=5),
-        "OEOOOow",
-        "Q4_0",
-        (
-            f"{SLICE.format(500)}Q4_0 (609 MiB instead of 2.05 GiB) is the smallest type that is "
-            "shown to be at most 1 point worse than F16: +0.40 points [-1.1, +1.9]. The sequence "
-            "of types from the largest file down shows that a little before the interval of Q4_0 "
-            "does. Q6_K is equivalent to F16 within 1 point; Q8_0, Q5_K_M, Q4_K_M and Q4_0 are at "
-            "most 1 point worse than F16, and perhaps more than 1 point better;",
         ),
     ),
     Situation(

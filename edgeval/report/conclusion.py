@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from edgeval.paired import limit_items, shows, whole
+from edgeval.paired import limit_items, shows
 from edgeval.records import Drift, Interval, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
@@ -35,7 +35,6 @@ def conclusion(report: Report) -> str:
     pairs = [(run, found) for run, found in compared_runs(report)[1:] if found is not None]
     sentences = [
         f"{_where(report)}{_smallest(report, reference)}",
-        _by_sequence(report),
         _outcomes(report, pairs, reference),
         _sureness(report),
         _power(report, pairs),
@@ -83,21 +82,6 @@ def _smallest(report: Report, reference: ModelRun) -> str:
     return (
         f"{run.label} ({sizes}) is the smallest {kind} that is {shown}at most {margin(report)} "
         f"worse than {reference.label}: {_difference(drift)}"
-    )
-
-
-def _by_sequence(report: Report) -> str:
-    """Return why a type is named whose interval by itself does not show what is said of it."""
-    found = recommended(report)
-    if found is None or found[1].split.is_exact:
-        return ""
-    split, population = found[1].split, report.data.n_total
-    low, _ = whole(population * split.interval_points.low / 100, population)
-    if low >= -limit_items(split.margin_points, population):
-        return ""
-    return (
-        "The sequence of types from the largest file down shows that a little before the interval "
-        f"of {found[0].label} does"
     )
 
 
