@@ -97,7 +97,8 @@ SITUATIONS = [
             "equivalent to F16 within 1 point; Q4_K_M (-1.00 points) and Q3_K_M (-1.86 points) are "
             "worse than F16, whether by more than 1 point is open; Q2_K (-6.29 points) is worse "
             "than F16 by more than 1 point; Q6_K and Q4_0 are open. What is said of the types "
-            "holds together with 95%. About 900 of the 1,000 items show with a probability of 90% "
+            "is right together with 95%, and so are their intervals. About 900 of the 1,000 items "
+            "show with a probability of 90% "
             "that a type which flips as often as Q3_K_M is equivalent, if its accuracy on the "
             "split is F16's; --until 1 stops as soon as each is decided.",
         ),
