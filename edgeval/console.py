@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal, Union
 
 from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.progress import (
     BarColumn,
@@ -103,6 +104,7 @@ class Console(RichConsole):
 class _Column:
     title: Said
     right: bool
+    leaves: int
     options: dict[str, Any]
 
 
@@ -120,15 +122,19 @@ class Table:
     _columns: list[_Column] = field(default_factory=list)
     _rows: list[Sequence[Said] | None] = field(default_factory=list)
 
-    def add_column(self, title: Said = "", *, right: bool = False, **options: Any) -> None:
+    def add_column(
+        self, title: Said = "", *, right: bool = False, leaves: int = 0, **options: Any
+    ) -> None:
         """Add a column.
 
         Args:
             title: Its title.
             right: Whether it is flush right, as numbers are.
+            leaves: As which it is left out of a table that is wider than the screen, which says so;
+                0 for never.
             options: Those of ``rich``'s columns, for example ``no_wrap``.
         """
-        self._columns.append(_Column(title, right, options))
+        self._columns.append(_Column(title, right, leaves, options))
 
     def add_row(self, *cells: Said) -> None:
         """Add a row, a cell a column."""
@@ -139,8 +145,30 @@ class Table:
         self._rows.append(None)
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
-        """Yield the table of ``rich``."""
-        yield self._made(options.encoding)
+        """Yield the table of ``rich``, and which columns the screen is too narrow for."""
+        leaving = sorted(
+            (column.leaves, at) for at, column in enumerate(self._columns) if column.leaves
+        )
+        gone: list[int] = []
+        made = self._made(options.encoding)
+        wide = options.update(width=_PLAIN_WIDTH)
+        while leaving and Measurement.get(console, wide, made).maximum > options.max_width:
+            gone.append(leaving.pop(0)[1])
+            made = self._without(gone)._made(options.encoding)
+        yield made
+        if gone:
+            titles = (_text(self._columns[at].title, options.encoding).plain for at in sorted(gone))
+            names = ", ".join(title.replace("\n", "") for title in titles)
+            yield _text(f"Left out of a screen this narrow: {names}.", options.encoding)
+
+    def _without(self, gone: Collection[int]) -> Table:
+        """Return the table without some of its columns, by their places."""
+
+        def kept(row: Sequence[Any]) -> list[Any]:
+            return [each for at, each in enumerate(row) if at not in gone]
+
+        rows: list[Sequence[Said] | None] = [row and kept(row) for row in self._rows]
+        return Table(self.title, self.is_grid, kept(self._columns), rows)
 
     def _made(self, encoding: str) -> RichTable:
         title = None if self.title is None else _text(self.title, encoding)

@@ -174,3 +174,28 @@ def test_a_stderr_that_fails_stops_no_run() -> None:
 
     with TerminalProgress(stderr_console(Full())) as progress:
         progress.log("converted")
+
+
+def test_a_table_leaves_out_what_a_narrow_screen_has_no_room_for() -> None:
+    def shown(width: int) -> list[str]:
+        table = Table()
+        table.add_column("type")
+        table.add_column(Lines("bits/", "weight"), leaves=1)
+        table.add_column("outcome")
+        table.add_column("size", leaves=2)
+        table.add_row("Q4_K_M", "4.85", "equivalent", "636 MiB")
+        table.add_section()
+        table.add_row("Q2_K", "3.13", "worse", "411 MiB")
+        stream = io.StringIO()
+        Console(file=stream, width=width, highlight=False).print(table)
+        return stream.getvalue().splitlines()
+
+    whole, narrow, narrowest = shown(80), shown(36), shown(28)
+    assert "4.85" in "".join(whole)
+    assert "Left out" not in "".join(whole)
+    assert "bits/weight." in " ".join(" ".join(narrow).split())
+    assert "636 MiB" in "".join(narrow)
+    assert "4.85" not in "".join(narrow)
+    assert "equivalent" in "".join(narrowest)
+    assert "636 MiB" not in "".join(narrowest)
+    assert "bits/weight, size." in " ".join(" ".join(narrowest).split())

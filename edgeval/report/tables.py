@@ -30,8 +30,11 @@ def ladder_table(report: Report) -> Table:
     if report.drift:
         titles += ["difference", "outcome", *(["new items"] if has_new_items else [])]
         titles.append(Lines("lost/", "gained"))
+    # What a narrow screen has no room for, the least wanted first.
+    leaving = (bits, "new items", "95 %", "certain", "size", "tokens/s")
     for title in (*titles, "tokens/s"):
-        table.add_column(title, right=title != "outcome")
+        leaves = leaving.index(title) + 1 if title in leaving else 0
+        table.add_column(title, right=title != "outcome", leaves=leaves)
     for row in view.ladder_rows(report):
         difference = row.difference if row.counts != view.EMPTY else view.EMPTY
         compared = (difference, row.reading, *([row.new_items] if has_new_items else []))
