@@ -16,7 +16,7 @@ from edgeval.convert import convert
 from edgeval.errors import EdgevalError
 from edgeval.gguf_parts import read_header
 
-N_MUTATIONS = 300
+N_MUTATIONS = 150
 EACH_MEASURED = 15  # Measured ones take five times as long.
 MOST_BYTES = 12_000_000  # The first whole checkpoint takes 7,000,000, with what is imported for it.
 

@@ -23,7 +23,7 @@ from edgeval.gguf_parts import read_header
 from edgeval.gguf_values import ValueType
 from edgeval.inspection import inspect
 
-N_READ = 550
+N_READ = 300
 """Mutations of each of two files that are read in this process."""
 N_MEASURED = 150
 """Mutations whose reading is measured."""
