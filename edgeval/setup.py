@@ -342,8 +342,8 @@ def _check_margin(margin: float, until: float | None) -> None:
         raise EdgevalError(f"--margin {margin:g} is no margin; use points above 0 and to 100")
     if until not in (None, margin):
         raise EdgevalError(
-            f"--until {until:g} stops at a margin of {until:g} points, and --margin says "
-            f"{margin:g}; leave out --margin, or name the same points"
+            f"--until {until:g} and --margin {margin:g} name two margins; leave out --margin, or "
+            "name the same points in both"
         )
 
 

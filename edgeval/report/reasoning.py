@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgeval.records import Claim, Report, Stopping
 from edgeval.remarks import remarks_on
+from edgeval.report import claim_outcome, speeds
 from edgeval.report import formatting as fmt
-from edgeval.report import outcomes, speeds
 from edgeval.report.backends import where
 from edgeval.report.facts import place
 from edgeval.report.items import items_of, judged_run
@@ -30,7 +30,7 @@ def reasoning(report: Report, claim: Claim) -> str:
         row_contradiction(report),
         _differences(found),
         _conclusion(report, claim, found),
-        outcomes.confidence(found),
+        claim_outcome.confidence(found),
     ]
     return " ".join(filter(None, sentences))
 
@@ -154,8 +154,8 @@ def _differences(found: Judgement) -> str:
 
 
 def _conclusion(report: Report, claim: Claim, found: Judgement) -> str:
-    why = outcomes.reason(claim, found, report.data)
-    return f"{why[0].upper()}{why[1:]}: {outcomes.outcome(claim, found)}."
+    why = claim_outcome.reason(claim, found, report.data)
+    return f"{why[0].upper()}{why[1:]}: {claim_outcome.outcome(claim, found)}."
 
 
 def _short(digest: str) -> str:

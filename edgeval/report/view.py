@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edgeval.records import Claim, Drift, ModelRun, Report, Verdict, VerdictStatus
 from edgeval.remarks import mix_in_short
+from edgeval.report import claim_outcome
 from edgeval.report import formatting as fmt
-from edgeval.report import outcomes
 from edgeval.report.comparison import (
     Reading,
     compared_runs,
@@ -123,12 +123,12 @@ def verdict_sentence(report: Report, verdict: Verdict) -> str:
     run, claim = judged_run(report), report.claims[report.verdicts.index(verdict)]
     found = judge(claim, run, report.data, report.protocol)
     difference = fmt.signed(100 * verdict.score - claim.value, 2)
-    same = ", the same to the item count" if outcomes.is_to_the_item(claim, found) else ""
+    same = ", the same to the item count" if claim_outcome.is_to_the_item(claim, found) else ""
     sentences = (
         f"On {reference_items(report)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
         f"published number is {claim.printed} ({difference} points): "
-        f"{outcomes.reason(claim, found, report.data)}{same}.",
-        outcomes.confidence(found),
+        f"{claim_outcome.reason(claim, found, report.data)}{same}.",
+        claim_outcome.confidence(found),
         row_contradiction(report),
     )
     return " ".join(filter(None, sentences))
