@@ -15,7 +15,7 @@ from scipy.stats import hypergeom, multivariate_hypergeom
 
 from edgeval.ladder_test import error_of
 from edgeval.paired import fewest_items, limit_items
-from edgeval.split_difference import bounds, score
+from edgeval.split_difference import _Sample, bounds, score
 
 
 def sizes(
@@ -31,12 +31,16 @@ def sizes(
         ups = range(max(0, seen - lost), min(seen, gained) + 1)
         chances = chance * hypergeom.pmf(np.array(ups), flips, gained, seen)
 
-        def ends(up: int, seen: int = seen) -> tuple[int, int]:
-            return bounds(up, seen - up, n, population, error)
+        def is_above(up: int, seen: int = seen) -> bool:
+            return _Sample(up, seen - up, n, population).excludes(difference, error)
 
-        # More gained items never make the least possible difference smaller, nor the greatest.
-        first = bisect_left(ups, True, key=lambda up: ends(up)[0] > difference)
-        last = bisect_left(ups, True, key=lambda up: ends(up)[1] >= difference)
+        def is_not_below(up: int, seen: int = seen) -> bool:
+            return not _Sample(seen - up, up, n, population).excludes(-difference, error)
+
+        # More gained items never make the least possible difference smaller, nor the greatest. What
+        # is asked of the truth alone is what a search for both ends finds; see below.
+        first = bisect_left(ups, True, key=is_above)
+        last = bisect_left(ups, True, key=is_not_below)
         low += chances[first:].sum()
         high += chances[:last].sum()
     return float(low), float(high)
@@ -105,6 +109,15 @@ def test_small_splits_are_held_by_all_samples(population: int, n: int) -> None:
                 if not low <= gained - lost <= high:
                     wrong += multivariate_hypergeom.pmf([g, b, n - g - b], [gained, lost, same], n)
         assert wrong <= 0.1
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(-30, 30))
+def test_the_ends_are_between_what_is_excluded_and_what_is_not(
+    gained: int, lost: int, difference: int
+) -> None:
+    low, high = bounds(gained, lost, 60, 150, 0.025)
+    assert (low > difference) == _Sample(gained, lost, 60, 150).excludes(difference, 0.025)
+    assert (high < difference) == _Sample(lost, gained, 60, 150).excludes(-difference, 0.025)
 
 
 def test_a_whole_split_is_known_exactly() -> None:
