@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from edgeval.clusters import by_source
+from edgeval.errors import EdgevalError
 from edgeval.ladder_test import Items, LadderTest, error_of
 from edgeval.metrics import LEVEL
 from edgeval.records import Drift, Estimate, Interval, Outcome, SplitDifference, Stopping
@@ -19,6 +20,20 @@ POWER = 0.9
 
 _ROUNDING = 1e-6
 """Items by which a whole number may be missed in floating point."""
+
+
+def require_margin(points: float, option: str = "--margin") -> None:
+    """Refuse a margin that no two accuracies can be held to.
+
+    Args:
+        points: The margin.
+        option: The option that names it.
+
+    Raises:
+        EdgevalError: If it is not above 0, or above 100.
+    """
+    if not 0 < points <= 100:
+        raise EdgevalError(f"{option} {points:g} is no margin; use points above 0 and to 100")
 
 
 def judged(

@@ -15,7 +15,7 @@ from edgeval.errors import EdgevalError
 from edgeval.files import FileState
 from edgeval.gguf_parts import model_state
 from edgeval.llama.defaults import SCORING_VERSION, attention_of
-from edgeval.paired import MARGIN_POINTS
+from edgeval.paired import MARGIN_POINTS, require_margin
 from edgeval.placement import Placement, Wishes
 from edgeval.protocol import DEFAULT, Protocol, get
 from edgeval.records import DataSource, Engine, KernelChoice, ModelSource, ProtocolInfo, ShotPool
@@ -282,8 +282,8 @@ def prepare(options: Options) -> Setup:
         )
     if options.kl_items < 0:
         raise EdgevalError(f"--kl-items {options.kl_items} cannot be compared; use 0 or more")
-    if options.until is not None and not 0 < options.until <= 100:
-        raise EdgevalError(f"--until {options.until:g} is no margin; use points above 0 and to 100")
+    if options.until is not None:
+        require_margin(options.until, "--until")
     if options.margin is not None:
         _check_margin(options.margin, options.until)
     if options.until is not None and options.order == "file":
@@ -338,8 +338,7 @@ def prepare(options: Options) -> Setup:
 
 
 def _check_margin(margin: float, until: float | None) -> None:
-    if not 0 < margin <= 100:
-        raise EdgevalError(f"--margin {margin:g} is no margin; use points above 0 and to 100")
+    require_margin(margin)
     if until not in (None, margin):
         raise EdgevalError(
             f"--until {until:g} and --margin {margin:g} name two margins; leave out --margin, or "

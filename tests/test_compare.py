@@ -21,11 +21,12 @@ from edgeval.compare import Comparison, compare, compare_records, require_agreem
 from edgeval.compare.agreement import OFFLOADED_SHARE, QUANTIZED_SHARE, SHARE
 from edgeval.compare.chance import MOST_ITEMS, probability, tolerance
 from edgeval.compare.labels import labels
-from edgeval.compare.outcomes import contradict
+from edgeval.compare.outcomes import beside_reference, contradict
 from edgeval.compare.records import Beside, ComparedRun
 from edgeval.compare.sentences import alarms, sentences
 from edgeval.compare.tables import table
 from edgeval.errors import EdgevalError
+from edgeval.paired import judged
 from edgeval.records import (
     Device,
     Evaluation,
@@ -37,6 +38,7 @@ from edgeval.records import (
     ShotPool,
     SplitDifference,
 )
+from edgeval.report.derived import renewed
 
 N_ITEMS = 2009
 LIMIT = 12
@@ -900,3 +902,21 @@ def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_pa
     assert "wrong: F32 DIFFERS in its right items: acc " in differs.stdout
     differs.stdout = ""
     assert_one_sentence(differs, ["more items differ than rounding explains (F32 on wrong)"])
+
+
+def test_outcomes_are_the_report_s_whatever_the_order_of_its_types() -> None:
+    # Of a pair, the larger file has half of the error by itself, and the smaller what it hands on.
+    flips = {"Q8_0": (3, 3), "Q4_K_M": (28, 22)}
+    record = example_report(n_items=2000, status=None, flips=flips)
+    kept = [record.runs[0], *(run for run in record.runs if run.type in flips)]
+    drift = [each for each in record.drift if each.type in flips]
+    pair = {"runs": [kept[0], *kept[:0:-1]], "drift": drift[::-1]}
+    backwards = renewed(record.model_copy(update=pair))
+    assert [each.type for each in backwards.drift] == ["Q4_K_M", "Q8_0"]
+    found = beside_reference(backwards, 1.0)
+    assert {name: each.split for name, each in found.items()} == {
+        each.label: each.split for each in backwards.drift
+    }
+    # In the order of the record the sequence would have begun with the smaller file.
+    in_order = judged(backwards.drift, backwards.data.n_total, 1.0)
+    assert [each.split for each in in_order] != [each.split for each in backwards.drift]

@@ -18,11 +18,11 @@ from edgeval.compare.matching import (
     setting_differences,
     setting_reasons,
 )
-from edgeval.compare.outcomes import beside_reference, contradict, require_margin
+from edgeval.compare.outcomes import beside_reference, contradict
 from edgeval.compare.records import Beside, ComparedRun, Comparison, Machine, Row
 from edgeval.compare.speeds import items_per_s, ratio
 from edgeval.errors import EdgevalError
-from edgeval.paired import MARGIN_POINTS
+from edgeval.paired import MARGIN_POINTS, require_margin
 from edgeval.records import Evaluation, Failure, ModelRun, Report
 from edgeval.report import load_record
 from edgeval.report.backends import devices_of

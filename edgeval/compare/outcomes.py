@@ -5,19 +5,8 @@ from __future__ import annotations
 import math
 
 from edgeval.compare.records import Beside
-from edgeval.errors import EdgevalError
-from edgeval.paired import judged
 from edgeval.records import Evaluation, Report, SplitDifference
-
-
-def require_margin(points: float) -> None:
-    """Refuse a margin that no two accuracies can be held to.
-
-    Raises:
-        EdgevalError: If it is not above 0, or above 100.
-    """
-    if not 0 < points <= 100:
-        raise EdgevalError(f"--margin {points:g} is no margin; use points above 0 and to 100")
+from edgeval.report.derived import at_margin
 
 
 def beside_reference(record: Report | Evaluation, margin_points: float) -> dict[str, Beside]:
@@ -29,13 +18,11 @@ def beside_reference(record: Report | Evaluation, margin_points: float) -> dict[
     """
     if not isinstance(record, Report):
         return {}
-    is_random = record.data.order != "file"
-    found = judged(record.drift, record.data.n_total, margin_points, is_random=is_random)
     return {
         each.label: Beside(
             reference=each.reference, difference_points=each.difference_points, split=each.split
         )
-        for each in found
+        for each in at_margin(record, margin_points)
     }
 
 

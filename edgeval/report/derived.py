@@ -82,13 +82,29 @@ def _drifts(record: Report) -> list[Drift]:
     """Return the comparisons with what their flips or, where they stopped early, intervals say."""
     if not record.drift:
         return []
-    population, margin = record.data.n_total, record.drift[0].split.margin_points
     flips = [_of_flips(each, record) for each in record.drift]
-    is_random = record.data.order != "file"
-    sizes = {run.label: run.file_bytes for run in record.runs}
-    file_bytes = [sizes[each.label] for each in record.drift]
-    found = judged(flips, population, margin, file_bytes=file_bytes, is_random=is_random)
+    found = at_margin(
+        record.model_copy(update={"drift": flips}), record.drift[0].split.margin_points
+    )
     return [_finished(each, record) for each in found]
+
+
+def at_margin(record: Report, margin_points: float) -> list[Drift]:
+    """Return the comparisons of a record with what they show together at a margin.
+
+    Args:
+        record: The record; its comparisons have the counts of their flips.
+        margin_points: Two accuracies this close are called equivalent.
+    """
+    sizes = {run.label: run.file_bytes for run in record.runs}
+    # One whose run is not in the record, which no file may be, is tested last.
+    return judged(
+        record.drift,
+        record.data.n_total,
+        margin_points,
+        file_bytes=[sizes.get(each.label, 0) for each in record.drift],
+        is_random=record.data.order != "file",
+    )
 
 
 def _of_flips(found: Drift, record: Report) -> Drift:
