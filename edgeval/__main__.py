@@ -1,6 +1,6 @@
 """Run the command line with ``python -m edgeval``."""
 
-from edgeval.cli import main
+from edgeval.cli.app import main
 
 if __name__ == "__main__":
     main()

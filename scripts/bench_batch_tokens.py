@@ -13,10 +13,11 @@ from typing import Annotated
 
 import typer
 
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.llama import Model, Vocabulary
-from edgeval.plan import Work, plan
-from edgeval.score import score_requests, settings_for
-from edgeval.setup import Options, prepare
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import score_requests, settings_for
+from edgeval.tasks.requests import Work
 
 
 def main(

@@ -23,9 +23,9 @@ from peers.build import Peers
 from peers.markdown import table
 from peers.process import Finished, run
 
-from edgeval import device
-from edgeval.files import replacing
-from edgeval.gguf_parts import read_header
+from edgeval.gguf.parts import read_header
+from edgeval.llama import machine as machines
+from edgeval.system.files import replacing
 
 _CHUNK_BYTES = 16 * 1024 * 1024
 
@@ -102,7 +102,7 @@ def main(
         elapsed_s = statistics.median(each.elapsed_s for each in made)
         peak = max(each.peak_rss_bytes for each in made) / 1e6
         rows.append([name, f"{elapsed_s:.1f}", f"{elapsed_s / first:.2f}", f"{peak:,.0f} MB"])
-    machine = device.describe()
+    machine = machines.describe()
     typer.echo(
         f"{layers} layers of TinyLlama's shape, bf16 to {dtype}, median of {rounds} rounds in turn "
         f"on {machine.cpu}, {machine.physical_cores} cores:\n"

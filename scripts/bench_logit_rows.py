@@ -22,11 +22,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.llama import Model, Offload, Session, Vocabulary
 from edgeval.llama.defaults import batch_tokens_for
-from edgeval.plan import Batch, plan
-from edgeval.score import decode_batches, settings_for
-from edgeval.setup import Options, prepare
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import decode_batches, settings_for
+from edgeval.tasks.requests import Batch
 
 PROMPT_TOKENS = 512
 BATCHES_A_ROUND = 2

@@ -26,7 +26,8 @@ from peers.build import Peers
 from peers.markdown import Section
 from peers.process import PeerError
 
-from edgeval import __version__, device
+from edgeval import __version__
+from edgeval.llama import machine as machines
 
 SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "parity": parity.measure,
@@ -78,7 +79,7 @@ def main(
         tokenizer=tokenizer.absolute(),
         # Absolute, not resolved: a virtual environment's interpreter is a link.
         peers=Peers(workdir.absolute(), tools and tools.absolute(), peers and peers.absolute()),
-        threads=threads or device.physical_cores(),
+        threads=threads or machines.physical_cores(),
         n_items=items,
         n_lm_eval_items=items if lm_eval_items is None else lm_eval_items,
         rounds=rounds,
@@ -122,7 +123,7 @@ def _record(bench: Bench, done: dict[str, Section | PeerError]) -> dict[str, Any
         peers = {k: v for k, v in bench.peers.versions.items() if k != "llama_cpp_python"}
     return {
         "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": device.describe().model_dump(),
+        "machine": machines.describe().model_dump(),
         "versions": {
             "edgeval": __version__,
             "llama-cpp-python": bench.peers.binding_version,

@@ -23,7 +23,7 @@ from typing import Annotated
 
 import typer
 
-from edgeval.cards import cards_folder
+from edgeval.checkpoints.cards import cards_folder
 
 DEMO = cards_folder() / "demo"
 ITEMS = DEMO / "items.jsonl"

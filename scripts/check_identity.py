@@ -23,13 +23,13 @@ from typing import Annotated
 import gguf
 import typer
 
-from edgeval import measure
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_parts import read_header
-from edgeval.progress import NoProgress, Task
-from edgeval.setup import Options
+from edgeval.evaluation import file_scorer
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
+from edgeval.gguf.parts import read_header
+from edgeval.system.progress import NoProgress, Task
 
 _N_MODELS = 3
 _ROUNDS_AN_ENGINE = 10
@@ -296,7 +296,7 @@ def main(
 ) -> None:
     """Print what was done; exit with 1 if an answer is another content's."""
     # A check before each batch is saved, as for batches that take a second.
-    measure._SAVE_INTERVAL_S = 0.0
+    file_scorer._SAVE_INTERVAL_S = 0.0
     rng, done = random.Random(seed), Counter[str]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edgeval.measure import evaluate_file
-from edgeval.setup import Options, Setup, prepare
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.setup import Options, Setup, prepare
 
 SEED = 0
 Float64 = npt.NDArray[np.float64]

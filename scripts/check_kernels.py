@@ -18,9 +18,9 @@ import typer
 
 from edgeval.engine import running
 from edgeval.errors import EngineError
-from edgeval.measure import Measured, evaluate_file
-from edgeval.quantize import quantize
-from edgeval.setup import Options, Setup, prepare
+from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.quantize.quantize import quantize
 
 PATHS = ("default", "plain")
 

@@ -24,7 +24,7 @@ from typing import Annotated
 
 import typer
 
-from edgeval.temporary import leftovers
+from edgeval.system.temporary import leftovers
 
 COMMAND = (
     *(sys.executable, "-m", "edgeval", "run", "demo", "--limit", "200", "--threads", "1"),

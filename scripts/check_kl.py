@@ -26,14 +26,15 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edgeval.divergence import divergence
+from edgeval.evaluation.setup import Options, Setup, prepare
 from edgeval.llama import Model, Offload, Session, Vocabulary
 from edgeval.llama.defaults import batch_tokens_for
-from edgeval.plan import Plan, Request, plan
-from edgeval.score import score_items, score_requests, settings_for
-from edgeval.setup import Options, Setup, prepare
-from edgeval.sketch import ItemDivergence, Sketch, pack
-from edgeval.sketching import RequestDivergence, of_item, of_requests
+from edgeval.scoring.distributions import RequestDivergence, of_item, of_requests
+from edgeval.scoring.plan import Plan, plan
+from edgeval.scoring.score import score_items, score_requests, settings_for
+from edgeval.stats.kl import divergence
+from edgeval.stats.top_logprobs import ItemDivergence, Sketch, pack
+from edgeval.tasks.requests import Request
 
 Float64 = npt.NDArray[np.float64]
 

@@ -21,11 +21,13 @@ import typer
 from peers.build import QUANTIZERS, Peers
 from peers.process import PeerError, run
 
-from edgeval import device, importance, llama
+from edgeval import llama
 from edgeval.errors import EdgevalError
-from edgeval.gguf_parts import read_header
-from edgeval.imatrix import imatrix
-from edgeval.quantize import quantize
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.parts import read_header
+from edgeval.llama import machine
+from edgeval.quantize.imatrix import imatrix
+from edgeval.quantize.quantize import quantize
 
 REFUSED, SAME = "both refuse", "identical"
 SUMS_TOLERANCE = 1e-3
@@ -57,7 +59,7 @@ def main(
     workdir.mkdir(parents=True, exist_ok=True)
     work, tools = workdir.absolute(), tools and tools.absolute()
     programs = Peers(work, tools, None, QUANTIZERS).tools
-    check = _Check(gguf.absolute(), work, programs, threads or device.physical_cores())
+    check = _Check(gguf.absolute(), work, programs, threads or machine.physical_cores())
     names = llama.writable_types() if types is None else types.split(",")
     typer.echo(f"{gguf.name} beside the tools of {llama.engine_version()}")
     matrices = check.matrices(text.absolute(), chunks)
@@ -150,7 +152,7 @@ def _matrix_difference(theirs: Path, ours: Path) -> str:
         return "other tensors"
     if list(a.metadata) != list(b.metadata):
         return f"other keys: {', '.join(a.metadata)}"
-    found, expected = importance.read(ours).entries, importance.read(theirs).entries
+    found, expected = imatrix_file.read(ours).entries, imatrix_file.read(theirs).entries
     if any(found[name].counts.tolist() != expected[name].counts.tolist() for name in expected):
         return "other counts"
     largest = 0.0

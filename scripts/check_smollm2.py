@@ -27,11 +27,11 @@ import typer
 from peers.build import Peers
 from peers.process import run
 
-from edgeval.convert import convert
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.setup import Options
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
 from edgeval.tasks import hellaswag
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"

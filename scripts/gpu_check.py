@@ -28,9 +28,10 @@ from gpu.check import TYPES, Check, cmake_options, first_device
 from peers.markdown import Section
 from peers.process import PeerError
 
-from edgeval import __version__, device, llama
+from edgeval import __version__, llama
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.files import write_text
+from edgeval.llama import machine as machines
+from edgeval.system.files import write_text
 
 SECTIONS: dict[str, Callable[[Check], Section]] = {
     "machine": machine.measure,
@@ -98,7 +99,7 @@ def main(
         # Paths absolute: the tools run in folders of their own.
         folder=workdir.absolute(),
         find_device=partial(first_device, backend),
-        threads=threads or device.physical_cores(),
+        threads=threads or machines.physical_cores(),
         data=data and data.absolute(),
         text=text and text.absolute(),
         tokenizer=tokenizer and tokenizer.absolute(),

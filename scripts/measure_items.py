@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import hypergeom
 
-from edgeval.ladder_test import error_of
-from edgeval.metrics import LEVEL
-from edgeval.split_difference import bounds
-from edgeval.statements import Within
-from edgeval.surveys import SimpleSurvey, Survey
-from edgeval.weighted_survey import WeightedSurvey
+from edgeval.stats.intervals import LEVEL
+from edgeval.stats.ladder_test import error_of
+from edgeval.stats.samplers import SimpleSurvey, Survey
+from edgeval.stats.split_difference import bounds
+from edgeval.stats.stopping_rules import Within
+from edgeval.stats.weighted_sampler import WeightedSurvey
 
 FIRST_ITEMS = 100
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)

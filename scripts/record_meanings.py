@@ -19,7 +19,7 @@ import typer
 from peers.build import Peers
 from peers.process import run
 
-from edgeval.convert import convert
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.engine import Local, use
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"

@@ -22,11 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import numpy as np
 from tiny_architectures import VOCABULARY, write_spec, write_vocabulary
 
+from edgeval.gguf.architectures import PREDICTING
 from edgeval.llama import Model, Session, SessionSettings
-from edgeval.llama.architectures import PREDICTING
-from edgeval.llama.defaults import binding_version
 from edgeval.llama.library import engine, llama_cpp
-from edgeval.plan import Request, plan
+from edgeval.scoring.plan import plan
+from edgeval.system.engine_version import binding_version
+from edgeval.tasks.requests import Request
 
 _MOST_ATTEMPTS = 1500
 _EXPERTS: dict[str, Any] = {

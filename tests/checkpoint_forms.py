@@ -13,8 +13,9 @@ import numpy.typing as npt
 import tokenizers_of_demo as tokenizers
 import torch_files
 
-from edgeval.cards import cards_folder
-from edgeval.checkpoint import Checkpoint, as_float32
+from edgeval.checkpoints.cards import cards_folder
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.tensor import as_float32
 
 Weights = dict[str, npt.NDArray[np.float32]]
 Layout = Literal["safetensors", "safetensors shards", "bin", "bin shards"]

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from tiny import make_checkpoint, make_items, write_items, write_text
 
-from edgeval import kernels
-from edgeval.convert import convert
-from edgeval.engine import Local, use
-from edgeval.imatrix import imatrix
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.engine import Local, kernels, use
+from edgeval.quantize.imatrix import imatrix
 from edgeval.records import KernelChoice
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from checkpoint_forms import FORMS
 
-from edgeval.gguf_parts import read_header
+from edgeval.gguf.parts import read_header
 
 GOLDEN = Path(__file__).parent / "golden" / "conversions.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from edgeval import device
+from edgeval.llama import machine
 from edgeval.records import (
     Backend,
     Build,
@@ -38,7 +38,7 @@ def example_diagnosis(**changes: Any) -> Diagnosis:
         "edgeval_version": "0.1.0",
         "created_at": datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc),
         "binding_version": "0.3.36",
-        "device": device.describe(),
+        "device": machine.describe(),
         "free_memory_bytes": 8 * 2**30,
         "folders": [
             Folder(name="cache", path="~/cache", free_bytes=12 * 2**30, is_writable=True),

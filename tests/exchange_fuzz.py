@@ -25,20 +25,20 @@ from rich.console import Console
 from stores import DEVICE, FACTS, MODEL_FACTS, WORK, open_run, score_of
 from tiny import make_items, write_items
 
-from edgeval import cards as cards_module
-from edgeval.device import peak_rss_bytes
+from edgeval.checkpoints import cards as cards_module
+from edgeval.cli.terminal.reference import reference_table
+from edgeval.cli.terminal.runs import run_tables
 from edgeval.errors import EdgevalError
-from edgeval.reference import load_reference
-from edgeval.reference.export import export_reference
-from edgeval.reference.packing import DTYPES
-from edgeval.reference.tables import reference_table
-from edgeval.setup import Options, prepare
-from edgeval.sketch import Sketch
-from edgeval.store import Store
+from edgeval.evaluation.reference import load_reference
+from edgeval.evaluation.setup import Options, prepare
+from edgeval.llama.machine import peak_rss_bytes
+from edgeval.stats.top_logprobs import Sketch
 from edgeval.store.exchange import export_run, import_run
-from edgeval.store.run_record import dump
+from edgeval.store.reference_export import export_reference
+from edgeval.store.reference_packing import DTYPES
+from edgeval.store.run_file import dump
 from edgeval.store.runs import list_runs, show_run
-from edgeval.store.tables import run_tables
+from edgeval.store.store import Store
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2**31 - 1, 2**31, 2**53, 2**63, -(2**63), 10**40, 10**400),

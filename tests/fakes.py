@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from edgeval.llama import Device
-from edgeval.plan import Int32
-from edgeval.progress import NoProgress, Task
-from edgeval.tasks import Item, ItemScore
+from edgeval.system.progress import NoProgress, Task
+from edgeval.tasks.item import Item, ItemScore
+from edgeval.tasks.requests import Int32
 
 BOS_TEXT, EOS_TEXT = "<s>", "<eos>"
 

@@ -41,7 +41,8 @@ def command(given: str) -> list[str]:
 def work(given: str) -> None:
     """Be the process that llama.cpp runs in, with a fault."""
     from edgeval.engine import jobs, worker
-    from edgeval.llama import model, quantizer, session
+    from edgeval.gguf import preflight
+    from edgeval.llama import session, vocabulary
 
     wanted = json.loads(given)
     left = [wanted["after"]]
@@ -52,7 +53,7 @@ def work(given: str) -> None:
             if left[0] < 0:
                 die(wanted["how"])
 
-    load, decode, quantize = model.load, session.Session.decode, quantizer.check
+    load, decode, quantize = vocabulary.load, session.Session.decode, preflight.check
     release = jobs.Jobs.release
 
     def loading(path: Path, *arguments: Any) -> Any:
@@ -72,7 +73,7 @@ def work(given: str) -> None:
             strike("release", self._model.path)
         return release(self)
 
-    model.load, session.Session.decode, quantizer.check = loading, decoding, quantizing
+    vocabulary.load, session.Session.decode, preflight.check = loading, decoding, quantizing
     jobs.Jobs.release = releasing  # type: ignore[method-assign]
     worker.main()
 
@@ -91,11 +92,11 @@ def die(how: str) -> None:
 
 
 if __name__ == "__main__":
-    from edgeval import measure
-    from edgeval.cli import main
+    from edgeval.cli.app import main
     from edgeval.engine import process
+    from edgeval.evaluation import file_scorer
 
-    measure._SAVE_INTERVAL_S = 0.0
+    file_scorer._SAVE_INTERVAL_S = 0.0
 
     process.command = lambda: command(sys.argv[1])  # type: ignore[assignment]
     main(sys.argv[2:])

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from edgeval.gguf_header import Header
-from edgeval.gguf_types import TensorType
-from edgeval.gguf_values import ValueType
+from edgeval.gguf.header import Header
+from edgeval.gguf.types import TensorType
+from edgeval.gguf.values import ValueType
 
 _SCALARS = {
     ValueType.UINT8: "B",

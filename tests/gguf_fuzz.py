@@ -19,9 +19,9 @@ import numpy as np
 from gguf_bytes import Entry, File, decoded
 
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.gguf_parts import read_header
-from edgeval.gguf_types import TensorType
-from edgeval.gguf_values import ValueReader, ValueType
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.types import TensorType
+from edgeval.gguf.values import ValueReader, ValueType
 
 EXTREMES = (0, 1, 2, 3, 7, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63)
 EXTREMES = (*EXTREMES, 2**64 - 1)
@@ -314,7 +314,8 @@ def small_file(seed: int = 0, n_layers: int = 2) -> File:
 def feed(path: Path) -> None:
     """Do with a file what edgeval does: tokenize, load, decode, quantize."""
     from edgeval import llama
-    from edgeval.plan import Request, plan
+    from edgeval.scoring.plan import plan
+    from edgeval.tasks.requests import Request
 
     with llama.Vocabulary(path) as vocabulary:
         tokens = vocabulary.tokenize("a naïve abc\n", parse_special=True)

@@ -24,9 +24,9 @@ import pyarrow.parquet
 from checkpoint_fuzz import ODD_VALUES
 from tiny import make_items
 
-from edgeval import importance
 from edgeval.errors import EdgevalError
-from edgeval.importance import Importances
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.imatrix_file import Importances
 from edgeval.tasks import hellaswag
 
 LONGEST_S = 10.0
@@ -82,7 +82,7 @@ def sound_files(folder: Path) -> dict[Path, Use]:
         "blk.0.ffn_up.weight": Importances(np.float32([[3, 0, 9, 12]]), np.array([3])),
         "blk.0.ffn_down_exps.weight": Importances(np.ones((2, 3), np.float32), np.array([2, 0])),
     }
-    importance.write(folder / "a.gguf", entries, dataset="a.txt", n_chunks=7, chunk_tokens=512)
+    imatrix_file.write(folder / "a.gguf", entries, dataset="a.txt", n_chunks=7, chunk_tokens=512)
     return {path: _use_of(path) for path in sorted(folder.iterdir())}
 
 
@@ -98,7 +98,7 @@ def _use_of(path: Path) -> Use:
 
 
 def _read_matrix(path: Path) -> None:
-    found = importance.read(path)
+    found = imatrix_file.read(path)
     for values in found.weights.values():
         assert np.isfinite(values).all()
         assert (values >= 0).all()

@@ -18,8 +18,9 @@ import sentencepiece
 import tokenizers_of_demo as tokenizers
 from checkpoint_forms import Change, Form
 
-from edgeval.cards import cards_folder
-from edgeval.tasks import Item, hellaswag
+from edgeval.checkpoints.cards import cards_folder
+from edgeval.tasks import hellaswag
+from edgeval.tasks.item import Item
 
 PERPLEXITY = ("plain", "add-eos")
 """What llama-perplexity --hellaswag was asked for, and for how many items."""

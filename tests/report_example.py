@@ -6,8 +6,6 @@ import hashlib
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from edgeval.metrics import metric
-from edgeval.paired import mcnemar, stopped, unknown
 from edgeval.records import (
     Citation,
     Claim,
@@ -32,7 +30,9 @@ from edgeval.records import (
     VerdictStatus,
 )
 from edgeval.report.derived import renewed
-from edgeval.verdict import judged
+from edgeval.stats.metrics import metric
+from edgeval.stats.paired import mcnemar, stopped, unknown
+from edgeval.stats.verdict import judged
 
 N_SPLIT = 10_042
 N_PARAMS = 1_100_048_384

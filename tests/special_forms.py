@@ -13,7 +13,7 @@ from typing import Any
 import tokenizers_of_demo as tokenizers
 from meanings import template
 
-from edgeval.cards import cards_folder
+from edgeval.checkpoints.cards import cards_folder
 
 GOLDEN = Path(__file__).parent / "golden" / "special_tokens.json"
 VOCAB_SIZE = 4200

@@ -11,14 +11,14 @@ import numpy as np
 from fakes import make_item, make_score
 from report_example import example_report, from_file
 
-from edgeval import sampling
-from edgeval.drift import drift
-from edgeval.metrics import metrics_of
-from edgeval.paired import limit_items, stopped
-from edgeval.pursuit import DriftPursuit
 from edgeval.records import Drift, Metric, Report
 from edgeval.report.derived import renewed
-from edgeval.tasks import ItemScore
+from edgeval.stats import sampling
+from edgeval.stats.drift import drift
+from edgeval.stats.metrics import metrics_of
+from edgeval.stats.paired import limit_items, stopped
+from edgeval.stats.sequential_drift import DriftPursuit
+from edgeval.tasks.item import ItemScore
 
 NAMES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 N_FIRST = 20

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gguf_bytes import File, decoded
 
-from edgeval.gguf_parts import read_header
-from edgeval.gguf_values import ValueType
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.values import ValueType
 
 U16, I32 = int(ValueType.UINT16), int(ValueType.INT32)
 

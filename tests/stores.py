@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 from fakes import make_item
 
-from edgeval.plan import Work
 from edgeval.records import Device, ModelFacts, ModelShape
-from edgeval.sketch import Sketch
-from edgeval.store import Measurement, PlanFacts, Setting, Store
-from edgeval.tasks import ItemScore
+from edgeval.records.plan import PlanFacts
+from edgeval.records.score_key import Setting
+from edgeval.stats.top_logprobs import Sketch
+from edgeval.store.store import Store
+from edgeval.store.stored_run import Measurement
+from edgeval.tasks.item import ItemScore
+from edgeval.tasks.requests import Work
 
 SETTING: dict[str, Any] = {
     "scoring_version": 1,

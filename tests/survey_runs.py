@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeval.sequences import Bets, ConfidenceSequence, Draws
-from edgeval.surveys import Survey
-from edgeval.weighted_survey import WeightedSurvey
+from edgeval.stats.confidence_sequence import Bets, ConfidenceSequence, Draws
+from edgeval.stats.samplers import Survey
+from edgeval.stats.weighted_sampler import WeightedSurvey
 
 
 class Recorded(ConfidenceSequence):

@@ -12,20 +12,22 @@ from tiny_architectures import BUILDERS, write
 from edgeval import llama
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_parts import read_header
-from edgeval.imatrix import imatrix
-from edgeval.llama import architectures, library
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.pipeline import run
+from edgeval.evaluation.setup import Options
+from edgeval.gguf import architectures
+from edgeval.gguf.architectures import NOT_PREDICTING, PREDICTING
+from edgeval.gguf.parts import read_header
+from edgeval.llama import library
 from edgeval.llama import model as model_module
-from edgeval.llama.architectures import NOT_PREDICTING, PREDICTING
-from edgeval.llama.defaults import binding_version
-from edgeval.pipeline import run
-from edgeval.plan import Request, plan
-from edgeval.protocol import get
-from edgeval.quantize import quantize
-from edgeval.score import score_requests, settings_for
-from edgeval.setup import Options
+from edgeval.quantize.imatrix import imatrix
+from edgeval.quantize.quantize import quantize
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import score_requests, settings_for
+from edgeval.system.engine_version import binding_version
 from edgeval.tasks import hellaswag
+from edgeval.tasks.protocol import get
+from edgeval.tasks.requests import Request
 
 GOLDEN = json.loads(
     (Path(__file__).parent / "golden" / "architectures.json").read_text(encoding="utf-8")
@@ -156,7 +158,9 @@ def test_a_ladder_of_one_is_refused_before_it_is_quantized(
     tmp_path: Path, tiny_f32: Path, tiny_items: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "t5.gguf", "t5", tiny_f32)
-    monkeypatch.setattr("edgeval.ladder.quantize_to", lambda *_, **__: pytest.fail("quantized"))
+    monkeypatch.setattr(
+        "edgeval.quantize.ladder.quantize_to", lambda *_, **__: pytest.fail("quantized")
+    )
     with pytest.raises(EngineError, match=r"t5\.gguf is an encoder-decoder"):
         run(str(path), ["Q8_0"], Options(data=tiny_items, limit=2), out=tmp_path / "made")
 

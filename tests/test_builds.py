@@ -17,8 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval import builds
-from edgeval.builds import Compiler, InstalledCompiler, Machine, commands, compilers, libraries
+from edgeval.llama import builds
+from edgeval.llama.builds import (
+    Compiler,
+    InstalledCompiler,
+    Machine,
+    commands,
+    compilers,
+    libraries,
+)
 
 GCC_12_2 = InstalledCompiler("gcc", "g++", Compiler("gcc", (12, 2, 0)))
 GCC_11_5 = InstalledCompiler("gcc-11", "g++-11", Compiler("gcc", (11, 5, 0)))
@@ -337,7 +344,7 @@ def test_a_library_that_is_built_here_names_its_compiler(command: str, tmp_path:
 
 def test_the_libraries_of_the_binding_are_found_without_loading_it() -> None:
     script = (
-        "import sys; from edgeval import builds; "
+        "import sys; from edgeval.llama import builds; "
         "found = [builds.compiler_of(path) for path in builds.cpu_libraries()]; "
         "assert found, found; assert 'llama_cpp' not in sys.modules; print(*found)"
     )

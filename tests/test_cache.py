@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from fakes import Lines
 
-from edgeval import cache, pipeline
-from edgeval.files import alone, cache_folder
-from edgeval.setup import Options
-from edgeval.temporary import Hold
+from edgeval.evaluation import pipeline
+from edgeval.evaluation.setup import Options
+from edgeval.quantize import cache
+from edgeval.system.files import alone, cache_folder
+from edgeval.system.temporary import Hold
 
 
 @pytest.fixture

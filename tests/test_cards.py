@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edgeval import cards as module
-from edgeval.cards import Card, cards, cards_folder, find, unknown_model
+from edgeval.checkpoints import cards as module
+from edgeval.checkpoints.cards import Card, cards, cards_folder, find, unknown_model
+from edgeval.checkpoints.locate import locate
 from edgeval.errors import EdgevalError
-from edgeval.locate import locate
 from edgeval.records import Citation, Claim, DataSource
 
 if sys.version_info >= (3, 11):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from edgeval.checkpoint import Checkpoint, as_float32
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.tensor import as_float32
 from edgeval.errors import CheckpointError
 
 

@@ -50,7 +50,7 @@ def assert_one_sentence(
 def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
     code = (
         "import sys\n"
-        "from edgeval.cli import main\n"
+        "from edgeval.cli.app import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
         "heavy = {'numpy', 'llama_cpp', 'datasets', 'scipy', 'pydantic', 'huggingface_hub'}\n"
         "print('loaded:', sorted(heavy & set(sys.modules)))"

@@ -18,15 +18,16 @@ from report_example import example_report, stopped_report
 from scipy.stats import t
 from statsmodels.api import OLS
 
-from edgeval.clusters import by_source, clustered
-from edgeval.drift import drift
-from edgeval.metrics import LEVEL
-from edgeval.paired import bonett_price, judged
-from edgeval.quantiles import student_t
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.records import ClusteredInterval, Drift, Interval, Report
 from edgeval.report.derived import renewed
-from edgeval.setup import Options, prepare
-from edgeval.tasks import ItemScore, hellaswag
+from edgeval.stats.clusters import by_source, clustered
+from edgeval.stats.drift import drift
+from edgeval.stats.intervals import LEVEL
+from edgeval.stats.paired import bonett_price, judged
+from edgeval.stats.quantiles import student_t
+from edgeval.tasks import hellaswag
+from edgeval.tasks.item import ItemScore
 
 Z = 1.959963984540054
 ERROR = (1 - LEVEL) / 2

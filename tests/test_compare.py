@@ -17,16 +17,8 @@ from rich.console import Console
 from test_cli import assert_one_sentence, edgeval
 from tiny import make_items, write_items
 
-from edgeval.compare import Comparison, compare, compare_records, require_agreement
-from edgeval.compare.agreement import OFFLOADED_SHARE, QUANTIZED_SHARE, SHARE
-from edgeval.compare.chance import MOST_ITEMS, probability, tolerance
-from edgeval.compare.labels import labels
-from edgeval.compare.outcomes import beside_reference, contradict
-from edgeval.compare.records import Beside, ComparedRun
-from edgeval.compare.sentences import alarms, sentences
-from edgeval.compare.tables import table
+from edgeval.cli.terminal.comparison import table
 from edgeval.errors import EdgevalError
-from edgeval.paired import judged
 from edgeval.records import (
     Device,
     Evaluation,
@@ -38,7 +30,15 @@ from edgeval.records import (
     ShotPool,
     SplitDifference,
 )
+from edgeval.records.comparison import Beside, ComparedRun, Comparison
+from edgeval.report.compare.agreement import OFFLOADED_SHARE, QUANTIZED_SHARE, SHARE
+from edgeval.report.compare.chance import MOST_ITEMS, probability, tolerance
+from edgeval.report.compare.compare import compare, compare_records, require_agreement
+from edgeval.report.compare.labels import labels
+from edgeval.report.compare.outcomes import beside_reference, contradict
+from edgeval.report.compare.sentences import alarms, sentences
 from edgeval.report.derived import renewed
+from edgeval.stats.paired import judged
 
 N_ITEMS = 2009
 LIMIT = 12

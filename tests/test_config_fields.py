@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from edgeval.checkpoint import Checkpoint
-from edgeval.convert import convert
-from edgeval.convert.config import LlamaConfig, read_config
-from edgeval.convert.fields import HARMLESS, HONOURED, RULES, check_fields
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.convert.config import LlamaConfig, read_config
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.checkpoints.convert.fields import HARMLESS, HONOURED, RULES, check_fields
 from edgeval.errors import CheckpointError
 
 RELEASES: dict[str, dict[str, list[str]]] = json.loads(

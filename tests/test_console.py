@@ -8,7 +8,15 @@ import pytest
 import rich.cells
 from hostile import TEXTS, UNSEEN
 
-from edgeval.console import Console, Lines, Styled, Table, TerminalProgress, listing, stderr_console
+from edgeval.system.console import (
+    Console,
+    Lines,
+    Styled,
+    Table,
+    TerminalProgress,
+    listing,
+    stderr_console,
+)
 
 
 def terminal() -> tuple[io.StringIO, Console]:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeval import contents
-from edgeval.contents import held, sha256_of
 from edgeval.errors import ChangedFileError, EdgevalError
-from edgeval.files import cache_folder
+from edgeval.gguf import contents
+from edgeval.gguf.contents import held, sha256_of
+from edgeval.system import files
+from edgeval.system.files import cache_folder
 
 LARGE = contents._SMALL_BYTES + 100_000
 SIZES = (0, 1, 1000, LARGE)
@@ -122,7 +123,7 @@ def test_without_a_time_of_change_other_blocks_tell(
     path.write_bytes(_random(LARGE))
     with held([path]) as whole:
         state = whole._files[0].state
-        monkeypatch.setattr(contents.FileState, "of", lambda _: state)
+        monkeypatch.setattr(files.FileState, "of", lambda _: state)
         monkeypatch.setattr(contents, "file_state", lambda _: state)
         for data in (b"GGUF", b"last"):
             assert whole.is_unchanged()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from report_example import example_claim
 
-from edgeval.cards import cards
-from edgeval.contradictions import contradiction
+from edgeval.checkpoints.cards import cards
 from edgeval.records import Average, Claim
+from edgeval.stats.contradictions import contradiction
 
 ROW = [
     ("hellaswag", 59.20, 10042),

@@ -14,7 +14,8 @@ import checkpoint_forms
 import pytest
 from conversions import CONVERSIONS, GOLDEN, summary
 
-from edgeval.convert import OutputType, convert
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.checkpoints.convert.tensors import OutputType
 
 RECORD = json.loads(GOLDEN.read_text(encoding="utf-8"))
 

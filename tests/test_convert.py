@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from edgeval.convert import convert, tensors, writing
+from edgeval.checkpoints.convert import tensors, writer
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import CheckpointError, EdgevalError
-from edgeval.quantize import quantize
+from edgeval.quantize.quantize import quantize
 
 
 @pytest.fixture
@@ -247,7 +248,7 @@ def test_interruption_leaves_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "_write", interrupt)
+    monkeypatch.setattr(writer, "_write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         convert(tiny_checkpoint, tmp_path / "out.gguf")
     assert list(tmp_path.iterdir()) == []

@@ -18,16 +18,17 @@ import pytest
 from fakes import Lines, StopAfter, without_kernels
 from faulty import command, fault
 
-from edgeval import measure, pipeline, report
 from edgeval.engine import Worker, process, use
 from edgeval.errors import EngineDiedError, EngineError
-from edgeval.evaluate import evaluate
-from edgeval.imatrix import imatrix
-from edgeval.measure import evaluate_file
-from edgeval.quantize import quantize
+from edgeval.evaluation import file_scorer, pipeline
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.setup import Options, prepare
+from edgeval.quantize.imatrix import imatrix
+from edgeval.quantize.quantize import quantize
 from edgeval.records import Report
-from edgeval.setup import Options, prepare
-from edgeval.store import Store
+from edgeval.report import record_files
+from edgeval.store.store import Store
 
 TYPES = ("F32", "BF16", "F16")
 BATCH_TOKENS = 64
@@ -47,7 +48,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 @pytest.fixture(autouse=True)
 def own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
     with use(Worker()) as engine:
         assert isinstance(engine, Worker)
         yield engine
@@ -100,7 +101,7 @@ def test_the_others_go_on_and_a_second_run_completes_what_is_missing(
     model, options, lines = str(tiny_checkpoint), _options(tiny_items, tmp_path / "a.db"), Lines()
     break_it(fault(how, moment, "BF16", after=3 if moment == "score" else 0))
     first, folder = pipeline.run(model, TYPES, options, out=tmp_path / "1", progress=lines)
-    assert report.load(folder) == first
+    assert record_files.load(folder) == first
     (failure,) = first.failures
     assert [run.type for run in first.runs] == ["F32", "F16"]
     assert [each.type for each in first.drift] == ["F16"]

@@ -11,9 +11,9 @@ import pytest
 from report_example import example_report, sliced_report, stopped_report
 from test_cli import assert_one_sentence, edgeval
 
-from edgeval import report
 from edgeval.errors import EdgevalError
 from edgeval.records import Drift, Evaluation, Metric, Report, SplitDifference, Stopping, Verdict
+from edgeval.report import record_files
 from edgeval.report.derived import renewed
 
 
@@ -141,7 +141,7 @@ CASES = [
 
 
 def _edited(record: Report, change: Callable[[Content], None], folder: Path) -> Content:
-    report.save(record, folder)
+    record_files.save(record, folder)
     content = json.loads((folder / "report.json").read_text("utf-8"))
     change(content)
     (folder / "report.json").write_text(json.dumps(content), "utf-8")
@@ -150,8 +150,8 @@ def _edited(record: Report, change: Callable[[Content], None], folder: Path) -> 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_record_of_this_edgeval_is_as_it_was_written(name: str, tmp_path: Path) -> None:
-    report.save(RECORDS[name], tmp_path)
-    found = report.load(tmp_path)
+    record_files.save(RECORDS[name], tmp_path)
+    found = record_files.load(tmp_path)
     assert found.corrections == ()
     assert found == RECORDS[name]
 
@@ -163,7 +163,7 @@ def test_what_follows_from_numbers_is_made_of_them(
     before = json.loads(record.model_dump_json())
     content = _edited(record, change, tmp_path)
     assert content != before
-    found = report.load(tmp_path)
+    found = record_files.load(tmp_path)
     (sentence,) = found.corrections
     assert sentence.startswith("report.json says otherwise than its own numbers in ")
     assert f"{name} is " in sentence or f"{name}." in sentence
@@ -189,7 +189,7 @@ def test_an_accuracy_is_decided_only_by_its_interval(tmp_path: Path) -> None:
     assert stopping is not None
     assert stopping.is_decided
     _edited(RECORDS["old"], _narrower, tmp_path)
-    stopping = report.load(tmp_path).runs[0].stopping
+    stopping = record_files.load(tmp_path).runs[0].stopping
     assert stopping is not None
     assert not stopping.is_decided
 
@@ -247,7 +247,7 @@ def test_what_a_machine_reads_is_the_verdict_of_the_numbers(stale: Path) -> None
 
 
 def test_a_comparison_says_what_a_record_says_otherwise(stale: Path, tmp_path: Path) -> None:
-    report.save(RECORDS["most"], tmp_path / "sound")
+    record_files.save(RECORDS["most"], tmp_path / "sound")
     found = edgeval("compare", tmp_path / "sound", stale)
     assert f"stale: {SAYS}" in found.stdout
     assert f"sound: {SAYS}" not in found.stdout
@@ -261,7 +261,7 @@ def test_an_evaluation_is_counted_again(tmp_path: Path) -> None:
     content = json.loads(record.model_dump_json())
     content["runs"][1]["metrics"]["acc"]["value"] = 0.99
     (tmp_path / "eval.json").write_text(json.dumps(content), "utf-8")
-    found = report.load_record(tmp_path / "eval.json")
+    found = record_files.load_record(tmp_path / "eval.json")
     assert found == record.model_copy() or found.runs == record.runs
     assert "runs.1.metrics.acc.value is 0.99, not 0.4" in found.corrections[0]
 
@@ -276,7 +276,7 @@ def test_the_last_digits_are_no_other_verdict(tmp_path: Path) -> None:
 
     record = RECORDS["most"]
     _edited(record, round_off, tmp_path)
-    found = report.load(tmp_path)
+    found = record_files.load(tmp_path)
     assert (found.corrections, found) == ((), record)
 
 
@@ -328,7 +328,7 @@ def test_numbers_that_contradict_each_other_are_refused(
 ) -> None:
     _edited(RECORDS["slice"], change, tmp_path)
     with pytest.raises(EdgevalError) as error:
-        report.load(tmp_path)
+        record_files.load(tmp_path)
     assert f"report.json contradicts itself: {reason}; restore it, or" in str(error.value)
 
 

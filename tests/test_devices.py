@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 from fakes import make_device
 
-from edgeval import llama, setup
+from edgeval import llama
 from edgeval.errors import EdgevalError, EngineError
+from edgeval.evaluation import setup
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.llama import backends, library
 from edgeval.llama.hardware import Device
 from edgeval.llama.library import llama_cpp
-from edgeval.setup import Options, prepare
 
 CUDA = (make_device("cuda", 0), make_device("cuda", 1))
 METAL = (make_device("metal", 0, is_integrated=True),)

@@ -15,11 +15,13 @@ import pytest
 from diagnosis_example import PROBLEM, example_check, example_diagnosis
 from test_cli import assert_one_sentence, edgeval
 
-from edgeval import __version__, closeness, llama, yardstick
-from edgeval.cli import main
-from edgeval.doctor import diagnose, looking, machine
-from edgeval.doctor.tables import conclusion, print_diagnosis
+from edgeval import __version__, llama
+from edgeval.cli.app import main
+from edgeval.cli.terminal.diagnosis import conclusion, print_diagnosis
+from edgeval.doctor import installed, machine
+from edgeval.doctor.diagnose import diagnose
 from edgeval.engine import Local, Worker, process, use
+from edgeval.evaluation import closeness, yardstick
 from edgeval.llama import backends, registry
 from edgeval.records import Build, Diagnosis, Finding, GpuCheck, Look, TypeTrial
 
@@ -188,7 +190,7 @@ def test_a_crash_is_a_sentence_and_exit_code_1(
 
 def test_a_driver_that_hangs_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run_instead(monkeypatch, "import time; time.sleep(60)")
-    monkeypatch.setattr(looking, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(installed, "_TIMEOUT_S", 0.5)
     (problem,) = diagnose(store=tmp_path / "edgeval.db").problems
     assert problem.startswith("listing the devices took llama.cpp longer than 0 s; update the GPU")
 
@@ -209,7 +211,7 @@ def test_libraries_that_cannot_be_loaded_are_a_sentence(
 @pytest.fixture
 def build(monkeypatch: pytest.MonkeyPatch) -> None:
     """A build for this very CPU."""
-    monkeypatch.setattr(looking, "_of_build", lambda *_: [])
+    monkeypatch.setattr(installed, "_of_build", lambda *_: [])
 
 
 def without_devices(monkeypatch: pytest.MonkeyPatch, *built: str) -> None:
@@ -220,7 +222,7 @@ def without_devices(monkeypatch: pytest.MonkeyPatch, *built: str) -> None:
 
 def look_at(backend: str = "auto", *names: str) -> Look:
     with use(Local()):
-        return looking.look(backend, names)
+        return installed.look(backend, names)
 
 
 def test_a_gpu_without_its_backend_is_advice_with_the_command(
@@ -228,7 +230,7 @@ def test_a_gpu_without_its_backend_is_advice_with_the_command(
 ) -> None:
     without_devices(monkeypatch)
     gpu = machine.FoundGpu("NVIDIA H200", "cuda")
-    monkeypatch.setattr(looking, "unused_gpu", lambda built: gpu)
+    monkeypatch.setattr(installed, "unused_gpu", lambda built: gpu)
     (advice,) = look_at().findings
     command = llama.rebuild_command("cuda")
     assert advice == Finding(
@@ -410,7 +412,7 @@ def test_a_build_for_another_cpu_is_told(
     missing: list[str], superfluous: list[str], kind: str | None, words: str
 ) -> None:
     made = Build(compiler=None, features=["AVX2"], missing=missing, superfluous=superfluous)
-    found = looking._of_build(made, [])
+    found = installed._of_build(made, [])
     assert [each.kind for each in found] == ([] if kind is None else [kind])
     for each in found:
         assert words in each.sentence

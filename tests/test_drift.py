@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from edgeval.drift import drift
-from edgeval.metrics import metrics_of
-from edgeval.paired import bonett_price, holm, judged, mcnemar, unknown
 from edgeval.records import Drift
-from edgeval.tasks import ItemScore
+from edgeval.stats.drift import drift
+from edgeval.stats.metrics import metrics_of
+from edgeval.stats.paired import bonett_price, holm, judged, mcnemar, unknown
+from edgeval.tasks.item import ItemScore
 
 GOLD = 2
 

@@ -15,8 +15,8 @@ from hostile import TEXTS, UNSEEN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval import escapes
-from edgeval.escapes import cut, fenced, fitting, json_in_ascii, link_text, markdown, visible
+from edgeval.system import escapes
+from edgeval.system.escapes import cut, fenced, fitting, json_in_ascii, link_text, markdown, visible
 
 ENCODINGS = ("ascii", "cp1252", "latin-1", "cp437", "koi8-r", "utf-8", "shift_jis")
 SURROGATES = st.text(st.characters(codec=None))

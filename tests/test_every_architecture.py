@@ -9,12 +9,13 @@ import pytest
 from tiny_architectures import BUILDERS, write_spec
 
 from edgeval import llama
-from edgeval.llama.architectures import ALL_ROWS, PREDICTING
-from edgeval.llama.defaults import binding_version
-from edgeval.plan import Request, plan
-from edgeval.protocol import get
-from edgeval.score import score_requests, settings_for
+from edgeval.gguf.architectures import ALL_ROWS, PREDICTING
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import score_requests, settings_for
+from edgeval.system.engine_version import binding_version
 from edgeval.tasks import hellaswag
+from edgeval.tasks.protocol import get
+from edgeval.tasks.requests import Request
 
 GOLDEN = json.loads(
     (Path(__file__).parent / "golden" / "tiny_architectures.json").read_text(encoding="utf-8")

@@ -23,17 +23,18 @@ from rich.console import Console
 from test_cli import edgeval
 from test_report import Page, tables, with_minus
 
-from edgeval import report, terminal
-from edgeval.compare import Comparison, compare_records, require_agreement
-from edgeval.compare.sentences import sentences
-from edgeval.compare.tables import table as comparison_table
+from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal.comparison import table as comparison_table
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, Report
-from edgeval.report import facts, figure, items, pages, view
+from edgeval.records.comparison import Comparison
+from edgeval.report import facts, figure, items, pages, record_files, view
+from edgeval.report.compare.compare import compare_records, require_agreement
+from edgeval.report.compare.sentences import sentences
 from edgeval.report.conclusion import conclusion
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.reasoning import reasoning
-from edgeval.verdict import judged, verdicts
+from edgeval.stats.verdict import judged, verdicts
 
 DASH = "\N{EN DASH}"
 SOME = failed_report("Q4_0", "Q2_K")
@@ -92,7 +93,7 @@ def test_a_record_from_outside_is_held_to_the_bounds(
     content["failures"][1][field] = value
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(EdgevalError, match=rf"is not a report: failures\.1\.{field}: "):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 def test_records_that_know_of_no_failures_are_read() -> None:
@@ -136,13 +137,13 @@ def test_what_contradicts_a_failure_is_refused() -> None:
 
 
 def test_without_the_reference_claims_are_kept_and_not_judged(tmp_path: Path) -> None:
-    report.save(example_report(), tmp_path)
+    record_files.save(example_report(), tmp_path)
     claims = [example_claim(59.2), example_claim(70.0)]
     record = judged(NO_REFERENCE, claims)
     assert (record.claims, record.verdicts, verdicts(record)) == (claims, [], [])
     assert reference_failed(record).endswith("compared and the claims are not judged.")
-    report.save(record, tmp_path)
-    assert report.load(tmp_path) == record
+    record_files.save(record, tmp_path)
+    assert record_files.load(tmp_path) == record
     assert not (tmp_path / "verdict.json").exists()
     with pytest.raises(ValueError, match="the reference failed"):
         reasoning(record, claims[0])
@@ -156,7 +157,7 @@ def test_a_failure_of_another_type_changes_no_verdict() -> None:
 
 
 def test_the_verdict_command_says_why_nothing_is_judged(tmp_path: Path) -> None:
-    report.save(NO_REFERENCE, tmp_path)
+    record_files.save(NO_REFERENCE, tmp_path)
     found = edgeval("verdict", tmp_path)
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.splitlines() == [
@@ -326,7 +327,7 @@ def test_the_table_of_an_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", ["some", "no reference"])
 def test_a_report_is_rendered_again(name: str, tmp_path: Path) -> None:
-    report.save(SOME if name == "some" else NO_REFERENCE, tmp_path)
+    record_files.save(SOME if name == "some" else NO_REFERENCE, tmp_path)
     found = edgeval("report", tmp_path)
     assert (found.returncode, found.stderr) == (0, "")
     assert "failed while scoring (" in found.stdout

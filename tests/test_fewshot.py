@@ -15,13 +15,13 @@ import pytest
 from fakes import FakeTokenizer, make_item
 from tiny import make_items, write_items
 
-from edgeval import protocol
-from edgeval.cards import cards_folder
+from edgeval.checkpoints.cards import cards_folder
 from edgeval.errors import DataError, EdgevalError
-from edgeval.fewshot import draw, prompt
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.records import ShotPool
-from edgeval.setup import Options, prepare
-from edgeval.tasks import Item, hellaswag
+from edgeval.tasks import hellaswag, protocol
+from edgeval.tasks.fewshot import draw, prompt
+from edgeval.tasks.item import Item
 
 GOLDEN = json.loads(
     (Path(__file__).parent / "golden" / "demo_lm_eval_shots.json").read_text(encoding="utf-8")

@@ -8,14 +8,14 @@ import pytest
 from tiny_architectures import copy, write
 
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_parts import read_header
-from edgeval.gguf_types import FILE_TYPES
-from edgeval.inspection import inspect
-from edgeval.pipeline import run
-from edgeval.quantize import quantize
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.pipeline import run
+from edgeval.evaluation.setup import Options
+from edgeval.gguf.inspect import inspect
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.types import FILE_TYPES
+from edgeval.quantize.quantize import quantize
 from edgeval.records import Evaluation
-from edgeval.setup import Options
 
 
 def _scored(path: Path, items: Path, tmp_path: Path) -> tuple[Evaluation, list[Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgeval.errors import EdgevalError
-from edgeval.files import (
+from edgeval.system.files import (
     refuse_existing,
     replacing,
     require_writable,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from edgeval.foreign import (
+from edgeval.system.untrusted import (
     MAX_DEPTH,
     UnreadableError,
     open_regular,

@@ -11,11 +11,11 @@ import pytest
 from stores import make_store
 
 from edgeval.errors import StoreError
-from edgeval.reference.export import export_reference
-from edgeval.store import Store
 from edgeval.store.exchange import export_run
+from edgeval.store.reference_export import export_reference
 from edgeval.store.runs import list_runs, show_run
 from edgeval.store.schema import checksum
+from edgeval.store.store import Store
 
 
 @pytest.fixture

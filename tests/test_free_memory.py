@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from edgeval import free_memory, memory
 from edgeval.errors import NoRoomError
-from edgeval.free_memory import available
-from edgeval.memory import Memory
+from edgeval.llama import memory
+from edgeval.llama.memory import Memory
+from edgeval.system import free_memory
+from edgeval.system.free_memory import available
 
 _V1 = ("cgroup", "rw,memory", "5:memory:{place}\n1:cpu:/elsewhere\n0::/\n")
 _V2 = ("cgroup2", "rw", "0::{place}\n")
@@ -117,7 +118,7 @@ def test_the_limit_of_a_shell_binds() -> None:
     code = (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_AS, (4_000_000_000,) * 2)\n"
-        "from edgeval.free_memory import available\n"
+        "from edgeval.system.free_memory import available\n"
         "found = available()\n"
         "print(found.n_bytes < 4_000_000_000, found.remedy)"
     )

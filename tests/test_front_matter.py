@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from checkpoint_fuzz import small_checkpoint
 
-from edgeval.convert import convert
-from edgeval.convert.front_matter import read_front_matter
-from edgeval.gguf_parts import read_header
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.checkpoints.convert.front_matter import read_front_matter
+from edgeval.gguf.parts import read_header
 
 KEYS = ("tags", "license", "version", "model_name", "author", "language", "base_model", "datasets")
 

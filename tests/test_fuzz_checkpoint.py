@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from checkpoint_fuzz import Tokenizer, damage, restore, small_checkpoint
 
-from edgeval.convert import convert
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import EdgevalError
-from edgeval.gguf_parts import read_header
+from edgeval.gguf.parts import read_header
 
 N_MUTATIONS = 150
 EACH_MEASURED = 15  # Measured ones take five times as long.

@@ -18,10 +18,10 @@ from gguf_fuzz import Fuzzer, small_file
 
 from edgeval import llama
 from edgeval.errors import GgufError
-from edgeval.gguf_header import Header
-from edgeval.gguf_parts import read_header
-from edgeval.gguf_values import ValueType
-from edgeval.inspection import inspect
+from edgeval.gguf.header import Header
+from edgeval.gguf.inspect import inspect
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.values import ValueType
 
 N_READ = 300
 """Mutations of each of two files that are read in this process."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import input_fuzz
 import pytest
 
-from edgeval import importance
 from edgeval.errors import DataError, EdgevalError
+from edgeval.gguf import imatrix_file
 from edgeval.tasks import hellaswag
 
 N_MUTATIONS = 700
@@ -54,4 +54,4 @@ def test_a_matrix_of_more_entries_than_tensors_is_refused(n_entries: int, tmp_pa
     path = tmp_path / "a.dat"
     path.write_bytes(n_entries.to_bytes(4, "little") + bytes(1_000))
     with pytest.raises(EdgevalError, match=rf"says that it has {n_entries:,} entries"):
-        importance.read(path)
+        imatrix_file.read(path)

@@ -14,9 +14,9 @@ from splitting import split
 
 from edgeval import llama
 from edgeval.errors import EngineError, GgufError
-from edgeval.gguf_checks import check
-from edgeval.gguf_types import TensorType
-from edgeval.gguf_values import ValueType
+from edgeval.gguf.preflight import check
+from edgeval.gguf.types import TensorType
+from edgeval.gguf.values import ValueType
 
 U16, U32, F32, STRING = (
     int(kind) for kind in (ValueType.UINT16, ValueType.UINT32, ValueType.FLOAT32, ValueType.STRING)

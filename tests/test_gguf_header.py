@@ -14,10 +14,10 @@ import pytest
 from gguf_bytes import pair, tensor, text
 
 from edgeval.errors import GgufError
-from edgeval.gguf_header import Header
-from edgeval.gguf_parts import read_header
-from edgeval.gguf_types import TensorType
-from edgeval.gguf_values import ValueType
+from edgeval.gguf.header import Header
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.types import TensorType
+from edgeval.gguf.values import ValueType
 
 U32, STRING, ARRAY = (int(kind) for kind in (ValueType.UINT32, ValueType.STRING, ValueType.ARRAY))
 

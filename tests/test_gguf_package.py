@@ -16,10 +16,10 @@ import llama_cpp
 import pytest
 
 from edgeval import llama
+from edgeval.checkpoints.tokenizer.vocabulary import Vocabulary, byte_letters
 from edgeval.errors import EngineError
-from edgeval.gguf_types import BLOCKS, FILE_TYPES, TensorType
+from edgeval.gguf.types import BLOCKS, FILE_TYPES, TensorType
 from edgeval.llama import numbers
-from edgeval.tokenizer.vocabulary import Vocabulary, byte_letters
 
 
 @pytest.fixture(scope="module")

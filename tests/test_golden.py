@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeval import metrics
-from edgeval.cards import cards_folder
-from edgeval.contents import sha256_of
-from edgeval.convert import convert
-from edgeval.measure import evaluate_file
-from edgeval.setup import Options, prepare
-from edgeval.tasks import ItemScore
+from edgeval.checkpoints.cards import cards_folder
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.setup import Options, prepare
+from edgeval.gguf.contents import sha256_of
+from edgeval.stats import metrics
+from edgeval.tasks.item import ItemScore
 
 GOLDEN = json.loads(
     (Path(__file__).parent / "golden" / "demo_lm_eval.json").read_text(encoding="utf-8")

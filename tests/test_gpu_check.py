@@ -20,9 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from edgeval import llama
-from edgeval.evaluate import evaluate
-from edgeval.setup import Options
-from edgeval.tasks import Item, ItemScore
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
+from edgeval.tasks.item import Item, ItemScore
 
 pytestmark = pytest.mark.usefixtures("plain_kernels")
 

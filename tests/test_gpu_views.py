@@ -13,22 +13,22 @@ from rich.console import Console
 from stores import DEVICE, FACTS, MODEL_FACTS, WORK, open_run, score_of
 from test_report import Page, cells, tables
 
-from edgeval import terminal
-from edgeval.compare import compare_records, require_agreement
-from edgeval.compare.sentences import alarms, sentences
-from edgeval.compare.tables import table as comparison_table
+from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal.comparison import table as comparison_table
+from edgeval.cli.terminal.reference import reference_table
+from edgeval.evaluation.reference import load_reference
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.records import Evaluation, Offload, Report
-from edgeval.reference import load_reference
-from edgeval.reference.export import export_reference
-from edgeval.reference.tables import reference_table
 from edgeval.report import details, explanations, facts, pages
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import backend_of, where
+from edgeval.report.compare.compare import compare_records, require_agreement
+from edgeval.report.compare.sentences import alarms, sentences
 from edgeval.report.reasoning import reasoning
 from edgeval.report.selfchecks import check_of_run, self_check
-from edgeval.setup import Options, prepare
-from edgeval.store import Store
+from edgeval.store.reference_export import export_reference
 from edgeval.store.runs import show_run
+from edgeval.store.store import Store
 
 PASSED = (
     "cuda against the CPU, 24 items a type: passed by all 8; nearest its limit 0.00090 nats a "

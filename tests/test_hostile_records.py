@@ -17,8 +17,7 @@ from hostile import TEXTS, UNSEEN, replaced, strings
 from report_example import example_reference, failed_report, gpu_report, sliced_report
 from report_example import stopped_report as stopped
 
-from edgeval import report, terminal
-from edgeval.compare import compare
+from edgeval.cli.terminal import terminal
 from edgeval.errors import EdgevalError
 from edgeval.records import (
     Evaluation,
@@ -31,8 +30,9 @@ from edgeval.records import (
     TensorMix,
     bounds,
 )
-from edgeval.report import pages
-from edgeval.verdict import verdicts
+from edgeval.report import pages, record_files
+from edgeval.report.compare.compare import compare
+from edgeval.stats.verdict import verdicts
 
 Place = tuple[str | int, ...]
 
@@ -104,7 +104,7 @@ PLACES = _text_places()
 
 def views(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """Return what is shown of a file, by way."""
-    record = report.load_record(path)
+    record = record_files.load_record(path)
     shown = {}
     if isinstance(record, Report):
         terminal.print_report(record)
@@ -265,7 +265,7 @@ def test_no_mutation_is_a_traceback(
 def test_what_is_beyond_bounds_is_named(content: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text(content, encoding="utf-8")
-    for read in (report.load_record, report.load_run):
+    for read in (record_files.load_record, record_files.load_run):
         with pytest.raises(EdgevalError) as error:
             read(path)
         assert reason in str(error.value)
@@ -288,7 +288,7 @@ def test_what_is_no_file_of_a_record_is_refused_at_once(kind: str, tmp_path: Pat
         path.symlink_to("/dev/zero" if kind == "endless device" else "/dev/null")
     begun = time.monotonic()
     with pytest.raises(EdgevalError, match=r"report\.json"):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
     assert time.monotonic() - begun < 10
 
 

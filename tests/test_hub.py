@@ -20,7 +20,8 @@ from hub_server import HubServer
 from safetensors.numpy import save_file
 
 from edgeval.errors import HubError
-from edgeval.hub import fetch_checkpoint, is_repo_id
+from edgeval.hub.fetch import fetch_checkpoint
+from edgeval.hub.names import is_repo_id
 
 REPO = "tiny/llama"
 WEIGHTS = "model.safetensors"

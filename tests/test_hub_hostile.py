@@ -18,10 +18,11 @@ import pytest
 from fakes import Lines
 from hub_server import HubServer
 
-from edgeval import hub as hubs
 from edgeval.errors import HubError
-from edgeval.hub import Limits, fetch_checkpoint, redacted, why_unreachable
-from edgeval.hub.names import is_plain_name, is_revision, is_same_hub
+from edgeval.hub import fetch as hubs
+from edgeval.hub.answers import Limits
+from edgeval.hub.fetch import fetch_checkpoint, why_unreachable
+from edgeval.hub.names import is_plain_name, is_revision, is_same_hub, redacted
 
 SLOW = pytest.mark.slow
 REPO = "tiny/llama"
@@ -634,7 +635,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown(
 
 ASK = """
 import json, sys
-from edgeval import hub
+from edgeval.hub import fetch as hub
 from edgeval.errors import EdgevalError
 from edgeval.tasks import hellaswag
 said = []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
-from edgeval.hypergeometric import at_least, at_most, log_factorials, pmf, support
+from edgeval.stats.hypergeometric import at_least, at_most, log_factorials, pmf, support
 
 
 def exact(counts: range, marked: int, drawn: int, population: int) -> float:

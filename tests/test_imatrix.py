@@ -9,13 +9,14 @@ from fakes import Lines
 from reference_llama import ReferenceLlama
 from tiny import make_expert_model, write_text
 
-from edgeval import importance, llama
+from edgeval import llama
 from edgeval.errors import DataError, EdgevalError, EngineError
-from edgeval.gguf_parts import read_header
-from edgeval.imatrix import imatrix
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.parts import read_header
 from edgeval.llama import activations
-from edgeval.plan import Int32
-from edgeval.quantize import quantize
+from edgeval.quantize.imatrix import imatrix
+from edgeval.quantize.quantize import quantize
+from edgeval.tasks.requests import Int32
 
 PARTS = {
     "attn_q": "self_attn.q_proj",
@@ -44,7 +45,7 @@ def test_sums_are_those_of_the_equations(
     out = imatrix(tiny_f32, tiny_text, tmp_path / "m.gguf", chunk_tokens=chunk_tokens, chunks=3)
     chunks = _chunks(tiny_f32, tiny_text, chunk_tokens)[:3]
     expected = ReferenceLlama(tiny_checkpoint).input_squares(chunks)
-    found = importance.read(out)
+    found = imatrix_file.read(out)
     assert (found.dataset, found.n_chunks) == ("text.txt", 3)
     assert set(found.entries) == {f"blk.{i}.{part}.weight" for i in range(2) for part in PARTS}
     for name, entry in found.entries.items():
@@ -71,7 +72,7 @@ def test_all_chunks_count_whatever_a_batch_holds(
     monkeypatch.setattr(activations, "_BATCH_TOKENS", batch_tokens)
     chunks = _chunks(tiny_f32, tiny_text, chunk_tokens)[:9]
     out = imatrix(tiny_f32, tiny_text, tmp_path / "m.gguf", chunk_tokens=chunk_tokens, chunks=9)
-    found = importance.read(out)
+    found = imatrix_file.read(out)
     assert found.n_chunks == len(chunks) == 9
     sums = ReferenceLlama(tiny_checkpoint).input_squares(chunks)
     entry = found.entries["blk.1.ffn_down.weight"]
@@ -88,13 +89,13 @@ def test_a_chunk_longer_than_the_window_is_only_mentioned(
     out = tmp_path / "m.gguf"
     imatrix(tiny_f16, tiny_text, out, chunk_tokens=200, chunks=1, progress=progress)
     assert progress.lines == ["tiny-F16.gguf was trained on 128 tokens, fewer than a chunk has"]
-    assert importance.read(out).n_chunks == 1
+    assert imatrix_file.read(out).n_chunks == 1
 
 
 def test_each_expert_has_its_own(tiny_f32: Path, tiny_text: Path, tmp_path: Path) -> None:
     model = make_expert_model(tiny_f32, tmp_path / "experts-F32.gguf")
     out = imatrix(model, tiny_text, tmp_path / "m.gguf", chunk_tokens=64, chunks=4)
-    found = importance.read(out)
+    found = imatrix_file.read(out)
     router = found.entries["blk.0.ffn_gate_inp.weight"]
     experts = found.entries["blk.0.ffn_gate_exps.weight"]
     assert experts.sums.shape == (4, 256)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval import importance
 from edgeval.errors import EdgevalError
-from edgeval.gguf_parts import read_header
-from edgeval.importance import ImportanceMatrix, Importances
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.imatrix_file import ImportanceMatrix, Importances
+from edgeval.gguf.parts import read_header
 
 UP = "blk.0.ffn_up.weight"
 EXPERTS = "blk.0.ffn_up_exps.weight"
@@ -27,7 +27,7 @@ def _entries() -> dict[str, Importances]:
 
 
 def _write(path: Path, entries: dict[str, Importances] | None = None) -> Path:
-    importance.write(path, entries or _entries(), dataset="a.txt", n_chunks=7, chunk_tokens=512)
+    imatrix_file.write(path, entries or _entries(), dataset="a.txt", n_chunks=7, chunk_tokens=512)
     return path
 
 
@@ -50,7 +50,7 @@ def test_means_are_sums_over_counts_and_1_where_nothing_was_seen() -> None:
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = _write(tmp_path / "imatrix.gguf")
-    found = importance.read(path)
+    found = imatrix_file.read(path)
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (found.dataset, found.n_chunks) == ("a.txt", 7)
     assert list(found.entries) == [UP, EXPERTS] or list(found.entries) == [EXPERTS, UP]
@@ -79,12 +79,12 @@ def test_the_legacy_format(tmp_path: Path) -> None:
     path = tmp_path / "imatrix.dat"
     values = [(UP.encode(), 4, [4.0, 8.0]), (b"blk.1.ffn_up.weight", 0, [5.0])]
     path.write_bytes(_legacy(values))
-    found = importance.read(path)
+    found = imatrix_file.read(path)
     assert (found.dataset, found.n_chunks) == (None, 0)
     assert found.weights[UP].tolist() == [1, 2]
     assert found.weights["blk.1.ffn_up.weight"].tolist() == [5]
     path.write_bytes(_legacy(values, struct.pack("<ii", 9, 5) + b"b.txt"))
-    found = importance.read(path)
+    found = imatrix_file.read(path)
     assert (found.dataset, found.n_chunks) == ("b.txt", 9)
 
 
@@ -109,7 +109,7 @@ def test_damaged_legacy_files_are_refused(content: bytes, reason: str, tmp_path:
     path = tmp_path / "imatrix.dat"
     path.write_bytes(content)
     with pytest.raises(EdgevalError, match=rf"imatrix.dat is no importance matrix.*: {reason}"):
-        importance.read(path)
+        imatrix_file.read(path)
 
 
 @given(content=st.binary(max_size=200), n_entries=st.integers(1, 3))
@@ -119,7 +119,7 @@ def test_any_bytes_are_read_or_refused(
     path = tmp_path_factory.getbasetemp() / "any.dat"
     path.write_bytes(struct.pack("<i", n_entries) + content)
     try:
-        found = importance.read(path)
+        found = imatrix_file.read(path)
     except EdgevalError:
         return
     assert all(np.isfinite(values).all() for values in found.weights.values())
@@ -163,7 +163,7 @@ def test_damaged_ggufs_are_refused(
     known = {"datasets": ["a.txt"], "chunk_count": 1, "chunk_size": 512}
     path = _gguf(tmp_path / "imatrix.gguf", tensors, **known)
     with pytest.raises(EdgevalError, match=rf"is no importance matrix.*: {reason}"):
-        importance.read(path)
+        imatrix_file.read(path)
 
 
 @pytest.mark.parametrize("missing", ["datasets", "chunk_count", "chunk_size"])
@@ -172,19 +172,19 @@ def test_a_gguf_of_something_else_is_refused(missing: str, tmp_path: Path) -> No
     del known[missing]
     path = _gguf(tmp_path / "m.gguf", {"a.in_sum2": SUMS, "a.counts": ONE}, **known)
     with pytest.raises(EdgevalError, match=rf"it is a GGUF without imatrix.{missing}"):
-        importance.read(path)
+        imatrix_file.read(path)
 
 
 def test_a_gguf_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     path = _write(tmp_path / "imatrix.gguf")
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(EdgevalError, match="past its end"):
-        importance.read(path)
+        imatrix_file.read(path)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(EdgevalError, match=r"no importance matrix at .*absent.gguf"):
-        importance.read(tmp_path / "absent.gguf")
+        imatrix_file.read(tmp_path / "absent.gguf")
 
 
 def test_columns_of_experts_are_counted(tmp_path: Path) -> None:

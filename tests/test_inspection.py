@@ -14,12 +14,13 @@ from rich.console import Console
 from test_cli import assert_one_sentence, edgeval
 
 from edgeval import llama
+from edgeval.cli.terminal.inspection import tables
 from edgeval.errors import GgufError
-from edgeval.gguf_values import ValueType
-from edgeval.inspection import Inspection, inspect
-from edgeval.inspection.tables import tables
+from edgeval.gguf.inspect import inspect
+from edgeval.gguf.values import ValueType
 from edgeval.llama.library import llama_cpp
-from edgeval.quantize import quantize
+from edgeval.quantize.quantize import quantize
+from edgeval.records.inspection import Inspection
 
 U32, F32, STRING = (int(kind) for kind in (ValueType.UINT32, ValueType.FLOAT32, ValueType.STRING))
 # llama.h's enum llama_token_attr, which the binding does not export.

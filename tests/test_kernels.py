@@ -14,16 +14,23 @@ import numpy as np
 import pytest
 
 from edgeval.engine import Engine, Local, Worker, process
+from edgeval.engine.kernels import check_types, checks, choose, remembered
+from edgeval.engine.kernels.bars import CODEBOOKS, bar
+from edgeval.engine.kernels.forward import exact_logits, logprobs
+from edgeval.engine.kernels.parts import MOST_ROWS, matrix_types, part_of
+from edgeval.engine.kernels.small_model import (
+    N_TOKENS,
+    N_VOCAB,
+    Shape,
+    SmallModel,
+    small_model,
+    text,
+)
+from edgeval.engine.kernels.writing import write_gguf
 from edgeval.engine.messages import KernelPair, KernelsReady
 from edgeval.errors import EngineDiedError, EngineError, KernelError
-from edgeval.gguf_parts import read_header
-from edgeval.gguf_types import TensorType
-from edgeval.kernels import check_types, checks, choose, remembered
-from edgeval.kernels.bars import CODEBOOKS, bar
-from edgeval.kernels.forward import exact_logits, logprobs
-from edgeval.kernels.parts import MOST_ROWS, matrix_types, part_of
-from edgeval.kernels.small_model import N_TOKENS, N_VOCAB, Shape, SmallModel, small_model, text
-from edgeval.kernels.writing import write_gguf
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.types import TensorType
 from edgeval.records import KernelRace, KernelTrial
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
@@ -116,7 +123,7 @@ def worker_with(monkeypatch: pytest.MonkeyPatch, fault: str, before: str = "") -
         [
             f"import sys; sys.path[:] = {sys.path!r}",
             "import os, signal, time, numpy as np",
-            "from edgeval.kernels import isolation",
+            "from edgeval.engine.kernels import isolation",
             "from edgeval.llama.session import Session",
             "real, first = Session.decode, os.getpid()",
             before,

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from edgeval import importance, pipeline
+from edgeval.checkpoints.locate import find_source, locate
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.ladder import ladder_files
-from edgeval.locate import find_source, locate
-from edgeval.progress import NoProgress
-from edgeval.quantize import quantize
-from edgeval.setup import Options
+from edgeval.evaluation import pipeline
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
+from edgeval.gguf import imatrix_file
+from edgeval.quantize.ladder import ladder_files
+from edgeval.quantize.quantize import quantize
+from edgeval.system.progress import NoProgress
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _files(model: Path, types: str, matrix: Path | None = None) -> list[Path]:
     source = find_source(locate(str(model)))
-    read = None if matrix is None else importance.read(matrix)
+    read = None if matrix is None else imatrix_file.read(matrix)
     return ladder_files(source, types.split(","), threads=1, progress=NoProgress(), matrix=read)
 
 
@@ -85,8 +86,8 @@ def test_a_type_that_needs_a_matrix_is_refused_before_others_are_made(
     assert _made(cache) == ["tiny-F16.gguf"]
     partial = tmp_path / "partial.gguf"
     name = "blk.0.ffn_up.weight"
-    entries = {name: importance.read(tiny_matrix).entries[name]}
-    importance.write(partial, entries, dataset="a.txt", n_chunks=1, chunk_tokens=64)
+    entries = {name: imatrix_file.read(tiny_matrix).entries[name]}
+    imatrix_file.write(partial, entries, dataset="a.txt", n_chunks=1, chunk_tokens=64)
     with pytest.raises(EdgevalError, match=r"Q2_K_S needs .* of blk.0.attn_k.weight, and .* none"):
         _files(tiny_checkpoint, "F16,Q4_0,Q2_K_S", partial)
     assert _made(cache) == ["tiny-F16.gguf"]
@@ -143,7 +144,7 @@ def test_a_run_tells_the_two_apart(
     assert weighed.imatrix is not None
     assert weighed.imatrix.model_dump() == {
         "file": "tiny imatrix.gguf",
-        "sha256": importance.read(matrix).sha256,
+        "sha256": imatrix_file.read(matrix).sha256,
         "dataset": "text.txt",
         "n_chunks": 5,
     }

@@ -14,12 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from report_example import example_report
 
-from edgeval import split_difference
-from edgeval.ladder_test import error_of
-from edgeval.paired import is_decided, judged, limit_items, unknown, whole
 from edgeval.records import Drift
-from edgeval.statements import Within
-from edgeval.weighted_survey import WeightedSurvey
+from edgeval.stats import split_difference
+from edgeval.stats.ladder_test import error_of
+from edgeval.stats.paired import is_decided, judged, limit_items, unknown, whole
+from edgeval.stats.stopping_rules import Within
+from edgeval.stats.weighted_sampler import WeightedSurvey
 
 MOST, CHUNK = 0.05, 250
 ANY = example_report(status=None).drift[0]

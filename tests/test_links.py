@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from checkpoint_fuzz import small_checkpoint
 
-from edgeval.checkpoint import SMALL_FILES, Checkpoint
-from edgeval.convert import convert
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.checkpoints.locate import locate
 from edgeval.errors import CheckpointError
-from edgeval.gguf_parts import read_header
-from edgeval.locate import locate
+from edgeval.gguf.parts import read_header
+from edgeval.hub.checkpoint_files import SMALL_FILES
 
 SECRET = "the key of somebody"
 

@@ -8,7 +8,7 @@ import sentencepiece
 
 from edgeval import llama
 from edgeval.errors import EngineError, GgufError
-from edgeval.llama.defaults import engine_version
+from edgeval.system.engine_version import engine_version
 
 
 def test_model_knows_itself(tiny_f16: Path) -> None:

@@ -14,12 +14,14 @@ import meanings
 import numpy as np
 import pytest
 
-from edgeval import llama, metrics, protocol
-from edgeval.convert import convert
+from edgeval import llama
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import CheckpointError, DataError
-from edgeval.plan import plan
-from edgeval.score import score_items, settings_for
-from edgeval.tasks import Item, ItemScore
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import score_items, settings_for
+from edgeval.stats import metrics
+from edgeval.tasks import protocol
+from edgeval.tasks.item import Item, ItemScore
 
 GOLDEN = json.loads(meanings.GOLDEN.read_text(encoding="utf-8"))
 

@@ -7,14 +7,14 @@ import psutil
 import pytest
 from gguf_fuzz import small_file
 
-from edgeval import llama, memory
+from edgeval import llama
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_values import ValueType
-from edgeval.llama import SessionSettings
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
+from edgeval.gguf.values import ValueType
+from edgeval.llama import SessionSettings, memory
 from edgeval.llama.library import listening
-from edgeval.memory import Memory
-from edgeval.setup import Options
+from edgeval.llama.memory import Memory
 
 
 def _buffers(model: llama.Model, settings: SessionSettings) -> dict[str, float]:

@@ -11,14 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from edgeval.metrics import (
-    METRICS,
-    metric,
-    metrics_of,
-    picks,
-    split_interval,
-    wilson,
-)
+from edgeval.stats.intervals import split_interval, wilson
+from edgeval.stats.metrics import METRICS, metric, metrics_of, picks
 
 
 def test_the_four_metrics_can_pick_four_choices() -> None:

@@ -10,23 +10,24 @@ from rich.console import Console
 from tiny_architectures import write
 
 from edgeval import llama
-from edgeval.checkpoint import sha256_of
+from edgeval.checkpoints.locate import Source
+from edgeval.cli.terminal.report import evaluation_table, ladder_table
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_parts import read_header
-from edgeval.ladder import Ladder, Source
-from edgeval.mixes import mix_of, mix_to_be
-from edgeval.pipeline import run
-from edgeval.progress import NoProgress
-from edgeval.quantize import quantize
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.pipeline import run
+from edgeval.evaluation.setup import Options
+from edgeval.gguf.contents import sha256_of
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.remarks import remarks
+from edgeval.gguf.type_mix import mix_of, mix_to_be
+from edgeval.gguf.type_sizes import NEEDS_IMATRIX
+from edgeval.quantize.ladder import Ladder
+from edgeval.quantize.quantize import quantize
 from edgeval.records import ModelSource, Report, SameFile
-from edgeval.reference.export import export_reference
-from edgeval.remarks import remarks
 from edgeval.report.pages import html_page, markdown_page
-from edgeval.report.tables import evaluation_table, ladder_table
-from edgeval.setup import Options
-from edgeval.type_sizes import NEEDS_IMATRIX
+from edgeval.store.reference_export import export_reference
+from edgeval.system.progress import NoProgress
 
 LADDER = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 
@@ -69,9 +70,9 @@ def test_of_a_model_that_fits_every_type_is_what_its_name_says(
     tiny_f16: Path, tiny_matrix: Path
 ) -> None:
     """All that this llama.cpp writes, so that one that comes later is looked at too."""
-    from edgeval import importance
+    from edgeval.gguf import imatrix_file
 
-    weights, header = importance.read(tiny_matrix).weights, read_header(tiny_f16)
+    weights, header = imatrix_file.read(tiny_matrix).weights, read_header(tiny_f16)
     with running() as engine:
         for name in engine.writable_types():
             recipe = engine.recipe(tiny_f16, name, weights if name in NEEDS_IMATRIX else None)

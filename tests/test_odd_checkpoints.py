@@ -14,12 +14,13 @@ import torch_files
 from checkpoint_fuzz import small_checkpoint
 from safetensors.numpy import save_file
 
-from edgeval.checkpoint import Checkpoint, as_float32
-from edgeval.checkpoint.torch_zip import read_torch_zip
-from edgeval.convert import convert
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.checkpoints.tensor import as_float32
+from edgeval.checkpoints.torch_zip import read_torch_zip
 from edgeval.errors import CheckpointError
-from edgeval.gguf_parts import read_header
-from edgeval.progress import NoProgress
+from edgeval.gguf.parts import read_header
+from edgeval.system.progress import NoProgress
 
 GOLDEN = Path(__file__).parent / "golden"
 LAYER = "model.layers.0."

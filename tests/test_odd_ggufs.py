@@ -16,14 +16,15 @@ import pytest
 from gguf_bytes import File
 from gguf_fuzz import small_file
 
-from edgeval import importance, pipeline
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_values import ValueType
-from edgeval.imatrix import imatrix
-from edgeval.inspection import inspect
-from edgeval.quantize import quantize
-from edgeval.setup import Options
+from edgeval.evaluation import pipeline
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.inspect import inspect
+from edgeval.gguf.values import ValueType
+from edgeval.quantize.imatrix import imatrix
+from edgeval.quantize.quantize import quantize
 
 STRING, U32 = int(ValueType.STRING), int(ValueType.UINT32)
 DAMAGED = re.compile(r"damaged or (incomplete|not a model)|download (or convert )?it again")
@@ -319,12 +320,12 @@ def test_what_is_no_importance_matrix_is_named(content: bytes, words: str, tmp_p
     path = tmp_path / "imatrix.dat"
     path.write_bytes(content)
     with pytest.raises(EdgevalError, match=re.escape(words)):
-        importance.read(path)
+        imatrix_file.read(path)
 
 
 def test_a_model_is_no_importance_matrix(tmp_path: Path) -> None:
     path = _write(tmp_path / "model.gguf")
     with pytest.raises(EdgevalError, match=r"is a GGUF without imatrix\.datasets: a model"):
-        importance.read(path)
+        imatrix_file.read(path)
     with pytest.raises(EdgevalError, match="it is a directory, not a regular file"):
-        importance.read(tmp_path)
+        imatrix_file.read(tmp_path)

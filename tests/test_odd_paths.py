@@ -12,9 +12,9 @@ import pytest
 from hostile import UNSEEN
 from test_cli import COMMAND
 
-from edgeval.gguf_parts import read_header
+from edgeval.gguf.parts import read_header
 from edgeval.records import Evaluation, Failure, Report
-from edgeval.report import load
+from edgeval.report.record_files import load
 
 NAME = b"a\xff\xe8 \x1b[31m[red]\n\xe2\x80\xae"
 """Bytes that are not UTF-8, an escape, markup, a line break and an override."""
@@ -77,8 +77,8 @@ def test_every_command_takes_any_path(
 def test_the_engine_takes_the_bytes_of_a_path(odd: Path, tiny_f16: Path, tiny_text: Path) -> None:
     gguf = odd / "m.gguf"
     shutil.copy(tiny_f16, gguf)
-    from edgeval.imatrix import imatrix
-    from edgeval.quantize import quantize
+    from edgeval.quantize.imatrix import imatrix
+    from edgeval.quantize.quantize import quantize
 
     matrix = imatrix(gguf, tiny_text, odd / f"{odd.name}.gguf", chunk_tokens=64, chunks=1)
     (made,) = quantize(gguf, ["Q4_K_M"], imatrix=matrix)

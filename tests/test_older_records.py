@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from edgeval import report
 from edgeval.errors import EdgevalError
 from edgeval.records import SCHEMA_VERSION, Report
-from edgeval.report import conclusion, pages
+from edgeval.report import conclusion, pages, record_files
 
 GOLDEN = Path(__file__).parent / "golden" / "schema_3.json"
 RECORDS: dict[str, Any] = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -24,7 +23,7 @@ TIMES = {"elapsed_s": 12.5, "load_s": 1.5, "tokens_per_s": 99.5}
 
 def load(content: Any, folder: Path) -> Report:
     (folder / "report.json").write_text(json.dumps(content), encoding="utf-8")
-    return report.load(folder)
+    return record_files.load(folder)
 
 
 def edited(name: str, change: Callable[[Any], None]) -> Any:
@@ -47,8 +46,8 @@ def test_what_an_older_edgeval_concluded_is_no_contradiction(
     found = load(edited(name, older), tmp_path)
     assert (found.schema_version, found.corrections) == (SCHEMA_VERSION, ())
     # Written again, it is of this schema, and the same.
-    report.save(found, tmp_path / "new")
-    again = report.load(tmp_path / "new")
+    record_files.save(found, tmp_path / "new")
+    again = record_files.load(tmp_path / "new")
     assert (again, again.corrections) == (found, ())
     for page in (pages.markdown_page(found), pages.html_page(found)):
         assert "says otherwise" not in page

@@ -8,18 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_example import example_report
 
-from edgeval.ladder_test import error_of
-from edgeval.paired import (
-    POWER,
-    bonett_price,
-    judged,
-    limit_items,
-    outcome,
-    stopped,
-    unknown,
-)
 from edgeval.records import Drift, Interval, SplitDifference, Stopping
-from edgeval.split_difference import bounds
+from edgeval.stats.ladder_test import error_of
+from edgeval.stats.paired import POWER, bonett_price, judged, limit_items, outcome, stopped, unknown
+from edgeval.stats.split_difference import bounds
 
 RNG = 20_261_126
 ANY = example_report(status=None).drift[0]

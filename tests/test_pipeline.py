@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from edgeval import cards, pipeline, report
+from edgeval.checkpoints import cards
+from edgeval.checkpoints.locate import find_source, locate
 from edgeval.errors import EdgevalError
-from edgeval.ladder import ladder_files
-from edgeval.locate import find_source, locate
-from edgeval.progress import NoProgress
-from edgeval.setup import Options
-from edgeval.verdict import verdicts
+from edgeval.evaluation import pipeline
+from edgeval.evaluation.setup import Options
+from edgeval.quantize.ladder import ladder_files
+from edgeval.report import record_files
+from edgeval.stats.verdict import verdicts
+from edgeval.system.progress import NoProgress
 
 
 def test_a_card_goes_before_a_path_of_the_same_name(
@@ -50,7 +52,7 @@ def test_a_path_goes_before_a_repository(
 def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) -> None:
     record, _ = pipeline.run("demo", ("F16", "Q8_0", "Q2_K"), out=tmp_path)
     (verdict,) = record.verdicts
-    assert verdicts(report.load(tmp_path)) == record.verdicts
+    assert verdicts(record_files.load(tmp_path)) == record.verdicts
     assert [claim.value for claim in record.claims] == [73.2]
     assert (verdict.status, verdict.protocol_match) == ("reproduced", "exact")
     assert verdict.confidence is None  # The whole split was scored.
@@ -109,7 +111,7 @@ def test_without_items_to_compare_there_is_no_divergence(
 def test_a_quantized_gguf_is_no_start_of_a_ladder(
     tiny_f16: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
-    from edgeval.quantize import quantize
+    from edgeval.quantize.quantize import quantize
 
     (quantized,) = quantize(tiny_f16, ["Q4_0"], tmp_path)
     options = Options(data=tiny_items, limit=4)

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from edgeval import llama, memory, placement
+from edgeval import llama
 from edgeval.errors import EngineError
-from edgeval.gguf_parts import read_header
+from edgeval.gguf.parts import read_header
+from edgeval.llama import memory, placement
 from edgeval.llama.defaults import attention_of
-from edgeval.memory import Memory
-from edgeval.placement import Placement, Wishes, place
+from edgeval.llama.memory import Memory
+from edgeval.llama.placement import Placement, Wishes, place
 
 RESERVED = placement.RESERVED_BYTES
 N_LAYERS = 3

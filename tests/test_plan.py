@@ -12,15 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeval.llama.defaults import batch_tokens_for
-from edgeval.plan import (
-    BATCH_OVERHEAD_TOKENS,
-    MAX_SEQUENCES,
-    Batch,
-    Request,
-    common_prefix_length,
-    plan,
-)
+from edgeval.scoring.plan import BATCH_OVERHEAD_TOKENS, MAX_SEQUENCES, plan
 from edgeval.tasks import hellaswag
+from edgeval.tasks.requests import Batch, Request, common_prefix_length
 
 any_plan = settings(deadline=None, max_examples=60)
 

@@ -13,24 +13,24 @@ from typer.testing import CliRunner
 
 from edgeval import llama
 from edgeval.cli import app
-from edgeval.compare import compare
-from edgeval.compare.sentences import alarms
-from edgeval.compare.sentences import sentences as compared_sentences
+from edgeval.cli.terminal.inspection import tables
+from edgeval.cli.terminal.reference import reference_table
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.evaluate import evaluate
-from edgeval.identity import model_facts
-from edgeval.imatrix import imatrix
-from edgeval.inspection import inspect
-from edgeval.inspection.tables import tables
-from edgeval.llama.pre_tokenizers import NAMES
-from edgeval.pipeline import run
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.pipeline import run
+from edgeval.evaluation.reference import load_reference
+from edgeval.evaluation.setup import Options
+from edgeval.gguf.identity import model_facts
+from edgeval.gguf.inspect import inspect
+from edgeval.gguf.pre_tokenizers import NAMES
+from edgeval.quantize.imatrix import imatrix
 from edgeval.records import Evaluation, PreTokenizer
-from edgeval.reference import load_reference
-from edgeval.reference.export import export_reference
-from edgeval.reference.tables import reference_table
+from edgeval.report.compare.compare import compare
+from edgeval.report.compare.sentences import alarms
+from edgeval.report.compare.sentences import sentences as compared_sentences
 from edgeval.report.pages import html_page, markdown_page
-from edgeval.setup import Options
+from edgeval.store.reference_export import export_reference
 from edgeval.store.runs import list_runs
 
 LACKS = "does not say how its tokenizer splits text (tokenizer.ggml.pre)"
@@ -190,7 +190,7 @@ def test_an_importance_matrix_is_made_of_the_tokens_that_are_named(
             log.append(line)
 
         def task(self, *arguments: Any) -> Any:
-            from edgeval.progress import NoProgress
+            from edgeval.system.progress import NoProgress
 
             return NoProgress().task(*arguments)
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from edgeval import pipeline, report
-from edgeval.cli import main
+from edgeval.checkpoints.locate import find_source, locate
+from edgeval.cli.app import main
 from edgeval.errors import CheckpointError, EdgevalError
-from edgeval.gguf_parts import read_header
-from edgeval.ladder import Ladder
-from edgeval.locate import find_source, locate
-from edgeval.precision import base_for, bits, reference_first
-from edgeval.progress import NoProgress
-from edgeval.quantize import quantize
-from edgeval.setup import Options
+from edgeval.evaluation import pipeline
+from edgeval.evaluation.setup import Options
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.precision import base_for, bits, reference_first
+from edgeval.quantize.ladder import Ladder
+from edgeval.quantize.quantize import quantize
+from edgeval.report import record_files
+from edgeval.system.progress import NoProgress
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +136,7 @@ def test_the_default_ladder_begins_with_what_is_asked_for(
     arguments += ["--store", str(tmp_path / "s.db"), "--out", str(tmp_path / "report")]
     arguments += ["--protocol", "LM-Eval", "--backend", "CPU"]
     succeed(arguments)
-    record = report.load(tmp_path / "report")
+    record = record_files.load(tmp_path / "report")
     types = [run.type for run in record.runs] + [each.type for each in record.same_files]
     assert types[0] == "BF16"
     assert set(types) == {"BF16", *pipeline.DEFAULT_LADDER[1:]}

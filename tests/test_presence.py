@@ -13,10 +13,10 @@ import pytest
 from stores import add_items, make_store, open_run
 
 from edgeval.errors import StoreError
-from edgeval.store import Store
 from edgeval.store.exchange import export_run
 from edgeval.store.repair import repair
 from edgeval.store.runs import list_runs, show_run
+from edgeval.store.store import Store
 
 READERS: tuple[Callable[[Path], object], ...] = (
     list_runs,

@@ -6,9 +6,9 @@ import pytest
 from fakes import BOS_TEXT, EOS_TEXT, FakeTokenizer, make_item
 
 from edgeval.errors import DataError, EdgevalError
-from edgeval.plan import Request
-from edgeval.protocol import DEFAULT, PROTOCOLS, get
-from edgeval.tasks import Item
+from edgeval.tasks.item import Item
+from edgeval.tasks.protocol import DEFAULT, PROTOCOLS, get
+from edgeval.tasks.requests import Request
 
 LM_EVAL = ("lm-eval", "lm-eval-bos")
 

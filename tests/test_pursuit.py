@@ -9,25 +9,26 @@ import pytest
 from fakes import Lines, StopAfter
 from tiny import make_items, write_items
 
-from edgeval import measure, metrics, pipeline
-from edgeval.against_reference import compare_with, measure_reference
 from edgeval.errors import EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.measure import Measured, evaluate_file
-from edgeval.paired import difference_estimate, judged
-from edgeval.progress import NoProgress
-from edgeval.pursuit import accuracy_pursuit, drift_pursuit
-from edgeval.quantize import quantize
+from edgeval.evaluation import file_scorer, pipeline
+from edgeval.evaluation.drift import compare_with, measure_reference
+from edgeval.evaluation.early_stopping import accuracy_pursuit, drift_pursuit
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.quantize.quantize import quantize
 from edgeval.records import Drift
-from edgeval.setup import Options, Setup, prepare
-from edgeval.store import Store
+from edgeval.stats import intervals, metrics
+from edgeval.stats.paired import difference_estimate, judged
+from edgeval.store.store import Store
+from edgeval.system.progress import NoProgress
 
 N_ITEMS = 400
 
 
 @pytest.fixture(autouse=True)
 def _save_after_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_the_reference_is_scored_whole_or_as_far_as_the_limit(
         assert found.run.stopping is None
         metric = found.run.metrics["acc_norm"]
         assert metric.total == n_items
-        assert metric.split_interval == metrics.split_interval(metric.correct, n_items, N_ITEMS)
+        assert metric.split_interval == intervals.split_interval(metric.correct, n_items, N_ITEMS)
     assert metrics.metrics_of(list(whole.scores.values()), N_ITEMS) == whole.run.metrics
 
 

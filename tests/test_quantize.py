@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pytest
 from fakes import Lines
 
-from edgeval import importance, llama
+from edgeval import llama
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.gguf_parts import read_header
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.parts import read_header
 from edgeval.llama.library import listening, llama_cpp
-from edgeval.quantize import quantize
+from edgeval.quantize.quantize import quantize
 
 # One of each family; the i-quants search through tables that take seconds to set up.
 MADE = (
@@ -74,7 +75,7 @@ def test_a_matrix_saves_what_matters(
         {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
         for path in (tiny_f32, plain, weighed)
     )
-    for tensor, weights in importance.read(tiny_matrix).weights.items():
+    for tensor, weights in imatrix_file.read(tiny_matrix).weights.items():
         without, with_it = (
             (weights * (_values(other[tensor]) - _values(source[tensor])) ** 2).sum()
             for other in others
@@ -139,7 +140,7 @@ def test_a_recipe_knows_what_needs_an_importance_matrix(name: str, tiny_f16: Pat
 def test_a_type_is_what_its_recipe_says(
     name: str, tiny_f16: Path, tiny_matrix: Path, tmp_path: Path
 ) -> None:
-    matrix = importance.read(tiny_matrix)
+    matrix = imatrix_file.read(tiny_matrix)
     (weighed,) = quantize(tiny_f16, [name], tmp_path / "weighed", imatrix=tiny_matrix)
     with_it = llama.recipe(tiny_f16, name, matrix.weights)
     assert {key: kind.lower() for key, kind in _types(weighed).items()} == {
@@ -231,7 +232,7 @@ def test_anything_else_that_is_there_is_refused(
 def test_a_matrix_of_another_model_is_refused(
     tiny_f16: Path, tiny_matrix: Path, tmp_path: Path
 ) -> None:
-    entries = importance.read(tiny_matrix).entries
+    entries = imatrix_file.read(tiny_matrix).entries
     up, down = "blk.0.ffn_up.weight", "blk.0.ffn_down.weight"
     cases = {
         "fits no tensor of .*it starts with blk.9": {"blk.9.ffn_down.weight": entries[down]},
@@ -242,7 +243,7 @@ def test_a_matrix_of_another_model_is_refused(
     }
     for reason, wrong in cases.items():
         path = tmp_path / "m.gguf"
-        importance.write(path, wrong, dataset="text.txt", n_chunks=4, chunk_tokens=64)
+        imatrix_file.write(path, wrong, dataset="text.txt", n_chunks=4, chunk_tokens=64)
         with pytest.raises(EdgevalError, match=reason):
             quantize(tiny_f16, ["Q8_0", "IQ2_XS"], tmp_path / "out", imatrix=path)
         assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeval.builds import PORTABLE, rebuild_command
+from edgeval.llama.builds import PORTABLE, rebuild_command
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 INSTALL = [

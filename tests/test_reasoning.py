@@ -12,7 +12,7 @@ from edgeval.report import formatting as fmt
 from edgeval.report import pages
 from edgeval.report.reasoning import not_measured, reasoning
 from edgeval.report.view import verdict_sentences
-from edgeval.verdict import judge, judged
+from edgeval.stats.verdict import judge, judged
 
 
 def paragraph(record: Report, **claim: Any) -> str:

@@ -9,17 +9,18 @@ import pytest
 from test_memory import _buffers
 from tiny_architectures import BUILDERS, write
 
-from edgeval import llama, memory
+from edgeval import llama
 from edgeval.engine import running
-from edgeval.evaluate import evaluate
-from edgeval.llama import SessionSettings
-from edgeval.pipeline import run
-from edgeval.plan import Request, plan
-from edgeval.protocol import get
-from edgeval.score import score_requests, settings_for
-from edgeval.setup import Options
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.pipeline import run
+from edgeval.evaluation.setup import Options
+from edgeval.llama import SessionSettings, memory
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import score_requests, settings_for
 from edgeval.store.runs import list_runs
 from edgeval.tasks import hellaswag
+from edgeval.tasks.protocol import get
+from edgeval.tasks.requests import Request
 
 RECURRENT = ("mamba", "mamba2", "rwkv6")
 

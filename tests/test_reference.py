@@ -25,26 +25,28 @@ from stores import DEVICE, FACTS, MODEL_FACTS, SETTING, WORK, make_store, open_r
 from test_cli import assert_one_sentence, edgeval
 from tiny import make_checkpoint, make_items, write_items
 
-from edgeval import pipeline
-from edgeval.cards import cards_folder
-from edgeval.convert import convert
+from edgeval.checkpoints.cards import cards_folder
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import EdgevalError
-from edgeval.gguf_parts import read_header
-from edgeval.identity import model_facts, model_shape, tokenizer_fingerprint
-from edgeval.measure import MakeSketches, evaluate_file
-from edgeval.quantize import quantize
+from edgeval.evaluation import pipeline, reference_checks
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.kl_items import MakeSketches
+from edgeval.evaluation.reference import Reference, load_reference
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.gguf.identity import model_facts, model_shape, tokenizer_fingerprint
+from edgeval.gguf.parts import read_header
+from edgeval.quantize.quantize import quantize
 from edgeval.records import ModelShape, ModelSource, Report
-from edgeval.reference import Reference, file, load_reference, matching
-from edgeval.reference.export import export_reference
-from edgeval.reference.packing import DTYPES, Packed, pack
-from edgeval.reference.records import ReferenceHeader
-from edgeval.setup import Options, Setup, prepare
-from edgeval.sketch import Sketch, unpack
-from edgeval.sketch import pack as pack_sketch
-from edgeval.store import Store
-from edgeval.store.measurement import PLAN_FACTS
-from edgeval.store.measurement import pack as row_of
+from edgeval.records.plan import PLAN_FACTS
+from edgeval.records.reference import ReferenceHeader
+from edgeval.stats.top_logprobs import Sketch, unpack
+from edgeval.stats.top_logprobs import pack as pack_sketch
+from edgeval.store import reference_file
+from edgeval.store.reference_export import export_reference
+from edgeval.store.reference_packing import DTYPES, Packed, pack
 from edgeval.store.runs import list_runs
+from edgeval.store.store import Store
+from edgeval.store.stored_run import pack as row_of
 
 CHECKPOINT = ModelSource(name="m", title="a model", fingerprint="c" * 64)
 MODEL = MODEL_FACTS.model_copy(update={"checkpoint": CHECKPOINT})
@@ -126,7 +128,7 @@ def test_any_scores_are_read_as_they_were_written(
     texts = {place: json.dumps([*zip(*each, strict=True)]) for place, each in values.items()}
     packed = pack(texts, sketches)
     path = tmp_path_factory.mktemp("any") / "ref.npz"
-    file.write(path, _header(packed, 100), packed)
+    reference_file.write(path, _header(packed, 100), packed)
     found = load_reference(path)
     items = {place: make_item(choices=["x"] * len(each)) for place, each in values.items()}
     for place, score in found.scores(items).items():
@@ -172,7 +174,7 @@ def test_all_of_hellaswag_is_less_than_a_megabyte(tmp_path: Path) -> None:
             [sums.tolist(), n_tokens.tolist(), (sums / n_tokens).tolist(), [False] * 4]
         )
     packed = pack(texts, {})
-    file.write(tmp_path / "ref.npz", _header(packed, 10_042), packed)
+    reference_file.write(tmp_path / "ref.npz", _header(packed, 10_042), packed)
     assert 500_000 < (tmp_path / "ref.npz").stat().st_size < 800_000
     assert len(load_reference(tmp_path / "ref.npz").places) == 10_042
 
@@ -503,7 +505,7 @@ def test_a_list_of_no_layers_is_shown(exported: Path) -> None:
         arrays = {name: members[name] for name in members.files}
     header = ReferenceHeader.model_validate_json(arrays.pop("header").tobytes())
     exported.unlink()
-    file.write(exported, header, Packed(**arrays))
+    reference_file.write(exported, header, Packed(**arrays))
     offload = load_reference(exported).header.offload
     assert offload is not None
     assert offload.n_layers == 1
@@ -570,14 +572,14 @@ def test_scores_that_cannot_be_true_are_refused(
     found, path = load_reference(exported), tmp_path / "x.npz"
     arrays = {name: np.array(value, DTYPES[name]) for name, value in changes.items()}
     # The hash is right: what is wrong was wrong before it was made.
-    file.write(path, found.header, replace(found.packed, **arrays))
+    reference_file.write(path, found.header, replace(found.packed, **arrays))
     with pytest.raises(EdgevalError, match=f"x.npz is no reference file.*{reason}"):
         load_reference(path)
 
 
 def test_a_number_of_items_that_is_not_there_is_refused(exported: Path, tmp_path: Path) -> None:
     found, path = load_reference(exported), tmp_path / "x.npz"
-    file.write(path, found.header.model_copy(update={"n_items": 5}), found.packed)
+    reference_file.write(path, found.header.model_copy(update={"n_items": 5}), found.packed)
     with pytest.raises(EdgevalError, match="another number of items"):
         load_reference(path)
 
@@ -729,7 +731,7 @@ def test_distributions_are_compared_as_far_as_they_are_there(
     for kl_items, n_found in ((0, None), (3, 3), (5, 5), (9, 5)):
         found = reference.measured(_setup(tiny_items, kl_items=kl_items)).sketches
         assert (None if found is None else len(found.of_place)) == n_found
-    (note,) = matching.notes(reference, _setup(tiny_items, kl_items=9))
+    (note,) = reference_checks.notes(reference, _setup(tiny_items, kl_items=9))
     assert note.startswith("ref.npz has distributions of 5 of the 9 items on which")
     older = {place: b"\x00" + packed[1:] for place, packed in reference.sketches.items()}
     assert replace(reference, sketches=older).measured(_setup(tiny_items)).sketches is None
@@ -748,12 +750,12 @@ def test_the_same_items_and_model_match(
 ) -> None:
     reference = load_reference(tiny_reference)
     for limit in (1, 13, 20):
-        matching.require_items(reference, _setup(tiny_items, limit=limit))
+        reference_checks.require_items(reference, _setup(tiny_items, limit=limit))
     (quantized,) = quantize(tiny_f32, ["Q4_K_M"], tmp_path)
-    matching.require_model(reference, quantized)
-    matching.require_checkpoint(reference, CHECKPOINT)
-    matching.require_checkpoint(reference, None)
-    assert list(matching.notes(reference, _setup(tiny_items, kl_items=5))) == []
+    reference_checks.require_model(reference, quantized)
+    reference_checks.require_checkpoint(reference, CHECKPOINT)
+    reference_checks.require_checkpoint(reference, None)
+    assert list(reference_checks.notes(reference, _setup(tiny_items, kl_items=5))) == []
 
 
 @pytest.mark.parametrize(
@@ -770,7 +772,7 @@ def test_other_items_are_refused(
 ) -> None:
     reference = load_reference(tiny_reference)
     with pytest.raises(EdgevalError, match=reason):
-        matching.require_items(reference, _setup(tiny_items, **changes))
+        reference_checks.require_items(reference, _setup(tiny_items, **changes))
 
 
 def test_none_of_the_items_is_refused(tiny_reference: Path, tiny_items: Path) -> None:
@@ -779,7 +781,7 @@ def test_none_of_the_items_is_refused(tiny_reference: Path, tiny_items: Path) ->
     others = [place for place in range(40) if place not in there]
     setup = replace(_setup(tiny_items), places=others)
     with pytest.raises(EdgevalError, match=r"has none of the 20 items .* --order and --seed"):
-        matching.require_items(reference, setup)
+        reference_checks.require_items(reference, setup)
 
 
 def test_other_data_are_refused(tiny_reference: Path, tiny_items: Path, tmp_path: Path) -> None:
@@ -787,14 +789,14 @@ def test_other_data_are_refused(tiny_reference: Path, tiny_items: Path, tmp_path
     other = write_items(tmp_path / "other.jsonl", make_items(40, seed=1))
     ours, theirs = (_setup(path).data.fingerprint[:12] for path in (other, tiny_items))
     with pytest.raises(EdgevalError, match=f"data set {theirs}., and this run has {ours}.; .*--da"):
-        matching.require_items(reference, _setup(other))
+        reference_checks.require_items(reference, _setup(other))
     solved = write_items(tmp_path / "solved.jsonl", make_items(9, seed=2))
     with_shots = _setup(tiny_items, shots=2, shots_data=solved)
     with pytest.raises(EdgevalError, match="shots 0, and this run has 2; set it with --shots"):
-        matching.require_items(reference, with_shots)
+        reference_checks.require_items(reference, with_shots)
     two = _with(reference, shots=2, shot_pool_fingerprint="e" * 64)
     with pytest.raises(EdgevalError, match=r"shot pool eeeeeeeeeeee., and .*--shots-data"):
-        matching.require_items(two, with_shots)
+        reference_checks.require_items(two, with_shots)
 
 
 def _with(reference: Reference, **changes: Any) -> Reference:
@@ -815,7 +817,7 @@ def test_other_versions_are_refused(
 ) -> None:
     reference = _with(load_reference(tiny_reference), **{name: 99})
     with pytest.raises(EdgevalError, match=reason):
-        matching.require_items(reference, _setup(tiny_items))
+        reference_checks.require_items(reference, _setup(tiny_items))
 
 
 def test_another_number_of_items_than_the_data_has_is_refused(
@@ -826,15 +828,15 @@ def test_another_number_of_items_than_the_data_has_is_refused(
         header = found.header.model_copy(update={"n_total": n_total})
         reference = replace(found, header=header)
         with pytest.raises(EdgevalError, match=rf"number of items {n_total}, and this run has 40"):
-            matching.require_items(reference, _setup(tiny_items))
+            reference_checks.require_items(reference, _setup(tiny_items))
         with pytest.raises(EdgevalError, match=rf"is of {n_total:,} items, and .* has 40"):
             reference.metrics(tiny_items)
 
 
 def test_another_engine_is_a_note(tiny_reference: Path, tiny_items: Path) -> None:
     reference = _with(load_reference(tiny_reference), engine="llama-cpp-python 0.3.1", features="")
-    matching.require_items(reference, _setup(tiny_items))
-    (note,) = matching.notes(reference, _setup(tiny_items, kl_items=0))
+    reference_checks.require_items(reference, _setup(tiny_items))
+    (note,) = reference_checks.notes(reference, _setup(tiny_items, kl_items=0))
     assert note.startswith("ref.npz was computed by llama-cpp-python 0.3.1, and this is ")
 
 
@@ -843,16 +845,16 @@ def test_another_training_of_the_same_shape_is_refused(
 ) -> None:
     other = convert(make_checkpoint(tmp_path / "tiny", seed=1), tmp_path / "o.gguf", "f16")
     with pytest.raises(EdgevalError, match=r"made with norms \w+…, and this run has \w+…; "):
-        matching.require_model(load_reference(tiny_reference), other)
+        reference_checks.require_model(load_reference(tiny_reference), other)
 
 
 def test_another_model_is_refused(tiny_reference: Path, tiny_f16: Path, exported: Path) -> None:
     reference = load_reference(tiny_reference)
     other = CHECKPOINT.model_copy(update={"fingerprint": "f" * 64})
     with pytest.raises(EdgevalError, match=r"checkpoint cccccccccccc., and this run has fffffffff"):
-        matching.require_checkpoint(reference, other)
+        reference_checks.require_checkpoint(reference, other)
     with pytest.raises(EdgevalError, match=r"tokenizer dddddddddddd., and .*--reference"):
-        matching.require_model(load_reference(exported), tiny_f16)
+        reference_checks.require_model(load_reference(exported), tiny_f16)
     ours = reference.header.model
     for name, value in (("block_count", 22), ("rope_base", 500000.0), ("n_params", 7)):
         shape = ours.shape.model_copy(update={name: value})
@@ -860,7 +862,7 @@ def test_another_model_is_refused(tiny_reference: Path, tiny_f16: Path, exported
         changed = replace(reference, header=reference.header.model_copy(update={"model": model}))
         words = rf"{name.replace('_', ' ')} {value}, and this run has {getattr(ours.shape, name)};"
         with pytest.raises(EdgevalError, match=words):
-            matching.require_model(changed, tiny_f16)
+            reference_checks.require_model(changed, tiny_f16)
 
 
 # The command line.

@@ -15,11 +15,12 @@ from stores import add_items, make_store, open_run, score_of
 from test_cli import assert_one_sentence, edgeval
 from test_resume import _run
 
-from edgeval import store as stores
 from edgeval.errors import EdgevalError, StoreError
-from edgeval.store import Store
-from edgeval.store.repair import Repair, repair
+from edgeval.records.runs import Repair
+from edgeval.store import store as stores
+from edgeval.store.repair import repair
 from edgeval.store.runs import list_runs, show_run
+from edgeval.store.store import Store
 
 RUNS, ITEMS, PAGE = 3, 200, 4096
 Scores = dict[tuple[int, int], str]

@@ -14,23 +14,27 @@ from fakes import StopAfter
 from splitting import split
 from tiny import make_checkpoint, make_items, write_items
 
-from edgeval import convert as conversion
-from edgeval import importance, measure, pipeline, quantize
-from edgeval.checkpoint import Checkpoint
-from edgeval.convert import convert
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.convert import convert as conversion
+from edgeval.checkpoints.convert import writer
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.checkpoints.locate import find_source, locate
 from edgeval.errors import ChangedFileError, EdgevalError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_parts import model_files
-from edgeval.imatrix import imatrix
-from edgeval.ladder import Ladder, Rung
-from edgeval.locate import find_source, locate
-from edgeval.progress import NoProgress
-from edgeval.setup import Options
+from edgeval.evaluation import file_scorer, pipeline, selfcheck
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.parts import model_files
+from edgeval.quantize import quantize
+from edgeval.quantize.imatrix import imatrix
+from edgeval.quantize.ladder import Ladder, Rung
+from edgeval.system import files
+from edgeval.system.progress import NoProgress
 
 
 @pytest.fixture(autouse=True)
 def _save_after_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +172,7 @@ def test_a_source_that_changes_makes_no_quantized_file(
     tiny_f16: Path, other_f16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path(shutil.copy(tiny_f16, tmp_path / "m-F16.gguf"))
-    original = quantize.replacing
+    original = files.replacing
 
     def and_change(*arguments: Any) -> Any:
         _copied(other_f16, path)
@@ -185,7 +189,7 @@ def test_a_checkpoint_that_changes_makes_no_gguf(
     name: str, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = Path(shutil.copytree(tiny_checkpoint, tmp_path / "c"))
-    original = conversion.write_tensors
+    original = writer.write_tensors
 
     def and_touch(*arguments: Any) -> Any:
         (checkpoint / name).touch()
@@ -260,7 +264,7 @@ def test_a_gguf_that_is_replaced_within_a_run_is_not_reported(
 ) -> None:
     path = Path(shutil.copy(tiny_f16, tmp_path / "m.gguf"))
     items = write_items(tmp_path / "items.jsonl", make_items(8))
-    original = pipeline.trusted
+    original = selfcheck.trusted
 
     def and_replace(*arguments: Any) -> Any:
         _copied(other_f16, path)
@@ -290,15 +294,15 @@ def test_a_model_that_changes_makes_no_matrix(
 def test_a_matrix_that_changes_while_it_is_read_is_refused(
     tiny_matrix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, original = Path(shutil.copy(tiny_matrix, tmp_path / "i.gguf")), importance._read_gguf
+    path, original = Path(shutil.copy(tiny_matrix, tmp_path / "i.gguf")), imatrix_file._read_gguf
 
     def and_touch(path: Path) -> Any:
         path.touch()
         return original(path)
 
-    monkeypatch.setattr(importance, "_read_gguf", and_touch)
+    monkeypatch.setattr(imatrix_file, "_read_gguf", and_touch)
     with pytest.raises(ChangedFileError):
-        importance.read(path)
+        imatrix_file.read(path)
 
 
 def test_a_file_that_is_gone_is_a_sentence(tiny_f16: Path, items: Path, tmp_path: Path) -> None:

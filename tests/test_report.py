@@ -24,16 +24,10 @@ from report_example import (
     stopped_report,
 )
 
-from edgeval import escapes, report, terminal
+from edgeval import errors
+from edgeval.cli.terminal import terminal
 from edgeval.errors import EdgevalError
-from edgeval.metrics import metric
-from edgeval.records import (
-    Evaluation,
-    ImatrixInfo,
-    Interval,
-    Report,
-    VerdictStatus,
-)
+from edgeval.records import Evaluation, ImatrixInfo, Interval, Report, VerdictStatus
 from edgeval.report import (
     comparison,
     conclusion,
@@ -44,10 +38,13 @@ from edgeval.report import (
     formatting,
     items,
     pages,
+    record_files,
     view,
 )
 from edgeval.report.derived import renewed
-from edgeval.verdict import judged
+from edgeval.stats.metrics import metric
+from edgeval.stats.verdict import judged
+from edgeval.system import escapes
 
 VERDICT_KEYS = [
     "id",
@@ -201,35 +198,35 @@ def ends(text: str) -> list[float]:
 
 @every_page
 def test_a_saved_report_loads_equal(record: Report, tmp_path: Path) -> None:
-    report.save(record, tmp_path / "new" / "folder")
-    assert report.load(tmp_path / "new" / "folder") == record
+    record_files.save(record, tmp_path / "new" / "folder")
+    assert record_files.load(tmp_path / "new" / "folder") == record
     text = (tmp_path / "new" / "folder" / "report.json").read_text(encoding="utf-8")
     assert text == record.model_dump_json(indent=2) + "\n"
 
 
 @every_page
 def test_rendering_a_loaded_report_gives_the_same_bytes(record: Report, tmp_path: Path) -> None:
-    report.save(record, tmp_path)
+    record_files.save(record, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"report.json", "report.md", "report.html"} | (
         {"verdict.json"} if record.verdicts else set()
     )
     first = {name: (tmp_path / name).read_bytes() for name in names}
-    report.render(report.load(tmp_path), tmp_path)
+    record_files.render(record_files.load(tmp_path), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
 
 def test_a_missing_report_says_which_folder(tmp_path: Path) -> None:
     for folder in (tmp_path / "absent", tmp_path):
         with pytest.raises(EdgevalError, match=r"holds no report\.json; name the folder") as error:
-            report.load(folder)
+            record_files.load(folder)
         assert str(folder) in str(error.value)
 
 
 def test_a_report_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "report.json").mkdir()
     with pytest.raises(EdgevalError, match=r"cannot read .*report\.json \("):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +237,7 @@ def test_a_report_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 def test_a_report_that_is_not_json_says_so(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_bytes(content)
     with pytest.raises(EdgevalError, match="is not JSON"):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 def test_a_report_of_another_shape_names_the_first_field(tmp_path: Path) -> None:
@@ -248,10 +245,10 @@ def test_a_report_of_another_shape_names_the_first_field(tmp_path: Path) -> None
     content["runs"][1]["metrics"]["acc_norm"]["correct"] = "many"
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(EdgevalError, match=r"not a report: runs\.1\.metrics\.acc_norm\.correct: "):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
     (tmp_path / "report.json").write_text("[1]", encoding="utf-8")
     with pytest.raises(EdgevalError, match="not a report: the whole file"):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 def test_a_report_of_an_older_schema_says_to_evaluate_again(tmp_path: Path) -> None:
@@ -260,32 +257,32 @@ def test_a_report_of_an_older_schema_says_to_evaluate_again(tmp_path: Path) -> N
     with pytest.raises(
         EdgevalError, match=r"older edgeval \(schema 1, .* 2 to 4\); evaluate again, the"
     ):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 def test_a_report_of_a_newer_schema_says_to_upgrade(tmp_path: Path) -> None:
     content = json.loads(example_report().model_dump_json()) | {"schema_version": 5, "new": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(EdgevalError, match=r"schema 5, this one reads 2 to 4\); upgrade edgeval"):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 def test_nothing_is_written_when_composing_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report.save(example_report(), tmp_path)
+    record_files.save(example_report(), tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def fail(record: Report) -> str:
         raise EdgevalError("no page")
 
-    monkeypatch.setattr(report, "html_page", fail)
+    monkeypatch.setattr(record_files, "html_page", fail)
     with pytest.raises(EdgevalError, match="no page"):
-        report.render(VARIANTS["slice"], tmp_path)
+        record_files.render(VARIANTS["slice"], tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     with pytest.raises(EdgevalError, match="no page"):
-        report.save(VARIANTS["slice"], tmp_path / "new")
-    assert report.load(tmp_path / "new") == VARIANTS["slice"]
+        record_files.save(VARIANTS["slice"], tmp_path / "new")
+    assert record_files.load(tmp_path / "new") == VARIANTS["slice"]
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "report.json",
         "verdict.json",
@@ -297,11 +294,11 @@ def test_a_report_without_runs_or_without_its_metric_is_refused(tmp_path: Path) 
     path = tmp_path / "report.json"
     path.write_text(json.dumps(content | {"runs": []}), encoding="utf-8")
     with pytest.raises(EdgevalError, match="not a report: runs: List should have at least 1 item"):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
     content["protocol"]["metric"] = "acc_chars"
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(EdgevalError, match=r"tinyllama-3t-F16\.gguf has no acc_chars"):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 def test_the_views_import_no_model_or_array_library() -> None:
@@ -319,7 +316,7 @@ def test_the_views_import_no_model_or_array_library() -> None:
 
 def test_verdict_json_has_exactly_the_published_fields(tmp_path: Path) -> None:
     record = VARIANTS["slice"]
-    report.save(record, tmp_path)
+    record_files.save(record, tmp_path)
     verdict = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
     assert list(verdict) == VERDICT_KEYS
     assert list(verdict["claim_citation"]) == CITATION_KEYS
@@ -339,9 +336,9 @@ def test_the_published_fields_are_those_of_the_example() -> None:
 
 
 def test_a_stale_verdict_is_removed(tmp_path: Path) -> None:
-    report.save(example_report(), tmp_path)
+    record_files.save(example_report(), tmp_path)
     assert (tmp_path / "verdict.json").exists()
-    report.save(example_report(status=None), tmp_path)
+    record_files.save(example_report(status=None), tmp_path)
     assert not (tmp_path / "verdict.json").exists()
 
 
@@ -607,8 +604,8 @@ def test_a_lone_run_concludes_with_its_accuracy() -> None:
         (formatting.duration(46_840), "13 h 00 min"),
         (formatting.about(7), "7"),
         (formatting.about(2_339), "2,300"),
-        (formatting.listed(["A"]), "A"),
-        (formatting.listed(["A", "B", "C"]), "A, B and C"),
+        (errors.listed(["A"]), "A"),
+        (errors.listed(["A", "B", "C"]), "A, B and C"),
     ],
 )
 def test_numbers_as_text(text: str, expected: str) -> None:

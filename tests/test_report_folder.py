@@ -15,8 +15,8 @@ import pytest
 from fakes import Lines
 from report_example import example_report
 
-from edgeval import report
 from edgeval.errors import EdgevalError
+from edgeval.report import record_files
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 
 _HOLD = """
@@ -120,14 +120,14 @@ def test_a_page_that_cannot_be_written_loses_neither_record_nor_verdict(
             raise OSError(28, "No space left on device")
         return original(self, text, *arguments, **options)  # type: ignore[arg-type]
 
-    for name in (report.HTML_NAME, report.MARKDOWN_NAME):
+    for name in (record_files.HTML_NAME, record_files.MARKDOWN_NAME):
         (tmp_path / name).write_text("of another record")
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(EdgevalError, match=r"report\.json is complete, and edgeval report"):
-        report.save(record, tmp_path)
+        record_files.save(record, tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.json", "verdict.json"]
     monkeypatch.undo()
-    report.render(report.load(tmp_path), tmp_path)
+    record_files.render(record_files.load(tmp_path), tmp_path)
     assert len(list(tmp_path.iterdir())) == 4
 
 
@@ -157,7 +157,7 @@ def test_six_runs_at_once_in_one_folder_leave_six_reports(tmp_path: Path) -> Non
     assert _wait(processes) == [0] * 6
     folders = list((tmp_path / "edgeval-results").iterdir())
     assert len(folders) == 6
-    assert {len(report.load(folder).runs) for folder in folders} == {1}
+    assert {len(record_files.load(folder).runs) for folder in folders} == {1}
     assert {len(list(folder.iterdir())) for folder in folders} == {4}
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from fakes import Lines, StopAfter, without_kernels
 
-from edgeval import measure
-from edgeval.measure import evaluate_file
+from edgeval.evaluation import file_scorer
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.records import ModelRun
-from edgeval.setup import Options, prepare
-from edgeval.store import Store
-from edgeval.tasks import ItemScore
+from edgeval.store.store import Store
+from edgeval.tasks.item import ItemScore
 
 Scores = list[ItemScore]
 BATCH_TOKENS = 64
@@ -28,7 +28,7 @@ BATCH_TOKENS = 64
 
 @pytest.fixture(autouse=True)
 def _save_after_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
 
 
 def as_stored(run: ModelRun) -> ModelRun:
@@ -77,7 +77,7 @@ def _n_scores(db: Path) -> int:
 def test_what_is_complete_is_saved_when_the_one_who_shows_it_is_interrupted(
     tiny_f16: Path, tiny_items: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 1e9)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 1e9)
     db = tmp_path / "a.db"
     with pytest.raises(KeyboardInterrupt):
         _run(tiny_f16, tiny_items, db, StopAfter(10))
@@ -210,8 +210,8 @@ def test_processes_share_the_work(tiny_f16: Path, tiny_items: Path, tmp_path: Pa
 
 LIMITED = """
 import resource, sys
-from edgeval import measure
-from edgeval.cli import main
+from edgeval.evaluation import file_scorer as measure
+from edgeval.cli.app import main
 measure._SAVE_INTERVAL_S = 0.0
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 main(sys.argv[2:])

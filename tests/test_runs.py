@@ -26,13 +26,15 @@ from stores import (
 from test_cli import assert_one_sentence, edgeval
 from test_resume import _run, as_stored
 
-from edgeval import measure
 from edgeval.errors import EdgevalError, StoreError
-from edgeval.plan import Work
-from edgeval.store import Store, runs
+from edgeval.evaluation import file_scorer
+from edgeval.records.runs import RunDetails
+from edgeval.store import runs
 from edgeval.store.exchange import export_run, import_run
-from edgeval.store.run_record import dump, load
-from edgeval.store.runs import RunDetails, delete_run, list_runs, show_run
+from edgeval.store.run_file import dump, load
+from edgeval.store.runs import delete_run, list_runs, show_run
+from edgeval.store.store import Store
+from edgeval.tasks.requests import Work
 
 
 @pytest.fixture
@@ -372,7 +374,7 @@ def test_an_imported_run_answers_an_evaluation(
 def test_plans_that_share_items_score_each_item_once(
     tiny_f16: Path, tiny_items: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
     other = tmp_path / "other.db"
     with pytest.raises(KeyboardInterrupt):
         _run(tiny_f16, tiny_items, db, StopAfter(10))

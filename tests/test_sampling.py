@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval.sampling import order_items
+from edgeval.stats.sampling import order_items
 
 seeds = st.integers(0, 2**32 - 1)
 # Two kinds of item, as HellaSwag has; three at most, as other data may have.

@@ -12,9 +12,9 @@ from report_example import failed_report, with_plain_kernels
 from stores import make_store
 from test_cli import edgeval
 
-from edgeval.inspection import inspect
-from edgeval.report import save
-from edgeval.schemas import RECORDS, schema_of
+from edgeval.gguf.inspect import inspect
+from edgeval.records.schemas import RECORDS, schema_of
+from edgeval.report.record_files import save
 from edgeval.store.exchange import export_run
 
 TYPES: dict[str, tuple[type, ...]] = {

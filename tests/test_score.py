@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from reference_llama import ReferenceLlama
 
-from edgeval import llama, protocol
-from edgeval.evaluate import evaluate
+from edgeval import llama
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.llama.defaults import batch_tokens_for
-from edgeval.measure import evaluate_file
-from edgeval.plan import Batch, Request, plan
-from edgeval.reduction import reduce_logits
-from edgeval.score import RequestScore, score_items, score_requests, settings_for
-from edgeval.setup import Options, prepare
-from edgeval.tasks import ItemScore
+from edgeval.scoring.logits import reduce_logits
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import RequestScore, score_items, score_requests, settings_for
+from edgeval.tasks import protocol
+from edgeval.tasks.item import ItemScore
+from edgeval.tasks.requests import Batch, Request
 
 
 def _score_requests(

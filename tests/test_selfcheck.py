@@ -17,21 +17,22 @@ from test_resume import as_stored
 from tiny import make_items, write_items
 from typer.testing import CliRunner
 
-from edgeval import closeness, llama, selfcheck
+from edgeval import llama
 from edgeval.cli import app
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.evaluate import evaluate
+from edgeval.evaluation import closeness, selfcheck
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.reference import load_reference
+from edgeval.evaluation.selfcheck import self_check, trusted
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.yardstick import checked_places, yardstick
 from edgeval.llama.library import llama_cpp
-from edgeval.measure import evaluate_file
-from edgeval.quantize import quantize
+from edgeval.quantize.quantize import quantize
 from edgeval.records import SelfCheck
-from edgeval.reference import load_reference
-from edgeval.reference.export import export_reference
-from edgeval.selfcheck import self_check, trusted
-from edgeval.setup import Options, Setup, prepare
-from edgeval.store import Store
-from edgeval.tasks import Item, ItemScore
-from edgeval.yardstick import checked_places, yardstick
+from edgeval.store.reference_export import export_reference
+from edgeval.store.store import Store
+from edgeval.tasks.item import Item, ItemScore
 
 pytestmark = pytest.mark.usefixtures("plain_kernels")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from edgeval.sequences import Bets, ConfidenceSequence, Draws, growth_optimal
+from edgeval.stats.confidence_sequence import Bets, ConfidenceSequence, Draws, growth_optimal
 
 STAKED = 0.9999
 

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeval import llama, score
+from edgeval import llama
 from edgeval.errors import EngineError
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.llama import Session
 from edgeval.llama.library import llama_cpp
-from edgeval.plan import Plan, plan
-from edgeval.score import decode_batches, settings_for
-from edgeval.setup import Options, prepare
+from edgeval.scoring import logits, score
+from edgeval.scoring.plan import Plan, plan
+from edgeval.scoring.score import decode_batches, settings_for
 
 CALLBACK = llama_cpp.ggml_abort_callback
 BATCH_TOKENS = 100
@@ -119,7 +120,7 @@ def test_what_fails_in_a_thread_is_raised_and_the_others_stop(
     if part == "decode":
         monkeypatch.setattr(Session, "decode", failing(Session.decode))
     else:
-        monkeypatch.setattr(score, "reduce_logits", failing(score.reduce_logits))
+        monkeypatch.setattr(score, "reduce_logits", failing(logits.reduce_logits))
     found = []
     with pytest.raises(EngineError, match="the device is gone"):
         found.extend(running.decoded(3))

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from test_cli import COMMAND
 
-from edgeval import origin
-from edgeval.compare import compare
+from edgeval.gguf import provenance
 from edgeval.records import Failure
-from edgeval.sharing import shareable_command, shareable_path, shareable_text
+from edgeval.report.compare.compare import compare
+from edgeval.system.sharing import shareable_command, shareable_path, shareable_text
 
 NAME = "Somebodys-Own-Name"
 
@@ -74,10 +74,10 @@ def test_a_sentence_tells_no_folder(text: str, shown: str | None) -> None:
 
 def test_what_other_tools_wrote_tells_no_folder() -> None:
     values = {
-        origin.MATRIX_FILE: "/models_out/secret/im.gguf",
-        origin.MATRIX_DATASET: "/training_dir/calibration.txt",
+        provenance.MATRIX_FILE: "/models_out/secret/im.gguf",
+        provenance.MATRIX_DATASET: "/training_dir/calibration.txt",
     }
-    found = origin.imatrix_info(values.get)
+    found = provenance.imatrix_info(values.get)
     assert found is not None
     assert (found.file, found.dataset) == ("im.gguf", "calibration.txt")
     reason = "killed; see /home/me/core for more."

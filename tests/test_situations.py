@@ -10,11 +10,11 @@ import pytest
 from report_example import N_SPLIT, example_claim, example_report
 from scipy.stats import hypergeom
 
-from edgeval.cards import cards
-from edgeval.metrics import metric
+from edgeval.checkpoints.cards import cards
 from edgeval.records import Average, Claim, Interval, Report, Stopping, VerdictStatus
 from edgeval.report.view import verdict_sentences
-from edgeval.verdict import judged
+from edgeval.stats.metrics import metric
+from edgeval.stats.verdict import judged
 
 PUBLISHED = example_claim(59.20, correct=5945)
 (DEMO,) = cards()["demo"].claims

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from split_of_types import NAMES, Asked, Split, is_true, record_of
 
-from edgeval.paired import limit_items
 from edgeval.records import Drift, Report
-from edgeval.report import load, save
 from edgeval.report.comparison import reading
 from edgeval.report.conclusion import conclusion, recommended
 from edgeval.report.formatting import MINUS
+from edgeval.report.record_files import load, save
+from edgeval.stats.paired import limit_items
 
 ALL = "On all 1,000 items of Rowan/hellaswag validation, "
 SLICE = f"{ALL}as far as a slice of {{}} of 1,000 items tells, "

@@ -16,23 +16,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import add_items, open_run
 
-from edgeval import llama, measure, sketch
-from edgeval.cards import cards_folder
-from edgeval.convert import convert
-from edgeval.divergence import divergence
+from edgeval import llama
+from edgeval.checkpoints.cards import cards_folder
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import EdgevalError, EngineError
-from edgeval.measure import MakeSketches, Measured, Sketches, evaluate_file
-from edgeval.plan import Batch, plan
-from edgeval.quantize import quantize
-from edgeval.reduction import reduce_logits
-from edgeval.score import settings_for
-from edgeval.setup import Options, Setup, prepare
-from edgeval.sketch import ItemDivergence, Sketch, draw, kl, rest, top
-from edgeval.sketching import RequestDivergence, of_item
-from edgeval.store import Store
+from edgeval.evaluation import file_scorer
+from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.kl_items import MakeSketches, Sketches
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.quantize.quantize import quantize
+from edgeval.scoring.distributions import RequestDivergence, of_item
+from edgeval.scoring.logits import reduce_logits
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import settings_for
+from edgeval.stats import top_logprobs
+from edgeval.stats.kl import divergence
+from edgeval.stats.top_logprobs import ItemDivergence, Sketch, draw, kl, rest, top
 from edgeval.store.repair import repair
 from edgeval.store.runs import delete_run
 from edgeval.store.schema import _APPLICATION_ID, _MIGRATIONS, SCHEMA_VERSION
+from edgeval.store.store import Store
+from edgeval.tasks.requests import Batch
 
 N_POSITIONS = 5
 BATCH_TOKENS = 64
@@ -120,7 +124,7 @@ def test_packed_sketches_come_back(logits: tuple[Any, Any], n_tokens: int) -> No
     ids = top(logits[0], min(n_tokens, logits[0].shape[1]))
     whole = Sketch(ids, _sketched(logits[0], ids))
     for n_drawn in range(min(3, ids.shape[1])):
-        found = sketch.unpack(sketch.pack(Sketch(whole.ids, whole.logprobs, n_drawn)))
+        found = top_logprobs.unpack(top_logprobs.pack(Sketch(whole.ids, whole.logprobs, n_drawn)))
         np.testing.assert_array_equal(found.ids, whole.ids)
         np.testing.assert_array_equal(found.logprobs, whole.logprobs)
         assert (found.ids.dtype, found.logprobs.dtype) == (np.uint32, np.float32)
@@ -128,10 +132,10 @@ def test_packed_sketches_come_back(logits: tuple[Any, Any], n_tokens: int) -> No
 
 
 def test_another_version_is_refused() -> None:
-    packed = sketch.pack(Sketch(np.zeros((1, 1), np.uint32), np.zeros((1, 1), np.float32)))
-    assert sketch.is_current(packed)
+    packed = top_logprobs.pack(Sketch(np.zeros((1, 1), np.uint32), np.zeros((1, 1), np.float32)))
+    assert top_logprobs.is_current(packed)
     with pytest.raises(ValueError, match=r"version 2 .* b'\\x03'"):
-        sketch.unpack(b"\x03" + packed[1:])
+        top_logprobs.unpack(b"\x03" + packed[1:])
 
 
 def test_items_in_sum_and_their_clustered_error() -> None:
@@ -230,7 +234,7 @@ def _same(first: Sketches | None, second: Sketches | None) -> bool:
         second.reference,
         list(second.of_place),
     ) and all(
-        sketch.pack(one) == sketch.pack(other)
+        top_logprobs.pack(one) == top_logprobs.pack(other)
         for one, other in zip(first.of_place.values(), second.of_place.values(), strict=True)
     )
 
@@ -269,7 +273,7 @@ def test_interrupted_runs_end_with_the_same_divergence(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
     setup = _setup(tiny_items)
     made = _sketches(tiny_f16, setup, 20)
     expected = evaluate_file(tiny_q4, setup, wanted=made.sketches)

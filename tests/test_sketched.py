@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from stores import add_items, open_run, without_drawn
 
-from edgeval import pipeline
-from edgeval.looks import Looks, Sketches
-from edgeval.measure import MakeSketches, Measured, evaluate_file
-from edgeval.pursuit import drift_pursuit
-from edgeval.quantize import quantize
-from edgeval.reference import load_reference, matching
-from edgeval.reference.export import export_reference
-from edgeval.sampling import beginning, simple_order
-from edgeval.setup import Options, Setup, prepare
-from edgeval.sketch import ItemDivergence, unpack
-from edgeval.sketched import having_sketches, to_sketch
-from edgeval.store import Store
+from edgeval.evaluation import pipeline, reference_checks
+from edgeval.evaluation.early_stopping import drift_pursuit
+from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.kl_items import Looks, MakeSketches, Sketches
+from edgeval.evaluation.kl_sample import having_sketches, to_sketch
+from edgeval.evaluation.reference import load_reference
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.quantize.quantize import quantize
+from edgeval.stats.sampling import beginning, simple_order
+from edgeval.stats.top_logprobs import ItemDivergence, unpack
 from edgeval.store.exchange import export_run, import_run
+from edgeval.store.reference_export import export_reference
+from edgeval.store.store import Store
 
 N = 40
 """Items in the file."""
@@ -137,9 +137,9 @@ def test_a_reference_merged_of_two_runs_gives_its_random_part(
     # What only the file's order gives is compared, and called what it is.
     only = {place: reference.sketches[place] for place in range(14)}
     odd = replace(reference, sketches=only)
-    (note,) = matching.notes(odd, setup)
+    (note,) = reference_checks.notes(odd, setup)
     assert note.startswith("ref.npz has distributions of 14 of these items that are the beginning")
-    (note,) = matching.notes(odd, _setup(tiny_items, kl_items=5, until=9.0))
+    (note,) = reference_checks.notes(odd, _setup(tiny_items, kl_items=5, until=9.0))
     assert "so that no KL divergences are told; use the --seed" in note
     unknown = odd.measured(setup).sketches
     assert unknown is not None
@@ -154,10 +154,10 @@ def test_sketches_of_an_older_edgeval_are_read_and_said_to_tell_less(
         assert _scored(tiny_f16, setup, store).sketches is not None
     export_reference(tmp_path / "a.db", 1, tmp_path / "ref.npz")
     reference = load_reference(tmp_path / "ref.npz")
-    assert list(matching.notes(reference, setup)) == []
+    assert list(reference_checks.notes(reference, setup)) == []
     older = {place: without_drawn(unpack(each)) for place, each in reference.sketches.items()}
     changed = replace(reference, sketches=older)
-    (note,) = matching.notes(changed, setup)
+    (note,) = reference_checks.notes(changed, setup)
     assert "of an older edgeval, which give a lower bound" in note
     found = changed.measured(setup).sketches
     assert found is not None

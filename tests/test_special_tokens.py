@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import special_forms
 
-from edgeval.checkpoint import Checkpoint
-from edgeval.tokenizer import read_tokenizer
-from edgeval.tokenizer.special_tokens import read_special_tokens
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.tokenizer.special_tokens import read_special_tokens
+from edgeval.checkpoints.tokenizer.tokenizer import read_tokenizer
 
 FORMS = dict(special_forms.forms())
 FOUND: dict[str, Any] = json.loads(special_forms.GOLDEN.read_text(encoding="utf-8"))["found"]

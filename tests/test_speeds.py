@@ -22,24 +22,28 @@ from stores import DEVICE as STORE_DEVICE
 from stores import FACTS, add_items, open_run, score_of, without_remainders
 from tiny import make_items, write_items
 
-from edgeval import measure, report, terminal, timing
-from edgeval.evaluate import evaluate
-from edgeval.measure import evaluate_file
-from edgeval.plan import Work
-from edgeval.pursuit import accuracy_pursuit
+from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal.reference import reference_table
+from edgeval.cli.terminal.runs import run_tables
+from edgeval.evaluation import file_scorer, kl_items
+from edgeval.evaluation.early_stopping import accuracy_pursuit
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.reference import load_reference
+from edgeval.evaluation.setup import Options, prepare
 from edgeval.records import Evaluation, ModelRun, Offload, Report, Speed, by_command
-from edgeval.reference import file, load_reference
-from edgeval.reference.export import export_reference
-from edgeval.reference.tables import reference_table
-from edgeval.report import details, facts, pages, speeds, timings
+from edgeval.records.runs import RunDetails
+from edgeval.report import details, facts, pages, record_files, speeds, timings
 from edgeval.report.reasoning import reasoning
-from edgeval.setup import Options, prepare
-from edgeval.store import Store
+from edgeval.scoring import timing
+from edgeval.store import reference_file
 from edgeval.store.exchange import export_run, import_run
+from edgeval.store.reference_export import export_reference
 from edgeval.store.repair import repair
-from edgeval.store.run_record import dump
-from edgeval.store.runs import RunDetails, show_run
-from edgeval.store.tables import run_tables
+from edgeval.store.run_file import dump
+from edgeval.store.runs import show_run
+from edgeval.store.store import Store
+from edgeval.tasks.requests import Work
 
 DASH = "\N{EN DASH}"
 
@@ -83,7 +87,7 @@ def db(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _save_after_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_SAVE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
 
 
 # What one command measures
@@ -189,7 +193,7 @@ def test_a_later_look_has_a_speed_and_the_scores_are_of_the_store(
     first = run(tiny_f16, tiny_items, db, threads=2)
     setup = prepare(Options(data=tiny_items, batch_tokens=64, threads=1))
     with Store(db) as store:
-        wanted = measure.MakeSketches(setup.places[:40])
+        wanted = kl_items.MakeSketches(setup.places[:40])
         found = evaluate_file(tiny_f16, setup, store, wanted=wanted).run
     assert found.speed is not None
     assert (found.speed.threads, found.speed.n_items, found.n_from_store) == (1, 40, 40)
@@ -638,7 +642,7 @@ def test_the_sum_of_seconds_of_an_older_reference_file_is_no_speed(
         lambda self, **options: dict(content) if options.get("mode") == "json" else dumped(self),
     )
     monkeypatch.setattr(type(new.header), "model_validate", lambda *_: new.header)
-    file.write(tmp_path / "old.npz", new.header, new.packed)
+    reference_file.write(tmp_path / "old.npz", new.header, new.packed)
     monkeypatch.undo()
     old = load_reference(tmp_path / "old.npz")
     assert (old.header.schema_version, old.header.speeds) == (1, [])
@@ -669,7 +673,7 @@ def test_times_of_schema_2_are_not_read(tmp_path: Path, capsys: pytest.CaptureFi
             del each[name]
         each |= {"elapsed_s": 100.0, "load_s": 1.0, "tokens_per_s": 12345.0}
     (tmp_path / "report.json").write_text(json.dumps(content), "utf-8")
-    found = report.load(tmp_path)
+    found = record_files.load(tmp_path)
     assert found.corrections == ()
     assert {each.speed for each in found.runs} == {None}
     shown = printed(found, capsys)
@@ -693,9 +697,9 @@ def test_a_speed_of_another_machine_or_other_threads_is_refused(
     assert speed is not None
     runs = list(record.runs)
     runs[3] = runs[3].model_copy(update={"speed": changed(speed, **change)})
-    report.save(record.model_copy(update={"runs": runs}), tmp_path)
+    record_files.save(record.model_copy(update={"runs": runs}), tmp_path)
     with pytest.raises(Exception, match=r"the speed of Q5_K_M is of another machine, or of other"):
-        report.load(tmp_path)
+        record_files.load(tmp_path)
 
 
 def test_the_gpus_are_named_wherever_a_speed_is() -> None:

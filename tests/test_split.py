@@ -11,19 +11,19 @@ from gguf_bytes import File, decoded
 from splitting import split
 from tiny import make_checkpoint
 
-from edgeval import pipeline
-from edgeval.contents import sha256_of
-from edgeval.convert import convert
+from edgeval.checkpoints.convert.convert import convert
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
-from edgeval.evaluate import evaluate
-from edgeval.gguf_parts import model_files, read_header
-from edgeval.imatrix import imatrix
-from edgeval.inspection import inspect
-from edgeval.ladder import file_stem
-from edgeval.quantize import quantize
+from edgeval.evaluation import pipeline
+from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.setup import Options
+from edgeval.gguf.contents import sha256_of
+from edgeval.gguf.inspect import inspect
+from edgeval.gguf.parts import model_files, read_header
+from edgeval.quantize.imatrix import imatrix
+from edgeval.quantize.ladder import file_stem
+from edgeval.quantize.quantize import quantize
 from edgeval.records import ModelRun
-from edgeval.setup import Options
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import hypergeom, multivariate_hypergeom
 
-from edgeval.ladder_test import error_of
-from edgeval.paired import fewest_items, limit_items
-from edgeval.split_difference import _Sample, bounds, score
+from edgeval.stats.ladder_test import error_of
+from edgeval.stats.paired import fewest_items, limit_items
+from edgeval.stats.split_difference import _Sample, bounds, score
 
 
 def sizes(

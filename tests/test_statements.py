@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval.statements import Known, Within
+from edgeval.stats.stopping_rules import Known, Within
 
 POINT = Within(-0.01, 0.01)
 ANYWHERE = (-1.0, 1.0)

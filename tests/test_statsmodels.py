@@ -10,8 +10,8 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from edgeval.metrics import wilson
-from edgeval.paired import holm, mcnemar
+from edgeval.stats.intervals import wilson
+from edgeval.stats.paired import holm, mcnemar
 
 CLOSE = {"rel": 1e-12, "abs": 1e-14}
 

@@ -16,10 +16,12 @@ from stores import DEVICE, FACTS, SETTING, without_remainders
 from stores import open_run as _open
 
 from edgeval.errors import StoreError
-from edgeval.plan import Work
 from edgeval.records import SelfCheck
-from edgeval.store import Measurement, Setting, Store
+from edgeval.records.score_key import Setting
 from edgeval.store.schema import SCHEMA_VERSION
+from edgeval.store.store import Store
+from edgeval.store.stored_run import Measurement
+from edgeval.tasks.requests import Work
 
 ITEM = make_item(choices=["x", "y"])
 
@@ -138,7 +140,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_store import _open
-from edgeval.store import Store
+from edgeval.store.store import Store
 with Store(Path(sys.argv[1])) as store, _open(store):
     print("held", flush=True)
     time.sleep(float(sys.argv[3]))

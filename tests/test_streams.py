@@ -107,7 +107,7 @@ def test_a_lost_stderr_stops_nothing(stream: str, tiny_f16: Path, tmp_path: Path
 @posix
 def test_files_never_become_a_standard_stream(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from edgeval import streams; streams.guard();"
+        "import os, sys; from edgeval.system import streams; streams.guard();"
         f"file = open({str(tmp_path / 'a')!r}, 'w'); sys.exit(file.fileno() > 2)"
     )
     done = subprocess.run(["bash", "-c", f'"{sys.executable}" -c "{code}" <&- >&- 2>&-'])

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgeval.statements import Known, Statement, Within
-from edgeval.surveys import SimpleSurvey, Survey
-from edgeval.weighted_survey import WeightedSurvey
+from edgeval.stats.samplers import SimpleSurvey, Survey
+from edgeval.stats.stopping_rules import Known, Statement, Within
+from edgeval.stats.weighted_sampler import WeightedSurvey
 
 N_RUNS = 10_000
 MOST = 0.05

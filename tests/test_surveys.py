@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 from survey_runs import follow, record
 
-from edgeval.statements import Known, Within
-from edgeval.surveys import BLOCK_ITEMS, SimpleSurvey
+from edgeval.stats.samplers import BLOCK_ITEMS, SimpleSurvey
+from edgeval.stats.stopping_rules import Known, Within
 
 POINT = Within(-0.01, 0.01)
 NEVER = Known(0.0)

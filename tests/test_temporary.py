@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from fakes import Lines
 
-from edgeval.files import replacing
-from edgeval.temporary import (
+from edgeval.system.files import replacing
+from edgeval.system.temporary import (
     HeldError,
     Hold,
     leftovers,
@@ -26,7 +26,7 @@ from edgeval.temporary import (
 _MAKE = """
 import sys, time
 from pathlib import Path
-from edgeval.temporary import temporary_file, temporary_folder
+from edgeval.system.temporary import temporary_file, temporary_folder
 kind, folder = sys.argv[1], Path(sys.argv[2])
 made = temporary_file(folder, "m.gguf") if kind == "file" else temporary_folder("work", folder)
 with made as found:

@@ -14,9 +14,9 @@ from tokenizers_of_demo import (
     sentencepiece_json,
 )
 
+from edgeval.checkpoints.tokenizer.tokenizer_json import read_tokenizer_json
+from edgeval.checkpoints.tokenizer.vocabulary import Vocabulary
 from edgeval.errors import CheckpointError
-from edgeval.tokenizer.tokenizer_json import read_tokenizer_json
-from edgeval.tokenizer.vocabulary import Vocabulary
 
 NORMAL, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 3, 4, 5, 6
 

@@ -14,7 +14,7 @@ from texts import make_texts
 from tokenizers import Tokenizer
 
 from edgeval import llama
-from edgeval.convert import convert
+from edgeval.checkpoints.convert.convert import convert
 
 Encode = Callable[[str], list[int]]
 

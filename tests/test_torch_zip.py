@@ -14,9 +14,10 @@ import torch_files
 from safetensors.numpy import load_file
 from torch_files import integer, program, several, tensor, text, write_archive
 
-from edgeval.checkpoint import Checkpoint, Tensor, as_float32
-from edgeval.checkpoint.torch_zip import read_torch_zip
-from edgeval.convert import convert
+from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.checkpoints.tensor import Tensor, as_float32
+from edgeval.checkpoints.torch_zip import read_torch_zip
 from edgeval.errors import CheckpointError
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edgeval import llama
-from edgeval.gguf_parts import read_header
-from edgeval.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
+from edgeval.gguf.parts import read_header
+from edgeval.gguf.type_sizes import BITS_PER_WEIGHT, NEEDS_IMATRIX
 
 
 def _tinyllama_shape(path: Path) -> Path:

@@ -12,7 +12,6 @@ from report_example import example_claim, example_report
 from scipy.stats import betabinom, hypergeom
 
 from edgeval import __version__
-from edgeval.metrics import metric
 from edgeval.records import (
     Average,
     Citation,
@@ -30,7 +29,9 @@ from edgeval.records import (
     TensorMix,
     VerdictStatus,
 )
-from edgeval.verdict import confidence, judge, judged, match, status, verdict, verdicts
+from edgeval.stats.claim_match import match
+from edgeval.stats.metrics import metric
+from edgeval.stats.verdict import confidence, judge, judged, status, verdict, verdicts
 
 SPLIT = "Rowan/hellaswag validation"
 N_SPLIT = 10042

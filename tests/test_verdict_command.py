@@ -9,11 +9,11 @@ import pytest
 from report_example import example_claim, example_report
 from test_cli import assert_one_sentence, edgeval
 
-from edgeval import report
 from edgeval.records import Evaluation, Report
+from edgeval.report import record_files
 from edgeval.report.reasoning import reasoning
 from edgeval.report.view import NO_CLAIM
-from edgeval.verdict import judged
+from edgeval.stats.verdict import judged
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> tuple[Report, Path]:
     other = example_claim(59.12, task="winogrande", data="WinoGrande XL validation")
     record = example_report(n_items=8000, status="partial")
     record = record.model_copy(update={"other_claims": [other]})
-    report.save(record, tmp_path / "run")
+    record_files.save(record, tmp_path / "run")
     return record, tmp_path / "run"
 
 
@@ -60,7 +60,7 @@ def test_what_the_record_says_of_its_verdict_does_not_count(run: tuple[Report, P
 
 def test_each_claim_is_judged(tmp_path: Path) -> None:
     claims = [example_claim(59.2), example_claim(70.0)]
-    report.save(judged(example_report(status=None), claims), tmp_path)
+    record_files.save(judged(example_report(status=None), claims), tmp_path)
     lines = edgeval("verdict", tmp_path).stdout.splitlines()
     assert [line.split(",")[0] for line in lines[::2]] == [
         "Reproduced: acc_norm 59.20",
@@ -73,7 +73,7 @@ def test_each_claim_is_judged(tmp_path: Path) -> None:
 def test_another_tolerance_may_be_asked_for(points: str, status: str, tmp_path: Path) -> None:
     # 59.17 was measured, and 59.20 published.
     record = example_report()
-    report.save(record, tmp_path)
+    record_files.save(record, tmp_path)
     saved = (tmp_path / "report.json").read_bytes()
     lines = edgeval("verdict", tmp_path, "--margin", points).stdout.splitlines()
     assert lines[0].lower().startswith(f"{status.replace('_', ' ')}: ")
@@ -92,13 +92,13 @@ def test_another_tolerance_may_be_asked_for(points: str, status: str, tmp_path: 
 
 @pytest.mark.parametrize("points", ["0", "-1", "100.5", "nan", "inf", "1e-400"])
 def test_a_tolerance_that_is_none_is_refused(points: str, tmp_path: Path) -> None:
-    report.save(example_report(), tmp_path)
+    record_files.save(example_report(), tmp_path)
     ran = edgeval("verdict", tmp_path, "--margin", points)
     assert_one_sentence(ran, ["--margin is ", "give points above 0, at most 100"])
 
 
 def test_a_run_without_claims_says_so(tmp_path: Path) -> None:
-    report.save(example_report(status=None), tmp_path)
+    record_files.save(example_report(status=None), tmp_path)
     printed = edgeval("verdict", tmp_path)
     assert (printed.returncode, printed.stdout.strip()) == (0, NO_CLAIM)
     as_json = edgeval("verdict", tmp_path, "--json")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from survey_runs import ForcedRaces, follow, follow_in_order, record
 
-from edgeval.statements import Known, Within
-from edgeval.weighted_survey import WeightedSurvey
+from edgeval.stats.stopping_rules import Known, Within
+from edgeval.stats.weighted_sampler import WeightedSurvey
 
 POINT = Within(-0.01, 0.01)
 

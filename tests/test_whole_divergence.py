@@ -15,16 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import without_drawn, without_remainders
 
-from edgeval import sketch
-from edgeval.divergence import divergence
-from edgeval.measure import MakeSketches, evaluate_file
-from edgeval.quantize import quantize
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.kl_items import MakeSketches
+from edgeval.evaluation.setup import Options, prepare
+from edgeval.quantize.quantize import quantize
 from edgeval.records import Divergence
-from edgeval.setup import Options, prepare
-from edgeval.sketch import ItemDivergence, Sketch, draw, kl, rest, top
-from edgeval.sketching import RequestDivergence, of_item
-from edgeval.store import Store
+from edgeval.scoring.distributions import RequestDivergence, of_item
+from edgeval.stats import top_logprobs
+from edgeval.stats.kl import divergence
+from edgeval.stats.top_logprobs import ItemDivergence, Sketch, draw, kl, rest, top
 from edgeval.store.schema import checksum
+from edgeval.store.store import Store
 
 N_LISTED = 5
 
@@ -179,9 +180,9 @@ def test_an_older_sketch_gives_the_bound_and_no_estimate(tiny_f16: Path, tiny_it
     made = evaluate_file(tiny_f16, setup, wanted=MakeSketches(setup.sketched)).sketches
     assert made is not None
     older = {place: without_drawn(each) for place, each in made.of_place.items()}
-    assert all(map(sketch.is_readable, older.values()))
-    assert not any(map(sketch.is_current, older.values()))
-    of_place = {place: sketch.unpack(packed) for place, packed in older.items()}
+    assert all(map(top_logprobs.is_readable, older.values()))
+    assert not any(map(top_logprobs.is_current, older.values()))
+    of_place = {place: top_logprobs.unpack(packed) for place, packed in older.items()}
     for place, each in of_place.items():
         np.testing.assert_array_equal(each.ids, made.of_place[place].ids[:, :32])
     found = evaluate_file(
@@ -195,12 +196,12 @@ def test_an_older_sketch_gives_the_bound_and_no_estimate(tiny_f16: Path, tiny_it
 
 def test_more_drawn_tokens_than_tokens_are_refused() -> None:
     whole = Sketch(np.zeros((1, 2), np.uint32), np.full((1, 2), -1, np.float32), 1)
-    packed = sketch.pack(whole)
+    packed = top_logprobs.pack(whole)
     content = zlib.decompress(packed[1:])
     for n_drawn in (2, 2**32 - 1):
         changed = content[:8] + struct.pack("<I", n_drawn) + content[12:]
         with pytest.raises(ValueError, match="are said to be drawn"):
-            sketch.unpack(packed[:1] + zlib.compress(changed))
+            top_logprobs.unpack(packed[:1] + zlib.compress(changed))
 
 
 def test_what_an_older_edgeval_stored_is_computed_again(

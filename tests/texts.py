@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from edgeval.cards import cards_folder
+from edgeval.checkpoints.cards import cards_folder
 
 N_TEXTS = 10_000
 # First and last code point: Latin, Greek, Cyrillic, Hebrew, Arabic, Devanagari, Thai, Khmer, Kana,

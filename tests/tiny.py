@@ -13,7 +13,7 @@ import numpy.typing as npt
 import sentencepiece
 from safetensors.numpy import save_file
 
-from edgeval.gguf_parts import read_header
+from edgeval.gguf.parts import read_header
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],

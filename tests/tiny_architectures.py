@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from tiny import make_checkpoint
 
-from edgeval.convert import convert
-from edgeval.gguf_header import Header
-from edgeval.gguf_parts import read_header
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.gguf.header import Header
+from edgeval.gguf.parts import read_header
 
 VOCABULARY = 512
 _WIDTH, _LAYERS, _HEADS, _HEAD, _FEED = 64, 2, 2, 32, 128

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from edgeval import __version__, streams
+from edgeval import __version__
 from edgeval.errors import EdgevalError, InterruptedRunError
-from edgeval.escapes import cut, visible
-from edgeval.sharing import shareable_command
+from edgeval.system import streams
+from edgeval.system.escapes import cut, visible
+from edgeval.system.sharing import shareable_command
 
 if TYPE_CHECKING:
-    from edgeval.console import TerminalProgress
+    from edgeval.system.console import TerminalProgress
 
 
 _INTERRUPTED = 130
@@ -82,7 +83,7 @@ def _expanded(value: str) -> str:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from edgeval.console import say
+        from edgeval.system.console import say
 
         say(f"edgeval {__version__}")
         raise typer.Exit
@@ -109,8 +110,8 @@ def progress_bars(*folders: Path) -> Iterator[TerminalProgress]:
         folders: Where it writes: what killed runs left there and in the cache is removed first.
             ``run`` and ``eval`` name none, for what they call does that itself.
     """
-    from edgeval.cache import clean
-    from edgeval.console import TerminalProgress, stderr_console
+    from edgeval.quantize.cache import clean
+    from edgeval.system.console import TerminalProgress, stderr_console
 
     with TerminalProgress(stderr_console()) as progress:
         if folders:

@@ -8,7 +8,7 @@ import typer
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import Json
-from edgeval.console import print_json
+from edgeval.system.console import print_json
 
 cache = typer.Typer(
     help="List what is kept so that it need not be made again, or prune it.",
@@ -21,8 +21,8 @@ def list_all(context: typer.Context, as_json: Json = False) -> None:
     """List what is kept so that it need not be made again, or prune it."""
     if context.invoked_subcommand is not None:
         return
-    from edgeval import terminal
-    from edgeval.cache import contents
+    from edgeval.cli.terminal import terminal
+    from edgeval.quantize.cache import contents
 
     found = contents()
     if as_json:
@@ -42,8 +42,8 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Remove GGUFs that were not used for a while, and what killed runs left."""
-    from edgeval import terminal
-    from edgeval.cache import prune as prune_cache
+    from edgeval.cli.terminal import terminal
+    from edgeval.quantize.cache import prune as prune_cache
 
     with progress_bars() as progress:
         found = prune_cache(progress, unused_for)

@@ -8,7 +8,7 @@ import typer
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import HOW, STORE, Backend, Json, StoreOption, device_names
-from edgeval.console import print_json
+from edgeval.system.console import print_json
 
 
 def doctor(
@@ -34,8 +34,8 @@ def doctor(
 
     The exit code is 1 if a check failed, or something was found that an evaluation would fail over.
     """
-    from edgeval.doctor import diagnose
-    from edgeval.doctor.tables import print_diagnosis
+    from edgeval.cli.terminal.diagnosis import print_diagnosis
+    from edgeval.doctor.diagnose import diagnose
 
     with progress_bars() as progress:
         found = diagnose(model, backend, device_names(device), store=store, progress=progress)

@@ -40,8 +40,8 @@ from edgeval.cli.options import (
     Until,
     device_names,
 )
-from edgeval.console import print_json
-from edgeval.streams import OutputError, flush
+from edgeval.system.console import print_json
+from edgeval.system.streams import OutputError, flush
 
 
 def run(
@@ -120,9 +120,10 @@ def run(
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict."""
     with engine_starting():
-        from edgeval import pipeline, terminal
-        from edgeval.failures import require_all
-        from edgeval.setup import Options
+        from edgeval.cli.terminal import terminal
+        from edgeval.evaluation import pipeline
+        from edgeval.evaluation.failures import require_all
+        from edgeval.evaluation.setup import Options
 
         options = Options(
             data=data,
@@ -203,10 +204,10 @@ def evaluate(
 ) -> None:
     """Evaluate GGUF files as they are."""
     with engine_starting():
-        from edgeval import terminal
-        from edgeval.evaluate import evaluate as evaluate_files
-        from edgeval.failures import require_all
-        from edgeval.setup import Options
+        from edgeval.cli.terminal import terminal
+        from edgeval.evaluation.evaluate import evaluate as evaluate_files
+        from edgeval.evaluation.failures import require_all
+        from edgeval.evaluation.setup import Options
 
         options = Options(
             data=data,
@@ -244,8 +245,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Render a report again from its saved record."""
-    from edgeval import report as reports
-    from edgeval import terminal
+    from edgeval.cli.terminal import terminal
+    from edgeval.report import record_files as reports
 
     record = reports.load(folder)
     reports.render(record, folder)
@@ -281,9 +282,9 @@ def compare(
     Right items have to agree within what rounding explains; speed may differ. Each type is
     shown beside its own machine's reference, too.
     """
-    from edgeval import terminal
-    from edgeval.compare import compare as compare_files
-    from edgeval.compare import require_agreement
+    from edgeval.cli.terminal import terminal
+    from edgeval.report.compare.compare import compare as compare_files
+    from edgeval.report.compare.compare import require_agreement
 
     found = compare_files([first, *others], margin)
     if as_json:

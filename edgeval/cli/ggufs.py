@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import DataType, Json, Pre, Threads
-from edgeval.console import print_json, say
+from edgeval.system.console import print_json, say
 
 
 def convert(
@@ -24,7 +24,7 @@ def convert(
     ] = DataType.f16,
 ) -> None:
     """Convert a Hugging Face checkpoint directory to GGUF."""
-    from edgeval.convert import convert as convert_checkpoint
+    from edgeval.checkpoints.convert.convert import convert as convert_checkpoint
 
     made = target or Path(f"{source.resolve().name}-{dtype.value.upper()}.gguf")
     with progress_bars(made.parent) as progress:
@@ -37,7 +37,7 @@ class TypesCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help, then the types; only then is llama.cpp loaded."""
-        from edgeval import terminal
+        from edgeval.cli.terminal import terminal
         from edgeval.engine import running
 
         super().format_help(ctx, formatter)
@@ -68,7 +68,7 @@ def quantize(
 
     A file that is there already is used again if it was made in the same way.
     """
-    from edgeval.quantize import quantize as quantize_gguf
+    from edgeval.quantize.quantize import quantize as quantize_gguf
 
     with progress_bars(out_dir or source.parent) as progress:
         made = quantize_gguf(
@@ -96,7 +96,7 @@ def imatrix(
     threads: Threads = None,
 ) -> None:
     """Compute an importance matrix on a text, for quantize."""
-    from edgeval.imatrix import imatrix as compute_imatrix
+    from edgeval.quantize.imatrix import imatrix as compute_imatrix
 
     with progress_bars(out.parent) as progress:
         made = compute_imatrix(
@@ -117,8 +117,8 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Show what a GGUF says of itself: metadata, tokenizer, tensors."""
-    from edgeval import terminal
-    from edgeval.inspection import inspect as inspect_gguf
+    from edgeval.cli.terminal import terminal
+    from edgeval.gguf.inspect import inspect as inspect_gguf
 
     with progress_bars() as progress:
         found = inspect_gguf(gguf, progress=progress)

@@ -8,30 +8,31 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.options import Json
-from edgeval.console import print_json
+from edgeval.system.console import print_json
 
 
 def models(as_json: Json = False) -> None:
     """List the model cards and their claims."""
-    from edgeval import cards, listings
+    from edgeval.checkpoints import cards
+    from edgeval.cli.terminal import catalog
 
     found = list(cards.cards().values())
     if as_json:
-        print_json(listings.cards_json(found))
+        print_json(catalog.cards_json(found))
     else:
-        listings.print_cards(found)
+        catalog.print_cards(found)
 
 
 def protocols(as_json: Json = False) -> None:
     """List the protocols and the tools whose numbers they give."""
-    from edgeval import listings
-    from edgeval.protocol import PROTOCOLS
+    from edgeval.cli.terminal import catalog
+    from edgeval.tasks.protocol import PROTOCOLS
 
     found = list(PROTOCOLS.values())
     if as_json:
-        print_json(listings.protocols_json(found))
+        print_json(catalog.protocols_json(found))
     else:
-        listings.print_protocols(found)
+        catalog.print_protocols(found)
 
 
 class RecordName(str, Enum):
@@ -55,6 +56,6 @@ def schema(
     ] = RecordName.report,
 ) -> None:
     """Print the JSON Schema of a record."""
-    from edgeval.schemas import schema_of
+    from edgeval.records.schemas import schema_of
 
     print_json(schema_of(record.value))

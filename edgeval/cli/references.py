@@ -9,7 +9,7 @@ import typer
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import STORE, Json, StoreFile
-from edgeval.console import print_json, say, stdout_console
+from edgeval.system.console import print_json, say, stdout_console
 
 reference = typer.Typer(
     help="Export a run for machines that never run its model, or show such a file.",
@@ -27,7 +27,7 @@ def export(
     store: StoreFile = STORE,
 ) -> None:
     """Write what a run says of every item it has scored, for run --reference."""
-    from edgeval.reference.export import export_reference
+    from edgeval.store.reference_export import export_reference
 
     with progress_bars(target.parent, store.parent):
         export_reference(store, number, target)
@@ -44,8 +44,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a reference file is of: model, data, protocol, items."""
-    from edgeval.reference import load_reference
-    from edgeval.reference.tables import reference_table
+    from edgeval.cli.terminal.reference import reference_table
+    from edgeval.evaluation.reference import load_reference
 
     found = load_reference(file)
     if as_json:

@@ -10,9 +10,9 @@ import typer
 
 from edgeval.cli.app import progress_bars
 from edgeval.cli.options import STORE, Json, StoreFile
-from edgeval.console import print_json, say
 from edgeval.errors import StoreError
-from edgeval.escapes import visible
+from edgeval.system.console import print_json, say
+from edgeval.system.escapes import visible
 
 runs = typer.Typer(
     help="List the runs that the store holds, or show, delete, export, import or repair.",
@@ -34,7 +34,7 @@ def list_all(context: typer.Context, store: StoreFile = STORE, as_json: Json = F
                     f"write it after {context.invoked_subcommand}", param_hint=option
                 )
         return
-    from edgeval import terminal
+    from edgeval.cli.terminal import terminal
     from edgeval.store.runs import list_runs
 
     found = list_runs(store)
@@ -47,7 +47,7 @@ def list_all(context: typer.Context, store: StoreFile = STORE, as_json: Json = F
 @runs.command()
 def show(number: Number, store: StoreFile = STORE, as_json: Json = False) -> None:
     """Show what the store holds of a run: setting, items scored, plans."""
-    from edgeval import terminal
+    from edgeval.cli.terminal import terminal
     from edgeval.store.runs import show_run
 
     found = show_run(store, number)
@@ -117,7 +117,7 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Check the store, and recover what can be read of a damaged one into a new one."""
-    from edgeval import terminal
+    from edgeval.cli.terminal import terminal
     from edgeval.store.repair import repair as repair_store
 
     with progress_bars(store.parent, (out or store).parent):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.options import Json
-from edgeval.console import print_json
+from edgeval.system.console import print_json
 
 
 def verdict(
@@ -26,10 +26,11 @@ def verdict(
     as_json: Json = False,
 ) -> None:
     """Say what a saved run shows about the published numbers, and why."""
-    from edgeval import report, terminal
-    from edgeval.verdict import at_margin
+    from edgeval.cli.terminal import terminal
+    from edgeval.report import record_files
+    from edgeval.stats.verdict import at_margin
 
-    saved = report.load_run(run)
+    saved = record_files.load_run(run)
     record = saved if margin is None else at_margin(saved, margin)
     if as_json:
         terminal.print_corrections(saved)

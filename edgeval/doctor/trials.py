@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeval import cards, device, kernels
-from edgeval.closeness import too_far
-from edgeval.engine import running
+from edgeval.checkpoints import cards
+from edgeval.checkpoints.locate import find_source, locate
+from edgeval.engine import kernels, running
 from edgeval.errors import EngineError
-from edgeval.gguf_parts import read_header
-from edgeval.ladder import Ladder
-from edgeval.locate import find_source, locate
-from edgeval.measure import evaluate_file
-from edgeval.pipeline import DEFAULT_LADDER
-from edgeval.progress import Progress
+from edgeval.evaluation.closeness import too_far
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.kernels import kernel_sentences
+from edgeval.evaluation.pipeline import DEFAULT_LADDER
+from edgeval.evaluation.selfcheck import self_check
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.yardstick import yardstick
+from edgeval.gguf.parts import read_header
+from edgeval.llama import machine
+from edgeval.quantize.ladder import Ladder
 from edgeval.records import Gpu, GpuCheck, KernelChoice, Look, TypeTrial
-from edgeval.selfcheck import self_check
-from edgeval.settling import kernel_sentences
-from edgeval.setup import Options, Setup, prepare
-from edgeval.store import Store
-from edgeval.yardstick import yardstick
+from edgeval.store.store import Store
+from edgeval.system.progress import Progress
 
 _GPU_TYPES = ("F16", "Q8_0", "Q4_K_M")
 _N_ITEMS = 8
@@ -49,7 +50,7 @@ class Trials:
         if source.kind == "gguf":
             self._files[read_header(source.path).file_type] = source.path
             return
-        threads = device.physical_cores()
+        threads = machine.physical_cores()
         ladder = Ladder(source, DEFAULT_LADDER, threads=threads, progress=progress)
         for rung in ladder.rungs:
             try:

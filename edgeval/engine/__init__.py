@@ -1,15 +1,9 @@
 """llama.cpp in a process of its own: what is asked of it, and what is said when it dies."""
 
 from edgeval.engine.client import Engine, Local, running, use
-from edgeval.engine.messages import (
-    Begun,
-    EngineFacts,
-    ImatrixPlan,
-    ItemResult,
-    Scored,
-    ScoringJob,
-)
+from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
 from edgeval.engine.process import Worker
+from edgeval.scoring.results import ItemResult
 
 __all__ = [
     "Begun",

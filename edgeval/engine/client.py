@@ -18,12 +18,12 @@ from edgeval.engine.messages import (
     Scored,
     ScoringJob,
 )
-from edgeval.files import FileState
-from edgeval.gguf_parts import model_state
-from edgeval.importance import Importances
+from edgeval.gguf.imatrix_file import Importances
+from edgeval.gguf.parts import model_state
 from edgeval.llama import Device, GgufInfo
-from edgeval.placement import Placement, Wishes
+from edgeval.llama.placement import Placement, Wishes
 from edgeval.records import KernelRace, KernelTrial
+from edgeval.system.files import FileState
 
 if TYPE_CHECKING:
     from edgeval.llama import Metadata, Recipe, Weights

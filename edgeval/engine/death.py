@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeval import builds
 from edgeval.errors import EngineDiedError, EngineError
+from edgeval.llama import builds
 
 UNLOADABLE = 71
 """Exit code of a process that cannot load llama.cpp."""

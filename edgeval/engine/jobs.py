@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from edgeval import device, llama, memory, protocol
+from edgeval import llama
 from edgeval.engine.messages import (
     Begun,
     EngineFacts,
@@ -22,13 +22,16 @@ from edgeval.engine.messages import (
     ScoringJob,
 )
 from edgeval.errors import DataError
-from edgeval.files import FileState
-from edgeval.gguf_parts import model_state
-from edgeval.importance import Importances
-from edgeval.placement import Placement, Wishes, place
-from edgeval.plan import Int32, Work, plan
+from edgeval.gguf.imatrix_file import Importances
+from edgeval.gguf.parts import model_state
+from edgeval.llama import machine, memory
+from edgeval.llama.placement import Placement, Wishes, place
 from edgeval.records import KernelRace, KernelTrial
-from edgeval.score import score_items, settings_for
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import score_items, settings_for
+from edgeval.system.files import FileState
+from edgeval.tasks import protocol
+from edgeval.tasks.requests import Int32, Work
 
 _MIN_CHUNKS = 2
 
@@ -58,7 +61,7 @@ class Jobs:
 
     def peak_rss_bytes(self) -> Iterator[int]:
         """Yield the most memory that this process has held."""
-        yield device.peak_rss_bytes()
+        yield machine.peak_rss_bytes()
 
     def facts(self) -> Iterator[EngineFacts]:
         """Yield what computes."""
@@ -180,13 +183,13 @@ class Jobs:
         self, pairs: Sequence[KernelPair], folder: Path, threads: int, is_copying: bool
     ) -> Iterator[KernelsReady | KernelTrial]:
         """Yield what comes of trying tensor types with kernels; see ``kernels.trial``."""
-        from edgeval.kernels.trial import try_kernels
+        from edgeval.engine.kernels.trial import try_kernels
 
         yield from try_kernels(pairs, folder, threads, is_copying)
 
     def race_kernels(self, path: Path, threads: int) -> Iterator[KernelsReady | KernelRace]:
         """Yield what comes of timing both paths with a part of a model; see ``kernels.race``."""
-        from edgeval.kernels.race import race
+        from edgeval.engine.kernels.race import race
 
         yield from race(path, threads)
 

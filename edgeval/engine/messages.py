@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeval.llama.defaults import Kernels
-from edgeval.placement import Placement
-from edgeval.plan import Work
-from edgeval.sketch import ItemDivergence, Sketch
-from edgeval.tasks import Item, ItemScore
+from edgeval.llama.placement import Placement
+from edgeval.records.kernels import Kernels
+from edgeval.scoring.results import ItemResult
+from edgeval.stats.top_logprobs import Sketch
+from edgeval.tasks.item import Item
+from edgeval.tasks.requests import Work
 
 
 @dataclass(frozen=True)
@@ -82,19 +83,6 @@ class Begun:
     lower_bound: int
     n_batch: int
     n_ubatch: int
-
-
-@dataclass(frozen=True)
-class ItemResult:
-    """What a model says about an item.
-
-    Attributes:
-        score: Its score.
-        seen: What was seen of whole distributions, where a closer look was wanted.
-    """
-
-    score: ItemScore
-    seen: Sketch | ItemDivergence | None = None
 
 
 @dataclass(frozen=True)

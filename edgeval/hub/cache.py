@@ -10,10 +10,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeval.checkpoint import WEIGHTS
 from edgeval.errors import HubError
-from edgeval.foreign import UnreadableError, read_json, read_regular
+from edgeval.hub.checkpoint_files import WEIGHTS
 from edgeval.hub.names import COMMIT, is_plain_name
+from edgeval.system.untrusted import UnreadableError, read_json, read_regular
 
 CONFIG = "config.json"
 TOKENIZERS = ("tokenizer.model", "tokenizer.json")

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from edgeval.errors import HubError
-from edgeval.foreign import UnreadableError, parse_json, printable
 from edgeval.hub.answers import Limits, NetworkError, StatusError, asked, within
 from edgeval.hub.cache import Cache, RemoteFile
 from edgeval.hub.names import COMMIT, HASH, is_plain_name, redacted
+from edgeval.system.untrusted import UnreadableError, parse_json, printable
 
 _MAX_FILE_BITS = 53
 

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from edgeval.foreign import printable
+from edgeval.system.untrusted import printable
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

@@ -12,13 +12,13 @@ import shutil
 import time
 from typing import BinaryIO
 
-from edgeval.checkpoint import SMALL_FILES, WEIGHTS
 from edgeval.errors import HubError
 from edgeval.hub.answers import Answer, Limits, NetworkError, asked
 from edgeval.hub.cache import CONFIG, TOKENIZERS, Cache, RemoteFile, is_index, shard_names
+from edgeval.hub.checkpoint_files import SMALL_FILES, WEIGHTS
 from edgeval.hub.client import settings
 from edgeval.hub.names import HASH
-from edgeval.progress import NoProgress, Progress, Task
+from edgeval.system.progress import NoProgress, Progress, Task
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE)
 _RETRY_PAUSES_S = (0.5, 1.5)

@@ -8,16 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from edgeval.builds import rebuild_command
-from edgeval.llama.defaults import (
-    LONGEST_TEXT,
-    CacheType,
-    Kernels,
-    SessionSettings,
-    engine_version,
-)
+from edgeval.llama.builds import rebuild_command
+from edgeval.llama.defaults import LONGEST_TEXT, CacheType, SessionSettings
 from edgeval.llama.hardware import CPU, Device, Offload
 from edgeval.llama.info import GgufInfo
+from edgeval.records.kernels import Kernels
+from edgeval.system.engine_version import engine_version
 
 if TYPE_CHECKING:
     from edgeval.llama.activations import Activations

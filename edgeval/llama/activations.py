@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.importance import Importances
-from edgeval.llama.defaults import engine_version
+from edgeval.gguf.imatrix_file import Importances
 from edgeval.llama.library import Owner, engine, ggml, llama_cpp
 from edgeval.llama.model import Model
 from edgeval.llama.session import decode_tokens
-from edgeval.plan import Int32
+from edgeval.system.engine_version import engine_version
+from edgeval.tasks.requests import Int32
 
 _BATCH_TOKENS = 2048
 _UBATCH_TOKENS = 512

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from edgeval.builds import BACKEND_OPTIONS, rebuild_command
 from edgeval.errors import EngineError, closest
+from edgeval.llama.builds import BACKEND_OPTIONS, rebuild_command
 from edgeval.llama.hardware import Device
 from edgeval.llama.library import engine
 from edgeval.llama.registry import built_backends, devices

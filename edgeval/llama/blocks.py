@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.gguf_types import TensorType
+from edgeval.gguf.types import TensorType
 from edgeval.llama.library import ggml
 
 

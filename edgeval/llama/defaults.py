@@ -5,28 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgeval.engine_version import binding_version, engine_version
-
-__all__ = [
-    "BATCH_TOKENS",
-    "LONGEST_TEXT",
-    "PLAIN_BATCH_TOKENS",
-    "SCORING_VERSION",
-    "UBATCH_TOKENS",
-    "CacheType",
-    "Kernels",
-    "SessionSettings",
-    "attention_of",
-    "batch_tokens_for",
-    "binding_version",
-    "engine_version",
-    "is_reference",
-]
-
 CacheType = Literal["f16", "f32"]
-Kernels = Literal["default", "plain"]
-"""llama.cpp's kernels for the CPU: ``default`` lets it rearrange weights for the CPU or use its
-matrix units where it can (extra buffer types), ``plain`` reads the layout of the file."""
 
 SCORING_VERSION = 1
 """Raised when the same setting would give other scores: kept ones are not looked at then."""

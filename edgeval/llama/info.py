@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeval.errors import EngineError
-from edgeval.llama.architectures import refusal
+from edgeval.gguf.architectures import refusal
 from edgeval.records import PreTokenizer
 
 

@@ -20,9 +20,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 import llama_cpp
 
-from edgeval.builds import library_folders, rebuild_command
 from edgeval.errors import EngineError
-from edgeval.llama.defaults import engine_version
+from edgeval.llama.builds import library_folders, rebuild_command
+from edgeval.system.engine_version import engine_version
 
 __all__ = [
     "Log",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
-from edgeval.llama.architectures import ALL_ROWS, ARCHITECTURE, PREDICTING
-from edgeval.llama.defaults import Kernels
+from edgeval.gguf.architectures import ALL_ROWS, ARCHITECTURE, PREDICTING
 from edgeval.llama.hardware import CPU, Offload
 from edgeval.llama.library import Owner, llama_cpp
 from edgeval.llama.vocabulary import Vocabulary, load
 from edgeval.records import UNQUANTIZED
+from edgeval.records.kernels import Kernels
 
 
 class Model(Owner):

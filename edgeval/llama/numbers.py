@@ -11,10 +11,10 @@ import functools
 from collections.abc import Iterator
 
 from edgeval.errors import EngineError
-from edgeval.gguf_types import BLOCKS, FILE_TYPES
-from edgeval.llama.defaults import engine_version
+from edgeval.gguf.types import BLOCKS, FILE_TYPES
 from edgeval.llama.library import ggml, llama_cpp
 from edgeval.llama.type_names import file_types
+from edgeval.system.engine_version import engine_version
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.gguf_checks import check
+from edgeval.gguf.preflight import check
 from edgeval.llama.library import listening, llama_cpp
 from edgeval.llama.overrides import Metadata, overrides
 from edgeval.llama.refusals import not_quantized

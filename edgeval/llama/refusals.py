@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeval.engine_version import engine_version
-from edgeval.foreign import printable
-from edgeval.gguf_parts import read_header
-from edgeval.llama import pre_tokenizers
-from edgeval.llama.architectures import ARCHITECTURE, of_another_program
+from edgeval.gguf import pre_tokenizers
+from edgeval.gguf.architectures import ARCHITECTURE, of_another_program
+from edgeval.gguf.parts import read_header
+from edgeval.system.engine_version import engine_version
+from edgeval.system.untrusted import printable
 
 _LONGEST_NAME = 40
 _UPDATE = "update llama-cpp-python"

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.llama.architectures import refusal
+from edgeval.gguf.architectures import refusal
 from edgeval.llama.defaults import SessionSettings
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.model import Model
-from edgeval.plan import Batch, Int32
+from edgeval.tasks.requests import Batch, Int32
 
 
 class Session(Owner):

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 from edgeval.errors import EngineError, closest
-from edgeval.llama.defaults import engine_version
 from edgeval.llama.library import listening, llama_cpp
+from edgeval.system.engine_version import engine_version
 
 _PREFIXES = ("LLAMA_FTYPE_ALL_", "LLAMA_FTYPE_MOSTLY_")
 _ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}

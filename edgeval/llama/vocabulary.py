@@ -12,16 +12,16 @@ import gguf
 import numpy as np
 
 from edgeval.errors import EngineError
-from edgeval.gguf_checks import check
-from edgeval.gguf_header import Header
-from edgeval.gguf_parts import model_files, read_header
-from edgeval.llama import architectures, pre_tokenizers
+from edgeval.gguf import architectures, pre_tokenizers
+from edgeval.gguf.header import Header
+from edgeval.gguf.parts import model_files, read_header
+from edgeval.gguf.preflight import check
 from edgeval.llama.info import GgufInfo
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.numbers import require_same_numbers
 from edgeval.llama.overrides import overrides
 from edgeval.llama.refusals import not_loaded
-from edgeval.plan import Int32
+from edgeval.tasks.requests import Int32
 
 _LONGEST_VALUE = 1024
 _SPACE = "\u2581"

@@ -12,7 +12,25 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record, SavedRecord
+from edgeval.records.claims import (
+    Average,
+    Citation,
+    Claim,
+    ClaimCitation,
+    ProtocolMatch,
+    Verdict,
+    VerdictStatus,
+)
 from edgeval.records.contents import PreTokenizer, SameFile, TensorMix
+from edgeval.records.context import (
+    DataSource,
+    Device,
+    Engine,
+    ModelSource,
+    ProtocolInfo,
+    ShotPool,
+    protocol_label,
+)
 from edgeval.records.diagnosis import (
     Backend,
     Build,
@@ -26,8 +44,8 @@ from edgeval.records.diagnosis import (
 )
 from edgeval.records.divergence import Divergence, Drawn
 from edgeval.records.failures import Failure
-from edgeval.records.identity import ModelFacts, ModelShape
 from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
+from edgeval.records.model import ModelFacts, ModelShape
 from edgeval.records.results import (
     UNQUANTIZED,
     ClusteredInterval,
@@ -45,25 +63,7 @@ from edgeval.records.results import (
     Stopping,
     run_label,
 )
-from edgeval.records.setting import (
-    DataSource,
-    Device,
-    Engine,
-    ModelSource,
-    ProtocolInfo,
-    ShotPool,
-    protocol_label,
-)
 from edgeval.records.speeds import Speed, by_command
-from edgeval.records.verdicts import (
-    Average,
-    Citation,
-    Claim,
-    ClaimCitation,
-    ProtocolMatch,
-    Verdict,
-    VerdictStatus,
-)
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PrivateAttr
 from pydantic_core import core_schema
 
-from edgeval.escapes import without_surrogates
+from edgeval.system.escapes import without_surrogates
 
 MOST_ITEMS: Final = 5_000_000
 """As many rows a file of items may have; exact intervals of more would take long."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from edgeval.foreign import printable
+from edgeval.system.untrusted import printable
 
 MAX_BYTES: Final = 24_000_000
 """Of a record's file. All items of the split lost and gained by twenty types have some 20 MB."""

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from edgeval.records.base import Record
+from edgeval.records.context import Device
 from edgeval.records.results import SelfCheck
-from edgeval.records.setting import Device
 
 
 class Folder(Record):

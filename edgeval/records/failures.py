@@ -6,7 +6,7 @@ from pydantic import Field
 
 from edgeval.records.base import Record
 from edgeval.records.results import run_label
-from edgeval.sharing import shareable_text
+from edgeval.system.sharing import shareable_text
 
 _TYPE_CHARS, _FILE_CHARS, _DOING_CHARS, _REASON_CHARS = 100, 1000, 200, 2000
 """How much of what others wrote (names of files, llama.cpp's messages) a record holds."""

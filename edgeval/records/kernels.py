@@ -96,3 +96,8 @@ class KernelChoice(Record):
     threads: int | None = None
     buffers: list[str] = Field(default_factory=list)
     unchecked: list[str] = Field(default_factory=list)
+
+
+Kernels = Literal["default", "plain"]
+"""llama.cpp's kernels for the CPU: ``default`` lets it rearrange weights for the CPU or use its
+matrix units where it can (extra buffer types), ``plain`` reads the layout of the file."""

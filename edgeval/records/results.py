@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record
 from edgeval.records.contents import PreTokenizer, TensorMix
+from edgeval.records.context import Device
 from edgeval.records.divergence import Divergence
-from edgeval.records.setting import Device
 from edgeval.records.speeds import Speed
 
 UNQUANTIZED = ("F32", "F16", "BF16")

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import Field, model_validator
 
 from edgeval.records.base import Record
-from edgeval.records.setting import Device
+from edgeval.records.context import Device
 
 _LEAST_S = 1e-9
 """No clock tells less, and a rate of it may be no number."""

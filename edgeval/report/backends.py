@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from edgeval import errors
 from edgeval.records import Evaluation, ModelRun, Offload, Report
-from edgeval.report import formatting as fmt
 
 
 def where(backend: str, offload: Offload | None) -> str:
@@ -26,7 +26,7 @@ def backend_of(backend: str, runs: Sequence[ModelRun]) -> str:
         names.setdefault(_there(run.offload) if run.offload else "", []).append(name)
     if len(names) <= 1:
         return f"{backend} {next(iter(names), '')}".rstrip()
-    groups = (f"{fmt.listed(each)} {there or 'on the CPU'}" for there, each in names.items())
+    groups = (f"{errors.listed(each)} {there or 'on the CPU'}" for there, each in names.items())
     return f"{backend} ({'; '.join(groups)})"
 
 
@@ -52,7 +52,8 @@ def plain_kernels(runs: Sequence[ModelRun]) -> str:
         if run.kernels == "plain":
             reasons.setdefault(run.kernels_reason or "", []).append(name)
     groups = (
-        fmt.listed(names) + (f" ({reason})" if reason else "") for reason, names in reasons.items()
+        errors.listed(names) + (f" ({reason})" if reason else "")
+        for reason, names in reasons.items()
     )
     return "; ".join(groups)
 
@@ -62,7 +63,7 @@ def device_names(names: Sequence[str]) -> str:
     times = "\N{MULTIPLICATION SIGN}"
     counts = Counter(names).items()
     parts = [name if n == 1 else f"{n} {times} {name}" for name, n in counts]
-    return fmt.listed(parts) if parts else ""
+    return errors.listed(parts) if parts else ""
 
 
 def devices_of(runs: Sequence[ModelRun]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeval.records import Claim, DataSource
 from edgeval.report import formatting as fmt
-from edgeval.verdict import Judgement, where
+from edgeval.stats.verdict import Judgement, where
 
 
 def outcome(claim: Claim, found: Judgement) -> str:

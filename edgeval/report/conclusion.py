@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from edgeval.paired import limit_items, shows
+from edgeval import errors
 from edgeval.records import Drift, Interval, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
@@ -20,6 +20,7 @@ from edgeval.report.comparison import (
 )
 from edgeval.report.failures import failed_clause, not_compared
 from edgeval.report.items import all_items, is_sample, items_in_short, stopping_of, until_decided
+from edgeval.stats.paired import limit_items, shows
 
 _Pairs = Sequence[tuple[ModelRun, Drift]]
 _Kind = Literal[Outcome, "clearly better", "better", "no worse"]
@@ -126,7 +127,7 @@ def _clause(drifts: Sequence[Drift], what: str, kind: _Kind) -> str:
         else found.label
         for found in drifts
     ]
-    return f"{fmt.listed(names)} {'is' if len(names) == 1 else 'are'} {what}"
+    return f"{errors.listed(names)} {'is' if len(names) == 1 else 'are'} {what}"
 
 
 def _sureness(report: Report) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from edgeval.metrics import metric
-from edgeval.paired import difference_estimate, judged, limit_items, mcnemar, shows, stopped
 from edgeval.records import ClusteredInterval, Drift, Evaluation, Flip, Metric, ModelRun, Report
-from edgeval.verdict import verdicts
+from edgeval.stats.metrics import metric
+from edgeval.stats.paired import difference_estimate, judged, limit_items, mcnemar, shows, stopped
+from edgeval.stats.verdict import verdicts
 
 _Kind = TypeVar("_Kind", Report, Evaluation)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from edgeval import errors
 from edgeval.records import Citation, Claim, ClaimCitation, Device, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import backend_and_threads, named, plain_kernels, where
@@ -168,13 +169,13 @@ def _store_facts(report: Report) -> list[Fact]:
 def _without(report: Report) -> str:
     """Return what the command took no time for; empty where it scored everything."""
     names = [name for name, run in named(report.runs) if run.n_from_store]
-    return f", without what the store had of {fmt.listed(names)}" if names else ""
+    return f", without what the store had of {errors.listed(names)}" if names else ""
 
 
 def _not_loaded(report: Report) -> str:
     """Return which models the command had no memory for; empty where it scored with all."""
     names = [name for name, run in named(report.runs) if run.n_from_store and run.speed is None]
-    return f", without {fmt.listed(names)}, which the store knew" if names else ""
+    return f", without {errors.listed(names)}, which the store knew" if names else ""
 
 
 def _kernel_facts(report: Report) -> list[Fact]:

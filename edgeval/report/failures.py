@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeval import errors
 from edgeval.records import Failure, Report
-from edgeval.report import formatting as fmt
 
 FAILED = "failed"
 """What stands where the accuracy of such a type would."""
@@ -27,7 +27,7 @@ def failure_sentence(failure: Failure) -> str:
 
 def failed_clause(failures: Sequence[Failure]) -> str:
     """Return which types failed, without a full stop; empty for none."""
-    return f"{fmt.listed([each.label for each in failures])} failed" if failures else ""
+    return f"{errors.listed([each.label for each in failures])} failed" if failures else ""
 
 
 def reference_failed(report: Report) -> str:

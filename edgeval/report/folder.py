@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgeval.errors import EdgevalError
-from edgeval.progress import NoProgress, Progress
-from edgeval.report import RECORD_NAME
-from edgeval.temporary import HeldError, Hold, remove_leftovers
+from edgeval.report.record_files import RECORD_NAME
+from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.temporary import HeldError, Hold, remove_leftovers
 
 _UNFINISHED = ".unfinished"
 """It is in a folder while a run lasts, and says which; a run that was killed leaves it."""

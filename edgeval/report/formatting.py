@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from datetime import datetime, timezone
 
-from edgeval.errors import listed as listed
 from edgeval.records import Interval
 
 MINUS = "\N{MINUS SIGN}"

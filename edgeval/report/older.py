@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from edgeval.foreign import printable
 from edgeval.records import SCHEMA_VERSION
+from edgeval.system.untrusted import printable
 
 OLDEST: int = 2
 """The oldest schema that is read."""

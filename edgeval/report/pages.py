@@ -7,9 +7,8 @@ from typing import Any
 
 import jinja2
 
-from edgeval import escapes
+from edgeval.gguf.remarks import remarks
 from edgeval.records import Report
-from edgeval.remarks import remarks
 from edgeval.report import (
     captions,
     conclusion,
@@ -28,6 +27,7 @@ from edgeval.report import (
 )
 from edgeval.report.comparison import is_counted, margin, primary, readings, sureness
 from edgeval.report.items import is_sample, is_slice, is_uneven, items_in_short, slice_sentence
+from edgeval.system import escapes
 
 # HTML folds them away; Markdown cannot.
 _HTML_FLIPS, _MARKDOWN_FLIPS = 20, 5

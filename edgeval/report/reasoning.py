@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from edgeval.gguf.remarks import remarks_on
 from edgeval.records import Claim, Report, Stopping
-from edgeval.remarks import remarks_on
 from edgeval.report import claim_outcome, speeds
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import where
 from edgeval.report.facts import place
 from edgeval.report.items import items_of, judged_run
 from edgeval.report.selfchecks import check_of_run
-from edgeval.verdict import Judgement, judge, row_contradiction
+from edgeval.stats.verdict import Judgement, judge, row_contradiction
 
 _HASH_DIGITS = 12
 

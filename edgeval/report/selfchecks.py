@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeval import errors
 from edgeval.records import Evaluation, ModelRun, Report, SelfCheck
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import backend_and_threads, named
@@ -32,10 +33,10 @@ def self_check(backend: str, runs: Sequence[ModelRun]) -> str:
     if not checked:
         return NOT_CHECKED if missing else ""
     n_runs = len(checked) + len(missing)
-    parts = [f"{FAILED} by {fmt.listed(_amounts(failed))}"] if failed else []
+    parts = [f"{FAILED} by {errors.listed(_amounts(failed))}"] if failed else []
     if passed:
         name, most = max(passed, key=lambda each: each[1].token_change / (each[1].bar or 1))
-        names = fmt.listed([each for each, _ in passed])
+        names = errors.listed([each for each, _ in passed])
         by = f" by {f'all {n_runs}' if len(passed) == n_runs else names}" if n_runs > 1 else ""
         whose = f"{name}, " if n_runs > 1 else ""
         parts.append(
@@ -44,7 +45,7 @@ def self_check(backend: str, runs: Sequence[ModelRun]) -> str:
         )
         parts += _shifts(passed)
     if missing:
-        parts.append(f"{fmt.listed(missing)} {NOT_CHECKED}")
+        parts.append(f"{errors.listed(missing)} {NOT_CHECKED}")
     fewest, most_items = (pick(found.n_items for found in checked) for pick in (min, max))
     count = f"{most_items:,}" if fewest == most_items else f"{fewest:,} to {most_items:,}"
     each = " a type" if n_runs > 1 else ""
@@ -55,7 +56,7 @@ def self_check_in_short(runs: Sequence[ModelRun]) -> str:
     """Return how many types passed, or which did not; empty where there was no GPU."""
     passed, failed, missing = _standings(runs)
     if failed:
-        return f"{FAILED}: {fmt.listed([name for name, _ in failed])}"
+        return f"{FAILED}: {errors.listed([name for name, _ in failed])}"
     if not passed:
         return NOT_CHECKED if missing else ""
     return f"passed by {len(passed)}" + (f" of {len(passed) + len(missing)}" if missing else "")
@@ -72,7 +73,7 @@ def failure(backend: str, runs: Sequence[ModelRun]) -> str:
     if not failed:
         return ""
     return (
-        f"Self-check failed by {fmt.listed(_amounts(failed))}: what {backend} computes there is "
+        f"Self-check failed by {errors.listed(_amounts(failed))}: what {backend} computes there is "
         "not what the CPU does, and these numbers cannot be trusted."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeval import errors
 from edgeval.records import Evaluation, ModelRun, Report, Speed
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names, devices_of, named
@@ -51,13 +52,13 @@ def sentences(record: Report | Evaluation) -> list[str]:
         each = [f"{name} ({_items(speed.n_items)})" for name, speed in part]
         lines.append(
             f"{MARK} Measured on a part of the items, for the store had the others: "
-            f"{fmt.listed(each)}."
+            f"{errors.listed(each)}."
         )
     if loaded:
         each = [f"{name} ({cpu_load(speed)} CPUs)" for name, speed in loaded]
         lines.append(
             f"{MARK} Measured under load, slower than on an idle machine, for others computed too: "
-            f"{fmt.listed(each)}."
+            f"{errors.listed(each)}."
         )
     return [*lines, *_not_measured(runs)]
 
@@ -124,7 +125,7 @@ def _not_measured(runs: Sequence[tuple[str, ModelRun]]) -> list[str]:
     for name, run in runs:
         if run.speed is None:
             names.setdefault(_why_not(run), []).append(name)
-    return [f"{EMPTY} No speed of {fmt.listed(each)}: {why}." for why, each in names.items()]
+    return [f"{EMPTY} No speed of {errors.listed(each)}: {why}." for why, each in names.items()]
 
 
 def _why_not(run: ModelRun) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeval.gguf.remarks import mix_in_short
 from edgeval.records import Claim, Drift, ModelRun, Report, Verdict, VerdictStatus
-from edgeval.remarks import mix_in_short
 from edgeval.report import claim_outcome
 from edgeval.report import formatting as fmt
 from edgeval.report.comparison import (
@@ -18,9 +18,8 @@ from edgeval.report.comparison import (
     split_estimate,
 )
 from edgeval.report.items import is_sample, items_of, judged_run, reference_items, stopping_of
-from edgeval.report.speeds import EMPTY as EMPTY
-from edgeval.report.speeds import rate
-from edgeval.verdict import judge, row_contradiction
+from edgeval.report.speeds import EMPTY, rate
+from edgeval.stats.verdict import judge, row_contradiction
 
 STATUS_LABELS: dict[VerdictStatus, str] = {
     "reproduced": "Reproduced",

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Set
 from dataclasses import astuple, fields
 
-from edgeval.sketch import ItemDivergence, Sketch, is_current, pack, unpack
+from edgeval.stats.top_logprobs import ItemDivergence, Sketch, is_current, pack, unpack
 from edgeval.store.schema import checksum
 
 _VALUES = ", ".join(field.name for field in fields(ItemDivergence))

@@ -9,29 +9,17 @@ from typing import Any
 
 from edgeval import __version__
 from edgeval.errors import StoreError
-from edgeval.files import refuse_existing, write_text
-from edgeval.plan import Work
-from edgeval.progress import Progress
-from edgeval.records import Record, Speed
-from edgeval.store import Measurement, Store
-from edgeval.store.measurement import SCORE_FIELDS
-from edgeval.store.plans import PLAN_FACTS
-from edgeval.store.run_record import RECORD_VERSION, PlanRecord, RunRecord, dump, load
+from edgeval.records import Speed
+from edgeval.records.plan import PLAN_FACTS
+from edgeval.records.runs import Imported
+from edgeval.records.stored_run import RECORD_VERSION, PlanRecord, RunRecord
+from edgeval.store.run_file import dump, load
 from edgeval.store.runs import readable, row_of, transaction
-
-
-class Imported(Record):
-    """What an import did.
-
-    Attributes:
-        run: Number of the run in the store.
-        n_added: Items that were added.
-        n_present: Items that were there already, with the same scores.
-    """
-
-    run: int
-    n_added: int
-    n_present: int
+from edgeval.store.store import Store
+from edgeval.store.stored_run import SCORE_FIELDS, Measurement
+from edgeval.system.files import refuse_existing, write_text
+from edgeval.system.progress import Progress
+from edgeval.tasks.requests import Work
 
 
 def export_run(path: Path, number: int, target: Path) -> None:

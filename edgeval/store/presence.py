@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edgeval.errors import EdgevalError, StoreError
-from edgeval.files import require_writable
+from edgeval.system.files import require_writable
 
 _LOG, LOCKS = "-wal", "-locks"
 _PAGE_BYTES = 512

@@ -9,50 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgeval.errors import StoreError
-from edgeval.files import refuse_existing, replacing
-from edgeval.records import Record
-from edgeval.store import Store
+from edgeval.records.runs import Repair, RepairedRun
 from edgeval.store.connection import connect
 from edgeval.store.presence import require_store
 from edgeval.store.rescue import Rescued, put_first_page, rescue
 from edgeval.store.runs import copy_store, transaction
 from edgeval.store.schema import migrate
-from edgeval.temporary import temporary_folder
-
-
-class RepairedRun(Record):
-    """What was recovered of one run.
-
-    Attributes:
-        number: Its number, in both stores.
-        file: Name of the model's file.
-        n_scored: Items whose scores were recovered.
-        n_planned: Items of its plans; those without a score are scored when it is evaluated again.
-    """
-
-    number: int
-    file: str
-    n_scored: int
-    n_planned: int
-
-
-class Repair(Record):
-    """What a repair found and did.
-
-    Attributes:
-        store: The store that was looked at; it is as it was.
-        problems: What is wrong with it, as SQLite says it; empty for a store that is whole.
-        out: The new store; None if none was needed.
-        runs: What was recovered.
-        n_lost: Rows that were found but had changed, or belong to what could not be read. How many
-            rows were on pages that cannot be read, nobody knows.
-    """
-
-    store: str
-    problems: list[str]
-    out: str | None
-    runs: list[RepairedRun]
-    n_lost: int
+from edgeval.store.store import Store
+from edgeval.system.files import refuse_existing, replacing
+from edgeval.system.temporary import temporary_folder
 
 
 def repair(path: Path, out: Path | None = None) -> Repair:

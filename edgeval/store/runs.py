@@ -13,85 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.errors import StoreError
-from edgeval.foreign import require_moment
-from edgeval.progress import Progress
-from edgeval.records import Device, Record, Speed
-from edgeval.store import Measurement, PlanFacts, Setting, Store
+from edgeval.records import Speed
+from edgeval.records.runs import Run, RunDetails, RunPlan
+from edgeval.records.score_key import Setting
 from edgeval.store.plans import PlanRow
 from edgeval.store.presence import require_store
 from edgeval.store.schema import as_written, checksum
 from edgeval.store.stints import rest
-from edgeval.temporary import temporary_folder
+from edgeval.store.store import Store
+from edgeval.store.stored_run import Measurement
+from edgeval.system.progress import Progress
+from edgeval.system.temporary import temporary_folder
+from edgeval.system.untrusted import require_moment
 
 _COLUMNS = ("key", "attempt", "setting", "file", "data", "created_at")
-
-
-class Run(Record):
-    """One run, as ``edgeval runs`` lists it.
-
-    Attributes:
-        number: Its number in the store.
-        file: Name of the model's file.
-        type: llama.cpp's name for how the model is quantized; None before its first plan.
-        protocol: Name of the protocol.
-        shots: Solved items shown before each item.
-        data: Name of the data set.
-        n_items: Number of items scored.
-        backend: Where the layers were computed.
-        devices: The GPUs that some were computed on; none on the CPU alone.
-        created_at: When it was begun, in UTC.
-        is_latest: Whether evaluations of its setting are answered from it; ``--fresh`` begins
-            another.
-    """
-
-    number: int
-    file: str
-    type: str | None
-    protocol: str
-    shots: int
-    data: str
-    n_items: int
-    backend: str
-    devices: tuple[str, ...] = ()
-    created_at: datetime
-    is_latest: bool
-
-
-class RunPlan(Record):
-    """Items of a run that were, or were to be, scored together.
-
-    Attributes:
-        n_items: Number of its items.
-        n_scored: Number of those that were scored in it.
-        facts: What is known of the plan and its model.
-        device: The machine that began it.
-        tokens_decoded: Tokens that were decoded for it, whoever did.
-        logit_rows: Rows of logits that were computed for it.
-        stints: What each command took for it; what an older edgeval did comes first, with neither
-            threads nor a speed, since it did not keep them.
-    """
-
-    n_items: int
-    n_scored: int
-    facts: PlanFacts
-    device: Device
-    tokens_decoded: int
-    logit_rows: int
-    stints: list[Speed]
-
-
-class RunDetails(Run):
-    """Everything that the store holds of a run, but the scores themselves.
-
-    Attributes:
-        setting: All that could change a score.
-        items: Places in the data set of the items that are scored.
-        plans: In which they were scored, the oldest first.
-    """
-
-    setting: Setting
-    items: list[int]
-    plans: list[RunPlan]
 
 
 def list_runs(path: Path) -> list[Run]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgeval.errors import StoreError
-from edgeval.foreign import printable
 from edgeval.store.presence import without_tables
+from edgeval.system.untrusted import printable
 
 _APPLICATION_ID = 0x65647631
 """SQLite's mark of whose file it is: ``edv1``."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from edgeval.plan import Work
 from edgeval.records import Device, Speed
 from edgeval.store.schema import as_written, checksum
+from edgeval.tasks.requests import Work
 
 
 class Stints:

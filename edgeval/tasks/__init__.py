@@ -1,5 +1,1 @@
-"""One module a task: raw records become items."""
-
-from edgeval.tasks.item import Item, ItemScore
-
-__all__ = ["Item", "ItemScore"]
+"""Tasks: raw rows become items, and items become requests under a protocol."""

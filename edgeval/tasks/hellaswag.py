@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from edgeval import hub
 from edgeval.errors import DataError
-from edgeval.escapes import without_surrogates
-from edgeval.foreign import printable
-from edgeval.signatures import kind_of
+from edgeval.hub import answers, fetch, names
+from edgeval.system.escapes import without_surrogates
+from edgeval.system.file_kinds import kind_of
+from edgeval.system.untrusted import printable
 from edgeval.tasks.item import Item
-from edgeval.tasks.reading import lines_of, read_text, rows_of
+from edgeval.tasks.readers import lines_of, read_text, rows_of
 
 Rendering = Literal["lm-eval", "text"]
 Split = Literal["validation", "train"]
@@ -254,20 +254,20 @@ def _record(row: Any, where: str) -> Record:
 
 def _from_hub(split: Split, offline: bool) -> DataSet:
     name = f"{HUB_NAME} {split}"
-    offline = hub.is_offline("HF_DATASETS_OFFLINE") or offline
+    offline = fetch.is_offline("HF_DATASETS_OFFLINE") or offline
     # The hub's client would retry for half a minute.
-    reason = "offline" if offline else hub.why_unreachable()
+    reason = "offline" if offline else fetch.why_unreachable()
     import datasets
 
-    errors: tuple[type[Exception], ...] = (*hub.client_errors(), *_OF_AN_ODD_ANSWER)
+    errors: tuple[type[Exception], ...] = (*answers.client_errors(), *_OF_AN_ODD_ANSWER)
 
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
     try:
-        with hub.without_network() if reason else contextlib.nullcontext():
+        with fetch.without_network() if reason else contextlib.nullcontext():
             rows = datasets.load_dataset(HUB_NAME, split=split)
     except errors as error:
-        found = reason or hub.redacted(f"{type(error).__name__}: {error}".splitlines()[0])
+        found = reason or names.redacted(f"{type(error).__name__}: {error}".splitlines()[0])
         raise DataError(
             f"the data set {HUB_NAME} is neither cached here nor to be had from the hub "
             f"({found}); go online once and run again, or give a local copy with "

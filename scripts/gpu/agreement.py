@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgeval import metrics
-from edgeval.tasks import ItemScore
-from edgeval.yardstick import N_ITEMS
+from edgeval.evaluation.yardstick import N_ITEMS
+from edgeval.stats import metrics
+from edgeval.tasks.item import ItemScore
 
 METRICS = ("acc", "acc_norm")
 _DRAWS = 1000

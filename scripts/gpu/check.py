@@ -13,9 +13,9 @@ from peers.build import Peers
 from peers.process import PeerError
 
 from edgeval import llama
-from edgeval.convert import convert
-from edgeval.quantize import quantize
-from edgeval.setup import Options, Setup, prepare
+from edgeval.checkpoints.convert.convert import convert
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.quantize.quantize import quantize
 
 TYPES = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 MIB = 1024 * 1024

@@ -8,13 +8,14 @@ from typing import Any
 
 from peers.markdown import Section
 
-from edgeval import device, llama
+from edgeval import llama
+from edgeval.llama import machine as machines
 from gpu.check import MIB, Check
 
 
 def measure(check: Check) -> Section:
     """Describe the machine, its devices and what llama.cpp was built with."""
-    machine = device.describe()
+    machine = machines.describe()
     found = check.device
     devices = [describe(each) for each in llama.devices()]
     driver = driver_version()

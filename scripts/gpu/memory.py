@@ -17,10 +17,11 @@ from typing import Any
 from peers.markdown import Bar, Section, table
 from peers.process import PeerError
 
-from edgeval import llama, placement
-from edgeval.measure import evaluate_file
-from edgeval.setup import Options
-from edgeval.store import Store
+from edgeval import llama
+from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.setup import Options
+from edgeval.llama import placement
+from edgeval.store.store import Store
 from gpu.check import MIB, TYPES, Check, FindDevice, setup_on
 from gpu.sampling import Sampler, usage_reader
 from gpu.scoring import logprobs

@@ -8,9 +8,9 @@ from typing import Any
 from peers.markdown import Bar, Section, table
 
 from edgeval import llama
-from edgeval.contents import sha256_of
-from edgeval.measure import Measured, evaluate_file
-from edgeval.setup import Setup
+from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.setup import Setup
+from edgeval.gguf.contents import sha256_of
 from gpu.agreement import logprob_changes
 from gpu.check import Check
 

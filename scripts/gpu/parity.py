@@ -10,10 +10,10 @@ import typer
 from peers.markdown import Section, table
 from peers.process import PeerError
 
-from edgeval.measure import Measured, evaluate_file
-from edgeval.quantize import quantize
-from edgeval.setup import Setup
-from edgeval.store import Store
+from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.setup import Setup
+from edgeval.quantize.quantize import quantize
+from edgeval.store.store import Store
 from gpu.agreement import METRICS, agreement, distance
 from gpu.check import Check
 

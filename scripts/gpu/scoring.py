@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval import llama
-from edgeval.placement import Placement
-from edgeval.plan import Work, plan
-from edgeval.score import score_items, settings_for
-from edgeval.setup import Setup
+from edgeval.evaluation.setup import Setup
+from edgeval.llama.placement import Placement
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import score_items, settings_for
+from edgeval.tasks.requests import Work
 
 Float64 = npt.NDArray[np.float64]
 

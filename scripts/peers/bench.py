@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from edgeval import sampling
+from edgeval.stats import sampling
 from peers.build import Peers
 from peers.process import PeerError, run
 

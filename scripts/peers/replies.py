@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeval.tasks import Item
+from edgeval.tasks.item import Item
 from peers.bench import Bench
 from peers.process import PeerError
 

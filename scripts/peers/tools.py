@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from edgeval.contents import sha256_of
+from edgeval.gguf.contents import sha256_of
 from peers.bench import EDGEVAL, SCRIPTS, Bench, Items
 from peers.process import Finished, PeerError, run
 

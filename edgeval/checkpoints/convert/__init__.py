@@ -1,0 +1,1 @@
+"""Conversion of a checkpoint to GGUF, as llama.cpp's script does it, without torch."""

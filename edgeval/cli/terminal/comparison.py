@@ -1,0 +1,119 @@
+"""A comparison as a table for the terminal, a column a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgeval.records.comparison import ComparedRun, Comparison, Machine
+from edgeval.report import formatting as fmt
+from edgeval.report.backends import device_names
+from edgeval.report.compare.labels import short_cpu
+from edgeval.report.compare.matching import is_weighted
+from edgeval.report.compare.speeds import is_of_part
+from edgeval.report.failures import FAILED
+from edgeval.report.selfchecks import self_check_in_short
+from edgeval.report.speeds import MARK
+from edgeval.system.console import Said, Styled, Table
+
+LOUD = "bold red"
+"""How a run that differs is shown."""
+
+_NONE, _TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
+
+
+def table(found: Comparison) -> Table:
+    """Return the machines, their right items by the primary metric, and their speed."""
+    metric = found.machines[0].protocol.metric
+    title = f"right, {metric}"
+    grid = Table()
+    grid.add_column(min_width=len(title))
+    for machine in found.machines:
+        grid.add_column(machine.label, right=True)
+    for name, cells in _facts(found).items():
+        grid.add_row(name, *cells)
+    _add_section(grid, title, found, lambda run: _right_items(run, metric), FAILED)
+    if any(run.beside for row in found.rows for run in row.runs if run):
+        _add_section(grid, "difference", found, _difference)
+    _add_section(grid, "tokens/s", found, _tokens_per_s)
+    _add_section(grid, "items/s", found, _items_per_s)
+    return grid
+
+
+def _facts(found: Comparison) -> dict[str, list[str]]:
+    machines = found.machines
+    rows: dict[str, Callable[[Machine], str]] = {
+        "cpu": lambda each: short_cpu(each.device),
+        "cores": lambda each: f"{each.device.physical_cores} ({each.device.logical_cores} logical)",
+        "memory": lambda each: fmt.size(each.device.memory_bytes),
+        "backend": lambda each: each.engine.backend,
+        "GPU": lambda each: device_names(each.devices) or _NONE,
+        "threads": lambda each: str(each.engine.threads),
+        "elapsed": lambda each: _NONE if each.elapsed_s is None else fmt.duration(each.elapsed_s),
+        "peak memory": lambda each: (
+            _NONE if each.peak_rss_bytes is None else fmt.size(each.peak_rss_bytes)
+        ),
+    }
+    if all(each.label == short_cpu(each.device) for each in machines):
+        del rows["cpu"]
+    facts = {name: [text(each) for each in machines] for name, text in rows.items()}
+    if not any(each.devices for each in machines):
+        del facts["GPU"]
+        return facts
+    checks = [self_check_in_short(found.runs_of(index)) for index in range(len(machines))]
+    return facts | {"self-check": [each or _NONE for each in checks]}
+
+
+def _add_section(
+    grid: Table,
+    title: str,
+    found: Comparison,
+    cell: Callable[[ComparedRun], Said],
+    failed: str = _NONE,
+) -> None:
+    """Add a row a name; ``failed`` stands where that failed."""
+    grid.add_section()
+    grid.add_row(Styled(title, "bold"))
+    for row in found.rows:
+        outcomes = zip(row.runs, row.failures, strict=True)
+        cells = (cell(run) if run else (failed if failure else _NONE) for run, failure in outcomes)
+        grid.add_row(row.name, *cells)
+
+
+def _right_items(run: ComparedRun, metric: str) -> Said:
+    measured = run.run.metrics.get(metric)
+    if run.standing == "not comparable" or measured is None:
+        return "not compared"
+    if run.standing == "reference":
+        return _NONE if is_weighted(run.run) else f"{measured.correct:,}"
+    pair = run.metrics.get(metric)
+    distance = pair.correct - pair.reference_correct if pair else 0
+    count = f"{measured.correct:,}" + (f" ({fmt.signed(distance, 0)})" if distance else "")
+    if run.standing == "differs":
+        return Styled(f"{count} DIFFERS", LOUD)
+    return f"{count} {run.standing}"
+
+
+def _difference(run: ComparedRun) -> Said:
+    """Return a difference to the machine's own reference, and its outcome."""
+    said = run.beside
+    if said is None:
+        return _NONE
+    split = said.split
+    interval = fmt.difference_interval(split.interval_points, split.margin_points)
+    shown = "" if split.is_exact else f"{interval} "
+    text = f"{fmt.signed(said.difference_points, 2)} {shown}{split.outcome}"
+    return Styled(text, LOUD) if run.is_contradicted else text
+
+
+def _tokens_per_s(run: ComparedRun) -> str:
+    speed = run.run.speed
+    if speed is None or speed.tokens_per_s is None:
+        return _NONE
+    ratio = run.speed_ratio
+    times = "" if ratio is None else f" ({_TIMES}{fmt.plain(ratio, 2)})"
+    is_marked = speed.is_loaded or is_of_part(run.run)
+    return fmt.rate(speed.tokens_per_s) + (MARK if is_marked else "") + times
+
+
+def _items_per_s(run: ComparedRun) -> str:
+    return _NONE if run.items_per_s is None else fmt.plain(run.items_per_s, 2)

@@ -1,0 +1,170 @@
+"""A diagnosis for the terminal, rendered without loading llama.cpp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgeval import errors
+from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck
+from edgeval.report import formatting as fmt
+from edgeval.system.console import Lines, Said, Styled, Table, listing, stdout_console
+
+_LOUD = "bold red"
+_STYLES = {"problem": _LOUD, "advice": "bold yellow"}
+_NONE, _TIMES, _DELTA = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}", "\N{GREEK CAPITAL LETTER DELTA}"
+
+
+def print_diagnosis(found: Diagnosis) -> None:
+    """Print what was found, a sentence on each thing that is wrong, and the conclusion last."""
+    console = stdout_console()
+    console.print(listing(_facts(found)))
+    console.print()
+    if found.types:
+        console.print(_types(found))
+    if found.devices:
+        console.print(_devices(found.devices, found.backends or ()))
+    if found.checks:
+        console.print(_checks(found))
+    for each in found.findings:
+        sentence = [Styled(f"{each.kind}: ", _STYLES[each.kind]), each.sentence]
+        # A command that is copied from it has to stay one line.
+        console.print(sentence, soft_wrap=True)
+    console.print(conclusion(found), style="bold", soft_wrap=True)
+
+
+def conclusion(found: Diagnosis) -> str:
+    """Return what all of it comes to, in a sentence."""
+    count = len(found.problems)
+    if count:
+        begin = "1 problem was found" if count == 1 else f"{count} problems were found"
+        if not found.cpu_works:
+            return f"{begin}, and nothing can be evaluated here until that is solved."
+        return f"{begin}; the CPU computes {_computed(found)}."
+    begin = "Nothing keeps edgeval from computing" if found.findings else "Nothing is wrong"
+    names = list(dict.fromkeys(check.device for check in found.checks))
+    if names:
+        verb = "computes" if len(names) == 1 else "compute"
+        return f"{begin}; {errors.listed(names)} {verb} what the CPU does."
+    reason = "no GPU was checked" if found.devices else "llama.cpp has no GPU here"
+    return f"{begin}; {reason}, and the CPU computes {_computed(found)}."
+
+
+def _computed(found: Diagnosis) -> str:
+    works = [each.type for each in found.types if each.error is None]
+    if len(works) == len(found.types) > 1:
+        return f"all {len(works)} types"
+    return errors.listed(works)
+
+
+def _facts(found: Diagnosis) -> dict[str, str]:
+    machine = found.device
+    rows = {
+        "edgeval": f"{found.edgeval_version}, Python {machine.python}",
+        "llama-cpp-python": _binding(found),
+        "system": f"{machine.system}, {machine.machine}",
+        "CPU": f"{machine.cpu}, {machine.physical_cores} cores ({machine.logical_cores} logical)",
+        "memory": f"{fmt.size(machine.memory_bytes)}, {fmt.size(found.free_memory_bytes)} free",
+    }
+    rows |= {each.name: _folder(each) for each in found.folders}
+    if found.build is not None:
+        rows["built for"] = _built(found.build)
+    if found.backends is None:
+        return rows | {"backends": "not known"}
+    automatic = [each.name for each in found.devices if each.is_automatic]
+    return rows | {
+        "backends": ", ".join(map(_backend, found.backends)),
+        "auto takes": ", ".join(automatic) or "the CPU",
+    }
+
+
+def _binding(found: Diagnosis) -> str:
+    version = found.binding_version or "not installed"
+    if found.build is None:
+        return version
+    return f"{version}, built by {found.build.compiler or 'an unknown compiler'}"
+
+
+def _built(build: Build) -> str:
+    """Return what the build and the CPU have, in both directions."""
+    parts = [", ".join(build.features) or "nothing that is known"]
+    if build.missing:
+        parts.append(f"not used: {', '.join(build.missing)}")
+    if build.superfluous:
+        parts.append(f"NOT HERE: {', '.join(build.superfluous)}")
+    return "; ".join(parts)
+
+
+def _folder(found: Folder) -> str:
+    room = "" if found.free_bytes is None else f", {fmt.size(found.free_bytes)} free"
+    return f"{found.path}{room}{'' if found.is_writable else ', NOT WRITABLE'}"
+
+
+def _backend(backend: Backend) -> str:
+    return backend.name if backend.is_tested else f"{backend.name} (untested)"
+
+
+def _types(found: Diagnosis) -> Table:
+    table = Table(f"Types on the CPU, with {found.model}")
+    table.add_column("type", no_wrap=True)
+    table.add_column("kernels", no_wrap=True)
+    table.add_column(Lines(f"most |{_DELTA} logprob|", "to exact"), right=True, no_wrap=True)
+    table.add_column("tokens/s", right=True, no_wrap=True)
+    for each in found.types:
+        change, rate = each.max_logprob_change, each.tokens_per_s
+        table.add_row(
+            each.type,
+            Styled("FAILED", _LOUD) if each.error else each.kernels,
+            _NONE if change is None else f"{change:.2g}",
+            _NONE if rate is None else fmt.rate(rate),
+        )
+    return table
+
+
+def _devices(devices: Sequence[Gpu], backends: Sequence[Backend]) -> Table:
+    labels = {each.name: _backend(each) for each in backends}
+    table = Table("devices")
+    table.add_column("name", no_wrap=True)
+    table.add_column("description", overflow="fold")
+    table.add_column("backend", overflow="fold")
+    table.add_column("memory", right=True)
+    table.add_column("free", right=True)
+    for each in devices:
+        table.add_row(
+            each.name,
+            each.description,
+            labels.get(each.backend, each.backend),
+            fmt.size(each.total_bytes),
+            fmt.size(each.free_bytes),
+        )
+    return table
+
+
+def _checks(found: Diagnosis) -> Table:
+    table = Table(f"GPUs beside the CPU, with {found.model}")
+    table.add_column("device", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    titles = (("same", "picks"), ("most", f"|{_DELTA} logprob|"), ("nats", "a token"), ("allowed",))
+    for title in titles:
+        table.add_column(Lines(*title), right=True, no_wrap=True)
+    table.add_column("speed", right=True, no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    for check in found.checks:
+        table.add_row(check.device, check.type, *_numbers(check), _result(check))
+    return table
+
+
+def _numbers(check: GpuCheck) -> Sequence[str]:
+    result = check.result
+    if result is None:
+        return [_NONE] * 5
+    return (
+        f"{result.n_same_picks}/{result.n_items}",
+        f"{result.max_logprob_change:.2g}",
+        f"{result.token_change:.2g}",
+        f"{result.bar:.2g}",
+        f"{_TIMES}{fmt.plain(result.speedup, 1 if result.speedup < 9.95 else 0)}",
+    )
+
+
+def _result(check: GpuCheck) -> Said:
+    return "passed" if check.has_passed else Styled("FAILED", _LOUD)

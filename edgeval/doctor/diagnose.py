@@ -1,0 +1,88 @@
+"""What this installation is, and what is wrong with it.
+
+llama.cpp is asked in a process of its own, so that a library that crashes becomes a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edgeval import __version__
+from edgeval.checkpoints.locate import locate
+from edgeval.doctor.installed import look
+from edgeval.doctor.machine import folder
+from edgeval.doctor.trials import Trials
+from edgeval.engine import running
+from edgeval.errors import EdgevalError
+from edgeval.llama import machine
+from edgeval.records import Diagnosis, Finding, Folder, GpuCheck, Look, TypeTrial
+from edgeval.system.engine_version import binding_version
+from edgeval.system.files import cache_folder
+from edgeval.system.free_memory import available
+from edgeval.system.progress import NoProgress, Progress
+
+
+@running()
+def diagnose(
+    model: str = "demo",
+    backend: str = "auto",
+    devices: Sequence[str] = (),
+    *,
+    store: Path,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Look at the machine and the installation, try each type, and hold each GPU to the CPU.
+
+    Args:
+        model: Card name, checkpoint directory or GGUF that is computed.
+        backend: ``auto`` for all, or the one to check.
+        devices: GPUs to check, by name or place; none for all of the backend.
+        store: The file that scores are kept in.
+        progress: Where to show progress.
+
+    Raises:
+        EdgevalError: If there is no such model.
+    """
+    locate(model)
+    folders = [folder("cache", cache_folder()), folder("store", store)]
+    findings = [_unwritable(each) for each in folders if not each.is_writable]
+    seen: Look | None = None
+    types: list[TypeTrial] = []
+    checks: list[GpuCheck] = []
+    try:
+        seen = look(backend, devices)
+        findings += seen.findings
+        trials = Trials(model, progress or NoProgress())
+        types = trials.types()
+        checks = trials.gpus(seen)
+        findings += map(_problem, trials.problems)
+        findings += [Finding(kind="advice", sentence=each) for each in trials.advice]
+    except EdgevalError as error:
+        findings.append(_problem(str(error)))
+    return Diagnosis(
+        edgeval_version=__version__,
+        created_at=datetime.now(timezone.utc),
+        binding_version=binding_version(),
+        device=machine.describe(),
+        free_memory_bytes=available().n_bytes,
+        folders=folders,
+        build=seen.build if seen else None,
+        backends=seen.backends if seen else None,
+        devices=seen.devices if seen else [],
+        model=model,
+        types=types,
+        checks=checks,
+        # What keeps a model from being computed keeps it so on each device.
+        findings=list(dict.fromkeys(findings)),
+    )
+
+
+def _unwritable(found: Folder) -> Finding:
+    option = "EDGEVAL_CACHE" if found.name == "cache" else "--store or EDGEVAL_STORE"
+    return _problem(f"the {found.name} {found.path} cannot be written; name another with {option}")
+
+
+def _problem(sentence: str) -> Finding:
+    return Finding(kind="problem", sentence=sentence)

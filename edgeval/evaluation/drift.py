@@ -1,0 +1,100 @@
+"""The files of a ladder beside its reference: measured on the same items, and compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from edgeval.evaluation.early_stopping import accuracy_pursuit, drift_pursuit
+from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.kl_items import MakeSketches
+from edgeval.evaluation.kl_sample import to_sketch
+from edgeval.evaluation.setup import Setup
+from edgeval.records import Drift
+from edgeval.stats.drift import drift
+from edgeval.stats.paired import stopped
+from edgeval.stats.sequential_drift import DriftPursuit
+from edgeval.store.store import Store
+from edgeval.system.progress import Progress
+
+
+def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress) -> Measured:
+    """Return what the first file of a ladder says: of all items, or of as many as were asked for.
+
+    It never stops early: its own verdict is exact, and the others need the fewer items the more is
+    known of it.
+
+    Args:
+        path: The file.
+        setup: What is evaluated and how.
+        store: Where scores are kept.
+        progress: Where to show progress.
+    """
+    sketched = to_sketch(setup)
+    return evaluate_file(
+        path,
+        replace(setup, places=setup.places[: setup.limit]),
+        store,
+        wanted=MakeSketches(sketched.places, sketched.drawn) if sketched.places else None,
+        progress=progress,
+    )
+
+
+def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) -> Measured:
+    """Return what a file of a ladder says where there is no reference to compare it with.
+
+    Args:
+        path: The file.
+        setup: What is evaluated and how.
+        store: Where scores are kept.
+        progress: Where to show progress.
+    """
+    return evaluate_file(path, setup, store, pursuit=accuracy_pursuit(setup), progress=progress)
+
+
+def compare_with(
+    reference: Measured,
+    path: Path,
+    setup: Setup,
+    store: Store,
+    progress: Progress,
+    n_compared: int,
+) -> tuple[Measured, Drift]:
+    """Return what another file says of the same items, and how it differs.
+
+    Args:
+        reference: What the reference says.
+        path: The file.
+        setup: What is evaluated and how.
+        store: Where scores are kept.
+        progress: Where to show progress.
+        n_compared: Number of files that are compared with the reference.
+    """
+    pursuit = drift_pursuit(setup, reference.scores, n_compared)
+    # What the reference has not seen cannot be compared.
+    places = [place for place in setup.places if place in reference.scores]
+    measured = evaluate_file(
+        path,
+        replace(setup, places=places),
+        store,
+        wanted=reference.sketches,
+        pursuit=pursuit,
+        progress=progress,
+    )
+    return measured, _drift(reference, measured, setup, pursuit)
+
+
+def _drift(
+    reference: Measured, measured: Measured, setup: Setup, pursuit: DriftPursuit | None
+) -> Drift:
+    found = drift(
+        measured.run.type,
+        list(measured.scores.values()),
+        reference.run.label,
+        [reference.scores[place] for place in measured.scores],
+        setup.protocol.metric,
+        margin_points=setup.margin_points,
+        has_imatrix=measured.run.imatrix is not None,
+        divergence=measured.divergence,
+    )
+    return found if pursuit is None else stopped(found, pursuit.stopping(), *pursuit.difference)

@@ -1,0 +1,69 @@
+"""Which items next-token distributions are compared on, and how these were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from edgeval.evaluation.setup import Setup
+from edgeval.records import Drawn
+from edgeval.stats.sampling import beginning, simple_order
+
+_SEEDS = range(100)
+"""Those that are tried where nobody says by which seed the items of sketches were drawn."""
+
+_ENOUGH = 10
+"""So many items in a row, in the random order of a seed, are there by that seed and not by chance:
+with sketches of a tenth of all items, once in 10 thousand millions."""
+
+
+@dataclass(frozen=True)
+class Sketched:
+    """The items on which distributions are compared.
+
+    Attributes:
+        places: Their places in the data set, in the order in which they were drawn.
+        drawn: How that was.
+    """
+
+    places: Sequence[int]
+    drawn: Drawn
+
+
+def to_sketch(setup: Setup) -> Sketched:
+    """Return the items of a setup that a reference is to have sketches of."""
+    return Sketched(setup.sketched, _drawn(setup))
+
+
+def having_sketches(setup: Setup, known: Collection[int]) -> Sketched:
+    """Return the items of a setup that are compared, of those that have a sketch.
+
+    A store or a reference file may have sketches of several runs: of slices in file order, too, and
+    by other seeds. What is averaged is to be a random sample, so it is the longest beginning of a
+    random order of which all is there: any other choice among them may depend on what they are.
+
+    Args:
+        setup: What is evaluated.
+        known: Places of the items that have a sketch, however they were drawn.
+    """
+    most, there = setup.options.kl_items, set(known).intersection(setup.places)
+    enough = min(most, len(there))
+    found: list[int] = []
+    for seed in (setup.options.seed, *_SEEDS):
+        found = max(found, beginning(_simply(setup, seed), there)[:most], key=len)
+        if len(found) == enough:
+            break
+    if len(found) < min(_ENOUGH, enough):
+        return Sketched([place for place in setup.places if place in there][:most], "unknown")
+    return Sketched(found, _drawn(setup))
+
+
+def _simply(setup: Setup, seed: int) -> list[int]:
+    """Return the items of a setup in the simple random order of a seed."""
+    chosen = set(setup.places)
+    return [place for place in simple_order(setup.data.n_total, seed) if place in chosen]
+
+
+def _drawn(setup: Setup) -> Drawn:
+    is_sample = setup.data.order != "file" or len(setup.places) == setup.data.n_total
+    return "random" if is_sample else "file order"

@@ -1,0 +1,358 @@
+"""run(): model → ladder → scores → drift → verdict → report."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+from edgeval import __version__
+from edgeval.checkpoints import cards
+from edgeval.checkpoints.locate import Place, find_source, locate
+from edgeval.engine import running
+from edgeval.errors import EdgevalError
+from edgeval.evaluation import reference_checks
+from edgeval.evaluation.drift import compare_with, measure_alone, measure_reference
+from edgeval.evaluation.failures import Failures
+from edgeval.evaluation.file_scorer import Measured
+from edgeval.evaluation.reference import Reference, load_reference
+from edgeval.evaluation.selfcheck import trusted
+from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.yardstick import yardstick
+from edgeval.gguf import imatrix_file
+from edgeval.gguf.precision import reference_first, with_base
+from edgeval.llama import machine
+from edgeval.quantize.cache import clean
+from edgeval.quantize.ladder import Ladder, Rung, file_stem
+from edgeval.records import Claim, Drift, Failure, ModelRun, Report
+from edgeval.report import formatting as fmt
+from edgeval.report import record_files
+from edgeval.report.derived import renewed
+from edgeval.report.folder import new_folder, remove_unfinished, reserved
+from edgeval.stats.paired import fewest_items
+from edgeval.stats.verdict import judged
+from edgeval.store.presence import require_place
+from edgeval.store.store import Store
+from edgeval.system.progress import NoProgress, Progress
+
+DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
+RESULTS_FOLDER = Path("edgeval-results")
+
+_TASK = "hellaswag"
+
+_Result = TypeVar("_Result")
+
+
+@running()
+def run(
+    model: str = "demo",
+    types: Sequence[str] = DEFAULT_LADDER,
+    options: Options | None = None,
+    *,
+    imatrix: Path | None = None,
+    reference_file: Path | None = None,
+    dtype: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> tuple[Report, Path]:
+    """Evaluate a model's ladder and write the report.
+
+    Args:
+        model: Card name, hub repository, checkpoint directory or GGUF file.
+        types: File types of the ladder. The most precise one is the reference, unless that is a
+            file.
+        options: What is evaluated and how.
+        imatrix: An importance matrix: what it changes is evaluated without it and with it.
+        reference_file: A reference file: all types are compared with it, and its own is not
+            evaluated.
+        dtype: Type that a checkpoint is converted to before it is quantized, F16, BF16 or F32; by
+            default the most precise one in ``types``, or F16. In the default ladder it is the
+            reference.
+        out: Folder of the report. By default a new one in ``edgeval-results``.
+        overwrite: Whether a report that is there is replaced.
+        command: The command line, for the record.
+        progress: Where to show progress.
+
+    Returns:
+        The record, and the folder it was written to.
+
+    Raises:
+        EdgevalError: If anything cannot be used; nothing half-written is left.
+    """
+    bars = progress or NoProgress()
+    place = locate(model)
+    clean(bars, *([options.store.parent] if options and options.store else []))
+    with report_folder(model, out, command, overwrite=overwrite, progress=bars) as folder:
+        record = _record(
+            place,
+            types,
+            options or Options(),
+            imatrix=imatrix,
+            reference_file=reference_file,
+            dtype=dtype,
+            command=command,
+            progress=bars,
+        )
+        record_files.save(record, folder)
+        return record, folder
+
+
+def report_folder(
+    model: str, out: Path | None, command: str, *, overwrite: bool, progress: Progress
+) -> contextlib.AbstractContextManager[Path]:
+    """Return a context that has the folder of a run's report to itself.
+
+    Args:
+        model: As ``run`` takes it.
+        out: The folder; by default a new one in ``edgeval-results``.
+        command: The command line; the same one may go on where it was killed.
+        overwrite: Whether a report that is there is replaced.
+        progress: Where it is said what was removed.
+
+    Raises:
+        EdgevalError: If the folder cannot be written, holds a report, or is another process's.
+    """
+    for parent in {RESULTS_FOLDER, RESULTS_FOLDER if out is None else out.parent}:
+        remove_unfinished(parent, progress)
+    if out is not None:
+        return reserved(out, command=command, overwrite=overwrite, progress=progress)
+    name = f"{file_stem(model)}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+    return new_folder(RESULTS_FOLDER, name)
+
+
+def _record(
+    place: Place,
+    types: Sequence[str],
+    options: Options,
+    *,
+    imatrix: Path | None,
+    reference_file: Path | None,
+    dtype: str | None,
+    command: str,
+    progress: Progress,
+) -> Report:
+    """Evaluate a ladder, and return what there is to report."""
+    started = time.perf_counter()
+    created_at = datetime.now(timezone.utc)
+    known = None if reference_file is None else load_reference(reference_file)
+    base = None if dtype is None else dtype.upper()
+    if base is not None and tuple(types) == DEFAULT_LADDER:
+        types = with_base(types, base)
+    names = _ladder_types(types, known, progress)
+    matrix = None if imatrix is None else imatrix_file.read(imatrix)
+    setup = prepare(_with_card_data(options, place.card))
+    if known is not None:
+        reference_checks.require_items(known, setup)
+    if options.store is not None:
+        require_place(options.store)
+    source = find_source(place, offline=options.offline, progress=progress)
+    setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
+    if known is not None:
+        reference_checks.require_checkpoint(known, setup.checkpoint)
+    ladder = Ladder(
+        source,
+        names,
+        threads=setup.threads,
+        progress=progress,
+        matrix=matrix,
+        pre=options.pre,
+        known=known.header.type if known else None,
+        base=base,
+    )
+    _warn_of_few_items(setup, len(names) - (known is None), progress)
+    claims, other_claims = _claims(source.card)
+    failures = Failures(len(ladder.rungs), progress)
+    files = _made(ladder, failures, has_reference=known is None)
+    with Store(options.store) as store:
+        if files:
+            held_to = yardstick([(rung.name, path) for rung, path in files], known, setup)
+            setup = trusted([path for _, path in files], setup, store, progress, held_to)
+        measured = _measured(files, setup, store, progress, known, failures)
+    ladder.require_same(measured.runs)
+    failures.require_any()
+    with running() as engine:
+        worker_peak = engine.peak_rss_bytes()
+    found = judged(
+        Report(
+            edgeval_version=__version__,
+            created_at=created_at,
+            command=command,
+            model=source.info,
+            data=setup.data_of(measured.places),
+            protocol=setup.protocol_info(),
+            engine=setup.engine(),
+            device=machine.describe(),
+            runs=measured.runs,
+            failures=_in_order(failures.found, ladder.rungs),
+            same_files=ladder.same_files,
+            drift=measured.drift,
+            other_claims=other_claims,
+            elapsed_s=time.perf_counter() - started,
+            peak_rss_bytes=machine.peak_rss_bytes() + (worker_peak or 0),
+            worker_peak_rss_bytes=worker_peak,
+        ),
+        claims,
+    )
+    return renewed(found)
+
+
+def _warn_of_few_items(setup: Setup, n_compared: int, progress: Progress) -> None:
+    """Say before the work if a slice is too small for any type to be shown equivalent."""
+    n_items, population = setup.limit, setup.data.n_total
+    if n_compared < 1 or n_items >= population or setup.options.until is not None:
+        return
+    fewest = fewest_items(population, setup.margin_points, n_compared)
+    if n_items < fewest:
+        points = fmt.points(setup.margin_points)
+        progress.log(
+            f"{n_items:,} of {population:,} items cannot show that a type is within {points} of "
+            f"the reference, even if none flips; that takes {fewest:,} (--limit), or --until "
+            f"{setup.margin_points:g}"
+        )
+
+
+@dataclass(frozen=True)
+class _Ladder:
+    """What a ladder's files say.
+
+    Attributes:
+        runs: What was measured, the reference first unless it failed.
+        drift: The others beside it.
+        places: The items of the reference or, if it failed, of the run that has the most.
+    """
+
+    runs: list[ModelRun]
+    drift: list[Drift]
+    places: Collection[int]
+
+
+def _made(ladder: Ladder, failures: Failures, *, has_reference: bool) -> list[tuple[Rung, Path]]:
+    """Return the files of a ladder that can be made."""
+    files = []
+    for index, rung in enumerate(ladder.rungs):
+        path = failures.attempt(
+            functools.partial(ladder.make, rung),
+            rung.name,
+            ladder.file_name(rung),
+            doing=f"quantizing to {rung.name}",
+            has_imatrix=rung.matrix is not None,
+            is_reference=has_reference and index == 0,
+        )
+        if path is not None:
+            files.append((rung, path))
+    return files
+
+
+def _measured(
+    files: Sequence[tuple[Rung, Path]],
+    setup: Setup,
+    store: Store,
+    progress: Progress,
+    known: Reference | None,
+    failures: Failures,
+) -> _Ladder:
+    """Return what files say, each beside the reference if there is one."""
+
+    def attempt(
+        file: tuple[Rung, Path], action: Callable[[Path], _Result], is_reference: bool = False
+    ) -> _Result | None:
+        rung, path = file
+        return failures.attempt(
+            functools.partial(action, path),
+            rung.name,
+            path.name,
+            doing="scoring",
+            has_imatrix=rung.matrix is not None,
+            is_reference=is_reference,
+        )
+
+    others = list(files)
+    reference: Measured | None = None
+    if known is not None:
+        if files:
+            reference_checks.require_model(known, files[0][1], setup.options.pre)
+        for note in reference_checks.notes(known, setup):
+            progress.log(note)
+        reference = known.measured(setup)
+    elif not any(each.is_reference for each in failures.found):
+        reference = attempt(
+            others.pop(0),
+            lambda path: measure_reference(path, setup, store, progress),
+            is_reference=True,
+        )
+    if reference is None:
+        alone = [
+            attempt(file, lambda path: measure_alone(path, setup, store, progress))
+            for file in others
+        ]
+        found = [each for each in alone if each is not None]
+        most = max((each.scores.keys() for each in found), key=len, default=())
+        return _Ladder([each.run for each in found], [], most)
+    compared = [
+        attempt(
+            file,
+            lambda path: compare_with(reference, path, setup, store, progress, len(others)),
+        )
+        for file in others
+    ]
+    pairs = [each for each in compared if each is not None]
+    return _Ladder(
+        [reference.run, *(each.run for each, _ in pairs)],
+        [drift for _, drift in pairs],
+        reference.scores.keys(),
+    )
+
+
+def _in_order(failures: Sequence[Failure], rungs: Sequence[Rung]) -> list[Failure]:
+    """Return failures in the order of the ladder."""
+    order = [(rung.name, rung.matrix is not None) for rung in rungs]
+    return sorted(failures, key=lambda each: order.index((each.type, each.has_imatrix)))
+
+
+def _ladder_types(
+    types: Sequence[str], reference: Reference | None, progress: Progress
+) -> list[str]:
+    """Return the types to evaluate, the reference first; that of a reference file is not."""
+    with running() as engine:
+        names = [engine.file_type(name) for name in types]
+    if not names:
+        raise EdgevalError("the ladder is empty; name at least one type with --quant")
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
+    if reference is None:
+        ordered = reference_first(names)
+        if ordered != names:
+            progress.log(
+                f"{ordered[0]} is the reference, being the most precise type asked for; the others "
+                "are compared with it"
+            )
+        return ordered
+    own = reference.header.type
+    left = [name for name in names if name != own]
+    if not left:
+        raise EdgevalError(
+            f"{reference.path} is {own}, and so is all of the ladder; add a type to --quant that "
+            "is compared with it"
+        )
+    return left
+
+
+def _with_card_data(options: Options, card: cards.Card | None) -> Options:
+    if options.data is None and card is not None and card.data is not None:
+        return replace(options, data=cards.cards_folder() / card.data)
+    return options
+
+
+def _claims(card: cards.Card | None) -> tuple[list[Claim], list[Claim]]:
+    """Return a card's claims on the evaluated task, and those on other tasks."""
+    if card is None:
+        return [], []
+    return card.claims_on(_TASK), [claim for claim in card.claims if claim.task != _TASK]

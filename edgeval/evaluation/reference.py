@@ -1,0 +1,193 @@
+"""Reference files: what the reference said of every item, for machines that never run it."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeval.errors import DataError, EdgevalError
+from edgeval.evaluation.file_scorer import Measured
+from edgeval.evaluation.kl_items import Sketches
+from edgeval.evaluation.kl_sample import having_sketches
+from edgeval.evaluation.setup import Setup
+from edgeval.records import Metric, ModelRun, ReferenceInfo
+from edgeval.records.reference import ReferenceHeader
+from edgeval.stats import metrics
+from edgeval.stats.top_logprobs import VERSION, is_readable, unpack
+from edgeval.store.reference_file import read
+from edgeval.store.reference_packing import Packed
+from edgeval.system.untrusted import UnreadableError, printable, read_regular
+from edgeval.tasks import hellaswag
+from edgeval.tasks.item import Item, ItemScore
+from edgeval.tasks.protocol import get
+
+__all__ = ["Reference", "ReferenceHeader", "load_reference"]
+
+_MAX_BYTES = 1_000_000_000
+"""All of HellaSwag has less than a million, and some thousand for each item with a sketch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A reference file that was read.
+
+    Attributes:
+        path: The file.
+        sha256: Its hash.
+        file_bytes: Its size.
+        header: What it says before its scores.
+        packed: The scores.
+        sketches: Sketches of some items by their places, as ``edgeval.sketch`` packs them.
+    """
+
+    path: Path
+    sha256: str
+    file_bytes: int
+    header: ReferenceHeader
+    packed: Packed
+    sketches: Mapping[int, bytes]
+
+    @property
+    def places(self) -> list[int]:
+        """Places of its items in the data set, ascending."""
+        return [int(place) for place in self.packed.places]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has every item of the data set."""
+        return len(self.packed.places) == self.header.n_total
+
+    def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
+        """Return the scores that it has of some items, by their places in the data set.
+
+        Raises:
+            EdgevalError: If one is of another number of choices.
+        """
+        found = self.packed.scores(items)
+        for score in found.values():
+            if len(score.logprobs) != len(score.item.choices):
+                raise EdgevalError(
+                    f"{self.path} has {len(score.logprobs)} choices for item {score.item.id}, "
+                    f"which has {len(score.item.choices)}; export the reference again"
+                )
+        return found
+
+    def measured(self, setup: Setup) -> Measured:
+        """Return the reference as a run over the whole data set, or over the items of a setup.
+
+        What scoring took is that of all of the file's items.
+
+        Args:
+            setup: What is evaluated; if the file has not all items, it must have these.
+
+        Raises:
+            EdgevalError: If an item has another number of choices, or a sketch cannot be read.
+        """
+        rest = set(self.places) - set(setup.places) if self.is_whole else ()
+        items = {place: setup.item_at(place) for place in (*setup.places, *sorted(rest))}
+        found = self.scores(items)
+        scores = {place: found[place] for place in items}
+        header, setting = self.header, self.header.setting
+        run = ModelRun(
+            type=header.type,
+            imatrix=header.model.imatrix,
+            file=header.file,
+            sha256=setting.gguf_sha256,
+            file_bytes=header.model.file_bytes,
+            bits_per_weight=8 * header.tensor_bytes / header.n_params,
+            n_params=header.n_params,
+            mix=header.model.mix,
+            pre_tokenizer=header.model.pre_tokenizer,
+            metrics=metrics.metrics_of(
+                list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
+            ),
+            tokens_decoded=header.tokens_decoded,
+            tokens_lower_bound=header.tokens_lower_bound,
+            logit_rows=header.logit_rows,
+            batch_tokens=setting.batch_tokens,
+            n_batch=header.n_batch,
+            n_ubatch=header.n_ubatch,
+            cache_type=setting.cache_type,
+            flash_attention=setting.flash_attention,
+            kernels=setting.kernels,
+            offload=header.offload,
+            from_reference=ReferenceInfo(
+                file=self.path.name,
+                sha256=self.sha256,
+                created_at=header.created_at,
+                engine=setting.engine,
+                features=setting.features,
+                backend=setting.backend,
+                devices=list(setting.devices),
+                device=header.device,
+                speeds=header.speeds,
+            ),
+        )
+        return Measured(run, scores, self._sketches_for(setup))
+
+    def _sketches_for(self, setup: Setup) -> Sketches | None:
+        """Return the sketches that it has for a setup and this edgeval reads, if any."""
+        readable = [place for place, packed in self.sketches.items() if is_readable(packed)]
+        chosen = having_sketches(setup, readable)
+        try:
+            found = {place: unpack(self.sketches[place]) for place in chosen.places}
+            if len({(each.ids.shape[1], each.n_drawn) for each in found.values()}) > 1:
+                raise ValueError("it has another number of tokens than others")
+        except (ValueError, struct.error, zlib.error) as error:
+            raise EdgevalError(
+                f"{self.path} has a sketch that cannot be read ({error}); export it again, or use "
+                "--kl-items 0"
+            ) from error
+        # Of what it says, a divergence depends on the sketches alone.
+        digest = hashlib.sha256(f"{VERSION}".encode())
+        for place in self.sketches:
+            digest.update(f" {place} ".encode() + self.sketches[place])
+        return Sketches(digest.hexdigest(), found, chosen.drawn) if found else None
+
+    def metrics(self, data: Path) -> dict[str, Metric]:
+        """Return the accuracies over all its items; which choices are right is in the data.
+
+        Args:
+            data: The data set that they are of, as a file.
+
+        Raises:
+            EdgevalError: If the file cannot be read, or is another data set.
+        """
+        data_set = hellaswag.load(data)
+        if data_set.fingerprint != self.header.setting.data_fingerprint:
+            name = printable(self.header.data, 100)
+            raise DataError(f"{data} is not the data set of {self.path}, {name}")
+        if len(data_set.records) != self.header.n_total:
+            raise DataError(
+                f"{self.path} is of {self.header.n_total:,} items, and {data} has "
+                f"{len(data_set.records):,}; export the reference again"
+            )
+        items = data_set.items(get(self.header.setting.protocol).rendering)
+        scores = self.scores({place: items[place] for place in self.places})
+        return metrics.metrics_of(list(scores.values()), self.header.n_total)
+
+
+def load_reference(path: Path) -> Reference:
+    """Read a reference file.
+
+    Raises:
+        EdgevalError: If there is none, or it is damaged, changed or of a newer edgeval.
+    """
+    try:
+        data = read_regular(path, _MAX_BYTES)
+    except (OSError, UnreadableError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EdgevalError(f"cannot read {path} ({reason}); check the path") from error
+    header, packed = read(path, data)
+    return Reference(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        file_bytes=len(data),
+        header=header,
+        packed=packed,
+        sketches=packed.sketch_of(),
+    )

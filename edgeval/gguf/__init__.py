@@ -1,0 +1,1 @@
+"""GGUF files: header, values, parts, checks, types, importance matrices. None loads llama.cpp."""

@@ -1,0 +1,43 @@
+"""Which type of a ladder is the most precise: the reference, and what the others are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edgeval.gguf.type_sizes import BITS_PER_WEIGHT
+from edgeval.records import UNQUANTIZED
+
+DEFAULT_BASE: Final = "F16"
+
+# Of a model without experts they are hardly applied, so that its bits say nothing of them.
+_NOMINAL_BITS: Final = {"MXFP4_MOE": 4.25, "NVFP4": 4.5}
+
+
+def bits(name: str) -> float:
+    """Return how many bits a weight has in a file type, about; 0 for a type that is not written."""
+    return _NOMINAL_BITS.get(name, BITS_PER_WEIGHT.get(name, 0.0))
+
+
+def reference_first(names: Sequence[str]) -> list[str]:
+    """Return the types of a ladder, the one with the most bits a weight moved to the front.
+
+    F16 and BF16 have as many: the one that is named first counts.
+    """
+    reference = max(names, key=bits)
+    return [reference, *(name for name in names if name != reference)]
+
+
+def base_for(names: Sequence[str]) -> str:
+    """Return the type that a checkpoint is converted to before it is quantized.
+
+    It is the most precise one that is asked for, so that what is compared with it has lost nothing
+    else; F16 if none is.
+    """
+    unquantized = [name for name in names if name in UNQUANTIZED]
+    return max(unquantized, key=bits, default=DEFAULT_BASE)
+
+
+def with_base(names: Sequence[str], base: str) -> list[str]:
+    """Return a ladder that begins with another type than its first, for the same reference."""
+    return [base, *(name for name in names[1:] if name != base)]

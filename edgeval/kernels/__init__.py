@@ -1,6 +1,0 @@
-"""llama.cpp's kernels for the CPU: tried before they are trusted, and the faster are taken."""
-
-from edgeval.kernels.checks import check_types
-from edgeval.kernels.choice import Wanted, choose, types_of
-
-__all__ = ["Wanted", "check_types", "choose", "types_of"]

@@ -1,0 +1,1 @@
+"""Quantization: GGUFs at other types, importance matrices, and the ladder of files."""

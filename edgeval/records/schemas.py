@@ -1,0 +1,24 @@
+"""JSON Schemas of the records that leave the process."""
+
+from __future__ import annotations
+
+import json
+
+from edgeval.records import Diagnosis, Evaluation, Record, Report
+from edgeval.records.inspection import Inspection
+from edgeval.records.stored_run import RunRecord
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+RECORDS: dict[str, type[Record]] = {
+    "report": Report,
+    "eval": Evaluation,
+    "inspect": Inspection,
+    "run": RunRecord,
+    "doctor": Diagnosis,
+}
+
+
+def schema_of(name: str) -> str:
+    """Return the JSON Schema of a record, by its name in ``RECORDS``."""
+    return json.dumps({"$schema": _DIALECT, **RECORDS[name].model_json_schema()}, indent=2)

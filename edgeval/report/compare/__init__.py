@@ -1,0 +1,1 @@
+"""Comparison of saved records of several machines. Nothing here runs a model."""

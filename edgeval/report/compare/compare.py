@@ -1,0 +1,255 @@
+"""Saved records of several machines side by side. Nothing here runs a model."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from edgeval.errors import EdgevalError
+from edgeval.records import Evaluation, Failure, ModelRun, Report
+from edgeval.records.comparison import Beside, ComparedRun, Comparison, Machine, Row
+from edgeval.report.backends import devices_of
+from edgeval.report.compare.agreement import FALSE_ALARM, count_pairs, n_counts, worst
+from edgeval.report.compare.labels import labels
+from edgeval.report.compare.matching import (
+    file_reasons,
+    matched_by,
+    metric_reasons,
+    partners,
+    run_differences,
+    setting_differences,
+    setting_reasons,
+)
+from edgeval.report.compare.outcomes import beside_reference, contradict
+from edgeval.report.compare.speeds import items_per_s, ratio
+from edgeval.report.record_files import load_record
+from edgeval.stats.paired import MARGIN_POINTS, require_margin
+from edgeval.system.sharing import shareable_path
+
+__all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
+
+
+def compare(paths: Sequence[Path], margin_points: float = MARGIN_POINTS) -> Comparison:
+    """Put saved records side by side.
+
+    Args:
+        paths: Files that ``edgeval run`` or ``edgeval eval --json`` wrote, or folders that hold a
+            ``report.json``; the first is what the others are compared with.
+        margin_points: Two accuracies this close are called equivalent.
+
+    Raises:
+        EdgevalError: If there are fewer than two, one cannot be read, or the margin is none.
+    """
+    require_margin(margin_points)
+    return compare_records([load_record(path) for path in paths], paths, margin_points)
+
+
+def compare_records(
+    records: Sequence[Report | Evaluation],
+    paths: Sequence[Path],
+    margin_points: float = MARGIN_POINTS,
+) -> Comparison:
+    """Put records side by side.
+
+    Args:
+        records: The records; the first is what the others are compared with.
+        paths: Where each was read from.
+        margin_points: Two accuracies this close are called equivalent.
+
+    Raises:
+        EdgevalError: If there are fewer than two, or the margin is none.
+    """
+    require_margin(margin_points)
+    if len(records) < 2:
+        raise EdgevalError("a comparison needs two records; name another one")
+    first, *others = records
+    named = _named(first.runs)
+    failed = _failed(first.failures, named)
+    columns = [{name: _uncompared(run, first) for name, run in named.items()}]
+    columns += [_column(other, first, list(named), failed) for other in others]
+    columns = [
+        _with_outcomes(column, beside_reference(record, margin_points))
+        for column, record in zip(columns, records, strict=True)
+    ]
+    columns = [columns[0], *(_with_contradictions(each, columns[0]) for each in columns[1:])]
+    failures = [failed]
+    failures += [
+        _failed(other.failures, column) for other, column in zip(others, columns[1:], strict=True)
+    ]
+    names = dict.fromkeys(itertools.chain(*columns, *failures))
+    machines = zip(labels([each.device for each in records], paths), records, paths, strict=True)
+    return Comparison(
+        margin_points=margin_points,
+        machines=[_machine(label, record, path, first) for label, record, path in machines],
+        rows=[
+            Row(
+                name=name,
+                runs=[column.get(name) for column in columns],
+                failures=[column.get(name) for column in failures],
+            )
+            for name in names
+        ],
+    )
+
+
+def require_agreement(found: Comparison) -> None:
+    """Raise unless records could be compared, and agree.
+
+    Raises:
+        EdgevalError: If no run could be compared, or one differs by more than rounding explains.
+    """
+    pairs = [
+        (row.name, machine.label, run)
+        for row in found.rows
+        for machine, run in zip(found.machines[1:], row.runs[1:], strict=True)
+        if run is not None
+    ]
+    if all(run.standing == "not comparable" for _, _, run in pairs):
+        reasons = dict.fromkeys(reason for _, _, run in pairs for reason in run.reasons)
+        raise EdgevalError(
+            f"nothing could be compared ({', '.join(reasons) or 'no run has a partner'}); evaluate "
+            "the same GGUFs on the same items with the same protocol on each machine"
+        )
+    apart = [f"{name} on {label}" for name, label, run in pairs if run.standing == "differs"]
+    if apart:
+        raise EdgevalError(
+            f"more items differ than rounding explains ({', '.join(apart)}); evaluate with the "
+            "same engine version, backend and batch size to find out which of them does it"
+        )
+
+
+def _named(runs: Sequence[ModelRun], taken: Collection[str] = ()) -> dict[str, ModelRun]:
+    """Return runs by names that are different for each, and from those that are taken."""
+    n_labels = Counter(run.label for run in runs) + Counter(taken)
+    named: dict[str, ModelRun] = {}
+    for run in runs:
+        name = run.label if n_labels[run.label] == 1 else f"{run.label} {run.file}"
+        numbered = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
+        named[next(each for each in numbered if each not in named and each not in taken)] = run
+    return named
+
+
+def _failed(failures: Sequence[Failure], taken: Collection[str]) -> dict[str, Failure]:
+    """Return a record's failures by names that its runs, which took theirs, do not have."""
+    found: dict[str, Failure] = {}
+    for failure in failures:
+        longer = f"{failure.label} {failure.file}"
+        numbered = (f"{longer} ({n})" for n in itertools.count(2))
+        names = itertools.chain([failure.label, longer], numbered)
+        found[next(each for each in names if each not in taken and each not in found)] = failure
+    return found
+
+
+def _column(
+    other: Report | Evaluation,
+    first: Report | Evaluation,
+    names: list[str],
+    failed: Collection[str],
+) -> dict[str, ComparedRun]:
+    """Return a record's runs by name, compared with those of the first, where some failed."""
+    found, left = partners(first, other)
+    matched = [
+        (name, run, reference, _reasons(run, reference, other, first))
+        for name, run, reference in zip(names, found, first.runs, strict=True)
+        if run is not None
+    ]
+    # Each count may be wrong as improbably as leaves all of them the stated probability.
+    n_all = sum(n_counts(run, reference) for _, run, reference, why in matched if not any(why))
+    column = {}
+    for name, run, reference, (of_measurement, of_counts) in matched:
+        if of_measurement:
+            column[name] = _uncompared(run, other, of_measurement)
+        else:
+            column[name] = _uncompared(run, other, of_counts).model_copy(
+                update={"matched_by": matched_by(run, reference)}
+                | ({} if of_counts else _compared(run, reference, FALSE_ALARM / n_all))
+            )
+    for name, run in _named(left, names).items():
+        what = "failed" if name in failed else "not evaluated"
+        column[name] = _uncompared(run, other, [f"{what} on the first machine"])
+    return column
+
+
+def _uncompared(
+    run: ModelRun, record: Report | Evaluation, reasons: Sequence[str] = ()
+) -> ComparedRun:
+    """Return a run that is not compared, for these reasons; without any it is the reference."""
+    return ComparedRun(
+        run=run,
+        items_per_s=items_per_s(run),
+        standing="not comparable" if reasons else "reference",
+        reasons=list(reasons),
+    )
+
+
+def _with_outcomes(
+    column: dict[str, ComparedRun], found: dict[str, Beside]
+) -> dict[str, ComparedRun]:
+    """Return a record's runs with what it says of them beside its own reference."""
+    return {
+        name: run.model_copy(update={"beside": found.get(run.run.label)})
+        for name, run in column.items()
+    }
+
+
+def _with_contradictions(
+    column: dict[str, ComparedRun], first: dict[str, ComparedRun]
+) -> dict[str, ComparedRun]:
+    """Return runs of the same measurements with whether their outcomes contradict the first's."""
+    return {
+        name: run.model_copy(
+            update={
+                "is_contradicted": run.matched_by is not None
+                and contradict(run.beside, first[name].beside)
+            }
+        )
+        for name, run in column.items()
+    }
+
+
+def _reasons(
+    run: ModelRun,
+    reference: ModelRun,
+    other: Report | Evaluation,
+    first: Report | Evaluation,
+) -> tuple[list[str], list[str]]:
+    """Return why two runs are not the same measurement, and why their counts say nothing."""
+    found = setting_reasons(other, first) + file_reasons(run, reference, other, first)
+    return found, metric_reasons(run, reference, other.data, first.data)
+
+
+def _compared(run: ModelRun, reference: ModelRun, level: float) -> dict[str, object]:
+    """Return what the counts and speeds of two runs of the same measurement say."""
+    metrics = count_pairs(run, reference, level)
+    speed_ratio, why_not = ratio(run, reference)
+    return {
+        "standing": worst(each.agreement for each in metrics.values()),
+        "differences": run_differences(run, reference),
+        "metrics": metrics,
+        "speed_ratio": speed_ratio,
+        "no_speed_ratio": why_not,
+    }
+
+
+def _machine(
+    label: str, record: Report | Evaluation, path: Path, first: Report | Evaluation
+) -> Machine:
+    report = record if isinstance(record, Report) else None
+    return Machine(
+        label=label,
+        file=shareable_path(str(path)),
+        edgeval_version=record.edgeval_version,
+        created_at=record.created_at,
+        model=report and report.model,
+        data=record.data,
+        protocol=record.protocol,
+        engine=record.engine,
+        device=record.device,
+        devices=devices_of(record.runs),
+        elapsed_s=report and report.elapsed_s,
+        peak_rss_bytes=report and report.peak_rss_bytes,
+        differences=setting_differences(record, first),
+        corrections=list(record.corrections),
+    )

@@ -1,0 +1,1 @@
+"""Scoring: requests become batches, and logits become log-probabilities."""

@@ -1,0 +1,1 @@
+"""Statistics: accuracies, drift, intervals, tests, early stopping, verdicts. Pure functions."""

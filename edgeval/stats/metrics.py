@@ -1,0 +1,96 @@
+"""Accuracies and their intervals: pure functions of log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from edgeval.records import Interval, Metric
+from edgeval.stats.intervals import LEVEL, split_interval, wilson
+from edgeval.tasks.item import ItemScore
+
+METRICS: dict[str, Callable[[ItemScore], Sequence[float]]] = {
+    "acc": lambda score: score.logprobs,
+    "acc_norm": lambda score: _ratio(score.logprobs, score.n_chars),
+    "acc_bytes": lambda score: _ratio(score.logprobs, score.n_bytes),
+    "acc_token": lambda score: score.token_means,
+}
+"""For each metric, the value that the pick has the most of; ties go to the first choice."""
+
+
+def picks(score: ItemScore) -> dict[str, int]:
+    """Return the index of the picked choice under every metric."""
+    return {name: pick(score, name) for name in METRICS}
+
+
+def pick(score: ItemScore, name: str) -> int:
+    """Return the index of the picked choice under one metric."""
+    return _argmax(METRICS[name](score))
+
+
+def margin(score: ItemScore, name: str) -> float:
+    """Return a metric's value of the gold choice minus the best of the others.
+
+    Args:
+        score: Scores of an item with two choices or more.
+        name: The metric, whose unit it is in.
+    """
+    values = METRICS[name](score)
+    gold = score.item.gold
+    return values[gold] - max(value for at, value in enumerate(values) if at != gold)
+
+
+def metric(correct: int, total: int, population: int, *, is_random: bool = True) -> Metric:
+    """Return an accuracy with its two intervals.
+
+    Args:
+        correct: Number of items whose pick is the gold choice.
+        total: Number of items scored, at least 1.
+        population: Number of items in the split, of which ``total`` were drawn.
+        is_random: Whether they were drawn at random; of others only what is certain is known.
+    """
+    if not is_random and total < population:
+        return _certain(correct, total, population)
+    return Metric(
+        correct=correct,
+        total=total,
+        value=correct / total,
+        interval=wilson(correct / total, total),
+        split_interval=split_interval(correct, total, max(total, population)),
+    )
+
+
+def _certain(correct: int, total: int, population: int) -> Metric:
+    """Return an accuracy of items that are no sample, with what is certain of the split."""
+    ends = correct, correct + population - total
+    low, high = (count / population for count in ends)
+    return Metric(
+        correct=correct,
+        total=total,
+        value=correct / total,
+        interval=None,
+        split_interval=Interval(low=low, high=high, level=LEVEL),
+    )
+
+
+def metrics_of(
+    scores: Sequence[ItemScore], population: int, *, is_random: bool = True
+) -> dict[str, Metric]:
+    """Return every metric over the scores, which must not be empty; see ``metric``."""
+    chosen = [picks(score) for score in scores]
+    return {
+        name: metric(
+            sum(pick[name] == score.item.gold for pick, score in zip(chosen, scores, strict=True)),
+            len(scores),
+            population,
+            is_random=is_random,
+        )
+        for name in METRICS
+    }
+
+
+def _argmax(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)
+
+
+def _ratio(values: Sequence[float], lengths: Sequence[int]) -> list[float]:
+    return [value / length for value, length in zip(values, lengths, strict=True)]

@@ -1,0 +1,110 @@
+"""How accurate a model is, from items in random order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edgeval.records import Interval, Metric, Stopping
+from edgeval.stats.confidence_sequence import ConfidenceSequence
+from edgeval.stats.metrics import METRICS, pick
+from edgeval.stats.samplers import SimpleSurvey
+from edgeval.stats.stopping_rules import Known
+from edgeval.tasks.item import ItemScore
+
+
+class AccuracyPursuit:
+    """Finds out an accuracy, from items in random order."""
+
+    def __init__(self, order: Sequence[int], size: int, metric: str, points: float) -> None:
+        """Begin with no item.
+
+        Args:
+            order: Places of the items that may be evaluated, in simple random order.
+            size: Number of items in the split.
+            metric: The metric that is to be known.
+            points: To within so many points.
+        """
+        self.limit = len(order)
+        self._metric = metric
+        self._points = points
+        self._survey = SimpleSurvey(order, size, (0, 1), Known(points / 100))
+        self._accuracies = Accuracies(order, size, points, {metric: self._survey})
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is decided, or no item is left."""
+        return self._survey.is_over
+
+    @property
+    def note(self) -> str:
+        """The estimate and its interval, in short."""
+        value, low, high = (100 * mean for mean in self._survey.sequence.means)
+        return f"{self._metric} {value:.1f} [{low:.1f}, {high:.1f}]"
+
+    def next_block(self) -> list[int]:
+        """Return the places of the items to evaluate next."""
+        return self._survey.next_block()
+
+    def add(self, scores: Sequence[ItemScore]) -> None:
+        """Take in the scores of the last block, in its order; all at once."""
+        self._accuracies.add(scores)
+
+    def metrics(self) -> dict[str, Metric]:
+        """Return the accuracies of the items, with intervals that are valid at every look."""
+        return self._accuracies.metrics()
+
+    def stopping(self) -> Stopping:
+        """Return when and why it stopped."""
+        return Stopping(
+            points=self._points,
+            is_decided=self._survey.is_decided,
+            design="random order",
+            n_items=self._survey.sequence.n,
+        )
+
+
+class Accuracies:
+    """All metrics of items in random order."""
+
+    def __init__(
+        self,
+        order: Sequence[int],
+        size: int,
+        points: float,
+        surveys: Mapping[str, SimpleSurvey] | None = None,
+    ) -> None:
+        """Begin with no item; of the metrics that no survey is given for, one is made."""
+        known, given = Known(points / 100), surveys or {}
+        self._surveys = {
+            name: given.get(name) or SimpleSurvey(order, size, (0, 1), known) for name in METRICS
+        }
+
+    def add(self, scores: Sequence[ItemScore]) -> None:
+        """Take in the scores of a block."""
+        for name, survey in self._surveys.items():
+            survey.next_block()
+            survey.add([is_right(score, name) for score in scores])
+
+    def metrics(self) -> dict[str, Metric]:
+        """Return every metric."""
+        return {
+            name: Metric(
+                correct=round(survey.sequence.seen),
+                total=survey.sequence.n,
+                value=survey.sequence.seen / survey.sequence.n,
+                interval=None,
+                split_interval=interval_of(survey.sequence),
+            )
+            for name, survey in self._surveys.items()
+        }
+
+
+def is_right(score: ItemScore, metric: str) -> int:
+    """Return 1 if the gold choice is picked under a metric, else 0."""
+    return int(pick(score, metric) == score.item.gold)
+
+
+def interval_of(found: ConfidenceSequence) -> Interval:
+    """Return the interval of an accuracy, in fractions."""
+    _, low, high = found.means
+    return Interval(low=max(0.0, low), high=min(1.0, high), level=found.level)
