@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from edgeval.evaluation.setup import Options, prepare
-from edgeval.llama import Model, Vocabulary
+from edgeval.llama import Model, Tokenizer
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_requests, settings_for
 from edgeval.tasks.requests import Work
@@ -33,7 +33,7 @@ def main(
     """
     setup = prepare(Options(data=data, limit=limit))
     fastest: dict[int, float] = {}
-    with Vocabulary(gguf) as vocabulary, Model(gguf) as model:
+    with Tokenizer(gguf) as vocabulary, Model(gguf) as model:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
         requests = [request for each in choices for request in each]
         plans = {size: plan(requests, size) for size in map(int, sizes.split(","))}

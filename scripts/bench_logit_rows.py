@@ -23,7 +23,7 @@ import numpy as np
 import typer
 
 from edgeval.evaluation.setup import Options, prepare
-from edgeval.llama import Model, Offload, Session, Vocabulary
+from edgeval.llama import Model, Offload, Session, Tokenizer
 from edgeval.llama.defaults import batch_tokens_for
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import decode_batches, settings_for
@@ -45,7 +45,7 @@ def main(
         EdgevalError: If the model or the items cannot be used.
     """
     setup = prepare(Options(data=data))
-    with Vocabulary(gguf) as vocabulary:
+    with Tokenizer(gguf) as vocabulary:
         file_type = vocabulary.file_type
         requests = [
             request for item in setup.items for request in setup.protocol.requests(item, vocabulary)

@@ -39,12 +39,12 @@ def main(
     options = Options(data=data, limit=limit, threads=threads)
     setup = prepare(options)
     base = _logprobs(gguf, setup)
-    shuffled = list(setup.places)
+    shuffled = list(setup.indices)
     random.Random(SEED).shuffle(shuffled)
     others = {
         "the same again": setup,
         "one thread": replace(setup, threads=1),
-        "items shuffled": replace(setup, places=shuffled),
+        "items shuffled": replace(setup, indices=shuffled),
         **{
             f"--batch {n}": replace(setup, options=replace(options, batch_tokens=int(n)))
             for n in sizes.split(",")

@@ -27,13 +27,13 @@ import numpy.typing as npt
 import typer
 
 from edgeval.evaluation.setup import Options, Setup, prepare
-from edgeval.llama import Model, Offload, Session, Vocabulary
+from edgeval.llama import Model, Offload, Session, Tokenizer
 from edgeval.llama.defaults import batch_tokens_for
 from edgeval.scoring.distributions import RequestDivergence, of_item, of_requests
 from edgeval.scoring.plan import Plan, plan
 from edgeval.scoring.score import score_items, score_requests, settings_for
 from edgeval.stats.kl import divergence
-from edgeval.stats.top_logprobs import ItemDivergence, Sketch, pack
+from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs, pack
 from edgeval.tasks.requests import Request
 
 Float64 = npt.NDArray[np.float64]
@@ -72,7 +72,7 @@ def main(
         EdgevalError: If a model or the items cannot be used.
     """
     setup = prepare(Options(data=data, limit=limit, threads=threads))
-    with Vocabulary(reference) as vocabulary:
+    with Tokenizer(reference) as vocabulary:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
     is_above = False
     header = f"{'type':<10}{''.join(f'{name:>11}' for name in COLUMNS)}"
@@ -109,13 +109,13 @@ def _plan(setup: Setup, model: Model, requests: Sequence[Request]) -> Plan:
     return plan(requests, setup.options.batch_tokens or batch_tokens_for(model.file_type))
 
 
-def _sketch(model: Model, setup: Setup, index: int, requests: Sequence[Request]) -> Sketch:
+def _sketch(model: Model, setup: Setup, index: int, requests: Sequence[Request]) -> TopLogprobs:
     planned = _plan(setup, model, requests)
     settings = settings_for(planned, model.file_type, setup.threads)
     items = setup.items[index : index + 1]
     results = list(score_items(model, items, [requests], planned, settings, wanted={0: None}))
     (found,) = (result.seen for batch in results for result in batch.values())
-    assert isinstance(found, Sketch)
+    assert isinstance(found, TopLogprobs)
     return found
 
 
@@ -124,7 +124,7 @@ def _compare(
     second: Model,
     setup: Setup,
     choices: Sequence[Sequence[Request]],
-    sketches: Sequence[Sketch],
+    sketches: Sequence[TopLogprobs],
 ) -> Iterator[Compared]:
     for item, requests, sketch in zip(setup.items, choices, sketches, strict=True):
         planned = _plan(setup, second, requests)

@@ -28,10 +28,10 @@ from scipy.stats import hypergeom
 
 from edgeval.stats.intervals import LEVEL
 from edgeval.stats.ladder_test import error_of
-from edgeval.stats.samplers import SimpleSurvey, Survey
+from edgeval.stats.samplers import RandomSampler, Sampler
 from edgeval.stats.split_difference import bounds
-from edgeval.stats.stopping_rules import Within
-from edgeval.stats.weighted_sampler import WeightedSurvey
+from edgeval.stats.stopping_rules import RangeRule
+from edgeval.stats.weighted_sampler import WeightedSampler
 
 FIRST_ITEMS = 100
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
@@ -58,7 +58,7 @@ class Scored:
     margins: Float64
 
 
-Draw = Callable[[int], Survey]
+Draw = Callable[[int], Sampler]
 """A survey for a seed."""
 
 
@@ -135,14 +135,14 @@ def column(
     flips = other.is_right - reference.is_right
     changes = other.margins - reference.margins
     known = float(reference.is_right.mean())
-    beside, drift = Within(known - margin, known + margin), Within(-margin, margin)
+    beside, drift = RangeRule(known - margin, known + margin), RangeRule(-margin, margin)
 
     def orders(seed: int) -> list[int]:
         order: list[int] = np.random.default_rng(seed).permutation(size).tolist()
         return order
 
     def weighted(n_first: int) -> Draw:
-        return lambda seed: WeightedSurvey(
+        return lambda seed: WeightedSampler(
             reference.margins,
             reference.is_right,
             drift,
@@ -155,10 +155,10 @@ def column(
         return [n_items(draw(seed), values, changes) for seed in range(seeds)]
 
     unpaired = stopped(
-        lambda seed: SimpleSurvey(orders(seed), size, (0, 1), beside, level=level), other.is_right
+        lambda seed: RandomSampler(orders(seed), size, (0, 1), beside, level=level), other.is_right
     )
     in_order = stopped(
-        lambda seed: SimpleSurvey(orders(seed), size, (-1, 0, 1), drift, level=level), flips
+        lambda seed: RandomSampler(orders(seed), size, (-1, 0, 1), drift, level=level), flips
     )
     first = stopped(weighted(0), flips)
     after_some = stopped(weighted(FIRST_ITEMS), flips)
@@ -186,7 +186,7 @@ def spread(counts: Sequence[int]) -> str:
     return f"{np.mean(counts):,.0f} ({min(counts):,}\N{EN DASH}{max(counts):,})"
 
 
-def n_items(survey: Survey, values: Ints, changes: Float64) -> int:
+def n_items(survey: Sampler, values: Ints, changes: Float64) -> int:
     """Follow a survey to its end and return how many items it took."""
     while not survey.is_over:
         places = survey.next_block()

@@ -36,7 +36,7 @@ from texts import N_TEXTS, make_texts  # noqa: E402
 def n_mistaken(gguf: Path, tokenizer_json: Path) -> int:
     """Return how many texts get other tokens of a GGUF than of the tokenizer it was made of."""
     tokenizer = Tokenizer.from_file(str(tokenizer_json))
-    with llama.Vocabulary(gguf) as vocabulary:
+    with llama.Tokenizer(gguf) as vocabulary:
         return sum(
             vocabulary.tokenize(text, parse_special=True).tolist()
             != tokenizer.encode(text, add_special_tokens=False).ids

@@ -32,7 +32,7 @@ from edgeval.errors import EdgevalError
 from edgeval.evaluation.reference import load_reference
 from edgeval.evaluation.setup import Options, prepare
 from edgeval.llama.machine import peak_rss_bytes
-from edgeval.stats.top_logprobs import Sketch
+from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.store.exchange import export_run, import_run
 from edgeval.store.reference_export import export_reference
 from edgeval.store.reference_packing import DTYPES
@@ -146,7 +146,7 @@ class Workshop:
         with Store(folder / "a.db") as store, open_run(store) as measurement:
             plan = measurement.add_plan(tuple(range(40)), known, DEVICE)
             ids = np.arange(12, dtype=np.uint32).reshape(3, 4)
-            sketch = Sketch(ids, np.linspace(-1, -9, 12, dtype=np.float32).reshape(3, 4))
+            sketch = TopLogprobs(ids, np.linspace(-1, -9, 12, dtype=np.float32).reshape(3, 4))
             scores = {place: score_of(place) for place in range(40)}
             measurement.save(plan, scores, WORK, sketches={3: sketch, 9: sketch})
         export_reference(folder / "a.db", 1, folder / "ref.npz")
@@ -198,9 +198,9 @@ class Workshop:
         found = load_reference(path)
         found.scores(self.items)
         Console(file=io.StringIO()).print(reference_table(found))
-        places = [place for place in self.setup.places if place in set(found.places)]
+        places = [place for place in self.setup.indices if place in set(found.indices)]
         if places and found.header.n_total == 60:
-            found.measured(replace(self.setup, places=places)).run.model_dump_json()
+            found.measured(replace(self.setup, indices=places)).run.model_dump_json()
 
     def _export(self, chance: random.Random) -> bytes:
         if chance.random() < 0.3:

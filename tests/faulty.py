@@ -53,7 +53,7 @@ def work(given: str) -> None:
             if left[0] < 0:
                 die(wanted["how"])
 
-    load, decode, quantize = vocabulary.load, session.Session.decode, preflight.check
+    load, decode, quantize = vocabulary.load, session.Session.decode, preflight.require_safe
     release = jobs.Jobs.release
 
     def loading(path: Path, *arguments: Any) -> Any:
@@ -73,7 +73,7 @@ def work(given: str) -> None:
             strike("release", self._model.path)
         return release(self)
 
-    vocabulary.load, session.Session.decode, preflight.check = loading, decoding, quantizing
+    vocabulary.load, session.Session.decode, preflight.require_safe = loading, decoding, quantizing
     jobs.Jobs.release = releasing  # type: ignore[method-assign]
     worker.main()
 

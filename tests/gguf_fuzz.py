@@ -317,7 +317,7 @@ def feed(path: Path) -> None:
     from edgeval.scoring.plan import plan
     from edgeval.tasks.requests import Request
 
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         tokens = vocabulary.tokenize("a naïve abc\n", parse_special=True)
         n_vocab = vocabulary.n_vocab
     tokens = np.concatenate([tokens, np.array([0, n_vocab - 1, 0], np.int32)])

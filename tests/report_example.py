@@ -10,17 +10,17 @@ from edgeval.records import (
     Citation,
     Claim,
     DataSource,
-    Device,
     Divergence,
     Drift,
     Engine,
     Failure,
     Flip,
     Interval,
+    Machine,
     Metric,
     ModelRun,
     ModelSource,
-    Offload,
+    OffloadInfo,
     ProtocolInfo,
     ReferenceInfo,
     Report,
@@ -37,7 +37,7 @@ from edgeval.stats.verdict import judged
 N_SPLIT = 10_042
 N_PARAMS = 1_100_048_384
 MADE_AT = datetime(2026, 5, 14, 23, 56, 41, 156000, tzinfo=timezone.utc)
-DEVICE = Device(
+DEVICE = Machine(
     system="Linux 6.8.0",
     machine="x86_64",
     cpu="Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz",
@@ -46,7 +46,7 @@ DEVICE = Device(
     memory_bytes=8 * 1024**3,
     python="3.11.9",
 )
-ELSEWHERE = Device(
+ELSEWHERE = Machine(
     system="Linux 5.15.0",
     machine="x86_64",
     cpu="AMD EPYC 9654 96-Core Processor",
@@ -362,7 +362,7 @@ def gpu_report(
     runs = [
         run.model_copy(
             update={
-                "offload": Offload(
+                "offload": OffloadInfo(
                     devices=list(devices),
                     layers=(layers or {}).get(run.type, 23),
                     n_layers=23,

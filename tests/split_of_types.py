@@ -17,7 +17,7 @@ from edgeval.stats import sampling
 from edgeval.stats.drift import drift
 from edgeval.stats.metrics import metrics_of
 from edgeval.stats.paired import limit_items, stopped
-from edgeval.stats.sequential_drift import DriftPursuit
+from edgeval.stats.sequential_drift import SequentialDrift
 from edgeval.tasks.item import ItemScore
 
 NAMES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
@@ -146,7 +146,7 @@ def _compared(
     theirs, scores = split.scores("F16"), split.scores(name)
     pursuit = None
     if asked.until:
-        pursuit = DriftPursuit(
+        pursuit = SequentialDrift(
             {place: theirs[place] for place in ours},
             split.size,
             "acc_norm",
@@ -170,7 +170,7 @@ def _compared(
     return _metrics(split, name, places, asked.order != "file"), found
 
 
-def _followed(pursuit: DriftPursuit, scores: Sequence[ItemScore]) -> list[int]:
+def _followed(pursuit: SequentialDrift, scores: Sequence[ItemScore]) -> list[int]:
     """Return the places that a pursuit needs, in its order."""
     places: list[int] = []
     while not pursuit.is_over:

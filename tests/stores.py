@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from fakes import make_item
 
-from edgeval.records import Device, ModelFacts, ModelShape
-from edgeval.records.plan import PlanFacts
-from edgeval.records.score_key import Setting
-from edgeval.stats.top_logprobs import Sketch
+from edgeval.records import Machine, ModelFacts, ModelShape
+from edgeval.records.plan import PlanInfo
+from edgeval.records.score_key import ScoreKey
+from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.store.store import Store
-from edgeval.store.stored_run import Measurement
+from edgeval.store.stored_run import StoredRun
 from edgeval.tasks.item import ItemScore
 from edgeval.tasks.requests import Work
 
@@ -36,7 +36,7 @@ SETTING: dict[str, Any] = {
     "cache_type": "f16",
     "flash_attention": True,
 }
-FACTS = PlanFacts("F16", 100, 200, 50, 64, 32)
+FACTS = PlanInfo("F16", 100, 200, 50, 64, 32)
 MODEL_FACTS = ModelFacts(
     file_bytes=300,
     imatrix=None,
@@ -54,7 +54,7 @@ MODEL_FACTS = ModelFacts(
     ),
     checkpoint=None,
 )
-DEVICE = Device(
+DEVICE = Machine(
     system="Linux 6",
     machine="x86_64",
     cpu="a CPU",
@@ -68,8 +68,8 @@ WORK = Work(10, 5, 0.25)
 
 def open_run(store: Store, *, file: str = "m.gguf", fresh: bool = False, **changes: Any) -> Any:
     """Return the context of a measurement."""
-    setting = Setting.model_validate(SETTING | changes)
-    return store.measurement(setting, file=file, data="items", fresh=fresh)
+    setting = ScoreKey.model_validate(SETTING | changes)
+    return store.run(setting, file=file, data="items", fresh=fresh)
 
 
 def score_of(place: int, seed: int = 0) -> ItemScore:
@@ -84,14 +84,14 @@ def score_of(place: int, seed: int = 0) -> ItemScore:
     )
 
 
-def add_items(measurement: Measurement, items: Iterable[int], seed: int = 0) -> None:
+def add_items(measurement: StoredRun, items: Iterable[int], seed: int = 0) -> None:
     """Add scores of items, in one plan."""
     places = list(items)
     plan = measurement.add_plan(places, FACTS, DEVICE)
     measurement.save(plan, {place: score_of(place, seed) for place in places}, WORK)
 
 
-def without_drawn(whole: Sketch) -> bytes:
+def without_drawn(whole: TopLogprobs) -> bytes:
     """Return a sketch as edgeval 1 packed it."""
     listed = slice(whole.n_listed)
     arrays = (whole.ids[:, listed].astype("<u4"), whole.logprobs[:, listed].astype("<f4"))

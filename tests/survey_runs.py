@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeval.stats.confidence_sequence import Bets, ConfidenceSequence, Draws
-from edgeval.stats.samplers import Survey
-from edgeval.stats.weighted_sampler import WeightedSurvey
+from edgeval.stats.samplers import Sampler
+from edgeval.stats.weighted_sampler import WeightedSampler
 
 
 class Recorded(ConfidenceSequence):
@@ -25,14 +25,14 @@ class Recorded(ConfidenceSequence):
         super().add(draws, bets, certain)
 
 
-def record(survey: Survey) -> Recorded:
+def record(survey: Sampler) -> Recorded:
     """Let a survey, of which nothing was drawn, keep what it adds."""
     found = survey.sequence
     survey.sequence = Recorded(found.size, found.low / found.size, found.high / found.size)
     return survey.sequence
 
 
-def follow(survey: Survey, values: Sequence[int], changes: Sequence[float] = ()) -> list[int]:
+def follow(survey: Sampler, values: Sequence[int], changes: Sequence[float] = ()) -> list[int]:
     """Follow a survey to its end and return the places in the order in which they were drawn."""
     drawn = []
     while not survey.is_over:
@@ -62,7 +62,7 @@ class ForcedRaces:
 
 
 def follow_in_order(
-    survey: WeightedSurvey, order: Sequence[int], values: Sequence[int], truth: float
+    survey: WeightedSampler, order: Sequence[int], values: Sequence[int], truth: float
 ) -> tuple[float, list[tuple[float, float]]]:
     """Draw a whole population in an order.
 
@@ -76,7 +76,7 @@ def follow_in_order(
     while not survey.is_over:
         places = survey.next_block()
         assert places == list(order[n : n + len(places)])
-        left = dict(zip(survey._allocation.places, survey._allocation.weights, strict=True))
+        left = dict(zip(survey._allocation.indices, survey._allocation.weights, strict=True))
         for place in places:
             probability *= left[place] / sum(left.values())
             del left[place]

@@ -91,7 +91,7 @@ def test_the_installed_llama_cpp_knows_them_and_says_which_are_recurrent(tmp_pat
     known = set()
     for name in FACTS:
         with pytest.raises(EngineError) as caught:
-            llama.Vocabulary(_empty(tmp_path / f"{name}.gguf", name))
+            llama.Tokenizer(_empty(tmp_path / f"{name}.gguf", name))
         if "does not know" not in str(caught.value):
             known.add(name)
     assert known == FACTS.keys() - {"gptj"}
@@ -104,7 +104,7 @@ def test_each_that_is_evaluated_scores_as_when_every_choice_is_decoded_alone(
     path = write(tmp_path / f"{name}.gguf", name, tiny_f32)
     protocol = get("lm-eval")
     items = hellaswag.load(tiny_items).items(protocol.rendering)[:8]
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         requests = [each for item in items for each in protocol.requests(item, vocabulary)]
         shares = not vocabulary.info.is_recurrent
     assert shares != FACTS[name]["is_recurrent"]

@@ -20,12 +20,12 @@ from tiny import make_items, write_items
 from edgeval.cli.terminal.comparison import table
 from edgeval.errors import EdgevalError
 from edgeval.records import (
-    Device,
     Evaluation,
     Flip,
     ImatrixInfo,
     Interval,
-    Offload,
+    Machine,
+    OffloadInfo,
     Report,
     ShotPool,
     SplitDifference,
@@ -236,7 +236,7 @@ def test_right_items_may_differ_by_the_tolerance(extra: int, standing: str, metr
 
 @pytest.mark.parametrize(("index", "name", "expected"), [(0, "F16", 16), (4, "Q4_K_M", 28)])
 def test_a_gpu_may_differ_more_with_quantized_models(index: int, name: str, expected: int) -> None:
-    offload = Offload(devices=["NVIDIA H200"], layers=23, n_layers=23)
+    offload = OffloadInfo(devices=["NVIDIA H200"], layers=23, n_layers=23)
     for extra, standing in ((expected, "within tolerance"), (expected + 1, "differs")):
         there = with_run(with_right(machine(), index, extra), index, offload=offload)
         run = column(side_by_side(there))[name]
@@ -787,7 +787,7 @@ def test_a_cpu_is_called_by_its_short_name(cpu: str, label: str) -> None:
 )
 def test_equal_cpus_are_called_by_their_files(paths: list[str], expected: list[str]) -> None:
     device = example_report().device
-    other = Device(**device.model_dump() | {"cpu": "another"})
+    other = Machine(**device.model_dump() | {"cpu": "another"})
     found = labels([device, other, device], [Path(paths[0]), Path("c.json"), Path(paths[1])])
     assert found == [expected[0], "another", expected[1].replace("(2)", "(3)")]
 

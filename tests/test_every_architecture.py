@@ -42,7 +42,7 @@ def test_every_choice_scores_as_when_it_is_decoded_alone(
     path = write_spec(tmp_path / "a.gguf", name, tiny_f32, spec["keys"], spec["shapes"])
     protocol = get("lm-eval")
     items = hellaswag.load(tiny_items).items(protocol.rendering)[:2]
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         requests = [each for item in items for each in protocol.requests(item, vocabulary)]
         shares = not vocabulary.info.is_recurrent
     with llama.Model(path) as model:

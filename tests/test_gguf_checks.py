@@ -14,7 +14,7 @@ from splitting import split
 
 from edgeval import llama
 from edgeval.errors import EngineError, GgufError
-from edgeval.gguf.preflight import check
+from edgeval.gguf.preflight import require_safe
 from edgeval.gguf.types import TensorType
 from edgeval.gguf.values import ValueType
 
@@ -158,13 +158,13 @@ def test_what_would_end_the_process_is_a_sentence(
     change: Callable[[File], None], words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(GgufError, match=words):
-        llama.Vocabulary(write(tmp_path / "a.gguf", change))
+        llama.Tokenizer(write(tmp_path / "a.gguf", change))
     with pytest.raises(GgufError, match=words):
         llama.quantize_file(tmp_path / "a.gguf", tmp_path / "q.gguf", "Q4_0", 1, lambda _: None)
 
 
 def test_a_sound_file_can_spell_anything(tmp_path: Path) -> None:
-    assert check(write(tmp_path / "a.gguf")) is None
+    assert require_safe(write(tmp_path / "a.gguf")) is None
     feed(tmp_path / "a.gguf")
 
 
@@ -173,11 +173,11 @@ def test_other_architectures_are_checked_like_llama(tmp_path: Path) -> None:
     file.metadata = {key.replace("llama.", "qwen2."): file.metadata[key] for key in file.metadata}
     file.metadata["general.architecture"] = STRING, "qwen2"
     (tmp_path / "a.gguf").write_bytes(file.encoded())
-    assert check(tmp_path / "a.gguf") is None
+    assert require_safe(tmp_path / "a.gguf") is None
     file.metadata["qwen2.rope.dimension_count"] = U32, 8
     (tmp_path / "b.gguf").write_bytes(file.encoded())
     with pytest.raises(GgufError, match="8 of them rotated"):
-        check(tmp_path / "b.gguf")
+        require_safe(tmp_path / "b.gguf")
 
 
 def test_a_table_of_integers_is_no_damage(tmp_path: Path) -> None:
@@ -185,23 +185,23 @@ def test_a_table_of_integers_is_no_damage(tmp_path: Path) -> None:
     file.tensors.append(Entry("d2t", (4,), int(TensorType(27)), bytes(32)))
     path = tmp_path / "a.gguf"
     path.write_bytes(file.encoded())
-    assert check(path) is None
+    assert require_safe(path) is None
 
 
 def test_each_layer_may_have_its_own_heads(tmp_path: Path) -> None:
     change = with_keys(attention__head_count=(U32, [4, 4]), attention__head_count_kv=(U32, [2, 2]))
     path = write(tmp_path / "a.gguf", change)
-    assert check(path) is None
+    assert require_safe(path) is None
     feed(path)
 
 
 def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gguf")
-    assert check(path) is None
+    assert require_safe(path) is None
     write(path, with_keys(block_count=(U32, 0)))
     os.utime(path, ns=(1, 1))
     with pytest.raises(GgufError, match="0 layers"):
-        check(path)
+        require_safe(path)
 
 
 def without_bytes(file: File) -> None:
@@ -211,9 +211,9 @@ def without_bytes(file: File) -> None:
 
 
 def test_without_byte_tokens_only_known_characters_are_spelled(tmp_path: Path) -> None:
-    with llama.Vocabulary(write(tmp_path / "a.gguf", without_bytes)) as vocabulary:
+    with llama.Tokenizer(write(tmp_path / "a.gguf", without_bytes)) as vocabulary:
         known = vocabulary.tokenize("a abc b").tolist()
-        with llama.Vocabulary(write(tmp_path / "b.gguf")) as complete:
+        with llama.Tokenizer(write(tmp_path / "b.gguf")) as complete:
             assert known == complete.tokenize("a abc b").tolist()
         with pytest.raises(EngineError, match=r"a.gguf has no token for 'z' and none for its"):
             vocabulary.tokenize("abz")
@@ -225,7 +225,7 @@ def test_one_missing_byte_token_stops_only_what_needs_it(tmp_path: Path) -> None
         tokens[tokens.index("<0xA9>")] = "unused"
         file.metadata[TOKENS] = STRING, tokens
 
-    with llama.Vocabulary(write(tmp_path / "a.gguf", change)) as vocabulary:
+    with llama.Tokenizer(write(tmp_path / "a.gguf", change)) as vocabulary:
         assert len(vocabulary.tokenize("XYZ \u00e8")) == 3 + 2 + 2
         with pytest.raises(EngineError, match="has no token for 'é' and none for its bytes"):
             vocabulary.tokenize("XYZ \u00e9")
@@ -235,7 +235,7 @@ def test_a_model_without_vocabulary_spells_nothing(tmp_path: Path) -> None:
     def change(file: File) -> None:
         file.metadata["tokenizer.ggml.model"] = STRING, "none"
 
-    with llama.Vocabulary(write(tmp_path / "a.gguf", change)) as vocabulary:
+    with llama.Tokenizer(write(tmp_path / "a.gguf", change)) as vocabulary:
         for text in ("", "a"):
             with pytest.raises(EngineError, match="has no token for"):
                 vocabulary.tokenize(text)
@@ -249,7 +249,7 @@ def test_a_model_that_looks_ahead_is_not_evaluated(tmp_path: Path) -> None:
 
 def test_a_split_model_is_loaded(tmp_path: Path) -> None:
     first, *_ = split(small_file(), tmp_path, firsts=9)
-    assert check(first) is None
+    assert require_safe(first) is None
     feed(first)
 
 

@@ -75,7 +75,7 @@ def test_the_engine_adds_bos_by_default_where_we_think_so(pre: str, tmp_path: Pa
     writer.write_kv_data_to_file()
     writer.close()
     ours = Vocabulary("gpt2", pre, tokens, types).adds_bos({})
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         assert (vocabulary.bos == 256) is ours
 
 
@@ -105,7 +105,7 @@ def test_a_package_that_means_something_else_is_refused(
     monkeypatch.setattr(numbers, "BLOCKS", types)
     monkeypatch.setattr(numbers, "FILE_TYPES", files)
     with pytest.raises(EngineError, match=f"do not mean the same by {reason}"):
-        llama.Vocabulary(tiny_f16)
+        llama.Tokenizer(tiny_f16)
 
 
 @pytest.mark.usefixtures("_unchecked")
@@ -115,5 +115,5 @@ def test_a_type_that_only_the_package_has_is_no_matter(
     new = {"NEW": (llama_cpp.GGML_TYPE_COUNT + 3, 32, 7), "GONE": (4, 32, 7)}
     monkeypatch.setattr(numbers, "BLOCKS", BLOCKS | new)
     monkeypatch.setattr(numbers, "FILE_TYPES", FILE_TYPES | {"NEW": 999})
-    with llama.Vocabulary(tiny_f16) as vocabulary:
+    with llama.Tokenizer(tiny_f16) as vocabulary:
         assert vocabulary.n_vocab == 512

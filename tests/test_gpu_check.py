@@ -282,7 +282,7 @@ def test_scores_of_the_sections_are_those_of_edgeval(check: Any, tiny_items: Pat
     options = Options(data=tiny_items, limit=8, order="file", backend="cpu", threads=1)
     run = evaluate([path], options).runs[0]
     setup = check.setup(check.items, None).on_cpu()
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         placed = setup.placement(vocabulary.info)
     values, work = part("gpu.scoring").logprobs(path, setup, placed)
     assert len(values) == 8 * 4

@@ -18,7 +18,7 @@ from edgeval.cli.terminal.comparison import table as comparison_table
 from edgeval.cli.terminal.reference import reference_table
 from edgeval.evaluation.reference import load_reference
 from edgeval.evaluation.setup import Options, prepare
-from edgeval.records import Evaluation, Offload, Report
+from edgeval.records import Evaluation, OffloadInfo, Report
 from edgeval.report import details, explanations, facts, pages
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import backend_of, where
@@ -234,7 +234,7 @@ def test_a_reference_file_names_its_gpu_and_is_not_said_to_be_checked() -> None:
     reference = record.runs[0].model_copy(
         update={
             "from_reference": known,
-            "offload": Offload(devices=["NVIDIA H200"], layers=12, n_layers=23),
+            "offload": OffloadInfo(devices=["NVIDIA H200"], layers=12, n_layers=23),
         }
     )
     record = record.model_copy(update={"runs": [reference, *record.runs[1:]]})
@@ -294,7 +294,7 @@ def test_a_reference_file_and_a_stored_run_name_their_gpu(
     assert capsys.readouterr().out.splitlines()[-1] == f"Computed with {there}."
     export_reference(db, 1, tmp_path / "ref.npz")
     reference = load_reference(tmp_path / "ref.npz")
-    assert reference.header.offload == Offload(devices=["NVIDIA H200"], layers=2, n_layers=3)
+    assert reference.header.offload == OffloadInfo(devices=["NVIDIA H200"], layers=2, n_layers=3)
     console = Console(file=io.StringIO(), width=160)
     console.print(reference_table(reference))
     assert f"llama-cpp-python 0.3.36, {there}" in console.file.getvalue()  # type: ignore[attr-defined]
@@ -302,7 +302,7 @@ def test_a_reference_file_and_a_stored_run_name_their_gpu(
 
 def test_a_run_from_a_reference_file_has_its_devices(tmp_path: Path, tiny_items: Path) -> None:
     setup = prepare(Options(data=tiny_items, backend="cpu"))
-    kept = replace(setup, places=[3, 4])
+    kept = replace(setup, indices=[3, 4])
     for name, setting, devices in (("gpu", GPU, ["NVIDIA H200"]), ("cpu", {}, [])):
         db = stored(tmp_path / f"{name}.db", **setting)
         export_reference(db, 1, tmp_path / f"{name}.npz")

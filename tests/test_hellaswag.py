@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from edgeval.errors import DataError
 from edgeval.tasks import hellaswag
-from edgeval.tasks.hellaswag import DataSet, Record, TextRecord, load, preprocess
+from edgeval.tasks.hellaswag import DataSet, Row, TextRecord, load, preprocess
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 RAW = SHARED / "hellaswag_raw_500.jsonl"
@@ -76,8 +76,8 @@ def without(key: str) -> dict[str, Any]:
     return {name: value for name, value in ROW.items() if name != key}
 
 
-def record(row: dict[str, Any] | None = None, **changes: Any) -> Record:
-    return Record.model_validate((row or ROW) | changes)
+def record(row: dict[str, Any] | None = None, **changes: Any) -> Row:
+    return Row.model_validate((row or ROW) | changes)
 
 
 def cleaned(text: str) -> str:

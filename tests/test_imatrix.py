@@ -30,7 +30,7 @@ PARTS = {
 
 
 def _chunks(path: Path, text: Path, n_tokens: int) -> Int32:
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         tokens = [1, *vocabulary.tokenize(text.read_text(encoding="utf-8").removesuffix("\n"))]
     n_chunks = len(tokens) // n_tokens
     chunks = np.array(tokens[: n_chunks * n_tokens], np.int32).reshape(n_chunks, n_tokens)

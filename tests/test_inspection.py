@@ -62,7 +62,7 @@ def test_the_numbers_are_those_of_llama_cpp(gguf: str, request: pytest.FixtureRe
 def test_the_vocabulary_is_that_of_llama_cpp(tiny_q4_k_m: Path) -> None:
     tokenizer = inspect(tiny_q4_k_m).tokenizer
     assert tokenizer is not None
-    with llama.Vocabulary(tiny_q4_k_m) as vocabulary:
+    with llama.Tokenizer(tiny_q4_k_m) as vocabulary:
         handle = llama_cpp.llama_model_get_vocab(vocabulary.handle)
         n_tokens = llama_cpp.llama_vocab_n_tokens(handle)
         attributes = [llama_cpp.llama_vocab_get_attr(handle, i) for i in range(n_tokens)]

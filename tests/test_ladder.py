@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeval.checkpoints.locate import find_source, locate
+from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline
 from edgeval.evaluation.evaluate import evaluate
@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _files(model: Path, types: str, matrix: Path | None = None) -> list[Path]:
-    source = find_source(locate(str(model)))
+    source = fetch_model(locate(str(model)))
     read = None if matrix is None else imatrix_file.read(matrix)
     return ladder_files(source, types.split(","), threads=1, progress=NoProgress(), matrix=read)
 

@@ -18,8 +18,8 @@ from edgeval.records import Drift
 from edgeval.stats import split_difference
 from edgeval.stats.ladder_test import error_of
 from edgeval.stats.paired import is_decided, judged, limit_items, unknown, whole
-from edgeval.stats.stopping_rules import Within
-from edgeval.stats.weighted_sampler import WeightedSurvey
+from edgeval.stats.stopping_rules import RangeRule
+from edgeval.stats.weighted_sampler import WeightedSampler
 
 MOST, CHUNK = 0.05, 250
 ANY = example_report(status=None).drift[0]
@@ -213,10 +213,10 @@ def contradictions(seeds: range) -> NDArray[np.int64]:
         for step in range(k):
             spread = 0.02 * 1.6**step
             noise = spread * (0.7 * common + 0.7 * rng.normal(0, 1, size)) - 0.3 * spread
-            survey = WeightedSurvey(
+            survey = WeightedSampler(
                 margins,
                 margins >= 0,
-                Within(-limit / size, limit / size),
+                RangeRule(-limit / size, limit / size),
                 seed,
                 first=rng.permutation(size)[:40].tolist(),
                 block=32,

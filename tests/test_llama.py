@@ -19,7 +19,7 @@ def test_model_knows_itself(tiny_f16: Path) -> None:
 
 
 def test_vocabulary_knows_the_model_without_its_weights(tiny_f16: Path) -> None:
-    with llama.Vocabulary(tiny_f16) as vocabulary:
+    with llama.Tokenizer(tiny_f16) as vocabulary:
         assert vocabulary.file_type == "F16"
         assert (vocabulary.n_vocab, vocabulary.n_context_train, vocabulary.bos) == (512, 128, 1)
         assert vocabulary.metadata("general.architecture") == "llama"
@@ -43,12 +43,12 @@ def test_tokens_are_sentencepieces_own(text: str, tiny_f16: Path, tiny_checkpoin
     processor = sentencepiece.SentencePieceProcessor(
         model_file=str(tiny_checkpoint / "tokenizer.model")
     )
-    with llama.Vocabulary(tiny_f16) as model:
+    with llama.Tokenizer(tiny_f16) as model:
         assert model.tokenize(text).tolist() == processor.encode(text)
 
 
 def test_control_tokens_are_parsed_only_when_asked(tiny_f16: Path) -> None:
-    with llama.Vocabulary(tiny_f16) as model:
+    with llama.Tokenizer(tiny_f16) as model:
         assert 2 in model.tokenize("a</s>", parse_special=True)
         assert 2 not in model.tokenize("a</s>")
 

@@ -29,7 +29,7 @@ GOLDEN = json.loads(meanings.GOLDEN.read_text(encoding="utf-8"))
 def scores(gguf: Path, name: str, items: Sequence[Item]) -> list[ItemScore]:
     """Return the scores of items under a protocol."""
     rules = protocol.get(name)
-    with llama.Vocabulary(gguf) as vocabulary:
+    with llama.Tokenizer(gguf) as vocabulary:
         choices = [rules.requests(item, vocabulary) for item in items]
     planned = plan([request for each in choices for request in each], 512)
     settings = settings_for(planned, "F32", threads=2)

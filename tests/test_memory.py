@@ -34,7 +34,7 @@ def test_the_estimate_is_what_the_engine_takes(
     n_batch: int, n_ubatch: int, flash: bool, tiny_f16: Path
 ) -> None:
     settings = SessionSettings(n_batch, n_ubatch, 8, 1, "f16" if flash else "f32", flash)
-    with llama.Vocabulary(tiny_f16) as vocabulary, llama.Model(tiny_f16) as model:
+    with llama.Tokenizer(tiny_f16) as vocabulary, llama.Model(tiny_f16) as model:
         need = memory.estimate(vocabulary.info, settings)
         found = _buffers(model, settings)
         assert need.weights == tiny_f16.stat().st_size
@@ -82,6 +82,6 @@ def test_a_model_without_attention_is_estimated(tmp_path: Path) -> None:
     }
     path = tmp_path / "a.gguf"
     path.write_bytes(file.encoded())
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         need = memory.estimate(vocabulary.info, SessionSettings(64, 64, 2, 1, "f16", True))
     assert (need.weights, need.cache) == (path.stat().st_size, 0)

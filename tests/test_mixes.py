@@ -10,7 +10,7 @@ from rich.console import Console
 from tiny_architectures import write
 
 from edgeval import llama
-from edgeval.checkpoints.locate import Source
+from edgeval.checkpoints.locate import ModelFiles
 from edgeval.cli.terminal.report import evaluation_table, ladder_table
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
@@ -63,7 +63,7 @@ def _contents(path: Path) -> dict[str, bytes]:
 
 def _ladder(path: Path, names: tuple[str, ...], log: Log | None = None, **more: Any) -> Ladder:
     info = ModelSource(name=path.stem, title=path.stem, fingerprint=sha256_of(path))
-    return Ladder(Source(path, "gguf", info), names, threads=1, progress=log or Log(), **more)
+    return Ladder(ModelFiles(path, "gguf", info), names, threads=1, progress=log or Log(), **more)
 
 
 def test_of_a_model_that_fits_every_type_is_what_its_name_says(

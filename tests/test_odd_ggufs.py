@@ -78,7 +78,7 @@ NO_MODELS: dict[str, tuple[Change, str]] = {
     "matrix": (_keys(general__type=(STRING, "imatrix")), "is an importance matrix"),
     "untyped matrix": (_keys(imatrix__chunk_count=(U32, 1)), "is an importance matrix"),
     "control vector": (_keys(general__architecture=(STRING, "controlvector")), "a control vector"),
-    "vocabulary": (_without_weights, "is a vocabulary without weights"),
+    "tokenizer": (_without_weights, "is a vocabulary without weights"),
     "no architecture": (_keys(general__architecture=None), "does not say its architecture"),
 }
 NOT_RUN: dict[str, tuple[Change, str]] = {

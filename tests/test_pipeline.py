@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgeval.checkpoints import cards
-from edgeval.checkpoints.locate import find_source, locate
+from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline
 from edgeval.evaluation.setup import Options
@@ -36,7 +36,7 @@ def test_a_card_of_the_hub_names_its_repository_and_revision() -> None:
 def test_a_directory_keeps_its_whole_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model-1.5t"
     shutil.copytree(tiny_checkpoint, folder)
-    assert find_source(locate(str(folder))).info.name == "model-1.5t"
+    assert fetch_model(locate(str(folder))).info.name == "model-1.5t"
 
 
 def test_a_path_goes_before_a_repository(
@@ -127,7 +127,7 @@ def test_another_checkpoint_never_gets_the_same_gguf(tmp_path: Path) -> None:
     paths = []
     for seed in (1, 2):
         folder = make_checkpoint(tmp_path / str(seed) / "same-name", seed=seed)
-        source = find_source(locate(str(folder)))
+        source = fetch_model(locate(str(folder)))
         paths += ladder_files(source, ["Q8_0"], threads=1, progress=NoProgress())
     assert paths[0].name == paths[1].name
     assert paths[0] != paths[1]

@@ -133,7 +133,7 @@ def test_llama_cpp_knows_all_the_names_that_are_suggested(tmp_path: Path) -> Non
     path = write_byte_level_vocabulary(tmp_path / "a.gguf", None)
     vocabulary = write(tmp_path / "model.gguf", "llama", path)
     for name in NAMES:
-        with llama.Vocabulary(vocabulary, name) as found:
+        with llama.Tokenizer(vocabulary, name) as found:
             assert found.info.pre == name
 
 

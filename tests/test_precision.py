@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from edgeval.checkpoints.locate import find_source, locate
+from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.cli.app import main
 from edgeval.errors import CheckpointError, EdgevalError
 from edgeval.evaluation import pipeline
@@ -161,7 +161,7 @@ def test_another_order_is_said_in_one_line(
 
 
 def test_files_of_another_base_are_others(tiny_checkpoint: Path) -> None:
-    source = find_source(locate(str(tiny_checkpoint)))
+    source = fetch_model(locate(str(tiny_checkpoint)))
     paths = {}
     for names, base in ((("F16", "Q4_0"), None), (("F32", "Q4_0"), None), (("Q4_0",), "f32")):
         ladder = Ladder(source, names, threads=1, progress=NoProgress(), base=base and base.upper())

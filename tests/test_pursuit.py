@@ -12,9 +12,9 @@ from tiny import make_items, write_items
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import file_scorer, pipeline
 from edgeval.evaluation.drift import compare_with, measure_reference
-from edgeval.evaluation.early_stopping import accuracy_pursuit, drift_pursuit
+from edgeval.evaluation.early_stopping import sequential_accuracy, sequential_drift
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.setup import Options, Setup, prepare
 from edgeval.quantize.quantize import quantize
 from edgeval.records import Drift
@@ -43,13 +43,13 @@ def tiny_q8(tiny_f16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(tiny_f16: Path, many_items: Path) -> Measured:
+def whole(tiny_f16: Path, many_items: Path) -> FileResult:
     """The reference on all items."""
     return evaluate_file(tiny_f16, prepare(Options(data=many_items)))
 
 
 @pytest.fixture(scope="module")
-def whole_q8(tiny_q8: Path, many_items: Path) -> Measured:
+def whole_q8(tiny_q8: Path, many_items: Path) -> FileResult:
     return evaluate_file(tiny_q8, prepare(Options(data=many_items)))
 
 
@@ -57,28 +57,28 @@ def _setup(items: Path, until: float = 3.0, **options: Any) -> Setup:
     return prepare(Options(data=items, until=until, **options))
 
 
-def _compare(whole: Measured, gguf: Path, setup: Setup, store: Store) -> tuple[Measured, Drift]:
+def _compare(whole: FileResult, gguf: Path, setup: Setup, store: Store) -> tuple[FileResult, Drift]:
     return compare_with(whole, gguf, setup, store, NoProgress(), 1)
 
 
 def test_items_come_in_simple_random_order(many_items: Path) -> None:
     setup, other = _setup(many_items), _setup(many_items, seed=1)
-    assert sorted(setup.places) == list(range(N_ITEMS))
+    assert sorted(setup.indices) == list(range(N_ITEMS))
     assert setup.data.order == "simple"
-    assert setup.places != other.places
-    assert setup.places == _setup(many_items, until=9.0).places
+    assert setup.indices != other.indices
+    assert setup.indices == _setup(many_items, until=9.0).indices
 
 
 def test_an_accuracy_stops_when_it_is_known(tiny_f16: Path, many_items: Path) -> None:
     setup = _setup(many_items, 10.0)
-    found = evaluate_file(tiny_f16, setup, pursuit=accuracy_pursuit(setup))
+    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup))
     stopping, metric = found.run.stopping, found.run.metrics["acc_norm"]
     assert stopping is not None
     assert stopping.is_decided
     assert stopping.design == "random order"
     assert stopping.n_items == metric.total == len(found.scores) < N_ITEMS
     assert stopping.n_items % 64 == 0
-    assert list(found.scores) == list(setup.places[: stopping.n_items])
+    assert list(found.scores) == list(setup.indices[: stopping.n_items])
     assert metric.interval is None
     assert metric.split_interval.high - metric.split_interval.low <= 0.2
     assert metric.split_interval.low < metric.value < metric.split_interval.high
@@ -87,10 +87,10 @@ def test_an_accuracy_stops_when_it_is_known(tiny_f16: Path, many_items: Path) ->
 
 
 def test_the_interval_holds_the_accuracy_of_all_items(
-    tiny_f16: Path, many_items: Path, whole: Measured
+    tiny_f16: Path, many_items: Path, whole: FileResult
 ) -> None:
     setup = _setup(many_items, 8.0)
-    found = evaluate_file(tiny_f16, setup, pursuit=accuracy_pursuit(setup)).run
+    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup)).run
     for name, metric in found.metrics.items():
         truth = whole.run.metrics[name].value
         assert metric.split_interval.low <= truth <= metric.split_interval.high
@@ -98,7 +98,7 @@ def test_the_interval_holds_the_accuracy_of_all_items(
 
 def test_all_items_are_exact(tiny_f16: Path, tiny_items: Path) -> None:
     setup = _setup(tiny_items, 0.5)
-    found = evaluate_file(tiny_f16, setup, pursuit=accuracy_pursuit(setup)).run
+    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup)).run
     metric = found.metrics["acc_norm"]
     assert metric.total == 40
     assert metric.split_interval.low == metric.split_interval.high == metric.value
@@ -108,7 +108,7 @@ def test_all_items_are_exact(tiny_f16: Path, tiny_items: Path) -> None:
 
 def test_a_limit_stops_before_it_is_decided(tiny_f16: Path, many_items: Path) -> None:
     setup = _setup(many_items, 0.5, limit=70)
-    found = evaluate_file(tiny_f16, setup, pursuit=accuracy_pursuit(setup)).run
+    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup)).run
     assert found.stopping is not None
     assert not found.stopping.is_decided
     assert found.stopping.n_items == 70
@@ -116,13 +116,13 @@ def test_a_limit_stops_before_it_is_decided(tiny_f16: Path, many_items: Path) ->
 
 
 def test_the_reference_is_scored_whole_or_as_far_as_the_limit(
-    tiny_f16: Path, many_items: Path, whole: Measured
+    tiny_f16: Path, many_items: Path, whole: FileResult
 ) -> None:
     for limit, n_items in ((None, N_ITEMS), (70, 70)):
         setup = _setup(many_items, 20.0, limit=limit)
         with Store(None) as store:
             found = measure_reference(tiny_f16, setup, store, NoProgress())
-        assert list(found.scores) == list(setup.places[:n_items])
+        assert list(found.scores) == list(setup.indices[:n_items])
         assert found.run.stopping is None
         metric = found.run.metrics["acc_norm"]
         assert metric.total == n_items
@@ -131,7 +131,7 @@ def test_the_reference_is_scored_whole_or_as_far_as_the_limit(
 
 
 def test_drift_is_decided_by_the_items_that_can_tell(
-    tiny_q8: Path, many_items: Path, whole: Measured, whole_q8: Measured
+    tiny_q8: Path, many_items: Path, whole: FileResult, whole_q8: FileResult
 ) -> None:
     setup = _setup(many_items, 3.0)
     with Store(None) as store:
@@ -150,7 +150,7 @@ def test_drift_is_decided_by_the_items_that_can_tell(
     assert (found.new_items, found.mcnemar_p, found.pick_agreement) == (None, None, None)
     # After a first block at random, small margins come first: those are the ones that may flip.
     places = list(measured.scores)
-    assert places[:100] == list(setup.places[:100])
+    assert places[:100] == list(setup.indices[:100])
     leads = {p: abs(metrics.margin(s, "acc_norm")) for p, s in whole.scores.items()}
     drawn, left = places[100:], [place for place in leads if place not in places[:100]]
     means = [sum(leads[place] for place in each) / len(each) for each in (drawn, left)]
@@ -162,7 +162,7 @@ def test_drift_is_decided_by_the_items_that_can_tell(
 
 
 def test_the_split_s_accuracy_follows_from_a_slice_and_the_reference(
-    tiny_q8: Path, many_items: Path, whole: Measured, whole_q8: Measured
+    tiny_q8: Path, many_items: Path, whole: FileResult, whole_q8: FileResult
 ) -> None:
     setup = prepare(Options(data=many_items, limit=100))
     with Store(None) as store:
@@ -185,14 +185,14 @@ def test_without_all_of_the_reference_the_order_is_kept(
         measured, found = _compare(reference, tiny_q8, setup, store)
     assert found.stopping is not None
     assert found.stopping.design == "random order"
-    assert list(measured.scores) == list(setup.places[: found.n_items])
+    assert list(measured.scores) == list(setup.indices[: found.n_items])
     assert found.n_items <= len(reference.scores) == 128
     assert found.pick_agreement is not None
     assert set(measured.run.metrics) == set(metrics.METRICS)
 
 
 def test_an_interrupted_run_ends_as_one_that_was_not(
-    tiny_q8: Path, many_items: Path, whole: Measured, tmp_path: Path
+    tiny_q8: Path, many_items: Path, whole: FileResult, tmp_path: Path
 ) -> None:
     setup = _setup(many_items, 1.5, batch_tokens=128)
     with Store(None) as store:
@@ -213,7 +213,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
 
 
 def test_items_of_a_whole_run_are_taken_from_the_store(
-    tiny_q8: Path, many_items: Path, whole: Measured, tmp_path: Path
+    tiny_q8: Path, many_items: Path, whole: FileResult, tmp_path: Path
 ) -> None:
     with Store(tmp_path / "a.db") as store:
         all_of_it = evaluate_file(tiny_q8, prepare(Options(data=many_items)), store)
@@ -248,7 +248,7 @@ class _Notes(NoProgress):
 def test_an_interval_is_shown_after_whole_blocks_only(tiny_f16: Path, many_items: Path) -> None:
     shown = _Notes()
     setup = _setup(many_items, 10.0)
-    evaluate_file(tiny_f16, setup, pursuit=accuracy_pursuit(setup), progress=shown)
+    evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup), progress=shown)
     assert [done for done, _ in shown.notes] == [64.0 * n for n in range(1, len(shown.notes) + 1)]
     assert all(note.startswith("acc_norm ") and "[" in note for _, note in shown.notes)
     # Items are scored in the order of their prefixes: an accuracy so far is of no sample of them.
@@ -268,10 +268,10 @@ def test_what_cannot_be_decided_early_is_refused(tiny_items: Path) -> None:
             prepare(Options(data=tiny_items, **options))  # type: ignore[arg-type]
 
 
-def test_nothing_is_pursued_without_being_asked(tiny_items: Path, whole: Measured) -> None:
+def test_nothing_is_pursued_without_being_asked(tiny_items: Path, whole: FileResult) -> None:
     setup = prepare(Options(data=tiny_items))
-    assert accuracy_pursuit(setup) is None
-    assert drift_pursuit(setup, whole.scores, 1) is None
+    assert sequential_accuracy(setup) is None
+    assert sequential_drift(setup, whole.scores, 1) is None
 
 
 def test_a_record_says_how_many_items_each_took(

@@ -27,7 +27,7 @@ RECURRENT = ("mamba", "mamba2", "rwkv6")
 
 def _requests(path: Path, items: Path, count: int = 6) -> list[Request]:
     protocol = get("lm-eval")
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         found = hellaswag.load(items).items(protocol.rendering)[:count]
         return [each for item in found for each in protocol.requests(item, vocabulary)]
 
@@ -120,7 +120,7 @@ def test_a_recurrent_model_goes_on_where_it_was_interrupted(
 def test_the_estimate_is_what_its_states_take(name: str, tmp_path: Path, tiny_f32: Path) -> None:
     path = write(tmp_path / f"{name}.gguf", name, tiny_f32)
     settings = SessionSettings(512, 256, 24, 1, "f32", False)
-    with llama.Vocabulary(path) as vocabulary, llama.Model(path) as model:
+    with llama.Tokenizer(path) as vocabulary, llama.Model(path) as model:
         need, found = memory.estimate(vocabulary.info, settings), _buffers(model, settings)
     # llama.cpp prints hundredths of a MiB.
     assert need.cache == pytest.approx(found["RS"], abs=2**20 / 100)
@@ -133,7 +133,7 @@ def test_the_estimate_of_a_hybrid_is_what_its_layers_take(
 ) -> None:
     path = write(tmp_path / f"{name}.gguf", name, tiny_f32)
     settings = SessionSettings(512, 256, 24, 1, "f16", True)
-    with llama.Vocabulary(path) as vocabulary, llama.Model(path) as model:
+    with llama.Tokenizer(path) as vocabulary, llama.Model(path) as model:
         need, found = memory.estimate(vocabulary.info, settings), _buffers(model, settings)
     assert need.cache == pytest.approx(found["RS"] + found["KV"], abs=2**20 / 50)
 

@@ -30,16 +30,16 @@ from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline, reference_checks
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.kl_items import MakeSketches
+from edgeval.evaluation.kl_items import KeepTopLogprobs
 from edgeval.evaluation.reference import Reference, load_reference
 from edgeval.evaluation.setup import Options, Setup, prepare
 from edgeval.gguf.identity import model_facts, model_shape, tokenizer_fingerprint
 from edgeval.gguf.parts import read_header
 from edgeval.quantize.quantize import quantize
 from edgeval.records import ModelShape, ModelSource, Report
-from edgeval.records.plan import PLAN_FACTS
+from edgeval.records.plan import PLAN_INFO
 from edgeval.records.reference import ReferenceHeader
-from edgeval.stats.top_logprobs import Sketch, unpack
+from edgeval.stats.top_logprobs import TopLogprobs, unpack
 from edgeval.stats.top_logprobs import pack as pack_sketch
 from edgeval.store import reference_file
 from edgeval.store.reference_export import export_reference
@@ -53,7 +53,7 @@ MODEL = MODEL_FACTS.model_copy(update={"checkpoint": CHECKPOINT})
 KNOWN = replace(FACTS, n_total=50, model=MODEL)
 PLACES = (30, 2, 7, 49)
 SKETCHES = {
-    place: Sketch(
+    place: TopLogprobs(
         np.arange(12, dtype=np.uint32).reshape(3, 4) + place,
         np.linspace(-1, -9, 12, dtype=np.float32).reshape(3, 4),
     )
@@ -87,7 +87,7 @@ def _items(n: int = 50) -> dict[int, Any]:
 
 def test_scores_are_the_same_to_the_last_bit(exported: Path) -> None:
     found = load_reference(exported)
-    assert found.places == sorted(PLACES)
+    assert found.indices == sorted(PLACES)
     assert found.scores(_items()) == {place: score_of(place) for place in PLACES}
     assert found.scores({2: make_item(name="2"), 3: make_item()}) == {2: score_of(2)}
     assert found.sketches == PACKED_SKETCHES
@@ -134,7 +134,7 @@ def test_any_scores_are_read_as_they_were_written(
     for place, score in found.scores(items).items():
         assert [repr(each) for each in score.logprobs] == [repr(each[0]) for each in values[place]]
         assert json.loads(row_of(score)) == json.loads(texts[place])
-    assert found.places == sorted(values)
+    assert found.indices == sorted(values)
     assert found.sketches == sketches
 
 
@@ -176,7 +176,7 @@ def test_all_of_hellaswag_is_less_than_a_megabyte(tmp_path: Path) -> None:
     packed = pack(texts, {})
     reference_file.write(tmp_path / "ref.npz", _header(packed, 10_042), packed)
     assert 500_000 < (tmp_path / "ref.npz").stat().st_size < 800_000
-    assert len(load_reference(tmp_path / "ref.npz").places) == 10_042
+    assert len(load_reference(tmp_path / "ref.npz").indices) == 10_042
 
 
 def test_what_cannot_be_exported_is_a_sentence(db: Path, exported: Path, tmp_path: Path) -> None:
@@ -199,8 +199,8 @@ def test_facts_of_an_older_edgeval_are_read() -> None:
         '{"file_type": "F16", "n_params": 100, "tensor_bytes": 200, "lower_bound": 50, '
         '"n_batch": 64, "n_ubatch": 32}'
     )
-    assert PLAN_FACTS.validate_json(text) == FACTS
-    assert PLAN_FACTS.validate_json(PLAN_FACTS.dump_json(KNOWN)) == KNOWN
+    assert PLAN_INFO.validate_json(text) == FACTS
+    assert PLAN_INFO.validate_json(PLAN_INFO.dump_json(KNOWN)) == KNOWN
 
 
 # Files that are damaged, changed, or were never a reference.
@@ -691,7 +691,7 @@ def tiny_reference(
     folder = tmp_path_factory.mktemp("reference")
     setup = replace(prepare(Options(data=tiny_items, limit=20)), checkpoint=CHECKPOINT)
     with Store(folder / "a.db") as store:
-        places = MakeSketches(setup.sketched[:5])
+        places = KeepTopLogprobs(setup.sketched[:5])
         evaluate_file(tiny_f16, setup, store, wanted=places)
     export_reference(folder / "a.db", 1, folder / "ref.npz")
     return folder / "ref.npz"
@@ -703,7 +703,7 @@ def test_the_reference_is_the_run_that_was_exported(
     reference = load_reference(tiny_reference)
     setup = prepare(Options(data=tiny_items, limit=20))
     with Store(tiny_reference.with_name("a.db")) as store:
-        places = MakeSketches(setup.sketched[:5])
+        places = KeepTopLogprobs(setup.sketched[:5])
         expected = evaluate_file(tiny_f16, setup, store, wanted=places)
     found = reference.measured(setup)
     run = found.run
@@ -777,9 +777,9 @@ def test_other_items_are_refused(
 
 def test_none_of_the_items_is_refused(tiny_reference: Path, tiny_items: Path) -> None:
     reference = load_reference(tiny_reference)
-    there = set(reference.places)
+    there = set(reference.indices)
     others = [place for place in range(40) if place not in there]
-    setup = replace(_setup(tiny_items), places=others)
+    setup = replace(_setup(tiny_items), indices=others)
     with pytest.raises(EdgevalError, match=r"has none of the 20 items .* --order and --seed"):
         reference_checks.require_items(reference, setup)
 
@@ -938,7 +938,7 @@ def test_a_quantized_file_alone_is_enough(
     assert drift.divergence is not None
     # Of the five with a sketch, those that are among the twelve.
     expected = set(load_reference(tiny_reference).sketches) & set(
-        _setup(tiny_items, limit=12).places
+        _setup(tiny_items, limit=12).indices
     )
     assert (drift.divergence.n_items, drift.divergence.drawn) == (len(expected), "random")
 

@@ -18,7 +18,7 @@ from edgeval.checkpoints.checkpoint import Checkpoint
 from edgeval.checkpoints.convert import convert as conversion
 from edgeval.checkpoints.convert import writer
 from edgeval.checkpoints.convert.convert import convert
-from edgeval.checkpoints.locate import find_source, locate
+from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.evaluation import file_scorer, pipeline, selfcheck
 from edgeval.evaluation.evaluate import evaluate
@@ -233,7 +233,7 @@ def test_a_checkpoint_that_is_replaced_has_a_ladder_of_its_own(
 
 
 def _ladder(model: Path) -> Ladder:
-    source = find_source(locate(str(model)))
+    source = fetch_model(locate(str(model)))
     return Ladder(source, ["F16", "Q8_0"], threads=1, progress=NoProgress())
 
 
@@ -264,7 +264,7 @@ def test_a_gguf_that_is_replaced_within_a_run_is_not_reported(
 ) -> None:
     path = Path(shutil.copy(tiny_f16, tmp_path / "m.gguf"))
     items = write_items(tmp_path / "items.jsonl", make_items(8))
-    original = selfcheck.trusted
+    original = selfcheck.checked
 
     def and_replace(*arguments: Any) -> Any:
         _copied(other_f16, path)

@@ -45,7 +45,7 @@ def test_logprobs_are_those_of_an_independent_forward_pass(
     setup = prepare(Options(data=tiny_items, protocol=name, limit=12))
     reference = ReferenceLlama(tiny_checkpoint)
     scores = list(evaluate_file(tiny_f32, setup).scores.values())
-    with llama.Vocabulary(tiny_f32) as vocabulary:
+    with llama.Tokenizer(tiny_f32) as vocabulary:
         requests = [setup.protocol.requests(item, vocabulary) for item in setup.items]
     for score, choices in zip(scores, requests, strict=True):
         expected = [reference.choice_logprobs(each.tokens, each.start) for each in choices]
@@ -134,7 +134,7 @@ def test_all_tokens_of_one_vocabulary_sum_to_probability_one(tiny_f16: Path) -> 
 def test_work_is_counted(tiny_f16: Path, tiny_items: Path) -> None:
     run = evaluate([tiny_f16], Options(data=tiny_items)).runs[0]
     setup = prepare(Options(data=tiny_items))
-    with llama.Vocabulary(tiny_f16) as vocabulary:
+    with llama.Tokenizer(tiny_f16) as vocabulary:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
     planned = plan([request for each in choices for request in each], batch_tokens_for("F16"))
     assert run.batch_tokens == 1024

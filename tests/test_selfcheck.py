@@ -24,7 +24,7 @@ from edgeval.evaluation import closeness, selfcheck
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.reference import load_reference
-from edgeval.evaluation.selfcheck import self_check, trusted
+from edgeval.evaluation.selfcheck import checked, self_check
 from edgeval.evaluation.setup import Options, Setup, prepare
 from edgeval.evaluation.yardstick import checked_places, yardstick
 from edgeval.llama.library import llama_cpp
@@ -87,7 +87,7 @@ def test_the_same_computation_passes_and_is_remembered(
     compared, lines = _Compared(monkeypatch), Lines()
     setup = _setup(tiny_items)
     with Store(tmp_path / "a.db") as store:
-        assert trusted([tiny_f16], setup, store, lines) is setup
+        assert checked([tiny_f16], setup, store, lines) is setup
         found = self_check(tiny_f16, setup, store)
     assert lines.lines == ["computing with cuda on Cuda Card, which passed the self-check"]
     assert (found.n_items, found.n_same_picks) == (24, 24)
@@ -126,16 +126,16 @@ def test_a_speed_beside_the_cpu_is_of_its_threads(
     compared = _Compared(monkeypatch)
     one, two = (_setup(tiny_items, threads=n, backend="auto") for n in (1, 2))
     with Store(None) as store:
-        trusted([tiny_f16], one, store)
+        checked([tiny_f16], one, store)
         assert compared.count == 1
-        trusted([tiny_f16], one, store)
+        checked([tiny_f16], one, store)
         assert compared.count == 1
         # What decides between GPU and CPU is how fast the CPU is with these threads.
-        trusted([tiny_f16], two, store)
+        checked([tiny_f16], two, store)
         assert compared.count == 2
         assert self_check(tiny_f16, two, store).threads == 2
         # Where a GPU is asked for, nothing depends on it.
-        trusted([tiny_f16], _setup(tiny_items, threads=1), store)
+        checked([tiny_f16], _setup(tiny_items, threads=1), store)
         assert compared.count == 2
 
 
@@ -192,7 +192,7 @@ def test_a_gpu_that_was_asked_for_and_fails_is_an_error(
     with Store(tmp_path / "a.db") as store:
         for options in explicit:
             with pytest.raises(EngineError) as caught:
-                trusted([tiny_f16], _setup(tiny_items, **options), store)
+                checked([tiny_f16], _setup(tiny_items, **options), store)
             assert str(caught.value) == (
                 "cuda on Cuda Card fails the self-check with tiny-F16.gguf: log-probabilities are "
                 "0.5 nats a token from the CPU's on average, where 0.015 are allowed; use "
@@ -233,13 +233,13 @@ def test_the_cpu_takes_over_where_no_gpu_was_asked_for(
     _worse(monkeypatch, 0.5)
     lines = Lines()
     with Store(None) as store:
-        found = trusted([tiny_f16], _setup(tiny_items, backend="AUTO"), store, lines)
+        found = checked([tiny_f16], _setup(tiny_items, backend="AUTO"), store, lines)
     assert (found.devices, found.backend) == ((), "cpu")
     assert lines.lines == [
         "cuda on Cuda Card fails the self-check with tiny-F16.gguf: log-probabilities are 0.5 nats "
         "a token from the CPU's on average, where 0.015 are allowed; computing on the CPU"
     ]
-    with llama.Vocabulary(tiny_f16) as vocabulary:
+    with llama.Tokenizer(tiny_f16) as vocabulary:
         assert found.placement(vocabulary.info).offload == llama.CPU
 
 
@@ -254,8 +254,8 @@ def test_a_faster_cpu_takes_over_where_no_gpu_was_asked_for(
     _Compared(monkeypatch, speedup=speedup)
     lines = Lines()
     with Store(None) as store:
-        assert trusted([tiny_f16], _setup(tiny_items), store).backend == "cuda"
-        found = trusted([tiny_f16], _setup(tiny_items, backend="auto"), store, lines)
+        assert checked([tiny_f16], _setup(tiny_items), store).backend == "cuda"
+        found = checked([tiny_f16], _setup(tiny_items, backend="auto"), store, lines)
     assert found.backend == backend
     (line,) = lines.lines
     assert ("the CPU is faster than cuda on Cuda Card" in line) == (backend == "cpu")
@@ -268,9 +268,9 @@ def test_a_gpu_without_room_is_given_up_only_where_it_was_not_asked_for(
     monkeypatch.setattr(llama, "choose_devices", lambda *_: (full,))
     lines = Lines()
     with Store(None) as store:
-        found = trusted([tiny_f16], _setup(tiny_items, backend="auto"), store, lines)
+        found = checked([tiny_f16], _setup(tiny_items, backend="auto"), store, lines)
         with pytest.raises(EngineError, match="where 0 MB can be used; close other programs"):
-            trusted([tiny_f16], _setup(tiny_items), store)
+            checked([tiny_f16], _setup(tiny_items), store)
     assert found.backend == "cpu"
     (line,) = lines.lines
     assert line.endswith("where 0 MB can be used; computing on the CPU")
@@ -283,13 +283,13 @@ def test_too_little_memory_for_the_check_says_how_to_go_on_without_it(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     with Store(None) as store:
         with pytest.raises(EdgevalError) as caught:
-            trusted([tiny_f16], _setup(tiny_items), store)
+            checked([tiny_f16], _setup(tiny_items), store)
         assert re.fullmatch(
             r"checking tiny-F16\.gguf on cpu takes about \d+ MB .*, or try it with --force, "
             "or leave the check out with --no-check",
             str(caught.value),
         )
-        assert trusted([tiny_f16], _setup(tiny_items, force=True), store).backend == "cuda"
+        assert checked([tiny_f16], _setup(tiny_items, force=True), store).backend == "cuda"
 
 
 def test_scores_that_are_no_numbers_fail(
@@ -307,8 +307,8 @@ def test_scores_that_are_no_numbers_fail(
     lines = Lines()
     with Store(None) as store:
         with pytest.raises(EngineError, match="log-probability is not finite"):
-            trusted([tiny_f16], _setup(tiny_items), store)
-        found = trusted([tiny_f16], _setup(tiny_items, backend="auto"), store, lines)
+            checked([tiny_f16], _setup(tiny_items), store)
+        found = checked([tiny_f16], _setup(tiny_items, backend="auto"), store, lines)
     assert found.backend == "cpu"
     assert "is not finite" in lines.lines[0]
 
@@ -567,7 +567,7 @@ def test_a_ladder_is_held_to_its_reference(
         assert self_check(tiny_f16, setup, store, reference=reference).own_change is None
     with Store(None) as store:
         fresh = yardstick([("F16", tiny_f16)], None, setup)
-        trusted([tiny_f16, path], setup, store, None, fresh)
+        checked([tiny_f16, path], setup, store, None, fresh)
         assert self_check(path, setup, store).own_change == found.own_change
     assert yardstick([("Q8_0", path)], None, setup) is None
     assert yardstick([], None, setup) is None

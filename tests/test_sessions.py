@@ -42,7 +42,7 @@ class Running:
 @pytest.fixture
 def running(tiny_f16: Path, tiny_items: Path) -> Iterator[Running]:
     setup = prepare(Options(data=tiny_items))
-    with llama.Vocabulary(tiny_f16) as vocabulary:
+    with llama.Tokenizer(tiny_f16) as vocabulary:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
     planned = plan([request for each in choices for request in each], BATCH_TOKENS)
     settings = settings_for(planned, "F16", threads=1)

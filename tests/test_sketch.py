@@ -21,8 +21,8 @@ from edgeval.checkpoints.cards import cards_folder
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluation import file_scorer
-from edgeval.evaluation.file_scorer import Measured, evaluate_file
-from edgeval.evaluation.kl_items import MakeSketches, Sketches
+from edgeval.evaluation.file_scorer import FileResult, evaluate_file
+from edgeval.evaluation.kl_items import KeepTopLogprobs, ReferenceTopLogprobs
 from edgeval.evaluation.setup import Options, Setup, prepare
 from edgeval.quantize.quantize import quantize
 from edgeval.scoring.distributions import RequestDivergence, of_item
@@ -31,7 +31,7 @@ from edgeval.scoring.plan import plan
 from edgeval.scoring.score import settings_for
 from edgeval.stats import top_logprobs
 from edgeval.stats.kl import divergence
-from edgeval.stats.top_logprobs import ItemDivergence, Sketch, draw, kl, rest, top
+from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs, draw, kl, rest, top
 from edgeval.store.repair import repair
 from edgeval.store.runs import delete_run
 from edgeval.store.schema import _APPLICATION_ID, _MIGRATIONS, SCHEMA_VERSION
@@ -122,9 +122,11 @@ def test_the_top_is_the_beginning_of_a_stable_sort(logits: tuple[Any, Any], n_to
 @settings(max_examples=50, deadline=None)
 def test_packed_sketches_come_back(logits: tuple[Any, Any], n_tokens: int) -> None:
     ids = top(logits[0], min(n_tokens, logits[0].shape[1]))
-    whole = Sketch(ids, _sketched(logits[0], ids))
+    whole = TopLogprobs(ids, _sketched(logits[0], ids))
     for n_drawn in range(min(3, ids.shape[1])):
-        found = top_logprobs.unpack(top_logprobs.pack(Sketch(whole.ids, whole.logprobs, n_drawn)))
+        found = top_logprobs.unpack(
+            top_logprobs.pack(TopLogprobs(whole.ids, whole.logprobs, n_drawn))
+        )
         np.testing.assert_array_equal(found.ids, whole.ids)
         np.testing.assert_array_equal(found.logprobs, whole.logprobs)
         assert (found.ids.dtype, found.logprobs.dtype) == (np.uint32, np.float32)
@@ -132,7 +134,9 @@ def test_packed_sketches_come_back(logits: tuple[Any, Any], n_tokens: int) -> No
 
 
 def test_another_version_is_refused() -> None:
-    packed = top_logprobs.pack(Sketch(np.zeros((1, 1), np.uint32), np.zeros((1, 1), np.float32)))
+    packed = top_logprobs.pack(
+        TopLogprobs(np.zeros((1, 1), np.uint32), np.zeros((1, 1), np.float32))
+    )
     assert top_logprobs.is_current(packed)
     with pytest.raises(ValueError, match=r"version 2 .* b'\\x03'"):
         top_logprobs.unpack(b"\x03" + packed[1:])
@@ -185,7 +189,7 @@ def test_logits_are_read_where_it_is_wanted_only(threads: int) -> None:
     for request, part in positions.items():
         one, other = first[rows[part]], second[rows[part]]
         found, apart = made.seen[request], compared.seen[request]
-        assert isinstance(found, Sketch)
+        assert isinstance(found, TopLogprobs)
         assert isinstance(apart, RequestDivergence)
         np.testing.assert_array_equal(found.ids[:, :32], top(one, 32))
         np.testing.assert_array_equal(found.ids[:, 32:], draw(one, top(one, 32), 4))
@@ -203,7 +207,7 @@ def test_logits_are_read_where_it_is_wanted_only(threads: int) -> None:
 def test_what_is_not_finite_names_the_item(tiny_items: Path) -> None:
     item = prepare(Options(data=tiny_items, limit=1)).items[0]
     ids = np.zeros((1, 2), np.uint32)
-    broken = Sketch(ids, np.array([[0.0, -np.inf]], np.float32))
+    broken = TopLogprobs(ids, np.array([[0.0, -np.inf]], np.float32))
     one, none = np.array([0.5]), np.zeros((1, 0))
     apart = RequestDivergence(np.array([np.inf]), np.array([True]), one, none)
     drawn = RequestDivergence(one, np.array([True]), one, np.array([[0.1, np.nan]]))
@@ -216,9 +220,11 @@ def _setup(items: Path, **options: Any) -> Setup:
     return prepare(Options(data=items, batch_tokens=BATCH_TOKENS, threads=2, **options))
 
 
-def _sketches(gguf: Path, setup: Setup, n: int, store: Store | None = None, **how: Any) -> Measured:
-    places = setup.places[:n]
-    return evaluate_file(gguf, setup, store, wanted=MakeSketches(places), **how)
+def _sketches(
+    gguf: Path, setup: Setup, n: int, store: Store | None = None, **how: Any
+) -> FileResult:
+    places = setup.indices[:n]
+    return evaluate_file(gguf, setup, store, wanted=KeepTopLogprobs(places), **how)
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +233,7 @@ def tiny_q4(tiny_f16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _same(first: Sketches | None, second: Sketches | None) -> bool:
+def _same(first: ReferenceTopLogprobs | None, second: ReferenceTopLogprobs | None) -> bool:
     assert first is not None
     assert second is not None
     return (first.reference, list(first.of_place)) == (
@@ -249,7 +255,7 @@ def test_scores_are_the_same_with_and_without(
     assert [each.scores for each in plain] == [made.scores, compared.scores]
     assert [(each.sketches, each.divergence) for each in plain] == [(None, None)] * 2
     assert made.sketches is not None
-    assert list(made.sketches.of_place) == list(setup.places[:15])
+    assert list(made.sketches.of_place) == list(setup.indices[:15])
     lengths = [len(each) for each in made.sketches.of_place.values()]
     assert lengths == [sum(score.n_tokens) for score in list(made.scores.values())[:15]]
     assert compared.divergence is not None
@@ -340,10 +346,13 @@ def test_a_reference_of_other_tokens_is_refused(
     assert made is not None
     for of_place in (
         {place: each.part(slice(1, None)) for place, each in made.of_place.items()},
-        {place: Sketch(each.ids + 512, each.logprobs) for place, each in made.of_place.items()},
+        {
+            place: TopLogprobs(each.ids + 512, each.logprobs)
+            for place, each in made.of_place.items()
+        },
     ):
         with pytest.raises(EdgevalError, match=r"item .* other tokens .* one tokenizer"):
-            evaluate_file(tiny_f16, setup, wanted=Sketches(made.reference, of_place))
+            evaluate_file(tiny_f16, setup, wanted=ReferenceTopLogprobs(made.reference, of_place))
 
 
 def _rows(db: Path, table: str) -> int:
@@ -395,7 +404,7 @@ def _full_logits(gguf: Path, setup: Setup) -> dict[int, Any]:
     """Return for each item of a setup its logits at all scored positions, choice after choice."""
     found: dict[int, Any] = {}
     with contextlib.ExitStack() as stack:
-        vocabulary = stack.enter_context(llama.Vocabulary(gguf))
+        vocabulary = stack.enter_context(llama.Tokenizer(gguf))
         kernels = setup.kernels(vocabulary.info).kernels
         model = stack.enter_context(llama.Model(gguf, kernels=kernels))
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]

@@ -11,9 +11,9 @@ import pytest
 from stores import add_items, open_run, without_drawn
 
 from edgeval.evaluation import pipeline, reference_checks
-from edgeval.evaluation.early_stopping import drift_pursuit
-from edgeval.evaluation.file_scorer import Measured, evaluate_file
-from edgeval.evaluation.kl_items import Looks, MakeSketches, Sketches
+from edgeval.evaluation.early_stopping import sequential_drift
+from edgeval.evaluation.file_scorer import FileResult, evaluate_file
+from edgeval.evaluation.kl_items import DistributionWork, KeepTopLogprobs, ReferenceTopLogprobs
 from edgeval.evaluation.kl_sample import having_sketches, to_sketch
 from edgeval.evaluation.reference import load_reference
 from edgeval.evaluation.setup import Options, Setup, prepare
@@ -51,8 +51,8 @@ def test_the_longest_beginning_ends_where_one_is_missing() -> None:
 def test_what_is_to_be_sketched(tiny_items: Path, options: dict[str, Any], drawn: str) -> None:
     setup = _setup(tiny_items, kl_items=6, **options)
     found = to_sketch(setup)
-    expected = [p for p in simple_order(N, options.get("seed", 0)) if p in set(setup.places)][:6]
-    assert (list(found.places), found.drawn) == (expected, drawn)
+    expected = [p for p in simple_order(N, options.get("seed", 0)) if p in set(setup.indices)][:6]
+    assert (list(found.indices), found.drawn) == (expected, drawn)
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2024])
@@ -65,20 +65,20 @@ def test_the_beginning_of_a_random_order_is_taken_and_not_what_else_is_there(
     known = {*ours[:12], *range(14)}
     found = having_sketches(setup, known)
     assert found.drawn == "random"
-    assert list(found.places) == beginning(ours, known)
-    assert 12 <= len(found.places) < len(known)
+    assert list(found.indices) == beginning(ours, known)
+    assert 12 <= len(found.indices) < len(known)
     few = having_sketches(replace(setup, options=replace(setup.options, kl_items=3)), known)
-    assert list(few.places) == ours[:3]
+    assert list(few.indices) == ours[:3]
 
 
 def test_a_reference_of_another_seed_is_a_sample_by_its_own(tiny_items: Path) -> None:
     theirs = simple_order(N, 7)
     found = having_sketches(_setup(tiny_items), theirs[:15])
-    assert (list(found.places), found.drawn) == (theirs[:15], "random")
+    assert (list(found.indices), found.drawn) == (theirs[:15], "random")
     # A slice of ours has a part of theirs, and which part does not depend on what the items are.
     setup = _setup(tiny_items, limit=20)
     found = having_sketches(setup, theirs[:30])
-    assert list(found.places) == [place for place in theirs[:30] if place in set(setup.places)]
+    assert list(found.indices) == [place for place in theirs[:30] if place in set(setup.indices)]
     assert found.drawn == "random"
 
 
@@ -86,18 +86,18 @@ def test_items_that_nobody_drew_are_said_to_be_of_no_known_order(tiny_items: Pat
     setup = _setup(tiny_items)
     for known in (range(20), simple_order(N, 2024)[:20], sorted(simple_order(N, 0))[20:]):
         found = having_sketches(setup, known)
-        assert (list(found.places), found.drawn) == (
-            [place for place in setup.places if place in set(known)],
+        assert (list(found.indices), found.drawn) == (
+            [place for place in setup.indices if place in set(known)],
             "unknown",
         )
-    assert having_sketches(setup, []).places == []
+    assert having_sketches(setup, []).indices == []
 
 
 def test_a_slice_in_file_order_is_no_sample_whatever_is_drawn_of_it(tiny_items: Path) -> None:
     setup = _setup(tiny_items, order="file", limit=15)
     found = having_sketches(setup, simple_order(N, 0)[:30])
     assert found.drawn == "file order"
-    assert set(found.places) <= set(range(15))
+    assert set(found.indices) <= set(range(15))
     whole = _setup(tiny_items, order="file")
     assert having_sketches(whole, simple_order(N, 0)[:30]).drawn == "random"
 
@@ -108,9 +108,9 @@ def q4_0(tiny_f16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _scored(gguf: Path, setup: Setup, store: Store) -> Measured:
+def _scored(gguf: Path, setup: Setup, store: Store) -> FileResult:
     sketched = to_sketch(setup)
-    wanted = MakeSketches(sketched.places, sketched.drawn)
+    wanted = KeepTopLogprobs(sketched.indices, sketched.drawn)
     return evaluate_file(gguf, setup, store, wanted=wanted)
 
 
@@ -182,15 +182,15 @@ def test_an_imported_run_has_no_sketches_and_they_are_made_of_the_same_items(
     assert found.sketches.drawn == "random"
 
 
-def _looks(order: Sequence[int], seen: Sequence[int], store: Store) -> Looks:
+def _looks(order: Sequence[int], seen: Sequence[int], store: Store) -> DistributionWork:
     """Return the looks at items in an order, of which some were seen."""
     with open_run(store) as measurement:
         add_items(measurement, range(8))
         divergences = {place: ItemDivergence(10, float(place), 9, 1.0) for place in seen}
         measurement.distributions.add_divergences("r", divergences)
         sketch: Any = None
-        wanted = Sketches("r", dict.fromkeys(order, sketch), "random")
-        return Looks(wanted, range(8), measurement, "a" * 64)
+        wanted = ReferenceTopLogprobs("r", dict.fromkeys(order, sketch), "random")
+        return DistributionWork(wanted, range(8), measurement, "a" * 64)
 
 
 def test_an_item_drawn_for_what_it_can_tell_is_no_part_of_the_sample(tmp_path: Path) -> None:
@@ -218,17 +218,17 @@ def test_a_weighted_survey_s_divergence_is_of_the_first_of_the_random_order(
     whole = evaluate_file(
         tiny_f16,
         replace(setup, options=replace(setup.options, until=None)),
-        wanted=MakeSketches(setup.places, "random"),
+        wanted=KeepTopLogprobs(setup.indices, "random"),
     )
     assert whole.sketches is not None
     # Every item has a sketch, and only the first block is a sample.
-    first = setup.places[:6]
-    pursuit = drift_pursuit(setup, whole.scores, 1)
+    first = setup.indices[:6]
+    pursuit = sequential_drift(setup, whole.scores, 1)
     found = evaluate_file(q4_0, setup, wanted=whole.sketches, pursuit=pursuit)
     assert list(found.scores)[:6] == first
     assert len(found.scores) > 6
     assert found.divergence is not None
-    both = zip(found.scores, setup.places, strict=False)
+    both = zip(found.scores, setup.indices, strict=False)
     n = next(i for i, (drawn, random) in enumerate(both) if drawn != random)
     assert n >= 6
     assert (found.divergence.n_items, found.divergence.drawn) == (n, "random")

@@ -26,12 +26,12 @@ from edgeval.cli.terminal import terminal
 from edgeval.cli.terminal.reference import reference_table
 from edgeval.cli.terminal.runs import run_tables
 from edgeval.evaluation import file_scorer, kl_items
-from edgeval.evaluation.early_stopping import accuracy_pursuit
+from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.reference import load_reference
 from edgeval.evaluation.setup import Options, prepare
-from edgeval.records import Evaluation, ModelRun, Offload, Report, Speed, by_command
+from edgeval.records import Evaluation, ModelRun, OffloadInfo, Report, Speed, by_command
 from edgeval.records.runs import RunDetails
 from edgeval.report import details, facts, pages, record_files, speeds, timings
 from edgeval.report.reasoning import reasoning
@@ -51,7 +51,7 @@ DASH = "\N{EN DASH}"
 def run(gguf: Path, data: Path, db: Path | None, progress: Any = None, **options: Any) -> ModelRun:
     setup = prepare(Options(data=data, batch_tokens=64, **({"threads": 1} | options)))
     with Store(db) as store:
-        pursuit = accuracy_pursuit(setup)
+        pursuit = sequential_accuracy(setup)
         return evaluate_file(gguf, setup, store, pursuit=pursuit, progress=progress).run
 
 
@@ -193,7 +193,7 @@ def test_a_later_look_has_a_speed_and_the_scores_are_of_the_store(
     first = run(tiny_f16, tiny_items, db, threads=2)
     setup = prepare(Options(data=tiny_items, batch_tokens=64, threads=1))
     with Store(db) as store:
-        wanted = kl_items.MakeSketches(setup.places[:40])
+        wanted = kl_items.KeepTopLogprobs(setup.indices[:40])
         found = evaluate_file(tiny_f16, setup, store, wanted=wanted).run
     assert found.speed is not None
     assert (found.speed.threads, found.speed.n_items, found.n_from_store) == (1, 40, 40)
@@ -706,7 +706,7 @@ def test_the_gpus_are_named_wherever_a_speed_is() -> None:
     record = example_report()
     speed = changed(next(each.speed for each in record.runs if each.speed), threads=8)
     update = {
-        "offload": Offload(devices=["NVIDIA H100", "NVIDIA H100"], layers=23, n_layers=23),
+        "offload": OffloadInfo(devices=["NVIDIA H100", "NVIDIA H100"], layers=23, n_layers=23),
         "speed": None,
         "stored": [speed],
         "n_from_store": 5,

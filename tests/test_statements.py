@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeval.stats.stopping_rules import Known, Within
+from edgeval.stats.stopping_rules import PrecisionRule, RangeRule
 
-POINT = Within(-0.01, 0.01)
+POINT = RangeRule(-0.01, 0.01)
 ANYWHERE = (-1.0, 1.0)
 
 
@@ -33,8 +33,8 @@ def test_a_range_is_decided_by_an_interval_inside_or_outside(
 
 @pytest.mark.parametrize(("low", "high"), [(0.3, 0.32), (-0.02, 0.0), (0.5, 0.5)])
 def test_a_mean_is_known_by_an_interval_of_twice_the_margin(low: float, high: float) -> None:
-    assert Known(0.0101).is_decided(low, high)
-    assert Known(0.009).is_decided(low, high) is (low == high)
+    assert PrecisionRule(0.0101).is_decided(low, high)
+    assert PrecisionRule(0.009).is_decided(low, high) is (low == high)
 
 
 def test_what_is_excluded_for_a_range() -> None:
@@ -46,7 +46,7 @@ def test_what_is_excluded_for_a_range() -> None:
 
 
 def test_what_is_excluded_for_a_margin() -> None:
-    assert Known(0.05).to_exclude(0.6, *ANYWHERE) == (
+    assert PrecisionRule(0.05).to_exclude(0.6, *ANYWHERE) == (
         pytest.approx(0.55),
         pytest.approx(0.65),
     )
@@ -59,7 +59,7 @@ means = st.floats(-1, 1)
 def test_what_is_excluded_is_around_the_estimate_and_decides(
     one: float, other: float, estimate: float
 ) -> None:
-    statement = Within(min(one, other), max(one, other))
+    statement = RangeRule(min(one, other), max(one, other))
     below, above = statement.to_exclude(estimate, *ANYWHERE)
     assert below <= estimate <= above
     if statement.low <= estimate <= statement.high:
@@ -74,6 +74,6 @@ def test_what_decides_stays_decided_in_a_smaller_interval(
 ) -> None:
     low, *_, high = sorted([one, other, third, fourth])
     middle = sorted([one, other, third, fourth])[1:3]
-    for statement in (POINT, Known(0.1)):
+    for statement in (POINT, PrecisionRule(0.1)):
         if statement.is_decided(low, high):
             assert statement.is_decided(*middle)

@@ -17,16 +17,16 @@ from stores import open_run as _open
 
 from edgeval.errors import StoreError
 from edgeval.records import SelfCheck
-from edgeval.records.score_key import Setting
+from edgeval.records.score_key import ScoreKey
 from edgeval.store.schema import SCHEMA_VERSION
 from edgeval.store.store import Store
-from edgeval.store.stored_run import Measurement
+from edgeval.store.stored_run import StoredRun
 from edgeval.tasks.requests import Work
 
 ITEM = make_item(choices=["x", "y"])
 
 
-def _add(measurement: Measurement, *items: int, logprob: float = -1.5) -> None:
+def _add(measurement: StoredRun, *items: int, logprob: float = -1.5) -> None:
     plan = measurement.add_plan(items, FACTS, DEVICE)
     scores = {item: make_score([logprob, -2.0], ITEM) for item in items}
     measurement.save(plan, scores, Work(10, 5, 0.25))
@@ -159,8 +159,8 @@ def test_a_second_process_waits_and_says_so(path: Path) -> None:
     holder, lines = _hold(path, 1.0), Lines()
     started = time.monotonic()
     with Store(path) as store:
-        setting = Setting.model_validate(SETTING)
-        with store.measurement(setting, file="m", data="d", progress=lines):
+        setting = ScoreKey.model_validate(SETTING)
+        with store.run(setting, file="m", data="d", progress=lines):
             assert time.monotonic() - started > 0.2
             assert holder.wait(10) == 0
     assert lines.lines == ["another edgeval is scoring this; waiting for it"]
@@ -184,14 +184,14 @@ VERSION_2_CONTENT = (
 
 
 def test_keys_of_the_cpu_are_what_they_always_were() -> None:
-    setting = Setting.model_validate(SETTING)
-    assert setting.content == VERSION_2_CONTENT
-    assert Setting.model_validate_json(VERSION_2_CONTENT) == setting
-    on_gpu = Setting.model_validate(
+    setting = ScoreKey.model_validate(SETTING)
+    assert setting.text == VERSION_2_CONTENT
+    assert ScoreKey.model_validate_json(VERSION_2_CONTENT) == setting
+    on_gpu = ScoreKey.model_validate(
         SETTING | {"backend": "cuda", "devices": ["NVIDIA H200"], "gpu_layers": 23}
     )
-    assert '"devices":["NVIDIA H200"],"gpu_layers":23' in on_gpu.content
-    assert Setting.model_validate_json(on_gpu.content) == on_gpu
+    assert '"devices":["NVIDIA H200"],"gpu_layers":23' in on_gpu.text
+    assert ScoreKey.model_validate_json(on_gpu.text) == on_gpu
 
 
 def test_a_store_of_version_2_is_migrated_and_its_scores_found(path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_store_of_version_2_is_migrated_and_its_scores_found(path: Path) -> No
         ((content, key),) = connection.execute("SELECT setting, key FROM measurement")
     assert content == VERSION_2_CONTENT
     assert key == hashlib.sha256(VERSION_2_CONTENT.encode()).hexdigest()
-    setting = Setting.model_validate(SETTING)
+    setting = ScoreKey.model_validate(SETTING)
     with Store(path) as store:
         assert _scored(store) == {1, 2}
         assert store.self_check(setting) is None
@@ -239,7 +239,7 @@ def test_a_self_check_is_of_a_computation_with_any_data(field: str, path: Path) 
         tuple: lambda: (*value, "another"),
         type(None): lambda: "c" * 64,
     }
-    other = Setting.model_validate(values | {field: others[type(value)]()})
+    other = ScoreKey.model_validate(values | {field: others[type(value)]()})
     is_of_data = field in (
         "data_fingerprint",
         "protocol",
@@ -248,12 +248,12 @@ def test_a_self_check_is_of_a_computation_with_any_data(field: str, path: Path) 
         "shot_pool_fingerprint",
     )
     with Store(path) as store:
-        store.add_self_check(Setting.model_validate(values), SELF_CHECK)
+        store.add_self_check(ScoreKey.model_validate(values), SELF_CHECK)
         assert store.self_check(other) == (SELF_CHECK if is_of_data else None)
 
 
 def test_a_damaged_self_check_is_not_there(path: Path) -> None:
-    setting = Setting.model_validate(SETTING | GPU)
+    setting = ScoreKey.model_validate(SETTING | GPU)
     with Store(path) as store:
         store.add_self_check(setting, SELF_CHECK)
         with store.connection() as connection:

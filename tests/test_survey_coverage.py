@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgeval.stats.samplers import SimpleSurvey, Survey
-from edgeval.stats.stopping_rules import Known, Statement, Within
-from edgeval.stats.weighted_sampler import WeightedSurvey
+from edgeval.stats.samplers import RandomSampler, Sampler
+from edgeval.stats.stopping_rules import PrecisionRule, RangeRule, StoppingRule
+from edgeval.stats.weighted_sampler import WeightedSampler
 
 N_RUNS = 10_000
 MOST = 0.05
@@ -32,7 +32,7 @@ WEIGHTED_SIZE, WEIGHTED_BLOCK = 200, 50
 class Undecided:
     """Bets as a statement wants, and never stops."""
 
-    statement: Statement
+    statement: StoppingRule
 
     def is_decided(self, low: float, high: float) -> bool:
         return False
@@ -47,16 +47,16 @@ class Simple:
 
     outcomes: tuple[int, ...]
     counts: tuple[int, ...]
-    statement: Statement
+    statement: StoppingRule
 
     @property
     def values(self) -> NDArray[np.int64]:
         return np.repeat(self.outcomes, self.counts)
 
-    def survey(self, seed: int) -> Survey:
+    def survey(self, seed: int) -> Sampler:
         size = sum(self.counts)
         order = np.random.default_rng(seed).permutation(size).tolist()
-        return SimpleSurvey(order, size, self.outcomes, Undecided(self.statement), block=BLOCK)
+        return RandomSampler(order, size, self.outcomes, Undecided(self.statement), block=BLOCK)
 
     def changes(self, places: list[int]) -> list[float]:
         return []
@@ -70,7 +70,7 @@ class Weighted:
     the adversary flips as many items of the largest margins instead, and changes no margin more.
     """
 
-    statement: Statement
+    statement: StoppingRule
     is_adversarial: bool = False
     is_all_right: bool = False
     n_first: int = 0
@@ -93,9 +93,9 @@ class Weighted:
             flips = np.isin(np.arange(WEIGHTED_SIZE), largest)
         return np.where(flips, np.where(before, -1, 1), 0)
 
-    def survey(self, seed: int) -> Survey:
+    def survey(self, seed: int) -> Sampler:
         order = np.random.default_rng([seed, 1]).permutation(WEIGHTED_SIZE)
-        return WeightedSurvey(
+        return WeightedSampler(
             self.margins,
             self.margins >= 0,
             Undecided(self.statement),
@@ -111,9 +111,9 @@ class Weighted:
 Case = Simple | Weighted
 
 
-def says(statement: Statement, low: float, high: float, truth: float) -> bool:
+def says(statement: StoppingRule, low: float, high: float, truth: float) -> bool:
     """Return whether what an interval decides is so."""
-    if isinstance(statement, Within):
+    if isinstance(statement, RangeRule):
         inside = statement.low <= low and high <= statement.high
         return inside == (statement.low <= truth <= statement.high)
     return low <= truth <= high
@@ -141,31 +141,31 @@ def count(case: Case, seeds: range) -> NDArray[np.int64]:
     return np.array([run(case, seed) for seed in seeds]).sum(axis=0)
 
 
-def differences(n_flips: int, share: float, statement: Statement) -> Simple:
+def differences(n_flips: int, share: float, statement: StoppingRule) -> Simple:
     gained = round(n_flips * share)
     return Simple((-1, 0, 1), (n_flips - gained, SIZE - n_flips, gained), statement)
 
 
-POINT = Within(-0.01, 0.01)
+POINT = RangeRule(-0.01, 0.01)
 CASES: dict[str, Case] = {
     **{
         f"accuracy {p}": Simple(
-            (0, 1), (SIZE - round(p * SIZE), round(p * SIZE)), Within(p - 0.05, p + 0.05)
+            (0, 1), (SIZE - round(p * SIZE), round(p * SIZE)), RangeRule(p - 0.05, p + 0.05)
         )
         for p in (0.25, 0.59, 0.9)
     },
-    "accuracy 0.59, known": Simple((0, 1), (164, 236), Known(0.05)),
+    "accuracy 0.59, known": Simple((0, 1), (164, 236), PrecisionRule(0.05)),
     **{
         f"{100 * flips / SIZE:g} % flips {kind}": differences(flips, share, POINT)
         for flips in (2, 8, 40)
         for kind, share in (("1:1", 0.5), ("1:0", 0.0))
     },
-    "2 % flips 1:0, known": differences(8, 0.0, Known(0.01)),
+    "2 % flips 1:0, known": differences(8, 0.0, PrecisionRule(0.01)),
     "1.25 % flips 1:0, just outside": differences(5, 0.0, POINT),
     "weighted, by margin": Weighted(POINT),
     "weighted, at large margins": Weighted(POINT, is_adversarial=True),
     "weighted, all right": Weighted(POINT, is_all_right=True),
-    "weighted, known, after a first block": Weighted(Known(0.01), n_first=WEIGHTED_BLOCK),
+    "weighted, known, after a first block": Weighted(PrecisionRule(0.01), n_first=WEIGHTED_BLOCK),
 }
 
 

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 from survey_runs import follow, record
 
-from edgeval.stats.samplers import BLOCK_ITEMS, SimpleSurvey
-from edgeval.stats.stopping_rules import Known, Within
+from edgeval.stats.samplers import BLOCK_ITEMS, RandomSampler
+from edgeval.stats.stopping_rules import PrecisionRule, RangeRule
 
-POINT = Within(-0.01, 0.01)
-NEVER = Known(0.0)
+POINT = RangeRule(-0.01, 0.01)
+NEVER = PrecisionRule(0.0)
 """Decided by the last item only, unless an interval without a width comes before."""
 
 TINY = [
-    ([1, 1, 0, 1], (0, 1), Within(0.1, 0.4)),
-    ([0, 0, 0, 1, 0], (0, 1), Within(0.5, 0.9)),
-    ([-1, 0, 0, 1, 0], (-1, 0, 1), Within(-0.3, -0.2)),
-    ([-1, -1, 0, -1, 0], (-1, 0, 1), Within(-0.1, 0.1)),
+    ([1, 1, 0, 1], (0, 1), RangeRule(0.1, 0.4)),
+    ([0, 0, 0, 1, 0], (0, 1), RangeRule(0.5, 0.9)),
+    ([-1, 0, 0, 1, 0], (-1, 0, 1), RangeRule(-0.3, -0.2)),
+    ([-1, -1, 0, -1, 0], (-1, 0, 1), RangeRule(-0.1, 0.1)),
 ]
 
 
@@ -32,11 +32,11 @@ def permuted(size: int, seed: int = 0) -> list[int]:
 @pytest.mark.parametrize("block", [1, 2])
 @pytest.mark.parametrize(("items", "outcomes", "statement"), TINY)
 def test_bets_against_the_true_total_are_fair_over_all_orders(
-    items: list[int], outcomes: tuple[int, ...], statement: Within, block: int
+    items: list[int], outcomes: tuple[int, ...], statement: RangeRule, block: int
 ) -> None:
     capitals = []
     for order in itertools.permutations(range(len(items))):
-        survey = SimpleSurvey(order, len(items), outcomes, statement, block=block)
+        survey = RandomSampler(order, len(items), outcomes, statement, block=block)
         sequence, after = record(survey), []
         for first in range(0, len(items), block):
             places = survey.next_block()
@@ -51,12 +51,12 @@ def test_bets_against_the_true_total_are_fair_over_all_orders(
 
 @pytest.mark.parametrize(("items", "outcomes", "statement"), TINY)
 def test_the_estimate_is_unbiased_over_all_orders(
-    items: list[int], outcomes: tuple[int, ...], statement: Within
+    items: list[int], outcomes: tuple[int, ...], statement: RangeRule
 ) -> None:
     for n in range(1, len(items) + 1):
         estimates = []
         for order in itertools.permutations(range(len(items)), n):
-            survey = SimpleSurvey(order, len(items), outcomes, statement, block=n)
+            survey = RandomSampler(order, len(items), outcomes, statement, block=n)
             survey.add([items[at] for at in survey.next_block()])
             estimates.append(survey.sequence.estimate)
         assert np.mean(estimates) == pytest.approx(sum(items))
@@ -72,7 +72,7 @@ blocks = st.integers(1, 20)
 def test_draws_are_bounded_and_what_is_certain_holds_the_total(
     items: list[int], seed: int, block: int
 ) -> None:
-    survey = SimpleSurvey(permuted(len(items), seed), len(items), (-1, 0, 1), POINT, block=block)
+    survey = RandomSampler(permuted(len(items), seed), len(items), (-1, 0, 1), POINT, block=block)
     sequence = record(survey)
     low, high = sequence.low, sequence.high
     while not survey.is_over:
@@ -94,7 +94,7 @@ def test_a_survey_that_is_not_decided_draws_all_items_in_its_order(
     items: list[int], seed: int, block: int
 ) -> None:
     order = permuted(len(items), seed)
-    survey = SimpleSurvey(order, len(items), (-1, 0, 1), NEVER, block=block)
+    survey = RandomSampler(order, len(items), (-1, 0, 1), NEVER, block=block)
     drawn = follow(survey, items)
     assert drawn == order[: len(drawn)]
     assert survey.sequence.low == survey.sequence.high
@@ -107,7 +107,7 @@ def test_a_survey_that_is_not_decided_draws_all_items_in_its_order(
 def test_the_estimate_is_the_sample_mean(items: list[int], seed: int, data: st.DataObject) -> None:
     n = data.draw(st.integers(1, len(items)))
     order = permuted(len(items), seed)[:n]
-    survey = SimpleSurvey(order, len(items), (-1, 0, 1), Known(0.001), block=7)
+    survey = RandomSampler(order, len(items), (-1, 0, 1), PrecisionRule(0.001), block=7)
     drawn = follow(survey, items)
     found = survey.sequence
     mean = len(items) * np.mean([items[at] for at in drawn])
@@ -118,7 +118,7 @@ def test_without_flips_10042_items_are_known_to_a_point_after_444() -> None:
     size = 10_042
     ends = {}
     for block in (2, BLOCK_ITEMS):
-        survey = SimpleSurvey(range(size), size, (-1, 0, 1), POINT, block=block)
+        survey = RandomSampler(range(size), size, (-1, 0, 1), POINT, block=block)
         ends[block] = len(follow(survey, [0] * size))
     assert ends == {2: 444, 64: 512}
     # No valid interval can do with less than the items of which, with 101 flips one way in the
@@ -139,7 +139,7 @@ def test_many_right_answers_need_fewer_items_than_a_coin() -> None:
     ends = {}
     for right in (5000, 9500):
         items = [1] * right + [0] * (size - right)
-        survey = SimpleSurvey(permuted(size), size, (0, 1), Known(0.02))
+        survey = RandomSampler(permuted(size), size, (0, 1), PrecisionRule(0.02))
         ends[right] = len(follow(survey, items))
         found = survey.sequence
         assert found.high - found.low <= 0.04 * size
@@ -152,7 +152,7 @@ def test_many_right_answers_need_fewer_items_than_a_coin() -> None:
 def test_it_stops_at_the_first_look_that_decides() -> None:
     size = 5000
     items = [-1] * 500 + [0] * 4500
-    survey = SimpleSurvey(permuted(size), size, (-1, 0, 1), POINT)
+    survey = RandomSampler(permuted(size), size, (-1, 0, 1), POINT)
     found, looks = survey.sequence, 0
     while not survey.is_over:
         assert not POINT.is_decided(found.low / size, found.high / size)
@@ -165,7 +165,7 @@ def test_it_stops_at_the_first_look_that_decides() -> None:
 
 def test_a_limit_ends_it_undecided() -> None:
     order = permuted(1000)[:100]
-    survey = SimpleSurvey(order, 1000, (0, 1), Known(0.01))
+    survey = RandomSampler(order, 1000, (0, 1), PrecisionRule(0.01))
     assert follow(survey, [0, 1] * 500) == order
     assert survey.sequence.n == survey.limit == 100
     assert survey.sequence.high - survey.sequence.low > 20
@@ -173,7 +173,7 @@ def test_a_limit_ends_it_undecided() -> None:
 
 @pytest.mark.parametrize(("value", "outcomes"), [(0, (0, 1)), (1, (0, 1)), (-1, (-1, 0, 1))])
 def test_a_population_of_one(value: int, outcomes: tuple[int, ...]) -> None:
-    survey = SimpleSurvey([0], 1, outcomes, Known(0.01))
+    survey = RandomSampler([0], 1, outcomes, PrecisionRule(0.01))
     assert not survey.is_over
     assert follow(survey, [value]) == [0]
     assert survey.sequence.low == survey.sequence.high == survey.sequence.estimate == value
@@ -181,4 +181,4 @@ def test_a_population_of_one(value: int, outcomes: tuple[int, ...]) -> None:
 
 def test_a_survey_is_not_over_before_its_first_item() -> None:
     # Whatever is asked, nothing is known yet.
-    assert not SimpleSurvey([0, 1], 2, (0, 1), Known(1.0)).is_over
+    assert not RandomSampler([0, 1], 2, (0, 1), PrecisionRule(1.0)).is_over

@@ -30,7 +30,7 @@ def _converted(form: str, folder: Path) -> tuple[Path, Path]:
 
 
 def assert_same(gguf: Path, encode: Encode, texts: list[str], *, parse_special: bool) -> None:
-    with llama.Vocabulary(gguf) as vocabulary:
+    with llama.Tokenizer(gguf) as vocabulary:
         different = [
             (text, tokens, expected)
             for text in texts

@@ -20,7 +20,7 @@ from edgeval.records import (
     Interval,
     Metric,
     ModelRun,
-    Offload,
+    OffloadInfo,
     PreTokenizer,
     ProtocolInfo,
     Report,
@@ -117,7 +117,7 @@ def judgement(
     return verdict(claim, *measured, WHEN, __version__)
 
 
-GPU = Offload(devices=["a GPU"], layers=23, n_layers=23)
+GPU = OffloadInfo(devices=["a GPU"], layers=23, n_layers=23)
 PARTLY = {"F16": 0.88, "Q4_K": 0.08, "Q6_K": 0.04}
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from survey_runs import ForcedRaces, follow, follow_in_order, record
 
-from edgeval.stats.stopping_rules import Known, Within
-from edgeval.stats.weighted_sampler import WeightedSurvey
+from edgeval.stats.stopping_rules import PrecisionRule, RangeRule
+from edgeval.stats.weighted_sampler import WeightedSampler
 
-POINT = Within(-0.01, 0.01)
+POINT = RangeRule(-0.01, 0.01)
 
 TINY = [
     # An item of margin 0 that the reference has right, and flips; one large margin that flips.
@@ -36,10 +36,10 @@ def test_bets_against_the_true_total_are_fair_over_all_orders(
     size = len(values)
     # So close beside the truth that something is bet on either side.
     mean = sum(values) / size
-    statement = Within(mean - 0.4, mean + 0.3)
+    statement = RangeRule(mean - 0.4, mean + 0.3)
     expected, total, spread = 0.0, 0.0, []
     for order in itertools.permutations(range(size)):
-        survey = WeightedSurvey(
+        survey = WeightedSampler(
             margins, is_right, Undecided(statement), 0, first=order[: len(first)], block=block
         )
         probability, capitals = follow_in_order(survey, order, values, sum(values))
@@ -52,10 +52,10 @@ def test_bets_against_the_true_total_are_fair_over_all_orders(
     assert np.std(spread) > 0.01
 
 
-class Undecided(Within):
+class Undecided(RangeRule):
     """Goes on whatever is known, with the same bets."""
 
-    def __init__(self, statement: Within) -> None:
+    def __init__(self, statement: RangeRule) -> None:
         super().__init__(statement.low, statement.high)
 
     def is_decided(self, low: float, high: float) -> bool:
@@ -68,7 +68,7 @@ def test_the_estimate_of_every_draw_is_unbiased_over_all_orders(
 ) -> None:
     expected = np.zeros(len(values))
     for order in itertools.permutations(range(len(values))):
-        survey = WeightedSurvey(margins, is_right, Undecided(POINT), 0, block=block)
+        survey = WeightedSampler(margins, is_right, Undecided(POINT), 0, block=block)
         recorded = record(survey)
         probability, _ = follow_in_order(survey, order, values, sum(values))
         estimates = np.concatenate([draws.estimates for draws, _, _ in recorded.added])
@@ -84,11 +84,11 @@ def test_the_mean_of_a_blocks_estimates_is_unbiased_over_all_draws(
     n, expected = min(block, 2), 0.0
     for drawn in itertools.permutations(range(len(values)), n):
         order = [*drawn, *(at for at in range(len(values)) if at not in drawn)]
-        survey = WeightedSurvey(margins, is_right, POINT, 0, block=n)
+        survey = WeightedSampler(margins, is_right, POINT, 0, block=n)
         survey._rng = ForcedRaces(order)
         recorded = record(survey)
         places = survey.next_block()
-        weights = dict(zip(survey._allocation.places, survey._allocation.weights, strict=True))
+        weights = dict(zip(survey._allocation.indices, survey._allocation.weights, strict=True))
         probability = 1.0
         for place in places:
             probability *= weights[place] / sum(weights.values())
@@ -100,7 +100,7 @@ def test_the_mean_of_a_blocks_estimates_is_unbiased_over_all_draws(
 
 
 def test_items_are_drawn_in_proportion_to_their_weights() -> None:
-    survey = WeightedSurvey([0.02, -0.3, 1.5, 3.0], [True, False, True, True], POINT, 7, block=2)
+    survey = WeightedSampler([0.02, -0.3, 1.5, 3.0], [True, False, True, True], POINT, 7, block=2)
     firsts: Counter[int] = Counter()
     pairs: Counter[tuple[int, ...]] = Counter()
     n = 300
@@ -139,7 +139,7 @@ def test_draws_are_bounded_and_all_items_give_the_total(
         for right, flipped in zip(is_right, is_flipped, strict=True)
     ]
     order = np.random.default_rng(seed).permutation(len(items))
-    survey = WeightedSurvey(
+    survey = WeightedSampler(
         margins, is_right, Undecided(POINT), seed, first=order[:n_first].tolist(), block=block
     )
     recorded = record(survey)
@@ -176,7 +176,7 @@ def population(size: int = 2000) -> tuple[np.ndarray, np.ndarray, list[int], lis
 def test_it_is_deterministic_for_a_seed() -> None:
     margins, is_right, values, changes = population()
     drawn = [
-        follow(WeightedSurvey(margins, is_right, POINT, seed), values, changes)
+        follow(WeightedSampler(margins, is_right, POINT, seed), values, changes)
         for seed in (5, 5, 6)
     ]
     assert drawn[0] == drawn[1]
@@ -185,7 +185,7 @@ def test_it_is_deterministic_for_a_seed() -> None:
 
 def test_small_margins_come_first_and_the_interval_holds_the_truth() -> None:
     margins, is_right, values, changes = population()
-    survey = WeightedSurvey(margins, is_right, Known(0.01), 0)
+    survey = WeightedSampler(margins, is_right, PrecisionRule(0.01), 0)
     drawn = follow(survey, values, changes)
     found = survey.sequence
     assert found.low <= sum(values) == -12 <= found.high
@@ -200,7 +200,7 @@ def test_items_that_can_tell_estimate_better_than_as_many_at_random() -> None:
     margins, is_right, values, changes = population(size)
     estimates = []
     for seed in range(80):
-        survey = WeightedSurvey(margins, is_right, Known(0.001), seed, limit=limit)
+        survey = WeightedSampler(margins, is_right, PrecisionRule(0.001), seed, limit=limit)
         follow(survey, values, changes)
         estimates.append(survey.sequence.estimate / size)
     found = np.mean(np.square(np.array(estimates) - np.mean(values)))
@@ -215,7 +215,7 @@ def test_a_reference_that_is_right_or_wrong_everywhere(is_right: bool, value: in
     size = 300
     margins = np.linspace(0, 3, size)
     sign = -1 if is_right else 1
-    survey = WeightedSurvey(margins, [is_right] * size, Known(0.05), 1)
+    survey = WeightedSampler(margins, [is_right] * size, PrecisionRule(0.05), 1)
     before = (survey.sequence.low, survey.sequence.high)
     assert before == (-size, size)
     follow(survey, [sign * value] * size, [3.0 * value] * size)
@@ -231,13 +231,13 @@ def test_a_reference_that_is_right_or_wrong_everywhere(is_right: bool, value: in
 @pytest.mark.parametrize("margin", [0.0, 0.7])
 def test_a_population_of_one(is_right: bool, is_flipped: bool, margin: float) -> None:
     value = (-1 if is_right else 1) * is_flipped
-    survey = WeightedSurvey([margin], [is_right], POINT, 0)
+    survey = WeightedSampler([margin], [is_right], POINT, 0)
     assert follow(survey, [value], [margin]) == [0]
     assert survey.sequence.low == survey.sequence.high == value
 
 
 def test_items_without_any_margin_are_drawn_alike() -> None:
-    survey = WeightedSurvey([0.0] * 6, [True, False] * 3, POINT, 0, block=2)
+    survey = WeightedSampler([0.0] * 6, [True, False] * 3, POINT, 0, block=2)
     survey.next_block()
     assert survey._allocation.weights == pytest.approx([1 / 6] * 6)
     assert sorted(follow(survey, [-1, 0, 0, 0, 0, 1], [0.0] * 6)) == list(range(6))
@@ -247,7 +247,7 @@ def test_items_without_any_margin_are_drawn_alike() -> None:
 @pytest.mark.parametrize(("limit", "expected"), [(100, 100), (None, 2000), (5000, 2000)])
 def test_the_limit(limit: int | None, expected: int) -> None:
     margins, is_right, values, changes = population()
-    survey = WeightedSurvey(margins, is_right, Known(0.0), 0, limit=limit, block=900)
+    survey = WeightedSampler(margins, is_right, PrecisionRule(0.0), 0, limit=limit, block=900)
     assert survey.limit == expected
     drawn = follow(survey, values, changes)
     assert len(drawn) == survey.sequence.n == expected
@@ -256,7 +256,7 @@ def test_the_limit(limit: int | None, expected: int) -> None:
 def test_the_first_block_is_drawn_as_it_was_given() -> None:
     margins, is_right, values, changes = population()
     first = np.random.default_rng(9).permutation(len(values))[:100].tolist()
-    survey = WeightedSurvey(margins, is_right, POINT, 0, first=first, block=64)
+    survey = WeightedSampler(margins, is_right, POINT, 0, first=first, block=64)
     recorded = record(survey)
     assert survey.next_block() == first
     assert survey._allocation.weights == pytest.approx([1 / len(values)] * len(values))
@@ -269,13 +269,13 @@ def test_the_first_block_is_drawn_as_it_was_given() -> None:
 
 def test_a_first_block_is_cut_at_the_limit() -> None:
     margins, is_right, values, changes = population()
-    survey = WeightedSurvey(margins, is_right, POINT, 0, first=range(100), limit=30)
+    survey = WeightedSampler(margins, is_right, POINT, 0, first=range(100), limit=30)
     assert follow(survey, values, changes) == list(range(30))
 
 
 def test_values_without_a_block_are_refused() -> None:
     with pytest.raises(ValueError, match="no block was drawn"):
-        WeightedSurvey([0.1], [True], POINT, 0).add([0])
+        WeightedSampler([0.1], [True], POINT, 0).add([0])
 
 
 def test_wrong_predictions_cost_items_and_not_the_truth() -> None:
@@ -285,7 +285,7 @@ def test_wrong_predictions_cost_items_and_not_the_truth() -> None:
     lost = right[np.argsort(-margins[right])[:60]]
     values = np.where(np.isin(np.arange(len(margins)), lost), -1, 0).tolist()
     for seed in range(5):
-        survey = WeightedSurvey(margins, is_right, Known(0.01), seed)
+        survey = WeightedSampler(margins, is_right, PrecisionRule(0.01), seed)
         follow(survey, values, changes)
         found = survey.sequence
         assert found.low <= -60 <= found.high

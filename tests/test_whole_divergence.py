@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from stores import without_drawn, without_remainders
 
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.kl_items import MakeSketches
+from edgeval.evaluation.kl_items import KeepTopLogprobs
 from edgeval.evaluation.setup import Options, prepare
 from edgeval.quantize.quantize import quantize
 from edgeval.records import Divergence
 from edgeval.scoring.distributions import RequestDivergence, of_item
 from edgeval.stats import top_logprobs
 from edgeval.stats.kl import divergence
-from edgeval.stats.top_logprobs import ItemDivergence, Sketch, draw, kl, rest, top
+from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs, draw, kl, rest, top
 from edgeval.store.schema import checksum
 from edgeval.store.store import Store
 
@@ -177,7 +177,7 @@ def test_a_record_whose_bounds_are_not_in_order_is_refused() -> None:
 
 def test_an_older_sketch_gives_the_bound_and_no_estimate(tiny_f16: Path, tiny_items: Path) -> None:
     setup = prepare(Options(data=tiny_items, limit=3, threads=2))
-    made = evaluate_file(tiny_f16, setup, wanted=MakeSketches(setup.sketched)).sketches
+    made = evaluate_file(tiny_f16, setup, wanted=KeepTopLogprobs(setup.sketched)).sketches
     assert made is not None
     older = {place: without_drawn(each) for place, each in made.of_place.items()}
     assert all(map(top_logprobs.is_readable, older.values()))
@@ -195,7 +195,7 @@ def test_an_older_sketch_gives_the_bound_and_no_estimate(tiny_f16: Path, tiny_it
 
 
 def test_more_drawn_tokens_than_tokens_are_refused() -> None:
-    whole = Sketch(np.zeros((1, 2), np.uint32), np.full((1, 2), -1, np.float32), 1)
+    whole = TopLogprobs(np.zeros((1, 2), np.uint32), np.full((1, 2), -1, np.float32), 1)
     packed = top_logprobs.pack(whole)
     content = zlib.decompress(packed[1:])
     for n_drawn in (2, 2**32 - 1):
@@ -210,13 +210,13 @@ def test_what_an_older_edgeval_stored_is_computed_again(
     db, setup = tmp_path / "a.db", prepare(Options(data=tiny_items, limit=4, threads=2))
     (q4_0,) = quantize(tiny_f16, ["Q4_0"], tmp_path)
     with Store(db) as store:
-        made = evaluate_file(tiny_f16, setup, store, wanted=MakeSketches(setup.sketched))
+        made = evaluate_file(tiny_f16, setup, store, wanted=KeepTopLogprobs(setup.sketched))
         assert made.sketches is not None
         expected = evaluate_file(q4_0, setup, store, wanted=made.sketches).divergence
     with contextlib.closing(sqlite3.connect(db)) as connection, connection:
         _as_in_version_4(connection, made.sketches.of_place)
     with Store(db) as store:
-        again = evaluate_file(tiny_f16, setup, store, wanted=MakeSketches(setup.sketched))
+        again = evaluate_file(tiny_f16, setup, store, wanted=KeepTopLogprobs(setup.sketched))
         assert again.sketches is not None
         assert all(each.n_drawn == 4 for each in again.sketches.of_place.values())
         assert evaluate_file(q4_0, setup, store, wanted=again.sketches).divergence == expected

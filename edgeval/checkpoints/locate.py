@@ -18,7 +18,7 @@ from edgeval.system.untrusted import printable
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelFiles:
     """A model found: a checkpoint directory or a GGUF, and how it is cited."""
 
     path: Path
@@ -28,7 +28,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelLocation:
     """Where a model is, before anything is read or downloaded: a path or a hub repository."""
 
     card: cards.Card | None = None
@@ -37,7 +37,7 @@ class Place:
     revision: str = "main"
 
 
-def locate(model: str) -> Place:
+def locate(model: str) -> ModelLocation:
     """Find a model by card name, path or hub repository, without the network.
 
     Raises:
@@ -45,9 +45,9 @@ def locate(model: str) -> Place:
     """
     card = cards.find(model)
     if card is not None and card.checkpoint is not None:
-        return Place(card, path=cards.cards_folder() / card.checkpoint)
+        return ModelLocation(card, path=cards.cards_folder() / card.checkpoint)
     if card is not None:
-        return Place(card, repo=card.repo, revision=card.revision)
+        return ModelLocation(card, repo=card.repo, revision=card.revision)
     path = Path(model)
     try:
         is_directory, is_file = path.is_dir(), path.is_file()
@@ -56,31 +56,35 @@ def locate(model: str) -> Place:
             f"cannot look at {printable(model)} ({error.strerror}); check the path"
         ) from error
     if is_directory:
-        return Place(path=Checkpoint(path).directory)
+        return ModelLocation(path=Checkpoint(path).directory)
     if is_file:
-        return Place(path=model_files(path)[0])
+        return ModelLocation(path=model_files(path)[0])
     if path.suffix == ".gguf" or path.is_absolute() or model.startswith((".", "~")):
         raise EdgevalError(f"nothing at {printable(model)}; check the path")
     if names.is_repo_id(model):
-        return Place(repo=model)
+        return ModelLocation(repo=model)
     raise cards.unknown_model(model)
 
 
-def find_source(place: Place, *, offline: bool = False, progress: Progress | None = None) -> Source:
+def fetch_model(
+    location: ModelLocation, *, offline: bool = False, progress: Progress | None = None
+) -> ModelFiles:
     """Return a located model as a local checkpoint or GGUF, downloaded if need be.
 
     Raises:
         EdgevalError: If it cannot be read or downloaded.
     """
-    card, commit = place.card, None
-    if place.path is not None:
-        path = place.path
+    card, commit = location.card, None
+    if location.path is not None:
+        path = location.path
         # Only a file's name ends in a suffix: a directory may be called model-1.5t.
         name = path.resolve().name if path.is_dir() else model_stem(path)
     else:
-        repo = str(place.repo)
+        repo = str(location.repo)
         try:
-            found = fetch.fetch_checkpoint(repo, place.revision, offline=offline, progress=progress)
+            found = fetch.fetch_checkpoint(
+                repo, location.revision, offline=offline, progress=progress
+            )
         except HubError as error:
             if card is not None:
                 raise
@@ -94,8 +98,8 @@ def find_source(place: Place, *, offline: bool = False, progress: Progress | Non
     info = ModelSource(
         name=card.name if card else name,
         title=card.title if card else name,
-        repo=place.repo,
+        repo=location.repo,
         revision=commit,
         fingerprint=fingerprint,
     )
-    return Source(path, "checkpoint" if path.is_dir() else "gguf", info, card)
+    return ModelFiles(path, "checkpoint" if path.is_dir() else "gguf", info, card)

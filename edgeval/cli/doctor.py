@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import HOW, STORE, Backend, Json, StoreOption, device_names
+from edgeval.cli.options import HOW, STORE, BackendOption, Json, StoreOption, device_names
 from edgeval.system.console import print_json
 
 
@@ -16,7 +16,7 @@ def doctor(
         str,
         typer.Argument(help="Card name, checkpoint directory or .gguf file to try."),
     ] = "demo",
-    backend: Backend = "auto",
+    backend: BackendOption = "auto",
     device: Annotated[
         str | None,
         typer.Option(

@@ -116,7 +116,7 @@ OrderOption = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Seed of the random order.", rich_help_panel=WHAT)
 ]
-Backend = Annotated[
+BackendOption = Annotated[
     str,
     typer.Option(
         "--backend", callback=folded, help="auto, cpu, metal or cuda.", rich_help_panel=HOW

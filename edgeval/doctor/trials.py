@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeval.checkpoints import cards
-from edgeval.checkpoints.locate import find_source, locate
+from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.engine import kernels, running
 from edgeval.errors import EngineError
 from edgeval.evaluation.closeness import too_far
@@ -46,7 +46,7 @@ class Trials:
         self._data = _data(model)
         self._files: dict[str, Path] = {}
         self._failed: list[TypeTrial] = []
-        source = find_source(locate(model), progress=progress)
+        source = fetch_model(locate(model), progress=progress)
         if source.kind == "gguf":
             self._files[read_header(source.path).file_type] = source.path
             return

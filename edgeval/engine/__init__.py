@@ -1,7 +1,7 @@
 """llama.cpp in a process of its own: what is asked of it, and what is said when it dies."""
 
 from edgeval.engine.client import Engine, Local, running, use
-from edgeval.engine.messages import Begun, EngineFacts, ImatrixPlan, Scored, ScoringJob
+from edgeval.engine.messages import Begun, EngineFacts, EngineJob, ImatrixPlan, Scored
 from edgeval.engine.process import Worker
 from edgeval.scoring.results import ItemResult
 
@@ -9,11 +9,11 @@ __all__ = [
     "Begun",
     "Engine",
     "EngineFacts",
+    "EngineJob",
     "ImatrixPlan",
     "ItemResult",
     "Local",
     "Scored",
-    "ScoringJob",
     "Worker",
     "running",
     "use",

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from edgeval.engine.messages import (
     Begun,
     EngineFacts,
+    EngineJob,
     ImatrixPlan,
     KernelPair,
     KernelsReady,
     Scored,
-    ScoringJob,
 )
 from edgeval.gguf.imatrix_file import Importances
 from edgeval.gguf.parts import model_state
 from edgeval.llama import Device, GgufInfo
-from edgeval.llama.placement import Placement, Wishes
+from edgeval.llama.placement import Placement, PlacementOptions
 from edgeval.records import KernelRace, KernelTrial
 from edgeval.system.files import FileState
 
@@ -174,12 +174,12 @@ class Engine(ABC):
         )
         return found
 
-    def place(self, path: Path, wishes: Wishes) -> Placement:
+    def place(self, path: Path, wishes: PlacementOptions) -> Placement:
         """Return where a model is computed; see ``placement.place``."""
         placement: Placement = self.ask("place", path, wishes, doing=f"reading {path.name}")
         return placement
 
-    def score(self, job: ScoringJob, doing: str) -> Generator[Begun | Scored, None, None]:
+    def score(self, job: EngineJob, doing: str) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes.
 
         Raises:

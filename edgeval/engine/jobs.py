@@ -15,17 +15,17 @@ from edgeval import llama
 from edgeval.engine.messages import (
     Begun,
     EngineFacts,
+    EngineJob,
     ImatrixPlan,
     KernelPair,
     KernelsReady,
     Scored,
-    ScoringJob,
 )
 from edgeval.errors import DataError
 from edgeval.gguf.imatrix_file import Importances
 from edgeval.gguf.parts import model_state
 from edgeval.llama import machine, memory
-from edgeval.llama.placement import Placement, Wishes, place
+from edgeval.llama.placement import Placement, PlacementOptions, place
 from edgeval.records import KernelRace, KernelTrial
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_items, settings_for
@@ -43,7 +43,7 @@ class Jobs:
     """
 
     def __init__(self) -> None:
-        self._vocabulary: llama.Vocabulary | None = None
+        self._vocabulary: llama.Tokenizer | None = None
         self._model: llama.Model | None = None
         self._state: tuple[Path, tuple[FileState | None, ...], str | None] | None = None
 
@@ -101,7 +101,7 @@ class Jobs:
         self, path: Path, texts: Sequence[str]
     ) -> Iterator[list[tuple[list[int], list[int]]]]:
         """Yield the tokens of texts, each without and with what is added to it."""
-        with llama.Vocabulary(path) as vocabulary:
+        with llama.Tokenizer(path) as vocabulary:
             yield [
                 (
                     vocabulary.tokenize(text, parse_special=True).tolist(),
@@ -110,7 +110,7 @@ class Jobs:
                 for text in texts
             ]
 
-    def place(self, path: Path, wishes: Wishes) -> Iterator[Placement]:
+    def place(self, path: Path, wishes: PlacementOptions) -> Iterator[Placement]:
         """Yield where a model is computed."""
         yield place(self._opened(path, wishes.pre).info, wishes)
 
@@ -165,7 +165,7 @@ class Jobs:
         pre: str | None = None,
     ) -> Iterator[ImatrixPlan | int | dict[str, Importances]]:
         """Yield what is to be decoded, then how many chunks were, and last what was seen."""
-        with llama.Vocabulary(path, pre) as vocabulary:
+        with llama.Tokenizer(path, pre) as vocabulary:
             vocabulary.info.require_predicting()
             chunks = _chunks(vocabulary, text, name, chunk_tokens)[:most_chunks]
             yield ImatrixPlan(len(chunks), vocabulary.n_context_train)
@@ -193,7 +193,7 @@ class Jobs:
 
         yield from race(path, threads)
 
-    def score(self, job: ScoringJob) -> Generator[Begun | Scored, None, None]:
+    def score(self, job: EngineJob) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes."""
         vocabulary = self._opened(job.path, job.pre)
         rules = protocol.get(job.protocol)
@@ -236,17 +236,17 @@ class Jobs:
             for results in batches:
                 yield Scored(results, work.take())
 
-    def _opened(self, path: Path, pre: str | None = None) -> llama.Vocabulary:
+    def _opened(self, path: Path, pre: str | None = None) -> llama.Tokenizer:
         """Return the vocabulary of a model; that of the last one is kept."""
         state = path, model_state(path), pre
         if self._vocabulary is None or self._state != state:
             self.close()
-            self._vocabulary = llama.Vocabulary(path, pre)
+            self._vocabulary = llama.Tokenizer(path, pre)
             self._state = state
         return self._vocabulary
 
     def _loaded(
-        self, job: ScoringJob, vocabulary: llama.Vocabulary, settings: llama.SessionSettings
+        self, job: EngineJob, vocabulary: llama.Tokenizer, settings: llama.SessionSettings
     ) -> llama.Model:
         """Return a model; the last one is kept."""
         known, offload = self._model, job.placement.offload
@@ -262,7 +262,7 @@ class Jobs:
         return self._model
 
 
-def _chunks(vocabulary: llama.Vocabulary, text: str, name: str, chunk_tokens: int) -> Int32:
+def _chunks(vocabulary: llama.Tokenizer, text: str, name: str, chunk_tokens: int) -> Int32:
     """Return a text's chunks, shape (n_chunks, chunk_tokens), int32."""
     start = [] if vocabulary.bos is None else [vocabulary.bos]
     tokens = np.concatenate([np.array(start, np.int32), vocabulary.tokenize(text)])

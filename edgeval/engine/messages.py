@@ -12,7 +12,7 @@ from pathlib import Path
 from edgeval.llama.placement import Placement
 from edgeval.records.kernels import Kernels
 from edgeval.scoring.results import ItemResult
-from edgeval.stats.top_logprobs import Sketch
+from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.tasks.item import Item
 from edgeval.tasks.requests import Work
 
@@ -31,7 +31,7 @@ class EngineFacts:
 
 
 @dataclass(frozen=True)
-class ScoringJob:
+class EngineJob:
     """Items that are scored together, and how.
 
     Attributes:
@@ -53,7 +53,7 @@ class ScoringJob:
     protocol: str
     items: Sequence[Item]
     todo: Sequence[int]
-    closer: Mapping[int, Sketch | None]
+    closer: Mapping[int, TopLogprobs | None]
     placement: Placement
     threads: int
     kernels: Kernels

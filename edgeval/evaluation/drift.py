@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edgeval.evaluation.early_stopping import accuracy_pursuit, drift_pursuit
-from edgeval.evaluation.file_scorer import Measured, evaluate_file
-from edgeval.evaluation.kl_items import MakeSketches
+from edgeval.evaluation.early_stopping import sequential_accuracy, sequential_drift
+from edgeval.evaluation.file_scorer import FileResult, evaluate_file
+from edgeval.evaluation.kl_items import KeepTopLogprobs
 from edgeval.evaluation.kl_sample import to_sketch
 from edgeval.evaluation.setup import Setup
 from edgeval.records import Drift
 from edgeval.stats.drift import drift
 from edgeval.stats.paired import stopped
-from edgeval.stats.sequential_drift import DriftPursuit
+from edgeval.stats.sequential_drift import SequentialDrift
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
 
 
-def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress) -> Measured:
+def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress) -> FileResult:
     """Return what the first file of a ladder says: of all items, or of as many as were asked for.
 
     It never stops early: its own verdict is exact, and the others need the fewer items the more is
@@ -33,14 +33,14 @@ def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress
     sketched = to_sketch(setup)
     return evaluate_file(
         path,
-        replace(setup, places=setup.places[: setup.limit]),
+        replace(setup, indices=setup.indices[: setup.limit]),
         store,
-        wanted=MakeSketches(sketched.places, sketched.drawn) if sketched.places else None,
+        wanted=KeepTopLogprobs(sketched.indices, sketched.drawn) if sketched.indices else None,
         progress=progress,
     )
 
 
-def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) -> Measured:
+def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) -> FileResult:
     """Return what a file of a ladder says where there is no reference to compare it with.
 
     Args:
@@ -49,17 +49,17 @@ def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) ->
         store: Where scores are kept.
         progress: Where to show progress.
     """
-    return evaluate_file(path, setup, store, pursuit=accuracy_pursuit(setup), progress=progress)
+    return evaluate_file(path, setup, store, pursuit=sequential_accuracy(setup), progress=progress)
 
 
 def compare_with(
-    reference: Measured,
+    reference: FileResult,
     path: Path,
     setup: Setup,
     store: Store,
     progress: Progress,
     n_compared: int,
-) -> tuple[Measured, Drift]:
+) -> tuple[FileResult, Drift]:
     """Return what another file says of the same items, and how it differs.
 
     Args:
@@ -70,12 +70,12 @@ def compare_with(
         progress: Where to show progress.
         n_compared: Number of files that are compared with the reference.
     """
-    pursuit = drift_pursuit(setup, reference.scores, n_compared)
+    pursuit = sequential_drift(setup, reference.scores, n_compared)
     # What the reference has not seen cannot be compared.
-    places = [place for place in setup.places if place in reference.scores]
+    indices = [index for index in setup.indices if index in reference.scores]
     measured = evaluate_file(
         path,
-        replace(setup, places=places),
+        replace(setup, indices=indices),
         store,
         wanted=reference.sketches,
         pursuit=pursuit,
@@ -85,13 +85,13 @@ def compare_with(
 
 
 def _drift(
-    reference: Measured, measured: Measured, setup: Setup, pursuit: DriftPursuit | None
+    reference: FileResult, measured: FileResult, setup: Setup, pursuit: SequentialDrift | None
 ) -> Drift:
     found = drift(
         measured.run.type,
         list(measured.scores.values()),
         reference.run.label,
-        [reference.scores[place] for place in measured.scores],
+        [reference.scores[index] for index in measured.scores],
         setup.protocol.metric,
         margin_points=setup.margin_points,
         has_imatrix=measured.run.imatrix is not None,

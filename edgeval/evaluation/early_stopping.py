@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgeval.evaluation.setup import Setup
-from edgeval.stats.sequential import Pursuit
-from edgeval.stats.sequential_accuracy import AccuracyPursuit
-from edgeval.stats.sequential_drift import DriftPursuit
+from edgeval.stats.sequential import SequentialEvaluation
+from edgeval.stats.sequential_accuracy import SequentialAccuracy
+from edgeval.stats.sequential_drift import SequentialDrift
 from edgeval.tasks.item import ItemScore
 
 
-def accuracy_pursuit(setup: Setup) -> Pursuit | None:
+def sequential_accuracy(setup: Setup) -> SequentialEvaluation | None:
     """Return what a model's accuracy is evaluated for; None if all items are to be.
 
     Args:
@@ -20,31 +20,31 @@ def accuracy_pursuit(setup: Setup) -> Pursuit | None:
     points = setup.options.until
     if points is None:
         return None
-    order = setup.places[: setup.limit]
-    return AccuracyPursuit(order, setup.data.n_total, setup.protocol.metric, points)
+    order = setup.indices[: setup.limit]
+    return SequentialAccuracy(order, setup.data.n_total, setup.protocol.metric, points)
 
 
-def drift_pursuit(
+def sequential_drift(
     setup: Setup, reference: Mapping[int, ItemScore], n_compared: int
-) -> DriftPursuit | None:
+) -> SequentialDrift | None:
     """Return what a model's drift is evaluated for; None if all items are to be.
 
     Args:
         setup: What is evaluated and how.
-        reference: Scores of the reference by place, in the order of the setup.
+        reference: Scores of the reference by index, in the order of the setup.
         n_compared: Number of types that are compared with it.
     """
     points = setup.options.until
     if points is None:
         return None
-    return DriftPursuit(
+    return SequentialDrift(
         reference,
         setup.data.n_total,
         setup.protocol.metric,
         points,
         seed=setup.options.seed,
         # Before any flip was seen: the beginning of the simple order, whatever is known of it.
-        first=setup.places[: setup.options.kl_items],
+        first=setup.indices[: setup.options.kl_items],
         limit=setup.limit,
         n_compared=n_compared,
     )

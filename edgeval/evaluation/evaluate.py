@@ -12,10 +12,10 @@ from typing import Any
 from edgeval import __version__
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
-from edgeval.evaluation.early_stopping import accuracy_pursuit
+from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.selfcheck import trusted
+from edgeval.evaluation.selfcheck import checked
 from edgeval.evaluation.setup import Options, prepare
 from edgeval.gguf.parts import model_files, read_header
 from edgeval.llama import machine
@@ -63,9 +63,9 @@ def evaluate(
     most: Collection[int] = ()
     failures = Failures(len(paths), bars)
     with Store(options.store) as store:
-        setup = trusted(paths, setup, store, progress)
+        setup = checked(paths, setup, store, progress)
         for path in paths:
-            pursuit = accuracy_pursuit(setup)
+            pursuit = sequential_accuracy(setup)
             measured = failures.attempt(
                 functools.partial(
                     evaluate_file, path, setup, store, pursuit=pursuit, progress=progress

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from edgeval.engine import Begun, Engine, Scored, running
 from edgeval.errors import EngineDiedError
-from edgeval.evaluation.jobs import Draft, drafts
-from edgeval.evaluation.kl_items import Looks, MakeSketches, Sketches
+from edgeval.evaluation.jobs import ScoringJob, open_jobs
+from edgeval.evaluation.kl_items import DistributionWork, KeepTopLogprobs, ReferenceTopLogprobs
 from edgeval.evaluation.setup import Setup
 from edgeval.gguf.contents import Contents, held
 from edgeval.gguf.identity import model_facts
@@ -20,19 +20,19 @@ from edgeval.gguf.parts import model_files
 from edgeval.gguf.provenance import imatrix_info
 from edgeval.llama import GgufInfo, machine
 from edgeval.records import Divergence, ModelFacts, ModelRun
-from edgeval.records.plan import PlanFacts
+from edgeval.records.plan import PlanInfo
 from edgeval.scoring.results import ItemResult
 from edgeval.scoring.timing import Timing
 from edgeval.stats import metrics
-from edgeval.stats.sequential import Pursuit
+from edgeval.stats.sequential import SequentialEvaluation
 from edgeval.store.store import Store
-from edgeval.store.stored_run import Measurement
+from edgeval.store.stored_run import StoredRun
 from edgeval.system.escapes import without_surrogates
 from edgeval.system.progress import NoProgress, Progress, Task
 from edgeval.tasks.item import Item, ItemScore
 from edgeval.tasks.requests import Work
 
-__all__ = ["MakeSketches", "Measured", "Sketches", "evaluate_file"]
+__all__ = ["FileResult", "KeepTopLogprobs", "ReferenceTopLogprobs", "evaluate_file"]
 
 _SAVE_INTERVAL_S = 1.0
 """Scores are saved this often, or after each batch where that takes longer."""
@@ -41,19 +41,19 @@ _SCORED = "it was scored"
 
 
 @dataclass(frozen=True)
-class Measured:
+class FileResult:
     """What one GGUF says about the items.
 
     Attributes:
         run: What was measured, in sum.
-        scores: The scores by places in the data set, in the order of the items.
+        scores: The scores by index, in the order of the items.
         sketches: Its distributions in short, if they were wanted.
         divergence: How far its distributions are from a reference's, if that was wanted.
     """
 
     run: ModelRun
     scores: Mapping[int, ItemScore]
-    sketches: Sketches | None = None
+    sketches: ReferenceTopLogprobs | None = None
     divergence: Divergence | None = None
 
 
@@ -62,10 +62,10 @@ def evaluate_file(
     setup: Setup,
     store: Store | None = None,
     *,
-    wanted: MakeSketches | Sketches | None = None,
-    pursuit: Pursuit | None = None,
+    wanted: KeepTopLogprobs | ReferenceTopLogprobs | None = None,
+    pursuit: SequentialEvaluation | None = None,
     progress: Progress | None = None,
-) -> Measured:
+) -> FileResult:
     """Score the items of the setup with one GGUF: every one, or as many as a pursuit needs.
 
     What the store holds of the same setting is taken from it; what is computed is added to it.
@@ -76,7 +76,7 @@ def evaluate_file(
         store: Where scores are kept; None for nowhere.
         wanted: What more is wanted: sketches of some items, or the divergence from those of a
             reference. Scores are the same with it and without.
-        pursuit: What is to be found out; its items are places of the setup.
+        pursuit: What is to be found out; its items are indices of the setup.
         progress: Where to show progress.
 
     Raises:
@@ -90,16 +90,16 @@ def evaluate_file(
             )
     with held(model_files(path), progress) as contents, running() as engine:
         gguf = engine.info(path, setup.options.pre)
-        setting = setup.setting(contents.sha256, gguf)
-        with store.measurement(
+        setting = setup.score_key(contents.sha256, gguf)
+        with store.run(
             setting,
             file=without_surrogates(path.name),
             data=setup.data.name,
             fresh=setup.options.fresh,
             progress=progress,
         ) as measurement:
-            looks = Looks(wanted, setup.places, measurement, contents.sha256)
-            scoring = _Scoring(
+            looks = DistributionWork(wanted, setup.indices, measurement, contents.sha256)
+            scoring = FileScorer(
                 engine, gguf, contents, setup, measurement, looks, progress or NoProgress()
             )
             scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
@@ -142,10 +142,10 @@ def evaluate_file(
         self_check=store.self_check(setting) if setting.devices else None,
     )
     order = None if pursuit is None else scores
-    return Measured(run, scores, looks.sketches(), looks.divergence(order))
+    return FileResult(run, scores, looks.sketches(), looks.divergence(order))
 
 
-class _Scoring:
+class FileScorer:
     """Completes the scores of one GGUF."""
 
     def __init__(
@@ -154,8 +154,8 @@ class _Scoring:
         gguf: GgufInfo,
         contents: Contents,
         setup: Setup,
-        measurement: Measurement,
-        looks: Looks,
+        measurement: StoredRun,
+        looks: DistributionWork,
         progress: Progress,
     ) -> None:
         self._engine = engine
@@ -169,38 +169,38 @@ class _Scoring:
         self.n_stored = 0
 
     def complete(self) -> dict[int, ItemScore]:
-        """Return the scores of all items of the setup, by their places in the data set."""
-        places = self._setup.places
+        """Return the scores of all items of the setup, by their indices."""
+        indices = self._setup.indices
         scores = self._measurement.scores(self._items())
         if scores:
             name = self._gguf.path.name
-            self._progress.log(f"{name}: {len(scores):,} of {len(places):,} items already scored")
-        missing, self.n_stored = set(places) - scores.keys(), len(scores)
+            self._progress.log(f"{name}: {len(scores):,} of {len(indices):,} items already scored")
+        missing, self.n_stored = set(indices) - scores.keys(), len(scores)
         again = self._looks.missing().keys() - missing
         if again:
             self._progress.log(f"{self._gguf.path.name}: decoding {len(again):,} of them once more")
         if missing or again:
-            with self._task(len(places), scores) as task:
+            with self._task(len(indices), scores) as task:
                 task.advance(len(scores))
-                self._score(places, missing, again, scores, task)
-        return {place: scores[place] for place in places}
+                self._score(indices, missing, again, scores, task)
+        return {index: scores[index] for index in indices}
 
-    def pursue(self, pursuit: Pursuit) -> dict[int, ItemScore]:
+    def pursue(self, pursuit: SequentialEvaluation) -> dict[int, ItemScore]:
         """Return the scores of the items that a pursuit needed, in its order."""
         stored = self._measurement.scores(self._items())
         found: dict[int, ItemScore] = {}
         with self._task(pursuit.limit, found) as task:
             while not pursuit.is_over:
                 block = pursuit.next_block()
-                scores = {place: stored[place] for place in block if place in stored}
+                scores = {index: stored[index] for index in block if index in stored}
                 missing = set(block) - scores.keys()
                 again = self._looks.missing().keys() & scores.keys()
                 task.advance(len(scores))
                 self.n_stored += len(scores)
                 if missing or again:
                     self._score(block, missing, again, scores, task, is_block=True)
-                pursuit.add([scores[place] for place in block])
-                found |= {place: scores[place] for place in block}
+                pursuit.add([scores[index] for index in block])
+                found |= {index: scores[index] for index in block}
                 task.advance(0, pursuit.note)
         return found
 
@@ -211,7 +211,7 @@ class _Scoring:
         return model_facts(self._gguf.path, self._setup.checkpoint, self._gguf.pre)
 
     def _items(self) -> dict[int, Item]:
-        return dict(zip(self._setup.places, self._setup.items, strict=True))
+        return dict(zip(self._setup.indices, self._setup.items, strict=True))
 
     @contextlib.contextmanager
     def _task(self, total: int, scores: Mapping[int, ItemScore]) -> Iterator[Task]:
@@ -228,7 +228,7 @@ class _Scoring:
 
     def _score(
         self,
-        places: Sequence[int],
+        indices: Sequence[int],
         missing: Set[int],
         again: Set[int],
         scores: dict[int, ItemScore],
@@ -237,19 +237,19 @@ class _Scoring:
         is_block: bool = False,
     ) -> None:
         """Add the scores of missing items, and look closer at others that have one."""
-        todo = drafts(self._setup, self._measurement, places, missing, again, is_block=is_block)
+        todo = open_jobs(self._setup, self._measurement, indices, missing, again, is_block=is_block)
         for draft in list(todo):
             # Closed here, what is complete is saved before the store is gone.
             with contextlib.closing(self._carry_out(draft)) as new_scores:
-                for place, score in new_scores:
-                    if place in missing and place not in scores:
-                        scores[place] = score
+                for index, score in new_scores:
+                    if index in missing and index not in scores:
+                        scores[index] = score
                         # Items are scored in the order of their prefixes: an accuracy of those so
                         # far would be one of some activities, and is not shown.
                         task.advance(1)
 
-    def _carry_out(self, draft: Draft) -> Generator[tuple[int, ItemScore], None, None]:
-        """Score what a draft has to do, and yield places and scores as they are complete."""
+    def _carry_out(self, draft: ScoringJob) -> Generator[tuple[int, ItemScore], None, None]:
+        """Score what a draft has to do, and yield indices and scores as they are complete."""
         job = draft.job(self._setup, self._gguf, self._looks.missing())
         doing = f"scoring {self._gguf.path.name}"
         with contextlib.closing(self._engine.score(job, doing)) as answers:
@@ -259,7 +259,7 @@ class _Scoring:
             # What was hashed is what is loaded, and what the facts were read of.
             self._contents.require_unchanged("it was loaded")
             saved = draft.saved or self._measurement.add_plan(
-                draft.places, facts, machine.describe()
+                draft.indices, facts, machine.describe()
             )
             work, stint = Work(), self.timing.stint(saved.id, begun.load_s)
             unsaved: dict[int, ItemResult] = {}
@@ -269,7 +269,7 @@ class _Scoring:
                     assert isinstance(batch, Scored)
                     work.add(batch.work)
                     complete = {
-                        draft.places[index]: _of(result, job.items[index])
+                        draft.indices[index]: _of(result, job.items[index])
                         for index, result in batch.results.items()
                     }
                     unsaved |= complete
@@ -277,15 +277,15 @@ class _Scoring:
                         self._contents.require_unchanged(_SCORED)
                         self._looks.save(saved, unsaved, work.take(), stint)
                         unsaved, last = {}, time.perf_counter()
-                    yield from ((place, result.score) for place, result in complete.items())
+                    yield from ((index, result.score) for index, result in complete.items())
                 self._contents.require_unchanged(_SCORED)
             finally:
                 # Also when it is interrupted, or llama.cpp dies: what is complete is kept.
                 if self._contents.is_unchanged():
                     self._looks.save(saved, unsaved, work.take(), stint)
 
-    def _plan_facts(self, begun: Begun) -> PlanFacts:
-        return PlanFacts(
+    def _plan_facts(self, begun: Begun) -> PlanInfo:
+        return PlanInfo(
             file_type=begun.file_type,
             n_params=begun.n_params,
             tensor_bytes=begun.tensor_bytes,

@@ -76,8 +76,8 @@ def _begun_with(
         return choice
     other: llama.Kernels = "plain" if choice.kernels == "default" else "default"
     sha256 = sha256_of(*model_files(gguf.path))
-    if store.holds(setup.setting(sha256, gguf, choice.kernels)):
+    if store.holds(setup.score_key(sha256, gguf, choice.kernels)):
         return choice
-    if not store.holds(setup.setting(sha256, gguf, other)):
+    if not store.holds(setup.score_key(sha256, gguf, other)):
         return choice
     return KernelChoice(kernels=other, reason=None if other == "default" else "as it was begun")

@@ -11,100 +11,100 @@ from edgeval.records import Divergence, Drawn
 from edgeval.scoring.results import ItemResult
 from edgeval.scoring.timing import Stint
 from edgeval.stats.kl import divergence
-from edgeval.stats.top_logprobs import VERSION, ItemDivergence, Sketch
-from edgeval.store.plans import SavedPlan
-from edgeval.store.stored_run import Measurement
+from edgeval.stats.top_logprobs import VERSION, ItemDivergence, TopLogprobs
+from edgeval.store.plans import StoredPlan
+from edgeval.store.stored_run import StoredRun
 from edgeval.tasks.requests import Work
 
 
 @dataclass(frozen=True)
-class MakeSketches:
+class KeepTopLogprobs:
     """That a reference's distributions are kept in short.
 
     Attributes:
-        places: Of these items, by their places in the data set, in this order.
+        indices: Of these items, by their indices, in this order.
         drawn: How these were drawn.
     """
 
-    places: Sequence[int]
+    indices: Sequence[int]
     drawn: Drawn = "unknown"
 
 
 @dataclass(frozen=True)
-class Sketches:
+class ReferenceTopLogprobs:
     """What a reference says of some items; wanted of another model, its divergence from that.
 
     Attributes:
         reference: Hash of all that could change it: the version of sketches, the GGUF and the
             setting in which it was run.
-        of_place: The sketches by places in the data set, in the order in which they were drawn.
+        of_place: The sketches by index, in the order in which they were drawn.
         drawn: How the items were drawn.
     """
 
     reference: str
-    of_place: Mapping[int, Sketch]
+    of_place: Mapping[int, TopLogprobs]
     drawn: Drawn = "unknown"
 
 
-class Looks:
+class DistributionWork:
     """The closer looks at items of one GGUF; grows while its items are scored."""
 
     def __init__(
         self,
-        wanted: MakeSketches | Sketches | None,
-        places: Sequence[int],
-        measurement: Measurement,
+        wanted: KeepTopLogprobs | ReferenceTopLogprobs | None,
+        indices: Sequence[int],
+        measurement: StoredRun,
         gguf_sha256: str,
     ) -> None:
         """Look up what the store has.
 
         Args:
             wanted: What is to be looked at.
-            places: The items that are evaluated; of others nothing is wanted.
+            indices: The items that are evaluated; of others nothing is wanted.
             measurement: What the store has of the GGUF.
             gguf_sha256: Hash of the GGUF.
         """
         self._measurement = measurement
         self._reference = ""
-        self._found: dict[int, Sketch | ItemDivergence] = {}
-        self._wanted: dict[int, Sketch | None] = {}
+        self._found: dict[int, TopLogprobs | ItemDivergence] = {}
+        self._wanted: dict[int, TopLogprobs | None] = {}
         self._drawn: Drawn = "unknown" if wanted is None else wanted.drawn
         stored = measurement.distributions
-        if isinstance(wanted, MakeSketches):
+        if isinstance(wanted, KeepTopLogprobs):
             identity = f"{VERSION} {gguf_sha256} {measurement.key}"
             self._reference = hashlib.sha256(identity.encode()).hexdigest()
-            evaluated = set(places)
-            self._wanted = {place: None for place in wanted.places if place in evaluated}
+            evaluated = set(indices)
+            self._wanted = {index: None for index in wanted.indices if index in evaluated}
             self._found |= stored.sketches(self._wanted.keys())
         elif wanted is not None:
-            evaluated = set(places)
+            evaluated = set(indices)
             self._reference = wanted.reference
             self._wanted = {
-                place: each for place, each in wanted.of_place.items() if place in evaluated
+                index: each for index, each in wanted.of_place.items() if index in evaluated
             }
             self._found |= stored.divergences(self._reference, self._wanted.keys())
 
-    def missing(self) -> dict[int, Sketch | None]:
-        """Return what is to be looked at still, by place: a reference's sketch, or None."""
-        return {place: each for place, each in self._wanted.items() if place not in self._found}
+    def missing(self) -> dict[int, TopLogprobs | None]:
+        """Return what is to be looked at still, by index: a reference's sketch, or None."""
+        return {index: each for index, each in self._wanted.items() if index not in self._found}
 
     def save(
-        self, plan: SavedPlan, results: Mapping[int, ItemResult], work: Work, stint: Stint
+        self, plan: StoredPlan, results: Mapping[int, ItemResult], work: Work, stint: Stint
     ) -> None:
         """Save scores and what was seen with them, in one transaction.
 
         Args:
             plan: The plan that they are of.
-            results: By places in the data set.
+            results: By index.
             work: What was done since the last call.
             stint: What this command takes for the plan; grows by that.
         """
         stint.add(work, len(results))
-        scores = {place: result.score for place, result in results.items()}
-        seen = {place: result.seen for place, result in results.items()}
-        sketches = {place: each for place, each in seen.items() if isinstance(each, Sketch)}
+        scores = {index: result.score for index, result in results.items()}
+        seen = {index: result.seen for index, result in results.items()}
+        sketches = {index: each for index, each in seen.items() if isinstance(each, TopLogprobs)}
         divergences = {
-            place: each for place, each in seen.items() if isinstance(each, ItemDivergence)
+            index: each for index, each in seen.items() if isinstance(each, ItemDivergence)
         }
         self._measurement.save(
             plan,
@@ -118,11 +118,11 @@ class Looks:
         self._found.update(sketches)
         self._found.update(divergences)
 
-    def sketches(self) -> Sketches | None:
+    def sketches(self) -> ReferenceTopLogprobs | None:
         """Return the sketches that were wanted of items that were evaluated; None if none."""
-        in_order = [(place, self._found.get(place)) for place in self._wanted]
-        found = {place: each for place, each in in_order if isinstance(each, Sketch)}
-        return Sketches(self._reference, found, self._drawn) if found else None
+        in_order = [(index, self._found.get(index)) for index in self._wanted]
+        found = {index: each for index, each in in_order if isinstance(each, TopLogprobs)}
+        return ReferenceTopLogprobs(self._reference, found, self._drawn) if found else None
 
     def divergence(self, evaluated: Iterable[int] | None = None) -> Divergence | None:
         """Return the divergence over the items that were evaluated; None if none was wanted.
@@ -136,8 +136,8 @@ class Looks:
         if evaluated is not None:
             pairs = zip(order, evaluated, strict=False)
             order = [
-                place for place, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
+                index for index, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
             ]
-        in_order = [self._found.get(place) for place in order]
+        in_order = [self._found.get(index) for index in order]
         found = [each for each in in_order if isinstance(each, ItemDivergence)]
         return divergence(found, self._drawn) if found else None

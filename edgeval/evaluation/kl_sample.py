@@ -22,11 +22,11 @@ class Sketched:
     """The items on which distributions are compared.
 
     Attributes:
-        places: Their places in the data set, in the order in which they were drawn.
+        indices: Their indices in the data set, in the order in which they were drawn.
         drawn: How that was.
     """
 
-    places: Sequence[int]
+    indices: Sequence[int]
     drawn: Drawn
 
 
@@ -44,9 +44,9 @@ def having_sketches(setup: Setup, known: Collection[int]) -> Sketched:
 
     Args:
         setup: What is evaluated.
-        known: Places of the items that have a sketch, however they were drawn.
+        known: Indices of the items that have a sketch, however they were drawn.
     """
-    most, there = setup.options.kl_items, set(known).intersection(setup.places)
+    most, there = setup.options.kl_items, set(known).intersection(setup.indices)
     enough = min(most, len(there))
     found: list[int] = []
     for seed in (setup.options.seed, *_SEEDS):
@@ -54,16 +54,16 @@ def having_sketches(setup: Setup, known: Collection[int]) -> Sketched:
         if len(found) == enough:
             break
     if len(found) < min(_ENOUGH, enough):
-        return Sketched([place for place in setup.places if place in there][:most], "unknown")
+        return Sketched([index for index in setup.indices if index in there][:most], "unknown")
     return Sketched(found, _drawn(setup))
 
 
 def _simply(setup: Setup, seed: int) -> list[int]:
     """Return the items of a setup in the simple random order of a seed."""
-    chosen = set(setup.places)
-    return [place for place in simple_order(setup.data.n_total, seed) if place in chosen]
+    chosen = set(setup.indices)
+    return [index for index in simple_order(setup.data.n_total, seed) if index in chosen]
 
 
 def _drawn(setup: Setup) -> Drawn:
-    is_sample = setup.data.order != "file" or len(setup.places) == setup.data.n_total
+    is_sample = setup.data.order != "file" or len(setup.indices) == setup.data.n_total
     return "random" if is_sample else "file order"

@@ -13,15 +13,15 @@ from typing import TypeVar
 
 from edgeval import __version__
 from edgeval.checkpoints import cards
-from edgeval.checkpoints.locate import Place, find_source, locate
+from edgeval.checkpoints.locate import ModelLocation, fetch_model, locate
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import reference_checks
 from edgeval.evaluation.drift import compare_with, measure_alone, measure_reference
 from edgeval.evaluation.failures import Failures
-from edgeval.evaluation.file_scorer import Measured
+from edgeval.evaluation.file_scorer import FileResult
 from edgeval.evaluation.reference import Reference, load_reference
-from edgeval.evaluation.selfcheck import trusted
+from edgeval.evaluation.selfcheck import checked
 from edgeval.evaluation.setup import Options, Setup, prepare
 from edgeval.evaluation.yardstick import yardstick
 from edgeval.gguf import imatrix_file
@@ -87,11 +87,11 @@ def run(
         EdgevalError: If anything cannot be used; nothing half-written is left.
     """
     bars = progress or NoProgress()
-    place = locate(model)
+    location = locate(model)
     clean(bars, *([options.store.parent] if options and options.store else []))
     with report_folder(model, out, command, overwrite=overwrite, progress=bars) as folder:
         record = _record(
-            place,
+            location,
             types,
             options or Options(),
             imatrix=imatrix,
@@ -128,7 +128,7 @@ def report_folder(
 
 
 def _record(
-    place: Place,
+    location: ModelLocation,
     types: Sequence[str],
     options: Options,
     *,
@@ -147,12 +147,12 @@ def _record(
         types = with_base(types, base)
     names = _ladder_types(types, known, progress)
     matrix = None if imatrix is None else imatrix_file.read(imatrix)
-    setup = prepare(_with_card_data(options, place.card))
+    setup = prepare(_with_card_data(options, location.card))
     if known is not None:
         reference_checks.require_items(known, setup)
     if options.store is not None:
         require_place(options.store)
-    source = find_source(place, offline=options.offline, progress=progress)
+    source = fetch_model(location, offline=options.offline, progress=progress)
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         reference_checks.require_checkpoint(known, setup.checkpoint)
@@ -173,7 +173,7 @@ def _record(
     with Store(options.store) as store:
         if files:
             held_to = yardstick([(rung.name, path) for rung, path in files], known, setup)
-            setup = trusted([path for _, path in files], setup, store, progress, held_to)
+            setup = checked([path for _, path in files], setup, store, progress, held_to)
         measured = _measured(files, setup, store, progress, known, failures)
     ladder.require_same(measured.runs)
     failures.require_any()
@@ -185,7 +185,7 @@ def _record(
             created_at=created_at,
             command=command,
             model=source.info,
-            data=setup.data_of(measured.places),
+            data=setup.data_of(measured.indices),
             protocol=setup.protocol_info(),
             engine=setup.engine(),
             device=machine.describe(),
@@ -225,12 +225,12 @@ class _Ladder:
     Attributes:
         runs: What was measured, the reference first unless it failed.
         drift: The others beside it.
-        places: The items of the reference or, if it failed, of the run that has the most.
+        indices: The items of the reference or, if it failed, of the run that has the most.
     """
 
     runs: list[ModelRun]
     drift: list[Drift]
-    places: Collection[int]
+    indices: Collection[int]
 
 
 def _made(ladder: Ladder, failures: Failures, *, has_reference: bool) -> list[tuple[Rung, Path]]:
@@ -274,7 +274,7 @@ def _measured(
         )
 
     others = list(files)
-    reference: Measured | None = None
+    reference: FileResult | None = None
     if known is not None:
         if files:
             reference_checks.require_model(known, files[0][1], setup.options.pre)

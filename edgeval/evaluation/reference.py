@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval.errors import DataError, EdgevalError
-from edgeval.evaluation.file_scorer import Measured
-from edgeval.evaluation.kl_items import Sketches
+from edgeval.evaluation.file_scorer import FileResult
+from edgeval.evaluation.kl_items import ReferenceTopLogprobs
 from edgeval.evaluation.kl_sample import having_sketches
 from edgeval.evaluation.setup import Setup
 from edgeval.records import Metric, ModelRun, ReferenceInfo
@@ -41,7 +41,7 @@ class Reference:
         file_bytes: Its size.
         header: What it says before its scores.
         packed: The scores.
-        sketches: Sketches of some items by their places, as ``edgeval.sketch`` packs them.
+        sketches: Sketches of some items by their indices, as ``edgeval.sketch`` packs them.
     """
 
     path: Path
@@ -52,9 +52,9 @@ class Reference:
     sketches: Mapping[int, bytes]
 
     @property
-    def places(self) -> list[int]:
-        """Places of its items in the data set, ascending."""
-        return [int(place) for place in self.packed.places]
+    def indices(self) -> list[int]:
+        """Indices of its items in the data set, ascending."""
+        return [int(index) for index in self.packed.places]
 
     @property
     def is_whole(self) -> bool:
@@ -62,7 +62,7 @@ class Reference:
         return len(self.packed.places) == self.header.n_total
 
     def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
-        """Return the scores that it has of some items, by their places in the data set.
+        """Return the scores that it has of some items, by their indices.
 
         Raises:
             EdgevalError: If one is of another number of choices.
@@ -76,7 +76,7 @@ class Reference:
                 )
         return found
 
-    def measured(self, setup: Setup) -> Measured:
+    def measured(self, setup: Setup) -> FileResult:
         """Return the reference as a run over the whole data set, or over the items of a setup.
 
         What scoring took is that of all of the file's items.
@@ -87,10 +87,10 @@ class Reference:
         Raises:
             EdgevalError: If an item has another number of choices, or a sketch cannot be read.
         """
-        rest = set(self.places) - set(setup.places) if self.is_whole else ()
-        items = {place: setup.item_at(place) for place in (*setup.places, *sorted(rest))}
+        rest = set(self.indices) - set(setup.indices) if self.is_whole else ()
+        items = {index: setup.item_at(index) for index in (*setup.indices, *sorted(rest))}
         found = self.scores(items)
-        scores = {place: found[place] for place in items}
+        scores = {index: found[index] for index in items}
         header, setting = self.header, self.header.setting
         run = ModelRun(
             type=header.type,
@@ -127,14 +127,14 @@ class Reference:
                 speeds=header.speeds,
             ),
         )
-        return Measured(run, scores, self._sketches_for(setup))
+        return FileResult(run, scores, self._sketches_for(setup))
 
-    def _sketches_for(self, setup: Setup) -> Sketches | None:
+    def _sketches_for(self, setup: Setup) -> ReferenceTopLogprobs | None:
         """Return the sketches that it has for a setup and this edgeval reads, if any."""
-        readable = [place for place, packed in self.sketches.items() if is_readable(packed)]
+        readable = [index for index, packed in self.sketches.items() if is_readable(packed)]
         chosen = having_sketches(setup, readable)
         try:
-            found = {place: unpack(self.sketches[place]) for place in chosen.places}
+            found = {index: unpack(self.sketches[index]) for index in chosen.indices}
             if len({(each.ids.shape[1], each.n_drawn) for each in found.values()}) > 1:
                 raise ValueError("it has another number of tokens than others")
         except (ValueError, struct.error, zlib.error) as error:
@@ -144,9 +144,9 @@ class Reference:
             ) from error
         # Of what it says, a divergence depends on the sketches alone.
         digest = hashlib.sha256(f"{VERSION}".encode())
-        for place in self.sketches:
-            digest.update(f" {place} ".encode() + self.sketches[place])
-        return Sketches(digest.hexdigest(), found, chosen.drawn) if found else None
+        for index in self.sketches:
+            digest.update(f" {index} ".encode() + self.sketches[index])
+        return ReferenceTopLogprobs(digest.hexdigest(), found, chosen.drawn) if found else None
 
     def metrics(self, data: Path) -> dict[str, Metric]:
         """Return the accuracies over all its items; which choices are right is in the data.
@@ -167,7 +167,7 @@ class Reference:
                 f"{len(data_set.records):,}; export the reference again"
             )
         items = data_set.items(get(self.header.setting.protocol).rendering)
-        scores = self.scores({place: items[place] for place in self.places})
+        scores = self.scores({index: items[index] for index in self.indices})
         return metrics.metrics_of(list(scores.values()), self.header.n_total)
 
 

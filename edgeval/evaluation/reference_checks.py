@@ -39,11 +39,11 @@ def require_items(reference: Reference, setup: Setup) -> None:
         ("shot pool", setting.shot_pool_fingerprint, pool, "name them with --shots-data"),
         ("scoring version", setting.scoring_version, SCORING_VERSION, _AGAIN),
     )
-    there = set(reference.places)
-    missing = [place for place in setup.places if place not in there]
+    there = set(reference.indices)
+    missing = [index for index in setup.indices if index not in there]
     if not missing:
         return
-    n_wanted, n_leading = len(setup.places), setup.places.index(missing[0])
+    n_wanted, n_leading = len(setup.indices), setup.indices.index(missing[0])
     if setup.options.until is not None:
         remedy = "--until needs a reference of the whole data set"
     elif n_leading:
@@ -106,22 +106,22 @@ def notes(reference: Reference, setup: Setup) -> Iterator[str]:
         )
     n_wanted, found = len(setup.sketched), having_sketches(setup, reference.sketches)
     is_early = setup.options.until is not None
-    if is_early and found.places and found.places[0] != setup.places[0]:
+    if is_early and found.indices and found.indices[0] != setup.indices[0]:
         yield (
             f"{reference.path.name} has distributions of other items than those in random order "
             "with which --until begins, so that no KL divergences are told; use the --seed of the "
             "run that made them"
         )
-    elif found.drawn == "unknown" and found.places:
+    elif found.drawn == "unknown" and found.indices:
         yield (
-            f"{reference.path.name} has distributions of {len(found.places):,} of these items that "
-            "are the beginning of no random order known here; KL divergences are of those, and may "
-            "be of no sample"
+            f"{reference.path.name} has distributions of {len(found.indices):,} of these items "
+            "that are the beginning of no random order known here; KL divergences are of those, "
+            "and may be of no sample"
         )
-    elif len(found.places) < n_wanted:
+    elif len(found.indices) < n_wanted:
         yield (
-            f"{reference.path.name} has distributions of {len(found.places):,} of the {n_wanted:,} "
-            "items on which they are compared; KL divergences are of those alone"
+            f"{reference.path.name} has distributions of {len(found.indices):,} of the "
+            f"{n_wanted:,} items on which they are compared; KL divergences are of those alone"
         )
 
 

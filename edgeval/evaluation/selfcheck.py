@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeval import llama
-from edgeval.engine import Engine, Scored, ScoringJob, running
+from edgeval.engine import Engine, EngineJob, Scored, running
 from edgeval.errors import EngineError, NoRoomError
 from edgeval.evaluation import closeness
-from edgeval.evaluation.jobs import Draft
+from edgeval.evaluation.jobs import ScoringJob
 from edgeval.evaluation.kernels import settle_kernels
 from edgeval.evaluation.setup import Setup
 from edgeval.evaluation.yardstick import Yardstick, checked_places
@@ -23,7 +23,7 @@ from edgeval.tasks.item import ItemScore
 from edgeval.tasks.requests import Work
 
 
-def trusted(
+def checked(
     paths: Sequence[Path],
     setup: Setup,
     store: Store,
@@ -145,7 +145,7 @@ def self_check(
     """
     with running() as engine:
         gguf = engine.info(path, setup.options.pre)
-        setting = setup.setting(sha256_of(*model_files(path)), gguf)
+        setting = setup.score_key(sha256_of(*model_files(path)), gguf)
         known = None if setup.options.fresh else store.self_check(setting)
         found = known and _held_now(known, gguf)
         is_timeless = is_timed and found is not None and found.threads != setup.threads
@@ -171,21 +171,21 @@ def _is_told(gguf: llama.GgufInfo, reference: Yardstick | None) -> bool:
 def _compared(
     gguf: llama.GgufInfo, setup: Setup, progress: Progress, reference: Yardstick | None
 ) -> SelfCheck:
-    places = checked_places(setup)
+    indices = checked_places(setup)
     title = f"check {setup.backend} with {gguf.file_type}"
     # A GPU loads its kernels when they are first used: its second time counts.
-    with progress.task(title, 3 * len(places), "items") as task:
-        theirs, cpu_s = _scores(gguf, setup.on_cpu(), places, 1, task)
-        ours, gpu_s = _scores(gguf, setup, places, 2, task)
+    with progress.task(title, 3 * len(indices), "items") as task:
+        theirs, cpu_s = _scores(gguf, setup.on_cpu(), indices, 1, task)
+        ours, gpu_s = _scores(gguf, setup, indices, 2, task)
     if reference is not None and gguf.path == reference.path:
-        reference.scores.update(zip(places, theirs, strict=True))
-    own_change = _own_change(theirs, gguf, setup, places, reference, progress)
+        reference.scores.update(zip(indices, theirs, strict=True))
+    own_change = _own_change(theirs, gguf, setup, indices, reference, progress)
     changes = closeness.logprob_changes(ours, theirs)
     metric = setup.protocol.metric
     same = [pick(a, metric) == pick(b, metric) for a, b in zip(ours, theirs, strict=True)]
     shift = closeness.shift(ours, theirs, metric)
     return SelfCheck(
-        n_items=len(places),
+        n_items=len(indices),
         n_same_picks=sum(same),
         max_logprob_change=float(changes.max()),
         mean_logprob_change=float(changes.mean()),
@@ -203,29 +203,29 @@ def _own_change(
     scores: Sequence[ItemScore],
     gguf: llama.GgufInfo,
     setup: Setup,
-    places: Sequence[int],
+    indices: Sequence[int],
     reference: Yardstick | None,
     progress: Progress,
 ) -> float | None:
     """Return how far a model is from its reference on the CPU, in nats a token, if that is told."""
     if reference is None or not _is_told(gguf, reference):
         return None
-    known = reference.of(places)
+    known = reference.of(indices)
     if known is None and reference.path is not None:
         with running() as engine:
             unquantized = engine.info(reference.path, setup.options.pre)
-        with progress.task(f"check {unquantized.file_type}", len(places), "items") as task:
-            known, _ = _scores(unquantized, setup.on_cpu(), places, 1, task)
-        reference.scores.update(zip(places, known, strict=True))
+        with progress.task(f"check {unquantized.file_type}", len(indices), "items") as task:
+            known, _ = _scores(unquantized, setup.on_cpu(), indices, 1, task)
+        reference.scores.update(zip(indices, known, strict=True))
     return None if known is None else closeness.token_change(scores, known)
 
 
 def _scores(
-    gguf: llama.GgufInfo, setup: Setup, places: Sequence[int], times: int, task: Task
+    gguf: llama.GgufInfo, setup: Setup, indices: Sequence[int], times: int, task: Task
 ) -> tuple[list[ItemScore], float]:
     """Return the scores of some items, and the seconds of scoring them the last time."""
     title = f"checking {gguf.path.name} on {setup.backend}"
-    job = Draft(places, set(places)).job(setup, gguf, title=title)
+    job = ScoringJob(indices, set(indices)).job(setup, gguf, title=title)
     found: dict[int, ItemScore] = {}
     work = Work()
     with running() as engine:
@@ -236,10 +236,10 @@ def _scores(
                 found |= {index: result.score for index, result in batch.results.items()}
                 task.advance(len(batch.results))
         engine.release()
-    return [found[index] for index in range(len(places))], work.elapsed_s
+    return [found[index] for index in range(len(indices))], work.elapsed_s
 
 
-def _batches(engine: Engine, job: ScoringJob) -> Iterator[Scored]:
+def _batches(engine: Engine, job: EngineJob) -> Iterator[Scored]:
     try:
         for answer in engine.score(job, job.title):
             if isinstance(answer, Scored):

@@ -15,9 +15,9 @@ from edgeval.errors import EdgevalError
 from edgeval.gguf.parts import model_state
 from edgeval.llama import machine
 from edgeval.llama.defaults import SCORING_VERSION, attention_of
-from edgeval.llama.placement import Placement, Wishes
+from edgeval.llama.placement import Placement, PlacementOptions
 from edgeval.records import DataSource, Engine, KernelChoice, ModelSource, ProtocolInfo, ShotPool
-from edgeval.records.score_key import Setting, features_of
+from edgeval.records.score_key import ScoreKey, features_of
 from edgeval.stats import sampling
 from edgeval.stats.paired import MARGIN_POINTS, require_margin
 from edgeval.system.files import FileState
@@ -39,7 +39,7 @@ class Options:
         shots: Solved items to show before each item.
         shots_data: A local file to draw them from; None for the hub's train split.
         backend: ``auto``, ``cpu``, ``cuda``, ``metal``, or another that llama.cpp was built with.
-        devices: GPUs to use, by llama.cpp's names or their places; none for those that are needed.
+        devices: GPUs to use, by llama.cpp's names or their indices; none for those that are needed.
         gpu_layers: Layers to compute there, 0 for the CPU alone; None for as many as fit.
         kernels: llama.cpp's kernels for the CPU: ``auto`` for the faster of those that are sound,
             ``default`` for its own choice, ``plain`` for those that read the layout of the file.
@@ -98,9 +98,9 @@ class Setup:
     Attributes:
         options: What they were.
         protocol: How items become requests.
-        places: The place of each item to evaluate in the data set; of an evaluation that stops
+        indices: The index of each item to evaluate in the data set; of an evaluation that stops
             early, those of all that it may draw.
-        item_at: Returns the item at any place, with its shots.
+        item_at: Returns the item at any index, with its shots.
         data: The data set and the slice of it.
         devices: The GPUs that may be used; none for the CPU.
         threads: CPU threads.
@@ -110,7 +110,7 @@ class Setup:
 
     options: Options
     protocol: Protocol
-    places: Sequence[int]
+    indices: Sequence[int]
     item_at: Callable[[int], Item]
     data: DataSource
     devices: tuple[llama.Device, ...]
@@ -123,7 +123,7 @@ class Setup:
     @functools.cached_property
     def items(self) -> Sequence[Item]:
         """The items to evaluate, in their order."""
-        return [self.item_at(place) for place in self.places]
+        return [self.item_at(index) for index in self.indices]
 
     @property
     def backend(self) -> str:
@@ -144,7 +144,7 @@ class Setup:
         known = self._placements.get(version)
         if known is None:
             options = self.options
-            wishes = Wishes(
+            wishes = PlacementOptions(
                 devices=self.devices,
                 all_devices=bool(options.devices),
                 gpu_layers=options.gpu_layers,
@@ -181,9 +181,9 @@ class Setup:
         """Let a model be computed with other kernels from now on."""
         self._kernels[_version(gguf)] = choice
 
-    def setting(
+    def score_key(
         self, sha256: str, gguf: llama.GgufInfo, kernels: llama.Kernels | None = None
-    ) -> Setting:
+    ) -> ScoreKey:
         """Return the key under which the scores of a GGUF are kept.
 
         Args:
@@ -197,7 +197,7 @@ class Setup:
         used = kernels or self.kernels(gguf).kernels
         engine, data, placement = self.engine(), self.data, self.placement(gguf)
         cache_type, flash_attention = attention_of(gguf.file_type)
-        return Setting(
+        return ScoreKey(
             scoring_version=SCORING_VERSION,
             gguf_sha256=sha256,
             data_fingerprint=data.fingerprint,
@@ -224,19 +224,19 @@ class Setup:
     @property
     def limit(self) -> int:
         """Most items to evaluate."""
-        return min(self.options.limit or len(self.places), len(self.places))
+        return min(self.options.limit or len(self.indices), len(self.indices))
 
     @property
     def sketched(self) -> list[int]:
-        """Places of the items on which whole distributions are compared: any are as probable."""
-        chosen = set(self.places)
+        """Indices of the items on which whole distributions are compared: any are as probable."""
+        chosen = set(self.indices)
         order = sampling.simple_order(self.data.n_total, self.options.seed)
-        return [place for place in order if place in chosen][: self.options.kl_items]
+        return [index for index in order if index in chosen][: self.options.kl_items]
 
-    def data_of(self, places: Collection[int]) -> DataSource:
+    def data_of(self, indices: Collection[int]) -> DataSource:
         """Return the data set and the slice of it that was evaluated."""
-        groups = Counter(self.item_at(place).group for place in places)
-        found = {"n_items": len(places), "groups": dict(sorted(groups.items()))}
+        groups = Counter(self.item_at(index).group for index in indices)
+        found = {"n_items": len(indices), "groups": dict(sorted(groups.items()))}
         return self.data.model_copy(update=found)
 
     def engine(self) -> Engine:
@@ -313,8 +313,8 @@ def prepare(options: Options) -> Setup:
         )
         shown = fewshot.draw(everything, solved.items(protocol.rendering), options.shots)
 
-        def with_shots(place: int) -> Item:
-            return fewshot.prompt(everything[place], shown[place])
+        def with_shots(index: int) -> Item:
+            return fewshot.prompt(everything[index], shown[index])
 
         item_at = with_shots
 
@@ -325,13 +325,13 @@ def prepare(options: Options) -> Setup:
         n_items=len(chosen[: options.limit]),
         order=options.order if options.until is None else "simple",
         seed=options.seed,
-        groups=dict(sorted(Counter(groups[place] for place in chosen[: options.limit]).items())),
+        groups=dict(sorted(Counter(groups[index] for index in chosen[: options.limit]).items())),
         shot_pool=pool,
     )
     return Setup(
         options=options,
         protocol=protocol,
-        places=chosen,
+        indices=chosen,
         item_at=item_at,
         data=data,
         devices=devices,

@@ -22,20 +22,20 @@ class Yardstick:
 
     Attributes:
         path: Its GGUF; None where its scores are from a reference file.
-        scores: Its scores on the CPU by places of the data set, as far as they are known.
+        scores: Its scores on the CPU by indexs of the data set, as far as they are known.
     """
 
     path: Path | None = None
     scores: dict[int, ItemScore] = field(default_factory=dict)
 
-    def of(self, places: Sequence[int]) -> list[ItemScore] | None:
+    def of(self, indices: Sequence[int]) -> list[ItemScore] | None:
         """Return its scores of some items; None if one is missing."""
-        found = [self.scores[place] for place in places if place in self.scores]
-        return found if len(found) == len(places) else None
+        found = [self.scores[index] for index in indices if index in self.scores]
+        return found if len(found) == len(indices) else None
 
 
 def checked_places(setup: Setup) -> list[int]:
-    """Return the places of the items that a self-check scores: any are as probable."""
+    """Return the indices of the items that a self-check scores: any are as probable."""
     return sampling.simple_order(setup.data.n_total, 0)[:N_ITEMS]
 
 
@@ -57,7 +57,7 @@ def yardstick(
     if known is not None:
         if known.header.type not in UNQUANTIZED:
             return None
-        have = set(known.places)
+        have = set(known.indices)
         items = {at: setup.item_at(at) for at in checked_places(setup) if at in have}
         return Yardstick(scores=dict(known.scores(items)))
     if not files or files[0][0] not in UNQUANTIZED:

@@ -22,7 +22,7 @@ from edgeval.records.inspection import (
     Scalar,
     SpecialToken,
     TensorEntry,
-    Tokenizer,
+    TokenizerInfo,
     TypeSum,
 )
 from edgeval.system.progress import Progress
@@ -118,12 +118,12 @@ def _truth(header: Header, key: str) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _tokenizer(header: Header) -> Tokenizer | None:
+def _tokenizer(header: Header) -> TokenizerInfo | None:
     model = _text(header, "tokenizer.ggml.model")
     if model is None:
         return None
     tokens = header.texts("tokenizer.ggml.tokens") or []
-    return Tokenizer(
+    return TokenizerInfo(
         model=model,
         pre=_text(header, "tokenizer.ggml.pre"),
         lacks_pre=splits(header) and own(header) is None,

@@ -45,7 +45,7 @@ _INTEGERS = ("I8", "I16", "I32", "I64")
 _INTEGER_TABLES = ("d2t", "ffn_gate_tid2eid")
 
 
-def check(path: Path) -> frozenset[bytes] | None:
+def require_safe(path: Path) -> frozenset[bytes] | None:
     """Check a GGUF, with the other files of a split one; once, until it changes.
 
     Returns:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from edgeval.llama.quantizer import Recipe, Weights, quantize_file, recipe
     from edgeval.llama.registry import built_backends, devices
     from edgeval.llama.session import Session
+    from edgeval.llama.tokenizer import Tokenizer
     from edgeval.llama.type_names import file_type, file_types, writable_type, writable_types
-    from edgeval.llama.vocabulary import Vocabulary
 
 __all__ = [
     "CPU",
@@ -48,7 +48,7 @@ __all__ = [
     "Recipe",
     "Session",
     "SessionSettings",
-    "Vocabulary",
+    "Tokenizer",
     "Weights",
     "available_backends",
     "built_backends",
@@ -80,7 +80,7 @@ _MODULES = {
     "overrides": ("Metadata",),
     "quantizer": ("Recipe", "Weights", "quantize_file", "recipe"),
     "session": ("Session",),
-    "vocabulary": ("Vocabulary",),
+    "tokenizer": ("Tokenizer",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

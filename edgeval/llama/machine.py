@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from edgeval.records import Device
+from edgeval.records import Machine
 
 
 def physical_cores() -> int:
@@ -21,9 +21,9 @@ def physical_cores() -> int:
     return physical
 
 
-def describe() -> Device:
+def describe() -> Machine:
     """Return this machine's description for a record; no name of host or user is in it."""
-    return Device(
+    return Machine(
         system=f"{platform.system()} {platform.release()}",
         machine=platform.machine(),
         cpu=cpu_name(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeval.gguf.architectures import ALL_ROWS, ARCHITECTURE, PREDICTING
 from edgeval.llama.hardware import CPU, Offload
 from edgeval.llama.library import Owner, llama_cpp
-from edgeval.llama.vocabulary import Vocabulary, load
+from edgeval.llama.tokenizer import Tokenizer, load
 from edgeval.records import UNQUANTIZED
 from edgeval.records.kernels import Kernels
 
@@ -55,7 +55,7 @@ class Model(Owner):
         self.path = path
         self.offload = offload
         self.kernels = kernels
-        with Vocabulary(path, pre) as vocabulary:
+        with Tokenizer(path, pre) as vocabulary:
             vocabulary.info.require_predicting()
             self.file_type = vocabulary.file_type
             self.n_vocab = vocabulary.n_vocab

@@ -73,7 +73,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class PlacementOptions:
     """What is asked for; None where it is to be found out.
 
     Attributes:
@@ -93,7 +93,7 @@ class Wishes:
     pre: str | None = None
 
 
-def place(gguf: llama.GgufInfo, wishes: Wishes) -> Placement:
+def place(gguf: llama.GgufInfo, wishes: PlacementOptions) -> Placement:
     """Return where a model is computed, by the memory that is free on the devices now.
 
     One device is used if it holds the whole model, else as many as are needed. Where memory is
@@ -131,7 +131,9 @@ def place(gguf: llama.GgufInfo, wishes: Wishes) -> Placement:
     )
 
 
-def _attempts(on_cpu: Placement, wishes: Wishes, weights: Sequence[int]) -> Iterator[Placement]:
+def _attempts(
+    on_cpu: Placement, wishes: PlacementOptions, weights: Sequence[int]
+) -> Iterator[Placement]:
     """Yield the placements to try on the devices, the best first."""
     n_layers = on_cpu.n_layers
     wanted = n_layers if wishes.gpu_layers is None else min(wishes.gpu_layers, n_layers)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EngineError
-from edgeval.gguf.preflight import check
+from edgeval.gguf.preflight import require_safe
 from edgeval.llama.library import listening, llama_cpp
 from edgeval.llama.overrides import Metadata, overrides
 from edgeval.llama.refusals import not_quantized
@@ -78,7 +78,7 @@ def recipe(source: Path, ftype: str, weights: Weights | None = None) -> Recipe:
         GgufError: If the source is missing, not a GGUF or damaged.
         EngineError: If llama.cpp refuses the file, or does not say what it would do.
     """
-    check(source)
+    require_safe(source)
     params, kept = _params(ftype, 1, weights, {})
     params.dry_run = True
     types: dict[str, str] = {}
@@ -135,7 +135,7 @@ def quantize_file(
         GgufError: If the source is missing, not a GGUF or damaged.
         EngineError: If llama.cpp refuses.
     """
-    check(source)
+    require_safe(source)
     params, kept = _params(ftype, threads, weights, metadata or {})
     params.allow_requantize = requantize
     with listening(on_line) as log:

@@ -14,7 +14,7 @@ from typing import cast
 from edgeval import llama
 from edgeval.checkpoints.convert.convert import CONVERTER_VERSION, convert
 from edgeval.checkpoints.convert.tensors import OutputType
-from edgeval.checkpoints.locate import Source
+from edgeval.checkpoints.locate import ModelFiles
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.gguf.contents import Contents, held, sha256_of
@@ -23,7 +23,7 @@ from edgeval.gguf.parts import model_files, model_stem, read_header
 from edgeval.gguf.precision import DEFAULT_BASE, base_for
 from edgeval.gguf.remarks import same_files
 from edgeval.quantize.cache import used
-from edgeval.quantize.provenance import Origin
+from edgeval.quantize.provenance import Provenance
 from edgeval.quantize.quantize import quantize_to, recipe_of
 from edgeval.records import UNQUANTIZED, ModelRun, SameFile, run_label
 from edgeval.system.files import GGUF_FOLDER, alone, cache_folder, write_text
@@ -44,7 +44,7 @@ class Rung:
 
 
 def ladder_files(
-    source: Source,
+    source: ModelFiles,
     names: Sequence[str],
     *,
     threads: int,
@@ -123,7 +123,7 @@ class Ladder:
 
     def __init__(
         self,
-        source: Source,
+        source: ModelFiles,
         names: Sequence[str],
         *,
         threads: int,
@@ -331,7 +331,7 @@ class Ladder:
                 self._base,
                 target,
                 recipe,
-                Origin(contents, rung.matrix),
+                Provenance(contents, rung.matrix),
                 threads=self._threads,
                 progress=self._progress,
             )

@@ -23,7 +23,7 @@ from edgeval.system.escapes import without_surrogates
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """What decides a quantized file besides its type.
 
     Attributes:

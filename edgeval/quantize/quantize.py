@@ -20,7 +20,7 @@ from edgeval.gguf.remarks import of_file
 from edgeval.gguf.type_mix import mix_to_be
 from edgeval.gguf.types import FILE_TYPES
 from edgeval.llama.machine import physical_cores
-from edgeval.quantize.provenance import Origin
+from edgeval.quantize.provenance import Provenance
 from edgeval.records import UNQUANTIZED
 from edgeval.system.files import replacing
 from edgeval.system.progress import NoProgress, Progress
@@ -87,7 +87,7 @@ def quantize(
     stem = re.sub(rf"[-.]{re.escape(found)}$", "", model_stem(source), flags=re.IGNORECASE)
     targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
     with held(model_files(source), bars) as contents:
-        origin = Origin(contents, matrix)
+        origin = Provenance(contents, matrix)
         to_make = []
         for recipe, target in zip(recipes, targets, strict=True):
             if target.exists():
@@ -153,7 +153,7 @@ def quantize_to(
     source: Path,
     target: Path,
     recipe: llama.Recipe,
-    origin: Origin,
+    origin: Provenance,
     *,
     requantize: bool = False,
     threads: int | None = None,
@@ -191,7 +191,7 @@ def quantize_to(
         origin.source.require_unchanged("it was quantized")
 
 
-def _require_same(target: Path, name: str, origin: Origin) -> None:
+def _require_same(target: Path, name: str, origin: Provenance) -> None:
     """Refuse a file that is there and not what would be made.
 
     Raises:

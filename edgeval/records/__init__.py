@@ -24,8 +24,8 @@ from edgeval.records.claims import (
 from edgeval.records.contents import PreTokenizer, SameFile, TensorMix
 from edgeval.records.context import (
     DataSource,
-    Device,
     Engine,
+    Machine,
     ModelSource,
     ProtocolInfo,
     ShotPool,
@@ -55,7 +55,7 @@ from edgeval.records.results import (
     ImatrixInfo,
     Metric,
     ModelRun,
-    Offload,
+    OffloadInfo,
     Outcome,
     ReferenceInfo,
     SelfCheck,
@@ -76,7 +76,6 @@ __all__ = [
     "ClaimCitation",
     "ClusteredInterval",
     "DataSource",
-    "Device",
     "Diagnosis",
     "Divergence",
     "Drawn",
@@ -97,12 +96,13 @@ __all__ = [
     "KernelTrial",
     "KernelTrials",
     "Look",
+    "Machine",
     "Metric",
     "ModelFacts",
     "ModelRun",
     "ModelShape",
     "ModelSource",
-    "Offload",
+    "OffloadInfo",
     "Outcome",
     "PreTokenizer",
     "ProtocolInfo",
@@ -152,7 +152,7 @@ class Evaluation(SavedRecord):
     data: DataSource
     protocol: ProtocolInfo
     engine: Engine
-    device: Device
+    device: Machine
     runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
 
@@ -211,7 +211,7 @@ class Report(SavedRecord):
     data: DataSource
     protocol: ProtocolInfo
     engine: Engine
-    device: Device
+    device: Machine
     runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
     same_files: list[SameFile] = Field(default_factory=list)

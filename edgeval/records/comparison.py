@@ -9,9 +9,9 @@ from pydantic import Field
 
 from edgeval.records import (
     DataSource,
-    Device,
     Engine,
     Failure,
+    Machine,
     ModelRun,
     ModelSource,
     ProtocolInfo,
@@ -102,7 +102,7 @@ class ComparedRun(Record):
     no_speed_ratio: str | None = None
 
 
-class Row(Record):
+class ComparedType(Record):
     """The runs of one name.
 
     Attributes:
@@ -116,7 +116,7 @@ class Row(Record):
     failures: list[Failure | None]
 
 
-class Machine(Record):
+class ComparedMachine(Record):
     """One saved record, without its runs.
 
     Attributes:
@@ -144,7 +144,7 @@ class Machine(Record):
     data: DataSource
     protocol: ProtocolInfo
     engine: Engine
-    device: Device
+    device: Machine
     devices: list[str] = Field(default_factory=list)
     elapsed_s: float | None
     peak_rss_bytes: int | None
@@ -163,8 +163,8 @@ class Comparison(Record):
 
     schema_version: Literal[3] = SCHEMA_VERSION
     margin_points: float
-    machines: list[Machine]
-    rows: list[Row]
+    machines: list[ComparedMachine]
+    rows: list[ComparedType]
 
     def runs_of(self, machine: int) -> list[ModelRun]:
         """Return the runs of one of the machines, by its place in their list."""

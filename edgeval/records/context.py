@@ -14,7 +14,7 @@ def protocol_label(name: str, shots: int) -> str:
     return f"{name}, {shots}-shot" if shots else name
 
 
-class Device(Record):
+class Machine(Record):
     """The machine, without a name of host or user."""
 
     system: str

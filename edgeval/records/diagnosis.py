@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from edgeval.records.base import Record
-from edgeval.records.context import Device
+from edgeval.records.context import Machine
 from edgeval.records.results import SelfCheck
 
 
@@ -168,7 +168,7 @@ class Diagnosis(Record):
     edgeval_version: str
     created_at: datetime
     binding_version: str | None
-    device: Device
+    device: Machine
     free_memory_bytes: int
     folders: list[Folder]
     build: Build | None

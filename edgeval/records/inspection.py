@@ -66,7 +66,7 @@ class SpecialToken(Record):
     text: str | None
 
 
-class Tokenizer(Record):
+class TokenizerInfo(Record):
     """The vocabulary, in sum; None where the file leaves it to llama.cpp's default.
 
     Attributes:
@@ -135,7 +135,7 @@ class Inspection(Record):
     n_params: int
     tensor_bytes: int
     bits_per_weight: float | None
-    tokenizer: Tokenizer | None
+    tokenizer: TokenizerInfo | None
     metadata: dict[str, MetadataValue]
     types: list[TypeSum]
     tensors: list[TensorEntry]

@@ -10,7 +10,7 @@ from edgeval.records import ModelFacts
 
 
 @dataclass(frozen=True)
-class PlanFacts:
+class PlanInfo:
     """What is known of a plan and its model once it begins.
 
     Attributes:
@@ -34,5 +34,5 @@ class PlanFacts:
     model: ModelFacts | None = None
 
 
-PLAN_FACTS = TypeAdapter(PlanFacts)
+PLAN_INFO = TypeAdapter(PlanInfo)
 """Makes JSON of facts, and facts of JSON."""

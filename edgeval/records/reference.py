@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from edgeval.records import Device, ModelFacts, Offload, Record, Speed
-from edgeval.records.score_key import Setting
+from edgeval.records import Machine, ModelFacts, OffloadInfo, Record, Speed
+from edgeval.records.score_key import ScoreKey
 from edgeval.system.untrusted import Moment, require_moment
 
 REFERENCE_VERSION: Final = 2
@@ -47,7 +47,7 @@ class ReferenceHeader(Record):
     edgeval_version: str
     created_at: Moment
     measured_at: Moment
-    setting: Setting
+    setting: ScoreKey
     data: str
     n_total: int = Field(ge=1, lt=2**31)
     n_items: int = Field(ge=1)
@@ -63,7 +63,7 @@ class ReferenceHeader(Record):
     n_batch: int = Field(ge=0)
     n_ubatch: int = Field(ge=0)
     speeds: list[Speed] = Field(default_factory=list, max_length=MAX_COMMANDS)
-    device: Device
+    device: Machine
     sha256: str = ""
 
     @model_validator(mode="after")
@@ -74,6 +74,6 @@ class ReferenceHeader(Record):
         return self
 
     @property
-    def offload(self) -> Offload | None:
+    def offload(self) -> OffloadInfo | None:
         """What was computed on GPUs; None for nothing."""
         return self.setting.offload(self.model.shape.n_layers)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from edgeval.records.base import Interval, Record
 from edgeval.records.contents import PreTokenizer, TensorMix
-from edgeval.records.context import Device
+from edgeval.records.context import Machine
 from edgeval.records.divergence import Divergence
 from edgeval.records.speeds import Speed
 
@@ -125,11 +125,11 @@ class ReferenceInfo(Record):
     features: str
     backend: str
     devices: list[str] = Field(default_factory=list)
-    device: Device
+    device: Machine
     speeds: list[Speed] = Field(default_factory=list)
 
 
-class Offload(Record):
+class OffloadInfo(Record):
     """The part of a model that was computed on GPUs.
 
     Attributes:
@@ -251,7 +251,7 @@ class ModelRun(Record):
     stored: list[Speed] = Field(default_factory=list)
     kernels: Literal["default", "plain"] = "default"
     kernels_reason: str | None = Field(default=None, max_length=1000)
-    offload: Offload | None = None
+    offload: OffloadInfo | None = None
     self_check: SelfCheck | None = None
     from_reference: ReferenceInfo | None = None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from edgeval.records import Device, Record, Speed
-from edgeval.records.plan import PlanFacts
-from edgeval.records.score_key import Setting
+from edgeval.records import Machine, Record, Speed
+from edgeval.records.plan import PlanInfo
+from edgeval.records.score_key import ScoreKey
 
 
 class Run(Record):
@@ -56,8 +56,8 @@ class RunPlan(Record):
 
     n_items: int
     n_scored: int
-    facts: PlanFacts
-    device: Device
+    facts: PlanInfo
+    device: Machine
     tokens_decoded: int
     logit_rows: int
     stints: list[Speed]
@@ -72,7 +72,7 @@ class RunDetails(Run):
         plans: In which they were scored, the oldest first.
     """
 
-    setting: Setting
+    setting: ScoreKey
     items: list[int]
     plans: list[RunPlan]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeval.records import Offload, Record
+from edgeval.records import OffloadInfo, Record
 from edgeval.records.kernels import Kernels
 
 _PLAIN = " | EXTRA_BUFTS = 0"
@@ -14,7 +14,7 @@ def features_of(features: str, kernels: Kernels) -> str:
     return f"{features}{_PLAIN}" if kernels == "plain" else features
 
 
-class Setting(Record):
+class ScoreKey(Record):
     """Everything that decides what a model says about an item.
 
     The number of threads does not: llama.cpp's results on a CPU are the same with any.
@@ -22,7 +22,7 @@ class Setting(Record):
     Attributes:
         scoring_version: Version of how edgeval scores.
         gguf_sha256: Hash of the model's file.
-        data_fingerprint: Hash of the data set; its items are known by their place in it.
+        data_fingerprint: Hash of the data set; its items are known by their index in it.
         protocol: Name of the protocol.
         protocol_version: Its version.
         shots: Solved items shown before each item.
@@ -57,12 +57,12 @@ class Setting(Record):
     pre_tokenizer: str | None = None
 
     @property
-    def content(self) -> str:
+    def text(self) -> str:
         """The key as JSON. What has a default came later, and is not in keys where it has it."""
         return self.model_dump_json(exclude_defaults=True)
 
     @property
-    def computation(self) -> str:
+    def computation_text(self) -> str:
         """The part of the key that is about how a model is computed, not about what on, as JSON."""
         of_items = {"data_fingerprint", "protocol", "protocol_version", "shots", "pre_tokenizer"}
         return self.model_dump_json(exclude={*of_items, "shot_pool_fingerprint"})
@@ -72,8 +72,8 @@ class Setting(Record):
         """llama.cpp's kernels for what the CPU computes."""
         return "plain" if self.features.endswith(_PLAIN) else "default"
 
-    def offload(self, n_layers: int) -> Offload | None:
+    def offload(self, n_layers: int) -> OffloadInfo | None:
         """Return what was computed on GPUs, of a model with so many layers; None for nothing."""
         if not self.devices:
             return None
-        return Offload(devices=list(self.devices), layers=self.gpu_layers, n_layers=n_layers)
+        return OffloadInfo(devices=list(self.devices), layers=self.gpu_layers, n_layers=n_layers)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import Field, model_validator
 
 from edgeval.records.base import Record
-from edgeval.records.context import Device
+from edgeval.records.context import Machine
 
 _LEAST_S = 1e-9
 """No clock tells less, and a rate of it may be no number."""
@@ -38,7 +38,7 @@ class Speed(Record):
             not in it.
     """
 
-    device: Device
+    device: Machine
     threads: int | None = Field(default=None, ge=1)
     measured_at: datetime | None = None
     n_items: int = Field(ge=0)

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from edgeval.records import Device, Record, Speed
-from edgeval.records.plan import PlanFacts
-from edgeval.records.score_key import Setting
+from edgeval.records import Machine, Record, Speed
+from edgeval.records.plan import PlanInfo
+from edgeval.records.score_key import ScoreKey
 from edgeval.system.untrusted import (
     Moment,
     printable,
@@ -35,14 +35,14 @@ _MAX_COMMANDS: Final = 10_000
 
 
 def _as_places(value: object) -> object:
-    """Refuse the first that is no place in a data set: there may be millions to complain of."""
+    """Refuse the first that is no index of a data set: there may be millions to complain of."""
     for each in value if isinstance(value, list) else ():
         if type(each) is not int or not 0 <= each < 2**31:
-            raise ValueError(f"{printable(repr(each), 40)} is no place in a data set")
+            raise ValueError(f"{printable(repr(each), 40)} is no index of a data set")
     return value
 
 
-Place = Annotated[int, Field(ge=0, lt=2**31)]
+Index = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 Choices = Field(min_length=1, max_length=_MAX_CHOICES)
@@ -52,7 +52,7 @@ class PlanRecord(Record):
     """Items that were, or were to be, scored together.
 
     Attributes:
-        items: Their places in the data set, in the order of the plan.
+        items: Their indices in the data set, in the order of the plan.
         facts: What is known of the plan and its model.
         device: The machine that began it.
         tokens_decoded: Tokens it has decoded so far, whoever carried it out.
@@ -63,8 +63,8 @@ class PlanRecord(Record):
     """
 
     items: Annotated[list[int], BeforeValidator(_as_places)] = Field(min_length=1)
-    facts: PlanFacts
-    device: Device
+    facts: PlanInfo
+    device: Machine
     tokens_decoded: int = Field(ge=0, le=_MAX_COUNT)
     logit_rows: int = Field(ge=0, le=_MAX_COUNT)
     elapsed_s: float = Field(ge=0, le=_MAX_SECONDS)
@@ -93,7 +93,7 @@ class ScoredItem(Record):
     """One item's scores. Arrays have one entry a choice, logs are in nats.
 
     Attributes:
-        place: The item's place in the data set.
+        index: The item's index in the data set, ``place`` in the file.
         plan: Index of the plan that it was scored in.
         logprobs: Sum of the log-probabilities of the choice's tokens.
         n_tokens: Number of those tokens.
@@ -101,7 +101,7 @@ class ScoredItem(Record):
         is_greedy: Whether each token of the choice was a most probable one.
     """
 
-    place: Place
+    index: Index = Field(alias="place")
     plan: int = Field(ge=0)
     logprobs: list[float] = Choices
     n_tokens: list[Annotated[int, Field(ge=1, lt=2**31)]] = Choices
@@ -113,7 +113,7 @@ class ScoredItem(Record):
         for values in (self.n_tokens, self.token_means, self.is_greedy):
             if len(values) != len(self.logprobs):
                 raise ValueError(
-                    f"item {self.place} has {len(self.logprobs)} choices in one array and "
+                    f"item {self.index} has {len(self.logprobs)} choices in one array and "
                     f"{len(values)} in another"
                 )
         return self
@@ -130,7 +130,7 @@ class RunRecord(Record):
         created_at: When the run was begun, in UTC.
         setting: All that could change a score.
         plans: In which the items were scored.
-        items: The scores, by the items' places.
+        items: The scores, by the items' indices.
         sha256: Hash over everything else: JSON in ASCII, keys in order, no spaces.
     """
 
@@ -139,7 +139,7 @@ class RunRecord(Record):
     file: str
     data: str
     created_at: Moment
-    setting: Setting
+    setting: ScoreKey
     plans: list[PlanRecord]
     items: list[ScoredItem]
     sha256: str
@@ -149,11 +149,11 @@ class RunRecord(Record):
         planned = [set(plan.items) for plan in self.plans]
         if sum(map(len, planned)) != sum(len(plan.items) for plan in self.plans):
             raise ValueError("a plan has an item twice")
-        places: set[int] = set()
+        indices: set[int] = set()
         for item in self.items:
-            if item.place in places:
-                raise ValueError(f"item {item.place} is there twice")
-            places.add(item.place)
-            if item.plan >= len(planned) or item.place not in planned[item.plan]:
-                raise ValueError(f"item {item.place} is in no plan of the record")
+            if item.index in indices:
+                raise ValueError(f"item {item.index} is there twice")
+            indices.add(item.index)
+            if item.plan >= len(planned) or item.index not in planned[item.plan]:
+                raise ValueError(f"item {item.index} is in no plan of the record")
         return self

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edgeval import errors
-from edgeval.records import Evaluation, ModelRun, Offload, Report
+from edgeval.records import Evaluation, ModelRun, OffloadInfo, Report
 
 
-def where(backend: str, offload: Offload | None) -> str:
+def where(backend: str, offload: OffloadInfo | None) -> str:
     """Return a backend with its devices: ``cpu``, or ``cuda on NVIDIA H200``."""
     return backend if offload is None else f"{backend} {_there(offload)}"
 
@@ -79,7 +79,7 @@ def named(runs: Sequence[ModelRun]) -> list[tuple[str, ModelRun]]:
     return [(run.label if n_labels[run.label] == 1 else run.file, run) for run in measured]
 
 
-def _there(offload: Offload) -> str:
+def _there(offload: OffloadInfo) -> str:
     names = device_names(offload.devices)
     if offload.layers >= offload.n_layers:
         return f"on {names}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from edgeval import errors
-from edgeval.records import Citation, Claim, ClaimCitation, Device, Report
+from edgeval.records import Citation, Claim, ClaimCitation, Machine, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import backend_and_threads, named, plain_kernels, where
 from edgeval.report.items import is_uneven, items_of, reference_items, slice_sentence
@@ -60,7 +60,7 @@ def facts(report: Report) -> list[Fact]:
         *_kernel_facts(report),
         *_self_check_facts(report),
         Fact("Features", engine.features),
-        Fact("Device", _machine(device)),
+        Fact("Machine", _machine(device)),
         Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
         *_store_facts(report),
         Fact("Elapsed", f"{fmt.duration(report.elapsed_s)}{_without(report)}"),
@@ -194,7 +194,7 @@ def _peak_memory(report: Report) -> str:
     return f"{fmt.size(report.peak_rss_bytes)} resident{part}"
 
 
-def _machine(device: Device) -> str:
+def _machine(device: Machine) -> str:
     plural = "" if device.physical_cores == 1 else "s"
     cores = f"{device.physical_cores} core{plural} ({device.logical_cores} logical)"
     return f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"

@@ -14,7 +14,7 @@ from edgeval.stats.top_logprobs import (
     N_DRAWN,
     N_TOKENS,
     ItemDivergence,
-    Sketch,
+    TopLogprobs,
     draw,
     join,
     kl,
@@ -25,7 +25,7 @@ from edgeval.stats.top_logprobs import (
 from edgeval.tasks.item import Item
 from edgeval.tasks.requests import Batch, Request
 
-Wanted = Mapping[int, Sketch | None]
+Wanted = Mapping[int, TopLogprobs | None]
 """Items or requests that are looked at closer, by their indices: with None a sketch is made, with
 the sketch of a reference the divergence from it is computed. All are of one kind."""
 
@@ -50,7 +50,7 @@ class RequestDivergence:
 
 def of_requests(
     wanted: Wanted, items: Sequence[Item], choices: Sequence[Sequence[Request]], n_vocab: int
-) -> dict[int, Sketch | None]:
+) -> dict[int, TopLogprobs | None]:
     """Return what is wanted of requests from what is wanted of items.
 
     Args:
@@ -63,7 +63,7 @@ def of_requests(
         EdgevalError: If a reference has other tokens than the model.
     """
     first_request = np.cumsum([0, *map(len, choices)]).tolist()
-    found: dict[int, Sketch | None] = {}
+    found: dict[int, TopLogprobs | None] = {}
     for index, reference in wanted.items():
         counts = [len(request.tokens) - request.start for request in choices[index]]
         ends = list(itertools.accumulate(counts))
@@ -79,14 +79,14 @@ def of_requests(
 
 
 def of_item(
-    item: Item, parts: Sequence[Sketch | RequestDivergence]
-) -> Sketch | ItemDivergence | None:
+    item: Item, parts: Sequence[TopLogprobs | RequestDivergence]
+) -> TopLogprobs | ItemDivergence | None:
     """Return what was seen of an item from what was seen of its choices; None if nothing was.
 
     Raises:
         EngineError: If a log-probability is not finite.
     """
-    sketches = [part for part in parts if isinstance(part, Sketch)]
+    sketches = [part for part in parts if isinstance(part, TopLogprobs)]
     divergences = [part for part in parts if isinstance(part, RequestDivergence)]
     if divergences:
         return _in_sum(item, divergences)
@@ -123,7 +123,7 @@ def not_finite(item: Item) -> EngineError:
     )
 
 
-class Reading:
+class DistributionReader:
     """The requests of a batch that are looked at closer, and what is read of them."""
 
     def __init__(self, batch: Batch, wanted: Wanted, n_vocab: int) -> None:
@@ -195,10 +195,10 @@ class Reading:
             return listed
         return np.concatenate([listed, draw(logits, listed, self._n_drawn)], axis=1)
 
-    def seen(self) -> dict[int, Sketch | RequestDivergence]:
+    def seen(self) -> dict[int, TopLogprobs | RequestDivergence]:
         """Return what was read, by request, once all rows of the batch are."""
         if self._reference is None:
-            whole = Sketch(self._ids, self._logprobs, self._n_drawn)
+            whole = TopLogprobs(self._ids, self._logprobs, self._n_drawn)
             return {request: whole.part(part) for request, part in self._parts.items()}
         found = self._divergence(self._reference)
         return {
@@ -208,7 +208,7 @@ class Reading:
             for request, part in self._parts.items()
         }
 
-    def _divergence(self, reference: Sketch) -> RequestDivergence:
+    def _divergence(self, reference: TopLogprobs) -> RequestDivergence:
         """Return the divergence from a reference at all positions."""
         listed = slice(reference.n_listed)
         return RequestDivergence(

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.scoring.distributions import Reading, RequestDivergence, Wanted
-from edgeval.stats.top_logprobs import Sketch
+from edgeval.scoring.distributions import DistributionReader, RequestDivergence, Wanted
+from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.tasks.requests import Batch
 
 Bools = npt.NDArray[np.bool_]
@@ -33,7 +33,7 @@ class BatchScore:
 
     logprobs: Float64
     is_greedy: Bools
-    seen: Mapping[int, Sketch | RequestDivergence] = field(default_factory=dict)
+    seen: Mapping[int, TopLogprobs | RequestDivergence] = field(default_factory=dict)
 
 
 def reduce_logits(
@@ -59,7 +59,7 @@ def reduce_logits(
     """
     n_rows, n_vocab = logits.shape
     is_wanted = wanted and not wanted.keys().isdisjoint(batch.requests.tolist())
-    reading = Reading(batch, wanted, n_vocab) if wanted and is_wanted else None
+    reading = DistributionReader(batch, wanted, n_vocab) if wanted and is_wanted else None
     largest = np.empty(n_rows, dtype=np.float32)
     log_sums = np.empty(n_rows, dtype=np.float64)
     n_parts = min(threads, -(-n_rows // _REDUCED_ROWS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeval.stats.top_logprobs import ItemDivergence, Sketch
+from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs
 from edgeval.tasks.item import ItemScore
 
 
@@ -18,4 +18,4 @@ class ItemResult:
     """
 
     score: ItemScore
-    seen: Sketch | ItemDivergence | None = None
+    seen: TopLogprobs | ItemDivergence | None = None

@@ -24,7 +24,7 @@ from edgeval.scoring.distributions import (
 from edgeval.scoring.logits import BatchScore, Bools, Float64, reduce_logits
 from edgeval.scoring.plan import Plan
 from edgeval.scoring.results import ItemResult
-from edgeval.stats.top_logprobs import Sketch
+from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.tasks.item import Item, ItemScore
 from edgeval.tasks.requests import Batch, Request, Work, common_prefix_length
 
@@ -45,7 +45,7 @@ class RequestScore:
 
     logprobs: Float64
     is_greedy: Bools
-    seen: Sketch | RequestDivergence | None = None
+    seen: TopLogprobs | RequestDivergence | None = None
 
 
 def settings_for(

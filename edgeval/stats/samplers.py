@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeval.stats.confidence_sequence import Bets, ConfidenceSequence, Draws, growth_optimal
 from edgeval.stats.intervals import LEVEL
-from edgeval.stats.stopping_rules import Statement
+from edgeval.stats.stopping_rules import StoppingRule
 
 BLOCK_ITEMS = 64
 """Items between two looks: few beyond what a decision needs, and enough to fill batches."""
@@ -19,7 +19,7 @@ _PRIOR_ITEMS = 60.0
 """Before an item is seen, flips each way are predicted as if so many of so many had been."""
 
 
-class Survey(Protocol):
+class Sampler(Protocol):
     """Items drawn in blocks until a statement is decided.
 
     Attributes:
@@ -33,7 +33,7 @@ class Survey(Protocol):
         """Whether the statement is decided, or no item is left."""
 
     def next_block(self) -> list[int]:
-        """Return the places of the items to evaluate next."""
+        """Return the indices of the items to evaluate next."""
 
     def add(self, values: Sequence[int], changes: Sequence[float] = ()) -> None:
         """Take in what the items of the last block turned out to be, in its order.
@@ -44,7 +44,7 @@ class Survey(Protocol):
         """
 
 
-class SurveyBase:
+class SamplerBase:
     """What all surveys have.
 
     Attributes:
@@ -52,7 +52,7 @@ class SurveyBase:
         limit: Most items to draw.
     """
 
-    def __init__(self, sequence: ConfidenceSequence, statement: Statement, limit: int) -> None:
+    def __init__(self, sequence: ConfidenceSequence, statement: StoppingRule, limit: int) -> None:
         self.sequence = sequence
         self._statement = statement
         self.limit = limit
@@ -75,7 +75,7 @@ class SurveyBase:
         return below * self.sequence.size, above * self.sequence.size
 
 
-class SimpleSurvey(SurveyBase):
+class RandomSampler(SamplerBase):
     """Items in a random order, all with the same probability."""
 
     def __init__(
@@ -83,14 +83,14 @@ class SimpleSurvey(SurveyBase):
         order: Sequence[int],
         size: int,
         outcomes: Sequence[int],
-        statement: Statement,
+        statement: StoppingRule,
         block: int = BLOCK_ITEMS,
         level: float = LEVEL,
     ) -> None:
         """Begin with nothing drawn.
 
         Args:
-            order: Places of the items that may be drawn: the first of a random permutation of all.
+            order: Indices of the items that may be drawn: the first of a random permutation of all.
             size: Number of items in the population.
             outcomes: The values that an item can have: 0 and 1, or -1, 0 and 1.
             statement: What is to be decided.
@@ -108,7 +108,7 @@ class SimpleSurvey(SurveyBase):
         self._bets = Bets(0.0, 0.0)
 
     def next_block(self) -> list[int]:
-        """Return the places of the items to evaluate next."""
+        """Return the indices of the items to evaluate next."""
         found = self.sequence
         probabilities = self._counts / self._counts.sum()
         left = found.size - found.n
@@ -121,7 +121,7 @@ class SimpleSurvey(SurveyBase):
         return list(self._order[found.n : found.n + self._block])
 
     def add(self, values: Sequence[int], changes: Sequence[float] = ()) -> None:
-        """Take in what the items of the last block turned out to be; see ``Survey.add``."""
+        """Take in what the items of the last block turned out to be; see ``Sampler.add``."""
         found, drawn = self.sequence, np.array(values, dtype=np.float64)
         left = found.size - found.n - np.arange(len(drawn), dtype=np.float64)
         low, high = self._outcomes.min(), self._outcomes.max()

@@ -9,7 +9,7 @@ from edgeval.records import Metric, Stopping
 from edgeval.tasks.item import ItemScore
 
 
-class Pursuit(Protocol):
+class SequentialEvaluation(Protocol):
     """What is to be found out of one GGUF, and what its scores say so far.
 
     Attributes:
@@ -27,7 +27,7 @@ class Pursuit(Protocol):
         """The estimate and its interval, in short."""
 
     def next_block(self) -> list[int]:
-        """Return the places of the items to evaluate next."""
+        """Return the indices of the items to evaluate next."""
 
     def add(self, scores: Sequence[ItemScore]) -> None:
         """Take in the scores of the last block, in its order; all at once."""

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.stats.confidence_sequence import ConfidenceSequence
 from edgeval.stats.metrics import METRICS, pick
-from edgeval.stats.samplers import SimpleSurvey
-from edgeval.stats.stopping_rules import Known
+from edgeval.stats.samplers import RandomSampler
+from edgeval.stats.stopping_rules import PrecisionRule
 from edgeval.tasks.item import ItemScore
 
 
-class AccuracyPursuit:
+class SequentialAccuracy:
     """Finds out an accuracy, from items in random order."""
 
     def __init__(self, order: Sequence[int], size: int, metric: str, points: float) -> None:
         """Begin with no item.
 
         Args:
-            order: Places of the items that may be evaluated, in simple random order.
+            order: Indices of the items that may be evaluated, in simple random order.
             size: Number of items in the split.
             metric: The metric that is to be known.
             points: To within so many points.
@@ -27,7 +27,7 @@ class AccuracyPursuit:
         self.limit = len(order)
         self._metric = metric
         self._points = points
-        self._survey = SimpleSurvey(order, size, (0, 1), Known(points / 100))
+        self._survey = RandomSampler(order, size, (0, 1), PrecisionRule(points / 100))
         self._accuracies = Accuracies(order, size, points, {metric: self._survey})
 
     @property
@@ -42,7 +42,7 @@ class AccuracyPursuit:
         return f"{self._metric} {value:.1f} [{low:.1f}, {high:.1f}]"
 
     def next_block(self) -> list[int]:
-        """Return the places of the items to evaluate next."""
+        """Return the indices of the items to evaluate next."""
         return self._survey.next_block()
 
     def add(self, scores: Sequence[ItemScore]) -> None:
@@ -71,12 +71,12 @@ class Accuracies:
         order: Sequence[int],
         size: int,
         points: float,
-        surveys: Mapping[str, SimpleSurvey] | None = None,
+        surveys: Mapping[str, RandomSampler] | None = None,
     ) -> None:
         """Begin with no item; of the metrics that no survey is given for, one is made."""
-        known, given = Known(points / 100), surveys or {}
+        known, given = PrecisionRule(points / 100), surveys or {}
         self._surveys = {
-            name: given.get(name) or SimpleSurvey(order, size, (0, 1), known) for name in METRICS
+            name: given.get(name) or RandomSampler(order, size, (0, 1), known) for name in METRICS
         }
 
     def add(self, scores: Sequence[ItemScore]) -> None:

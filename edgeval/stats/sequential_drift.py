@@ -11,14 +11,14 @@ from edgeval.stats.intervals import LEVEL
 from edgeval.stats.ladder_test import error_of
 from edgeval.stats.metrics import margin
 from edgeval.stats.paired import difference_estimate, limit_items
-from edgeval.stats.samplers import SimpleSurvey
+from edgeval.stats.samplers import RandomSampler
 from edgeval.stats.sequential_accuracy import Accuracies, is_right
-from edgeval.stats.stopping_rules import Within
-from edgeval.stats.weighted_sampler import WeightedSurvey
+from edgeval.stats.stopping_rules import RangeRule
+from edgeval.stats.weighted_sampler import WeightedSampler
 from edgeval.tasks.item import ItemScore
 
 
-class DriftPursuit:
+class SequentialDrift:
     """Finds out how far an accuracy is from a reference's on the same items."""
 
     def __init__(
@@ -39,12 +39,12 @@ class DriftPursuit:
         that are evaluated in any case; otherwise they are taken in its order.
 
         Args:
-            reference: Its scores by place, in simple random order.
+            reference: Its scores by index, in simple random order.
             size: Number of items in the split.
             metric: The metric whose picks are compared.
             points: The margin in points.
             seed: Seed of the draws.
-            first: Places of items that are evaluated in any case: a simple random sample.
+            first: Indices of items that are evaluated in any case: a simple random sample.
             limit: Most items to evaluate.
             n_compared: Number of types whose intervals are to hold together.
         """
@@ -55,13 +55,13 @@ class DriftPursuit:
         self._right: list[int] = []
         self._n_compared = n_compared
         within = limit_items(points, size) / size
-        statement, level = Within(-within, within), 1 - 2 * error_of(n_compared)
+        statement, level = RangeRule(-within, within), 1 - 2 * error_of(n_compared)
         order = list(reference)
         self._accuracies: Accuracies | None = None
-        self._survey: SimpleSurvey | WeightedSurvey
+        self._survey: RandomSampler | WeightedSampler
         if len(order) == size:
-            by_place = [reference[place] for place in range(size)]
-            self._survey = WeightedSurvey(
+            by_place = [reference[index] for index in range(size)]
+            self._survey = WeightedSampler(
                 [margin(score, metric) for score in by_place],
                 [is_right(score, metric) for score in by_place],
                 statement,
@@ -71,7 +71,7 @@ class DriftPursuit:
                 level=level,
             )
         else:
-            self._survey = SimpleSurvey(order[:limit], size, (-1, 0, 1), statement, level=level)
+            self._survey = RandomSampler(order[:limit], size, (-1, 0, 1), statement, level=level)
             self._accuracies = Accuracies(order, size, points)
         self.limit = self._survey.limit
 
@@ -97,13 +97,13 @@ class DriftPursuit:
         return f"{value:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
 
     def next_block(self) -> list[int]:
-        """Return the places of the items to evaluate next."""
+        """Return the indices of the items to evaluate next."""
         self._drawn = self._survey.next_block()
         return self._drawn
 
     def add(self, scores: Sequence[ItemScore]) -> None:
         """Take in the scores of the last block, in its order; all at once."""
-        theirs = [self._reference[place] for place in self._drawn]
+        theirs = [self._reference[index] for index in self._drawn]
         was_right = [is_right(score, self._metric) for score in theirs]
         right = [is_right(score, self._metric) for score in scores]
         leads = [[margin(score, self._metric) for score in each] for each in (scores, theirs)]
@@ -140,7 +140,7 @@ class DriftPursuit:
         return Stopping(
             points=self._points,
             is_decided=survey.is_decided,
-            design="random order" if isinstance(survey, SimpleSurvey) else "weighted",
+            design="random order" if isinstance(survey, RandomSampler) else "weighted",
             n_items=survey.sequence.n,
             n_compared=self._n_compared,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Statement(Protocol):
+class StoppingRule(Protocol):
     """Something about a mean; all numbers are means."""
 
     def is_decided(self, low: float, high: float) -> bool:
@@ -23,7 +23,7 @@ class Statement(Protocol):
 
 
 @dataclass(frozen=True)
-class Within:
+class RangeRule:
     """Whether the mean lies within a range; decided by an interval inside it, or outside.
 
     Attributes:
@@ -49,7 +49,7 @@ class Within:
 
 
 @dataclass(frozen=True)
-class Known:
+class PrecisionRule:
     """What the mean is, to within a margin; decided by an interval no wider than twice that.
 
     Attributes:

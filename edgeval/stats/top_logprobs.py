@@ -52,7 +52,7 @@ _ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Sketch:
+class TopLogprobs:
     """What a reference says at the scored positions of an item, choice after choice.
 
     Attributes:
@@ -77,9 +77,9 @@ class Sketch:
         """Number of the most likely tokens."""
         return int(self.ids.shape[1]) - self.n_drawn
 
-    def part(self, positions: slice) -> Sketch:
+    def part(self, positions: slice) -> TopLogprobs:
         """Return the sketch of some of the positions."""
-        return Sketch(self.ids[positions], self.logprobs[positions], self.n_drawn)
+        return TopLogprobs(self.ids[positions], self.logprobs[positions], self.n_drawn)
 
 
 @dataclass(frozen=True)
@@ -216,16 +216,16 @@ def _buckets(logprobs: Float32) -> Float64:
     return np.concatenate([tokens, remainder], axis=1) - np.logaddexp(listed, remainder)
 
 
-def join(parts: Sequence[Sketch]) -> Sketch:
+def join(parts: Sequence[TopLogprobs]) -> TopLogprobs:
     """Return the sketch of an item from those of its choices."""
-    return Sketch(
+    return TopLogprobs(
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.logprobs for part in parts]),
         parts[0].n_drawn,
     )
 
 
-def pack(sketch: Sketch) -> bytes:
+def pack(sketch: TopLogprobs) -> bytes:
     """Return a sketch as bytes: the version, then zlib's of the shape, the ids and the logs.
 
     All are little-endian, and of the numbers all first bytes come first, then all second ones:
@@ -247,7 +247,7 @@ def is_readable(packed: bytes) -> bool:
     return packed[:1] in (bytes([VERSION]), bytes([_WITHOUT_DRAWN]))
 
 
-def unpack(packed: bytes) -> Sketch:
+def unpack(packed: bytes) -> TopLogprobs:
     """Return a sketch from its bytes.
 
     Raises:
@@ -263,7 +263,7 @@ def unpack(packed: bytes) -> Sketch:
     logprobs = numbers[1].view("<f4").reshape(shape).astype(np.float32)
     if not (np.isfinite(logprobs).all() and (logprobs < _ROUNDING).all()):
         raise ValueError("it has a log-probability that is none")
-    return Sketch(numbers[0].view("<u4").reshape(shape).astype(np.uint32), logprobs, n_drawn)
+    return TopLogprobs(numbers[0].view("<u4").reshape(shape).astype(np.uint32), logprobs, n_drawn)
 
 
 def _inflated(packed: bytes, *, has_drawn: bool) -> tuple[tuple[int, int], int, bytes]:

@@ -16,8 +16,8 @@ from edgeval.stats.confidence_sequence import (
     growth_optimal,
 )
 from edgeval.stats.intervals import LEVEL
-from edgeval.stats.samplers import BLOCK_ITEMS, SurveyBase
-from edgeval.stats.stopping_rules import Statement
+from edgeval.stats.samplers import BLOCK_ITEMS, SamplerBase
+from edgeval.stats.stopping_rules import StoppingRule
 
 Bools = npt.NDArray[np.bool_]
 
@@ -38,10 +38,10 @@ _EQUAL_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 @dataclass(frozen=True)
 class _Allocation:
-    """How the next items are drawn. Arrays have one entry an undrawn item, in order of place.
+    """How the next items are drawn. Arrays have one entry an undrawn item, in order of index.
 
     Attributes:
-        places: Their places.
+        indices: Their indices.
         weights: The probability with which each is drawn next.
         expected: Its predicted value, in [-1, 1].
         rest: Their sum.
@@ -49,7 +49,7 @@ class _Allocation:
         variance: The predicted variance of one draw's estimate.
     """
 
-    places: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
     weights: Float64
     expected: Float64
     rest: float
@@ -57,7 +57,7 @@ class _Allocation:
     variance: float
 
 
-class WeightedSurvey(SurveyBase):
+class WeightedSampler(SamplerBase):
     """Flips against a reference of which every item is known: those that can tell come first.
 
     An item flips if its margin changes by more than the reference's. That is predicted from how
@@ -72,7 +72,7 @@ class WeightedSurvey(SurveyBase):
         self,
         margins: npt.ArrayLike,
         is_right: npt.ArrayLike,
-        statement: Statement,
+        statement: StoppingRule,
         seed: int,
         *,
         first: Sequence[int] = (),
@@ -83,7 +83,7 @@ class WeightedSurvey(SurveyBase):
         """Begin with nothing drawn.
 
         Args:
-            margins: The reference's margin of every item of the population, by place: how much
+            margins: The reference's margin of every item of the population, by index: how much
                 more it gives the gold choice than the best other one.
             is_right: Whether it picks the gold choice.
             statement: What is to be decided of the mean difference, in [-1, 1].
@@ -113,30 +113,30 @@ class WeightedSurvey(SurveyBase):
         self._drawn: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def next_block(self) -> list[int]:
-        """Return the places of the items to evaluate next."""
+        """Return the indices of the items to evaluate next."""
         shares = (1.0,) if self._first else _EQUAL_SHARES
         self._allocation = chosen = self._allocate(self._chances(), shares)
         if self._first:
-            self._drawn = np.searchsorted(chosen.places, self._first)
+            self._drawn = np.searchsorted(chosen.indices, self._first)
             self._first = []
         else:
             # The first of exponential races: draws without replacement in these proportions.
-            times = self._rng.exponential(size=len(chosen.places)) / chosen.weights
+            times = self._rng.exponential(size=len(chosen.indices)) / chosen.weights
             n = min(self._block, self.limit - self.sequence.n)
             self._drawn = np.argsort(times, kind="stable")[:n]
-        return [int(place) for place in chosen.places[self._drawn]]
+        return [int(index) for index in chosen.indices[self._drawn]]
 
     def add(self, values: Sequence[int], changes: Sequence[float] = ()) -> None:
         """Take in what the items of the last block turned out to be; see ``Survey.add``."""
         chosen, drawn = self._allocation, np.array(values, dtype=np.float64)
         if chosen is None:
             raise ValueError("no block was drawn")
-        places, expected = chosen.places[self._drawn], chosen.expected[self._drawn]
+        indices, expected = chosen.indices[self._drawn], chosen.expected[self._drawn]
         weights = chosen.weights[self._drawn]
         # What was left before each draw: of the weight, and of what is expected.
         share = 1 - np.concatenate([[0.0], np.cumsum(weights)[:-1]])
         rest = chosen.rest - np.concatenate([[0.0], np.cumsum(expected)[:-1]])
-        flipped = (self._signs[chosen.places] - chosen.expected) / chosen.weights
+        flipped = (self._signs[chosen.indices] - chosen.expected) / chosen.weights
         stayed = -chosen.expected / chosen.weights
         draws = Draws(
             values=drawn,
@@ -145,12 +145,12 @@ class WeightedSurvey(SurveyBase):
             highest=rest + share * max(flipped.max(), stayed.max()),
             variances=np.full(len(drawn), chosen.variance),
         )
-        self._undrawn[places] = False
+        self._undrawn[indices] = False
         seen = self.sequence.seen + float(drawn.sum())
         may_fall = float((self._undrawn & self._is_right).sum())
         may_rise = float((self._undrawn & ~self._is_right).sum())
         self.sequence.add(draws, chosen.bets, (seen - may_fall, seen + may_rise))
-        kinds = self._is_right[places].astype(int)
+        kinds = self._is_right[indices].astype(int)
         np.add.at(self._flips, kinds, np.abs(drawn))
         np.add.at(self._predicted, kinds, np.abs(expected))
         self._n_changes += len(changes)
@@ -167,9 +167,9 @@ class WeightedSurvey(SurveyBase):
     def _allocate(self, chances: Float64, shares: Sequence[float]) -> _Allocation:
         """Return the allocation by which the statement is predicted to be decided first."""
         found = self.sequence
-        places = np.flatnonzero(self._undrawn)
-        chance = chances[places]
-        sign = self._signs[places]
+        indices = np.flatnonzero(self._undrawn)
+        chance = chances[indices]
+        sign = self._signs[indices]
         rest = float(sign @ chance)
         deviations = np.sqrt(chance * (1 - chance))
         below, above = self.to_exclude((found.seen + rest) / found.size)
@@ -179,7 +179,7 @@ class WeightedSurvey(SurveyBase):
         )
 
         def option(share: float) -> tuple[float, _Allocation]:
-            weights = share / len(places) + (1 - share) * deviations / deviations.sum()
+            weights = share / len(indices) + (1 - share) * deviations / deviations.sum()
             flipped = rest + sign * (1 - chance) / weights
             stayed = rest - sign * chance / weights
             estimates = np.concatenate([flipped, stayed])
@@ -189,7 +189,7 @@ class WeightedSurvey(SurveyBase):
             items = max(map(_items, needed, (over[1], under[1])))
             variance = float((deviations**2 / weights).sum())
             bets = Bets(over[0], under[0])
-            return items, _Allocation(places, weights, sign * chance, rest, bets, variance)
+            return items, _Allocation(indices, weights, sign * chance, rest, bets, variance)
 
         return min(map(option, shares), key=lambda choice: choice[0])[1]
 

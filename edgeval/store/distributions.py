@@ -9,17 +9,17 @@ import zlib
 from collections.abc import Mapping, Set
 from dataclasses import astuple, fields
 
-from edgeval.stats.top_logprobs import ItemDivergence, Sketch, is_current, pack, unpack
+from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs, is_current, pack, unpack
 from edgeval.store.schema import checksum
 
 _VALUES = ", ".join(field.name for field in fields(ItemDivergence))
 
 
 class Distributions:
-    """What the store holds of one setting's next-token distributions; part of a ``Measurement``.
+    """What the store holds of one setting's next-token distributions; part of a ``StoredRun``.
 
     What has changed on the disk is not there, and neither are sketches and divergences of another
-    version: they are of few items, which are decoded again, and what that gives is put in its
+    version: they are of few items, which are decoded again, and what that gives is put in their
     place.
     """
 
@@ -28,8 +28,8 @@ class Distributions:
         self._number = number
         self._key = key
 
-    def sketches(self, items: Set[int]) -> dict[int, Sketch]:
-        """Return the sketches that are there of some items, by their places in the data set."""
+    def sketches(self, items: Set[int]) -> dict[int, TopLogprobs]:
+        """Return the sketches that are there of some items, by their indices."""
         rows = self._connection.execute(
             "SELECT item, packed, checksum FROM sketch WHERE measurement = ?", (self._number,)
         )
@@ -42,8 +42,8 @@ class Distributions:
                     found[item] = unpack(packed)
         return found
 
-    def add_sketches(self, sketches: Mapping[int, Sketch]) -> None:
-        """Add sketches by places in the data set."""
+    def add_sketches(self, sketches: Mapping[int, TopLogprobs]) -> None:
+        """Add sketches by index."""
         packed = {item: pack(sketch) for item, sketch in sketches.items()}
         self._connection.executemany(
             "INSERT OR REPLACE INTO sketch VALUES (?, ?, ?, ?)",
@@ -54,11 +54,11 @@ class Distributions:
         )
 
     def divergences(self, reference: str, items: Set[int]) -> dict[int, ItemDivergence]:
-        """Return the divergences that are there of some items, by their places in the data set.
+        """Return the divergences that are there of some items, by their indices.
 
         Args:
             reference: Hash that tells the reference from all others; see ``measure.Sketches``.
-            items: Places of the items.
+            items: Indices of the items.
         """
         rows = self._connection.execute(
             f"SELECT item, {_VALUES}, checksum FROM divergence "
@@ -72,7 +72,7 @@ class Distributions:
         }
 
     def add_divergences(self, reference: str, divergences: Mapping[int, ItemDivergence]) -> None:
-        """Add divergences from a reference by places in the data set."""
+        """Add divergences from a reference by index."""
         rows = [(reference, item, *astuple(each)) for item, each in divergences.items()]
         self._connection.executemany(
             f"INSERT OR REPLACE INTO divergence (measurement, reference, item, {_VALUES}, checksum)"

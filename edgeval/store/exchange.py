@@ -10,13 +10,13 @@ from typing import Any
 from edgeval import __version__
 from edgeval.errors import StoreError
 from edgeval.records import Speed
-from edgeval.records.plan import PLAN_FACTS
+from edgeval.records.plan import PLAN_INFO
 from edgeval.records.runs import Imported
 from edgeval.records.stored_run import RECORD_VERSION, PlanRecord, RunRecord
 from edgeval.store.run_file import dump, load
 from edgeval.store.runs import readable, row_of, transaction
 from edgeval.store.store import Store
-from edgeval.store.stored_run import SCORE_FIELDS, Measurement
+from edgeval.store.stored_run import SCORE_FIELDS, StoredRun
 from edgeval.system.files import refuse_existing, write_text
 from edgeval.system.progress import Progress
 from edgeval.tasks.requests import Work
@@ -35,7 +35,7 @@ def export_run(path: Path, number: int, target: Path) -> None:
         row, measurement = row_of(connection, path, number)
         scores, plans = measurement.packed_scores(), measurement.plans()
         stints = measurement.stints.of_plans()
-    index = {each.plan.id: position for position, each in enumerate(plans)}
+    order = {each.plan.id: position for position, each in enumerate(plans)}
     write_text(
         target,
         dump(
@@ -47,7 +47,7 @@ def export_run(path: Path, number: int, target: Path) -> None:
                 "plans": [
                     {
                         "items": list(each.plan.items),
-                        "facts": PLAN_FACTS.dump_python(each.facts, mode="json"),
+                        "facts": PLAN_INFO.dump_python(each.facts, mode="json"),
                         "device": each.device.model_dump(mode="json"),
                         **vars(each.work),
                         "stints": [
@@ -57,8 +57,8 @@ def export_run(path: Path, number: int, target: Path) -> None:
                     for each in plans
                 ],
                 "items": [
-                    {"place": place, "plan": index[scores[place][0]], **_fields(scores[place][1])}
-                    for place in sorted(scores)
+                    {"place": index, "plan": order[scores[index][0]], **_fields(scores[index][1])}
+                    for index in sorted(scores)
                 ],
             }
         ),
@@ -79,7 +79,7 @@ def import_run(path: Path, source: Path, *, progress: Progress | None = None) ->
     record = load(source)
     with (
         Store(path) as store,
-        store.measurement(
+        store.run(
             record.setting, file=record.file, data=record.data, progress=progress
         ) as measurement,
         store.connection() as connection,
@@ -88,16 +88,16 @@ def import_run(path: Path, source: Path, *, progress: Progress | None = None) ->
         return _add(measurement, record, source)
 
 
-def _add(measurement: Measurement, record: RunRecord, source: Path) -> Imported:
+def _add(measurement: StoredRun, record: RunRecord, source: Path) -> Imported:
     present = measurement.packed_scores()
     added: list[dict[int, str]] = [{} for _ in record.plans]
     for item in record.items:
         text = json.dumps([getattr(item, name) for name in SCORE_FIELDS])
-        if item.place not in present:
-            added[item.plan][item.place] = text
-        elif present[item.place][1] != text:
+        if item.index not in present:
+            added[item.plan][item.index] = text
+        elif present[item.index][1] != text:
             raise StoreError(
-                f"{source} has another score of item {item.place} than run {measurement.number} of "
+                f"{source} has another score of item {item.index} than run {measurement.number} of "
                 f"the store; nothing was added, so edgeval runs delete {measurement.number} first "
                 "if the record is the right one"
             )
@@ -108,7 +108,7 @@ def _add(measurement: Measurement, record: RunRecord, source: Path) -> Imported:
     return Imported(run=measurement.number, n_added=n_added, n_present=len(record.items) - n_added)
 
 
-def _plan_of(measurement: Measurement, plan: PlanRecord) -> int:
+def _plan_of(measurement: StoredRun, plan: PlanRecord) -> int:
     """Return the number of a record's plan in the store, where it is made or grown."""
     work = Work(plan.tokens_decoded, plan.logit_rows, plan.elapsed_s)
     known = next(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeval.records import Device
-from edgeval.records.plan import PlanFacts
+from edgeval.records import Machine
+from edgeval.records.plan import PlanInfo
 from edgeval.tasks.requests import Work
 
 
 @dataclass(frozen=True)
-class SavedPlan:
+class StoredPlan:
     """Items that are, or were to be, scored together.
 
     The same items in the same order make the same batches: a plan that was interrupted is gone on
@@ -18,7 +18,7 @@ class SavedPlan:
 
     Attributes:
         id: Its number in the store.
-        items: Places of the items in the data set, in the order of the plan.
+        items: Indices of the items in the data set, in the order of the plan.
     """
 
     id: int
@@ -36,7 +36,7 @@ class PlanRow:
         work: What it has taken, whoever carried it out.
     """
 
-    plan: SavedPlan
-    facts: PlanFacts
-    device: Device
+    plan: StoredPlan
+    facts: PlanInfo
+    device: Machine
     work: Work

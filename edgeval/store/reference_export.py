@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edgeval import __version__
 from edgeval.errors import StoreError
-from edgeval.records import Device, Speed
+from edgeval.records import Machine, Speed
 from edgeval.records.reference import ReferenceHeader
-from edgeval.records.score_key import Setting
+from edgeval.records.score_key import ScoreKey
 from edgeval.stats.top_logprobs import pack as pack_sketch
 from edgeval.store.plans import PlanRow
 from edgeval.store.reference_file import write
@@ -57,7 +57,7 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc),
         measured_at=row["created_at"],
-        setting=Setting.model_validate_json(row["setting"]),
+        setting=ScoreKey.model_validate_json(row["setting"]),
         data=row["data"],
         n_total=known.facts.n_total,
         n_items=len(scores),
@@ -75,8 +75,8 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
         speeds=speeds,
         device=_device_of_most(speeds),
     )
-    texts = {place: text for place, (_, text) in scores.items()}
-    packed = pack(texts, {place: pack_sketch(each) for place, each in sketches.items()})
+    texts = {index: text for index, (_, text) in scores.items()}
+    packed = pack(texts, {index: pack_sketch(each) for index, each in sketches.items()})
     return write(target, header, packed)
 
 
@@ -87,9 +87,9 @@ def _best_known(plans: list[PlanRow]) -> PlanRow | None:
     return next(iter([*reversed(with_checkpoint), *reversed(known)]), None)
 
 
-def _device_of_most(speeds: list[Speed]) -> Device:
+def _device_of_most(speeds: list[Speed]) -> Machine:
     n_items = Counter[str]()
     for each in speeds:
         n_items[each.device.model_dump_json()] += each.n_items
     (most, _), *_ = n_items.most_common(1)
-    return Device.model_validate_json(most)
+    return Machine.model_validate_json(most)

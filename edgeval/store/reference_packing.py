@@ -33,10 +33,10 @@ DTYPES = {
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """Scores of items, in the order of their places; those of all choices one after another.
+    """Scores of items, in the order of their indices; those of all choices one after another.
 
     Attributes:
-        places: Places of the items in the data set, ascending, shape (n_items,), int32.
+        places: Indices of the items in the data set, ascending, shape (n_items,), int32.
         n_choices: Number of choices of each, shape (n_items,), int32.
         logprobs: Sum of the log-probabilities of each choice's tokens, in nats, shape
             (n_all_choices,), float64.
@@ -45,7 +45,7 @@ class Packed:
             shape (n_all_choices,), float64.
         is_greedy: Whether each token of the choice was a most probable one, shape
             (n_all_choices,), bool.
-        sketch_places: Places of the items that have a sketch, ascending, shape (n_sketches,),
+        sketch_places: Indices of the items that have a sketch, ascending, shape (n_sketches,),
             int32.
         sketch_sizes: Bytes of each sketch, shape (n_sketches,), int32.
         sketches: The sketches, one after another, shape (n_bytes,), uint8.
@@ -67,7 +67,7 @@ class Packed:
 
     @functools.cached_property
     def _part_of(self) -> dict[int, slice]:
-        """Where the choices of each item are, by its place."""
+        """Where the choices of each item are, by its index."""
         ends = self.n_choices.astype(np.int64).cumsum()
         return {
             place: slice(begin, end)
@@ -77,7 +77,7 @@ class Packed:
         }
 
     def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
-        """Return the scores that are there of some items, by their places in the data set."""
+        """Return the scores that are there of some items, by their indices."""
         found = {}
         for place in items.keys() & self._part_of.keys():
             part = self._part_of[place]
@@ -86,7 +86,7 @@ class Packed:
         return found
 
     def sketch_of(self) -> dict[int, bytes]:
-        """Return the sketches by places in the data set."""
+        """Return the sketches by index."""
         ends = self.sketch_sizes.astype(np.int64).cumsum()
         return {
             place: self.sketches[end - size : end].tobytes()
@@ -105,7 +105,7 @@ class Packed:
         if (reason := problem_of_lengths({name: len(arrays[name]) for name in arrays})) is not None:
             return reason
         if not _is_sorted(self.places, n_total) or not _is_sorted(self.sketch_places, n_total):
-            return "its items are not places in the data set"
+            return "its items are not indices of the data set"
         n_scores = int(self.n_choices.sum(dtype=np.int64))
         if (self.n_choices < 1).any() or n_scores != len(self.logprobs):
             return "its items have other numbers of choices than of scores"
@@ -140,8 +140,8 @@ def pack(scores: Mapping[int, str], sketches: Mapping[int, bytes]) -> Packed:
     """Pack scores and sketches.
 
     Args:
-        scores: By places in the data set, each as the text of a row of the store.
-        sketches: Bytes by places in the data set.
+        scores: By index, each as the text of a row of the store.
+        sketches: Bytes by index.
     """
     places = sorted(scores)
     values: list[list[Any]] = [json.loads(scores[place]) for place in places]

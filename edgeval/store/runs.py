@@ -15,13 +15,13 @@ from typing import Any
 from edgeval.errors import StoreError
 from edgeval.records import Speed
 from edgeval.records.runs import Run, RunDetails, RunPlan
-from edgeval.records.score_key import Setting
+from edgeval.records.score_key import ScoreKey
 from edgeval.store.plans import PlanRow
 from edgeval.store.presence import require_store
 from edgeval.store.schema import as_written, checksum
 from edgeval.store.stints import rest
 from edgeval.store.store import Store
-from edgeval.store.stored_run import Measurement
+from edgeval.store.stored_run import StoredRun
 from edgeval.system.progress import Progress
 from edgeval.system.temporary import temporary_folder
 from edgeval.system.untrusted import require_moment
@@ -53,7 +53,7 @@ def show_run(path: Path, number: int) -> RunDetails:
     plan_of = [plan for plan, _ in scores.values()]
     return RunDetails(
         **dict(run),
-        setting=Setting.model_validate_json(row["setting"]),
+        setting=ScoreKey.model_validate_json(row["setting"]),
         items=sorted(scores),
         plans=[
             _run_plan(each, plan_of.count(each.plan.id), stints.get(each.plan.id, []))
@@ -130,8 +130,8 @@ def _runs(connection: sqlite3.Connection) -> list[Run]:
     latest = {row["key"]: row["attempt"] for row in sorted(rows, key=lambda row: row["attempt"])}
     found = []
     for row in rows:
-        setting = Setting.model_validate_json(row["setting"])
-        measurement = Measurement(connection, row["id"], row["key"])
+        setting = ScoreKey.model_validate_json(row["setting"])
+        measurement = StoredRun(connection, row["id"], row["key"])
         found.append(
             Run(
                 number=row["id"],
@@ -152,7 +152,7 @@ def _runs(connection: sqlite3.Connection) -> list[Run]:
 
 def row_of(
     connection: sqlite3.Connection, path: Path, number: int
-) -> tuple[dict[str, Any], Measurement]:
+) -> tuple[dict[str, Any], StoredRun]:
     """Return the row of a run, by column, and what the store holds of it.
 
     Raises:
@@ -160,7 +160,7 @@ def row_of(
     """
     for row in _rows(connection):
         if row["id"] == number:
-            return row, Measurement(connection, number, row["key"])
+            return row, StoredRun(connection, number, row["key"])
     raise StoreError(f"the store {path} has no run {number}; edgeval runs lists those it has")
 
 
@@ -172,7 +172,7 @@ def _rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
         if number is None or checksum(*values) != expected:
             raise sqlite3.DatabaseError("a run has changed on the disk")
         with as_written("a run"):
-            Setting.model_validate_json(values[2])
+            ScoreKey.model_validate_json(values[2])
             require_moment(datetime.fromisoformat(values[5]))
             "".join([values[0], values[3], values[4]])  # Texts.
             operator.index(values[1])

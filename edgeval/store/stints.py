@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from edgeval.records import Device, Speed
+from edgeval.records import Machine, Speed
 from edgeval.store.schema import as_written, checksum
 from edgeval.tasks.requests import Work
 
@@ -46,7 +46,7 @@ class Stints:
         Raises:
             sqlite3.DatabaseError: If a stint of the plan has changed on the disk.
         """
-        place = None
+        index = None
         for number, text, expected in self._connection.execute(
             "SELECT id, speed, checksum FROM stint WHERE plan = ?", (plan,)
         ):
@@ -54,15 +54,15 @@ class Stints:
                 raise sqlite3.DatabaseError("a stint has changed on the disk")
             with as_written("a stint"):
                 is_same = Speed.model_validate_json(text).is_of_same_command(speed)
-            place = number if is_same else place
+            index = number if is_same else index
         text = speed.model_dump_json()
         self._connection.execute(
             "INSERT OR REPLACE INTO stint VALUES (?, ?, ?, ?)",
-            (place, plan, text, checksum(self._key, plan, text)),
+            (index, plan, text, checksum(self._key, plan, text)),
         )
 
 
-def rest(device: Device, work: Work, n_items: int, stints: Sequence[Speed]) -> Speed | None:
+def rest(device: Machine, work: Work, n_items: int, stints: Sequence[Speed]) -> Speed | None:
     """Return what of a plan's work is in no stint, as of unknown threads; None if all is in one.
 
     Args:

@@ -16,17 +16,17 @@ from pathlib import Path
 
 from edgeval.errors import StoreError
 from edgeval.records import SelfCheck
-from edgeval.records.plan import PlanFacts
-from edgeval.records.score_key import Setting, features_of
+from edgeval.records.plan import PlanInfo
+from edgeval.records.score_key import ScoreKey, features_of
 from edgeval.store.connection import connect
-from edgeval.store.plans import SavedPlan
+from edgeval.store.plans import StoredPlan
 from edgeval.store.presence import LOCKS, OpenFile, require_nothing_lost
 from edgeval.store.schema import checksum, migrate
-from edgeval.store.stored_run import Measurement
+from edgeval.store.stored_run import StoredRun
 from edgeval.system.files import alone
 from edgeval.system.progress import Progress
 
-__all__ = ["Measurement", "PlanFacts", "SavedPlan", "Setting", "Store", "features_of"]
+__all__ = ["PlanInfo", "ScoreKey", "Store", "StoredPlan", "StoredRun", "features_of"]
 
 _BUSY_S = 60.0
 """How long a transaction waits for those of other processes, which take milliseconds."""
@@ -91,7 +91,7 @@ class Store:
         if self._file is not None and self._file.is_gone():
             raise self._file.lost(self._connection)
 
-    def self_check(self, setting: Setting) -> SelfCheck | None:
+    def self_check(self, setting: ScoreKey) -> SelfCheck | None:
         """Return how close a GPU came to the CPU when it was checked; None if it was not.
 
         Data and protocol are not looked at: the same computation was checked on other items then.
@@ -99,7 +99,7 @@ class Store:
         Raises:
             StoreError: If the file cannot be read.
         """
-        key = _key(setting.computation)
+        key = _key(setting.computation_text)
         with self._explained():
             row = self._connection.execute(
                 "SELECT found, checksum FROM self_check WHERE key = ?", (key,)
@@ -110,20 +110,20 @@ class Store:
                 return SelfCheck.model_validate_json(row[0])
         return None
 
-    def add_self_check(self, setting: Setting, found: SelfCheck) -> None:
+    def add_self_check(self, setting: ScoreKey, found: SelfCheck) -> None:
         """Keep how close a GPU came to the CPU.
 
         Raises:
             StoreError: If the file cannot be written.
         """
-        key, text = _key(setting.computation), found.model_dump_json()
+        key, text = _key(setting.computation_text), found.model_dump_json()
         with self._explained():
             self._connection.execute(
                 "INSERT OR REPLACE INTO self_check VALUES (?, ?, ?)",
                 (key, text, checksum(key, text)),
             )
 
-    def holds(self, setting: Setting) -> bool:
+    def holds(self, setting: ScoreKey) -> bool:
         """Return whether there is a score of a setting.
 
         Raises:
@@ -133,20 +133,20 @@ class Store:
             row = self._connection.execute(
                 "SELECT 1 FROM measurement JOIN score ON measurement = measurement.id "
                 "WHERE key = ? LIMIT 1",
-                (_key(setting.content),),
+                (_key(setting.text),),
             ).fetchone()
         return row is not None
 
     @contextlib.contextmanager
-    def measurement(
+    def run(
         self,
-        setting: Setting,
+        setting: ScoreKey,
         *,
         file: str,
         data: str,
         fresh: bool = False,
         progress: Progress | None = None,
-    ) -> Iterator[Measurement]:
+    ) -> Iterator[StoredRun]:
         """Yield the scores of a setting, to this process alone while the context lasts.
 
         Args:
@@ -159,7 +159,7 @@ class Store:
         Raises:
             StoreError: If the file cannot be read or written.
         """
-        content = setting.content
+        content = setting.text
         key = _key(content)
         with self._explained(), self.alone(key, progress):
             (last,) = self._connection.execute(
@@ -179,7 +179,7 @@ class Store:
             ).fetchone()
             if found != content:
                 raise sqlite3.DatabaseError("the index of the settings has changed on the disk")
-            yield Measurement(self._connection, number, key)
+            yield StoredRun(self._connection, number, key)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:

@@ -11,11 +11,11 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 from edgeval.errors import StoreError
-from edgeval.records import Device, Speed, by_command
-from edgeval.records.plan import PLAN_FACTS, PlanFacts
-from edgeval.stats.top_logprobs import ItemDivergence, Sketch
+from edgeval.records import Machine, Speed, by_command
+from edgeval.records.plan import PLAN_INFO, PlanInfo
+from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs
 from edgeval.store.distributions import Distributions
-from edgeval.store.plans import PlanRow, SavedPlan
+from edgeval.store.plans import PlanRow, StoredPlan
 from edgeval.store.schema import as_written, checksum
 from edgeval.store.stints import Stints, rest
 from edgeval.tasks.item import Item, ItemScore
@@ -33,7 +33,7 @@ _END_OF_PLACES = 2**31
 """Places in a data set and numbers of tokens are 32-bit integers wherever they are packed."""
 
 
-class Measurement:
+class StoredRun:
     """What the store holds of one setting; made by ``Store.measurement``.
 
     Each method raises ``sqlite3.DatabaseError`` where the file is damaged; the store makes a
@@ -54,15 +54,15 @@ class Measurement:
         self.stints = Stints(connection, number, key)
 
     def scores(self, items: Mapping[int, Item]) -> dict[int, ItemScore]:
-        """Return the scores that are there of some items, by their places in the data set.
+        """Return the scores that are there of some items, by their indices.
 
         Raises:
             StoreError: If one is of another number of choices; then it was not computed here.
         """
         packed = self.packed_scores()
         found = {}
-        for place in packed.keys() & items.keys():
-            item, (_, text) = items[place], packed[place]
+        for index in packed.keys() & items.keys():
+            item, (_, text) = items[index], packed[index]
             values = _values(text)
             if any(len(value) != len(item.choices) for value in values):
                 raise StoreError(
@@ -70,11 +70,11 @@ class Measurement:
                     f"{item.id}, which has {len(item.choices)}; edgeval runs delete {self.number} "
                     "removes it"
                 )
-            found[place] = ItemScore(item, *values)
+            found[index] = ItemScore(item, *values)
         return found
 
     def packed_scores(self) -> dict[int, tuple[int, str]]:
-        """Return by places in the data set the plan and the text of each score."""
+        """Return by index the plan and the text of each score."""
         rows = self._connection.execute(
             "SELECT item, plan, score, checksum FROM score WHERE measurement = ?", (self.number,)
         )
@@ -87,7 +87,7 @@ class Measurement:
         return found
 
     def scored(self) -> set[int]:
-        """Return the places of all items that have a score."""
+        """Return the indices of all items that have a score."""
         rows = self._connection.execute(
             "SELECT item FROM score WHERE measurement = ?", (self.number,)
         )
@@ -107,13 +107,13 @@ class Measurement:
         facts, device, tokens_decoded, logit_rows, elapsed_s = head
         with as_written("a plan"):
             return PlanRow(
-                SavedPlan(number, tuple(map(operator.index, json.loads(items)))),
-                PLAN_FACTS.validate_json(facts),
-                Device.model_validate_json(device),
+                StoredPlan(number, tuple(map(operator.index, json.loads(items)))),
+                PLAN_INFO.validate_json(facts),
+                Machine.model_validate_json(device),
                 Work(operator.index(tokens_decoded), operator.index(logit_rows), float(elapsed_s)),
             )
 
-    def open_plans(self, again: Set[int] = frozenset()) -> list[SavedPlan]:
+    def open_plans(self, again: Set[int] = frozenset()) -> list[StoredPlan]:
         """Return the plans of which an item has no score, the oldest first.
 
         Args:
@@ -124,8 +124,8 @@ class Measurement:
         return [each for each in plans if not scored.issuperset(each.items)]
 
     def add_plan(
-        self, items: Sequence[int], facts: PlanFacts, device: Device, work: Work | None = None
-    ) -> SavedPlan:
+        self, items: Sequence[int], facts: PlanInfo, device: Machine, work: Work | None = None
+    ) -> StoredPlan:
         """Return a new plan of items.
 
         Args:
@@ -136,7 +136,7 @@ class Measurement:
         """
         packed, taken = json.dumps(list(items)), work or Work()
         head = (
-            *(PLAN_FACTS.dump_json(facts).decode(), device.model_dump_json()),
+            *(PLAN_INFO.dump_json(facts).decode(), device.model_dump_json()),
             *(taken.tokens_decoded, taken.logit_rows, float(taken.elapsed_s)),
         )
         cursor = self._connection.execute(
@@ -147,16 +147,16 @@ class Measurement:
                 *(checksum(self.key, *head), checksum(self.key, packed), packed),
             ),
         )
-        return SavedPlan(int(cursor.lastrowid or 0), tuple(items))
+        return StoredPlan(int(cursor.lastrowid or 0), tuple(items))
 
     def save(
         self,
-        plan: SavedPlan,
+        plan: StoredPlan,
         scores: Mapping[int, ItemScore],
         work: Work,
         *,
         stint: Speed | None = None,
-        sketches: Mapping[int, Sketch] | None = None,
+        sketches: Mapping[int, TopLogprobs] | None = None,
         reference: str = "",
         divergences: Mapping[int, ItemDivergence] | None = None,
     ) -> None:
@@ -164,7 +164,7 @@ class Measurement:
 
         Args:
             plan: The plan that they are of.
-            scores: By places in the data set; those that are there already stay as they are.
+            scores: By index; those that are there already stay as they are.
             work: What was done since the last call.
             stint: What this command took for the plan so far, that included.
             sketches: Those of some of the items.
@@ -201,7 +201,7 @@ class Measurement:
         )
 
     def add_scores(self, plan: int, packed: Mapping[int, str]) -> None:
-        """Add texts of scores by places in the data set; those that are there stay as they are."""
+        """Add texts of scores by index; those that are there stay as they are."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?)",
             [
@@ -210,7 +210,7 @@ class Measurement:
             ],
         )
 
-    def totals(self, items: Collection[int]) -> tuple[Work, PlanFacts]:
+    def totals(self, items: Collection[int]) -> tuple[Work, PlanInfo]:
         """Return what the plans took that have any of these items, and what is known of them.
 
         The bound is the sum of theirs, the sizes are those of the largest.
@@ -223,7 +223,7 @@ class Measurement:
                 total.logit_rows += row.work.logit_rows
                 total.elapsed_s += row.work.elapsed_s
         _require(bool(facts), "the list of plans")
-        return total, PlanFacts(
+        return total, PlanInfo(
             file_type=facts[-1].file_type,
             n_params=facts[-1].n_params,
             tensor_bytes=facts[-1].tensor_bytes,

@@ -50,7 +50,7 @@ def _label(value: object) -> object:
     return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 
-class Record(BaseModel):
+class Row(BaseModel):
     """One row in the schema of the hub's data set."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
@@ -123,7 +123,7 @@ class DataSet:
     """
 
     name: str
-    records: Sequence[Record | TextRecord]
+    records: Sequence[Row | TextRecord]
 
     @property
     def fingerprint(self) -> str:
@@ -242,9 +242,9 @@ def _text_record(lines: Sequence[str], begin: int, path: Path) -> TextRecord:
     return TextRecord(str(begin // _TEXT_LINES), context, tuple(endings), int(label))
 
 
-def _record(row: Any, where: str) -> Record:
+def _record(row: Any, where: str) -> Row:
     try:
-        return Record.model_validate(row)
+        return Row.model_validate(row)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the item"
@@ -276,6 +276,6 @@ def _from_hub(split: Split, offline: bool) -> DataSet:
     return DataSet(name, list(_hub_records(rows, name)))
 
 
-def _hub_records(rows: Sequence[Any], name: str) -> Iterator[Record]:
+def _hub_records(rows: Sequence[Any], name: str) -> Iterator[Row]:
     for number, row in enumerate(rows, start=1):
         yield _record(row, f"{name} item {number}")

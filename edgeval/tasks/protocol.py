@@ -19,7 +19,7 @@ from edgeval.tasks.requests import Int32, Request, common_prefix_length
 DEFAULT = "lm-eval"
 
 
-class Tokenizer(TypingProtocol):
+class Tokenizes(TypingProtocol):
     """The part of a model that a protocol needs.
 
     Attributes:
@@ -68,9 +68,9 @@ class Protocol:
     few_shot: bool
     tool: str
     versions: str
-    encode: Callable[[Protocol, Item, Tokenizer], list[Request]]
+    encode: Callable[[Protocol, Item, Tokenizes], list[Request]]
 
-    def requests(self, item: Item, tokenizer: Tokenizer) -> list[Request]:
+    def requests(self, item: Item, tokenizer: Tokenizes) -> list[Request]:
         """Return one request a choice, truncated on the left to the model's window.
 
         Raises:
@@ -81,7 +81,7 @@ class Protocol:
         requests = self.encode(self, item, tokenizer)
         return [_truncated(request, tokenizer.n_context_train, item) for request in requests]
 
-    def ended(self, tokens: Int32, tokenizer: Tokenizer) -> list[int]:
+    def ended(self, tokens: Int32, tokenizer: Tokenizes) -> list[int]:
         """Return the tokens of a text with those that the tokenizer adds, where they are wanted."""
         before = [tokenizer.bos] if self.adds_ends and tokenizer.bos is not None else []
         after = [tokenizer.eos] if self.adds_ends and tokenizer.eos is not None else []
@@ -102,7 +102,7 @@ def get(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizer) -> list[Request]:
+def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list[Request]:
     """Encode as lm-evaluation-harness does (``TemplateLM._encode_pair``).
 
     Its versions since pull request 531 of June 2023 do; those before encoded the two apart.
@@ -124,7 +124,7 @@ def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizer) -> list[R
     return requests
 
 
-def _as_harness(protocol: Protocol, text: str, item: Item, tokenizer: Tokenizer) -> list[int]:
+def _as_harness(protocol: Protocol, text: str, item: Item, tokenizer: Tokenizes) -> list[int]:
     """Return the tokens of a text, to which nothing is added if it begins with BOS already.
 
     Source: ``HFLM.tok_encode`` of lm-evaluation-harness 0.4.13.
@@ -147,7 +147,7 @@ def _as_harness(protocol: Protocol, text: str, item: Item, tokenizer: Tokenizer)
     return protocol.ended(tokens, tokenizer)
 
 
-def _after_first(choice: str, item: Item, tokenizer: Tokenizer) -> Request:
+def _after_first(choice: str, item: Item, tokenizer: Tokenizes) -> Request:
     """Return the request of a choice without context, as ``TemplateLM.loglikelihood`` makes it."""
     tokens = tokenizer.tokenize(f" {choice}", parse_special=True).tolist()
     if tokenizer.first is not None and tokens[:1] != [tokenizer.first]:
@@ -155,7 +155,7 @@ def _after_first(choice: str, item: Item, tokenizer: Tokenizer) -> Request:
     return _request(tokens, 1, item)
 
 
-def _encode_shared(protocol: Protocol, item: Item, tokenizer: Tokenizer) -> list[Request]:
+def _encode_shared(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list[Request]:
     """Encode as llama-perplexity --hellaswag does: the tokens all choices share are context.
 
     Each text gets BOS and EOS where the GGUF says so (``common_tokenize``).

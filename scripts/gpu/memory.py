@@ -203,7 +203,7 @@ def _rung(device: llama.Device, turn: int, path: Path, options: Options, store: 
 
 def _taken(device: llama.Device, path: Path, options: Options, n_sessions: int) -> Taken:
     setup = setup_on(device, options)
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         where = replace(setup.placement(vocabulary.info), n_sessions=n_sessions)
         estimate = placement.device_need(vocabulary.info, where)
     before = _free(device)

@@ -8,7 +8,7 @@ from typing import Any
 from peers.markdown import Bar, Section, table
 
 from edgeval import llama
-from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.setup import Setup
 from edgeval.gguf.contents import sha256_of
 from gpu.agreement import logprob_changes
@@ -37,7 +37,7 @@ def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
     rows = []
     for layers in LAYERS:
         setup = check.setup(check.items, ITEMS, gpu_layers=layers)
-        with llama.Vocabulary(path) as vocabulary:
+        with llama.Tokenizer(path) as vocabulary:
             placed = setup.placement(vocabulary.info)
         measured = evaluate_file(path, setup)
         changes = logprob_changes(_scores(measured), _scores(on_cpu))
@@ -56,9 +56,9 @@ def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
 
 
 def _key(setup: Setup, path: Path) -> str:
-    with llama.Vocabulary(path) as vocabulary:
-        return setup.setting(sha256_of(path), vocabulary.info).content
+    with llama.Tokenizer(path) as vocabulary:
+        return setup.score_key(sha256_of(path), vocabulary.info).text
 
 
-def _scores(measured: Measured) -> list[Any]:
+def _scores(measured: FileResult) -> list[Any]:
     return list(measured.scores.values())

@@ -10,7 +10,7 @@ import typer
 from peers.markdown import Section, table
 from peers.process import PeerError
 
-from edgeval.evaluation.file_scorer import Measured, evaluate_file
+from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.setup import Setup
 from edgeval.quantize.quantize import quantize
 from edgeval.store.store import Store
@@ -116,7 +116,7 @@ def _of_tinyllama(check: Check) -> Sequence[dict[str, Any]]:
     return [compare("TinyLlama's shape", path, setup, None) for path in paths]
 
 
-def _tokens_per_s(measured: Measured) -> float:
+def _tokens_per_s(measured: FileResult) -> float:
     """Return how fast a model was scored just now."""
     speed = measured.run.speed
     if speed is None or speed.tokens_per_s is None:
@@ -124,7 +124,7 @@ def _tokens_per_s(measured: Measured) -> float:
     return speed.tokens_per_s
 
 
-def _scores(measured: Measured) -> list[Any]:
+def _scores(measured: FileResult) -> list[Any]:
     return list(measured.scores.values())
 
 

@@ -28,7 +28,7 @@ def logprobs(path: Path, setup: Setup, placement: Placement) -> tuple[Float64, W
     Returns:
         One value a choice, shape (choices of all items,), in the order of the items.
     """
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
         file_type = vocabulary.file_type
         kernels = setup.kernels(vocabulary.info).kernels

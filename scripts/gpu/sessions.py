@@ -40,7 +40,7 @@ def measure(check: Check) -> Section:
 
 def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
     setup = check.setup(check.items, ITEMS)
-    with llama.Vocabulary(path) as vocabulary:
+    with llama.Tokenizer(path) as vocabulary:
         placed = setup.placement(vocabulary.info)
         file_type = vocabulary.file_type
     rows: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ from edgeval.checkpoints.convert.config import LlamaConfig, read_config
 from edgeval.checkpoints.convert.tensors import Output, OutputType, outputs
 from edgeval.checkpoints.convert.writer import opened_gguf, well_formed, write_tensors
 from edgeval.checkpoints.tokenizer.proof import prove
-from edgeval.checkpoints.tokenizer.tokenizer import Tokenizer, read_tokenizer
+from edgeval.checkpoints.tokenizer.tokenizer import TokenizerMetadata, read_tokenizer
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.gguf.parts import read_header
@@ -84,7 +84,7 @@ def convert(
     return target
 
 
-def _proven(checkpoint: Checkpoint, config: LlamaConfig) -> Tokenizer:
+def _proven(checkpoint: Checkpoint, config: LlamaConfig) -> TokenizerMetadata:
     """Return the tokenizer, after llama.cpp has tokenized some texts as the checkpoint's own does.
 
     Raises:

@@ -18,7 +18,7 @@ from edgeval.checkpoints.checkpoint import Checkpoint
 from edgeval.checkpoints.convert.config import LlamaConfig
 from edgeval.checkpoints.convert.metadata import add_general
 from edgeval.checkpoints.convert.tensors import Output, OutputType
-from edgeval.checkpoints.tokenizer.tokenizer import Tokenizer
+from edgeval.checkpoints.tokenizer.tokenizer import TokenizerMetadata
 from edgeval.errors import CheckpointError
 from edgeval.llama.machine import physical_cores
 from edgeval.system.untrusted import printable
@@ -66,7 +66,7 @@ def opened_gguf(
     path: Path,
     checkpoint: Checkpoint,
     config: LlamaConfig,
-    tokenizer: Tokenizer,
+    tokenizer: TokenizerMetadata,
     tensors: Sequence[Output],
     dtype: OutputType,
     name: str | None,

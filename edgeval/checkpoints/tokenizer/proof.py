@@ -10,7 +10,7 @@ import gguf
 from edgeval.checkpoints.tokenizer.library import load
 from edgeval.checkpoints.tokenizer.sample import sample
 from edgeval.checkpoints.tokenizer.sentencepiece_proto import read_rules
-from edgeval.checkpoints.tokenizer.tokenizer import Tokenizer
+from edgeval.checkpoints.tokenizer.tokenizer import TokenizerMetadata
 from edgeval.engine import Engine
 from edgeval.errors import CheckpointError, EngineError, GgufError
 from edgeval.system.temporary import temporary_folder
@@ -22,7 +22,7 @@ _MOST_TOKENS = 12
 _MOST_SPECIAL = 32
 
 
-def prove(tokenizer: Tokenizer, engine: Engine) -> None:
+def prove(tokenizer: TokenizerMetadata, engine: Engine) -> None:
     """Let llama.cpp tokenize texts as the checkpoint's own tokenizer does.
 
     ``tokenizer.json`` is what transformers reads where there is one; SentencePiece reads
@@ -39,7 +39,7 @@ def prove(tokenizer: Tokenizer, engine: Engine) -> None:
         _prove_sentencepiece(path.with_name("tokenizer.model"), tokenizer, engine)
 
 
-def _prove_library(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
+def _prove_library(path: Path, tokenizer: TokenizerMetadata, engine: Engine) -> None:
     library = load(path)
     added = list(library.get_added_tokens_decoder().values())
     special = [token.content for token in added if token.special or _is_marked(token.content)]
@@ -59,7 +59,7 @@ def _prove_library(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
     _remark(tokenizer, path, rare, own, [bare for bare, _ in found[len(texts) :]])
 
 
-def _prove_sentencepiece(path: Path, tokenizer: Tokenizer, engine: Engine) -> None:
+def _prove_sentencepiece(path: Path, tokenizer: TokenizerMetadata, engine: Engine) -> None:
     _require_no_words(path, tokenizer)
     encode = _of_sentencepiece(path, tokenizer.adds_prefix)
     special = read_rules(path).user_defined
@@ -70,7 +70,7 @@ def _prove_sentencepiece(path: Path, tokenizer: Tokenizer, engine: Engine) -> No
     _remark(tokenizer, path, rare, [encode(text) for text in rare], found[len(texts) :])
 
 
-def _require_no_words(path: Path, tokenizer: Tokenizer) -> None:
+def _require_no_words(path: Path, tokenizer: TokenizerMetadata) -> None:
     """Refuse words that were added to a SentencePiece model: it cannot tell how texts are cut then.
 
     Marks that were added stand in few texts.
@@ -95,7 +95,7 @@ def _within(special: str) -> str:
 
 
 def _remark(
-    tokenizer: Tokenizer,
+    tokenizer: TokenizerMetadata,
     path: Path,
     texts: Sequence[str],
     expected: Sequence[list[int]],
@@ -122,7 +122,7 @@ def _of_sentencepiece(path: Path, adds_prefix: bool | None) -> Encode:
     return lambda text: list(processor.encode(text))
 
 
-def _without_added(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+def _without_added(texts: Sequence[str], tokenizer: TokenizerMetadata) -> list[str]:
     """Return the texts without what was added to a SentencePiece model, which knows nothing of it.
 
     It takes the text of its own special tokens for text, too.
@@ -137,7 +137,7 @@ def _without_added(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
 
 
 def _tokens(
-    tokenizer: Tokenizer, texts: Sequence[str], engine: Engine
+    tokenizer: TokenizerMetadata, texts: Sequence[str], engine: Engine
 ) -> list[tuple[list[int], list[int]]]:
     """Return the tokens that llama.cpp gives texts with a GGUF of the vocabulary alone.
 

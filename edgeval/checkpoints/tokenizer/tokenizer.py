@@ -16,7 +16,7 @@ from edgeval.checkpoints.tokenizer.tokenizer_json import read_tokenizer_json
 from edgeval.checkpoints.tokenizer.vocabulary import Vocabulary, optional_json
 from edgeval.errors import CheckpointError
 
-__all__ = ["Tokenizer", "read_tokenizer"]
+__all__ = ["TokenizerMetadata", "read_tokenizer"]
 
 _CODE_LLAMA_SIZE = 32016
 _CODE_LLAMA_SPECIALS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}
@@ -24,7 +24,7 @@ _GRANITE_SIZE = 49152
 
 
 @dataclass
-class Tokenizer:
+class TokenizerMetadata:
     """A checkpoint's tokenizer.
 
     Attributes:
@@ -65,7 +65,7 @@ class Tokenizer:
         self.more.add_to(writer)
 
 
-def read_tokenizer(checkpoint: Checkpoint, vocab_size: int) -> Tokenizer:
+def read_tokenizer(checkpoint: Checkpoint, vocab_size: int) -> TokenizerMetadata:
     """Return a checkpoint's tokenizer.
 
     ``tokenizer.model`` is used where there is one, ``tokenizer.json`` otherwise.
@@ -84,7 +84,7 @@ def read_tokenizer(checkpoint: Checkpoint, vocab_size: int) -> Tokenizer:
         more.ids = _CODE_LLAMA_SPECIALS | found.ids
     elif vocab_size == _GRANITE_SIZE:
         special.adds["bos"] = False
-    tokenizer = Tokenizer(directory, vocabulary, special, more)
+    tokenizer = TokenizerMetadata(directory, vocabulary, special, more)
     _settle_ends(tokenizer)
     return tokenizer
 
@@ -102,7 +102,7 @@ def _read(directory: Path, vocab_size: int) -> Vocabulary:
     )
 
 
-def _settle_ends(tokenizer: Tokenizer) -> None:
+def _settle_ends(tokenizer: TokenizerMetadata) -> None:
     """Let a text get BOS and EOS where Hugging Face transformers adds them.
 
     Where convert_hf_to_gguf.py would add others, transformers is followed: what

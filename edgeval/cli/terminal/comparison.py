@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgeval.records.comparison import ComparedRun, Comparison, Machine
+from edgeval.records.comparison import ComparedMachine, ComparedRun, Comparison
 from edgeval.report import formatting as fmt
 from edgeval.report.backends import device_names
 from edgeval.report.compare.labels import short_cpu
@@ -41,7 +41,7 @@ def table(found: Comparison) -> Table:
 
 def _facts(found: Comparison) -> dict[str, list[str]]:
     machines = found.machines
-    rows: dict[str, Callable[[Machine], str]] = {
+    rows: dict[str, Callable[[ComparedMachine], str]] = {
         "cpu": lambda each: short_cpu(each.device),
         "cores": lambda each: f"{each.device.physical_cores} ({each.device.logical_cores} logical)",
         "memory": lambda each: fmt.size(each.device.memory_bytes),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from edgeval.gguf.remarks import of_file
-from edgeval.records.inspection import Inspection, MetadataValue, Tokenizer, TypeSum
+from edgeval.records.inspection import Inspection, MetadataValue, TokenizerInfo, TypeSum
 from edgeval.report import formatting as fmt
 from edgeval.system.console import Table, listing
 
@@ -58,7 +58,7 @@ def _file_type(found: Inspection) -> str:
     return " ".join([found.file_type + (":" if notes else ""), *notes])
 
 
-def _facts_of_tokenizer(tokenizer: Tokenizer) -> Table:
+def _facts_of_tokenizer(tokenizer: TokenizerInfo) -> Table:
     types = ", ".join(f"{n:,} {name}" for name, n in (tokenizer.types or {}).items())
     adds = {
         "BOS": tokenizer.adds_bos,

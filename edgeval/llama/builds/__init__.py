@@ -6,7 +6,7 @@ Nothing here loads llama.cpp, whose libraries may die while they are loaded.
 from edgeval.llama.builds.commands import (
     BACKEND_OPTIONS,
     PORTABLE,
-    Machine,
+    BuildMachine,
     best_command,
     rebuild_command,
     remedy_for_amx,
@@ -33,10 +33,10 @@ from edgeval.llama.builds.libraries import compiler_of, cpu_libraries, library_f
 __all__ = [
     "BACKEND_OPTIONS",
     "PORTABLE",
+    "BuildMachine",
     "Compiler",
     "FeatureDifference",
     "InstalledCompiler",
-    "Machine",
     "best_command",
     "built_by",
     "compiled_features",

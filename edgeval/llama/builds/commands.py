@@ -58,7 +58,7 @@ _FIRST_GCC = {
 
 
 @dataclass(frozen=True)
-class Machine:
+class BuildMachine:
     """What decides how llama.cpp is best built.
 
     Attributes:
@@ -102,10 +102,10 @@ class Machine:
         )
 
 
-def this_machine() -> Machine:
+def this_machine() -> BuildMachine:
     """Return what is here; it asks each compiler for its version, which takes some milliseconds."""
     variants = tuple(path for path in cpu_libraries() if "ggml-cpu-" in path.name)
-    return Machine(cpu_features(), tuple(compilers_here()), default_compiler(), variants)
+    return BuildMachine(cpu_features(), tuple(compilers_here()), default_compiler(), variants)
 
 
 def rebuild_command(
@@ -135,7 +135,7 @@ def rebuild_command(
     return " ".join([*quoted, install])
 
 
-def best_command(machine: Machine, backends: Sequence[str] = ()) -> str:
+def best_command(machine: BuildMachine, backends: Sequence[str] = ()) -> str:
     """Return the command that builds the fastest llama.cpp that works on a machine.
 
     A native build, by a compiler that does AMX right if the CPU has it; else one without AMX. A
@@ -156,7 +156,7 @@ def best_command(machine: Machine, backends: Sequence[str] = ()) -> str:
 
 
 def remedy_for_amx(
-    machine: Machine, built_by: Compiler | None = None, backends: Sequence[str] = ()
+    machine: BuildMachine, built_by: Compiler | None = None, backends: Sequence[str] = ()
 ) -> str:
     """Return what to do about a build whose AMX code dies on an illegal instruction, in a sentence.
 
@@ -189,7 +189,7 @@ def remedy_for_amx(
 
 
 def remedy_for_other_cpu(
-    machine: Machine, superfluous: Collection[str], backends: Sequence[str] = ()
+    machine: BuildMachine, superfluous: Collection[str], backends: Sequence[str] = ()
 ) -> str:
     """Return what to do about a build that needs what this CPU does not have, in a sentence.
 
@@ -206,7 +206,7 @@ def remedy_for_other_cpu(
 
 
 def remedy_for_missing(
-    machine: Machine, missing: Collection[str], backends: Sequence[str] = ()
+    machine: BuildMachine, missing: Collection[str], backends: Sequence[str] = ()
 ) -> str | None:
     """Return how a build that does not use all of this CPU becomes faster, in a sentence.
 
@@ -227,7 +227,7 @@ def remedy_for_missing(
     )
 
 
-def _compiles(machine: Machine, feature: str) -> bool:
+def _compiles(machine: BuildMachine, feature: str) -> bool:
     """Whether the compiler of the best command makes use of a feature."""
     if feature == "AMX_INT8":
         return machine.builds_amx

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, ModelRun, Report
-from edgeval.records.comparison import Beside, ComparedRun, Comparison, Machine, Row
+from edgeval.records.comparison import (
+    Beside,
+    ComparedMachine,
+    ComparedRun,
+    ComparedType,
+    Comparison,
+)
 from edgeval.report.backends import devices_of
 from edgeval.report.compare.agreement import FALSE_ALARM, count_pairs, n_counts, worst
 from edgeval.report.compare.labels import labels
@@ -84,7 +90,7 @@ def compare_records(
         margin_points=margin_points,
         machines=[_machine(label, record, path, first) for label, record, path in machines],
         rows=[
-            Row(
+            ComparedType(
                 name=name,
                 runs=[column.get(name) for column in columns],
                 failures=[column.get(name) for column in failures],
@@ -235,9 +241,9 @@ def _compared(run: ModelRun, reference: ModelRun, level: float) -> dict[str, obj
 
 def _machine(
     label: str, record: Report | Evaluation, path: Path, first: Report | Evaluation
-) -> Machine:
+) -> ComparedMachine:
     report = record if isinstance(record, Report) else None
-    return Machine(
+    return ComparedMachine(
         label=label,
         file=shareable_path(str(path)),
         edgeval_version=record.edgeval_version,

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeval.records import Device
+from edgeval.records import Machine
 
 _NOISE = re.compile(
     r"\((?:R|TM|C)\)|\b\d+-Core\b|\b(?:CPU|Processor)\b|(?:@|\bRev\b).*", re.IGNORECASE
 )
 
 
-def labels(devices: Sequence[Device], paths: Sequence[Path]) -> list[str]:
+def labels(devices: Sequence[Machine], paths: Sequence[Path]) -> list[str]:
     """Return what tables call each machine: its CPU, or the record's file where CPUs are equal.
 
     Records of the same CPU and file name are numbered as they were given.
@@ -32,7 +32,7 @@ def labels(devices: Sequence[Device], paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def short_cpu(device: Device) -> str:
+def short_cpu(device: Machine) -> str:
     """Return the name of a CPU without marks, clock, cores and revision."""
     return " ".join(_NOISE.sub(" ", device.cpu).split()) or device.machine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edgeval.records import DataSource, Evaluation, ModelRun, Offload, ProtocolInfo, Report
+from edgeval.records import DataSource, Evaluation, ModelRun, OffloadInfo, ProtocolInfo, Report
 from edgeval.records.comparison import MatchedBy
 from edgeval.report.backends import device_names, devices_of
 
@@ -186,7 +186,7 @@ def _backend(record: Report | Evaluation) -> str:
     return record.engine.backend + (f" on {device_names(devices)}" if devices else "")
 
 
-def _layers(theirs: Offload | None, ours: Offload | None) -> str:
+def _layers(theirs: OffloadInfo | None, ours: OffloadInfo | None) -> str:
     """Return how many layers were on GPUs, if that differs and some were on the CPU of one."""
     if not any(each and each.layers < each.n_layers for each in (theirs, ours)):
         return ""

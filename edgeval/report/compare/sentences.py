@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from edgeval.errors import listed
 from edgeval.gguf.remarks import remarks_on
 from edgeval.records import ModelRun
-from edgeval.records.comparison import Beside, ComparedRun, Comparison, CountPair, Machine
+from edgeval.records.comparison import Beside, ComparedMachine, ComparedRun, Comparison, CountPair
 from edgeval.report import formatting as fmt
 from edgeval.report.compare.agreement import FALSE_ALARM, FROM_BEST
 from edgeval.report.compare.speeds import is_of_part
@@ -104,7 +104,7 @@ def sentences(found: Comparison) -> Iterator[str]:
         yield from (f"{machine.label}: {text}." for text in _timeless(named))
 
 
-def _others(found: Comparison) -> Iterator[tuple[Machine, _Runs]]:
+def _others(found: Comparison) -> Iterator[tuple[ComparedMachine, _Runs]]:
     """Yield each machine but the first with its runs, and what they are called."""
     for index, machine in enumerate(found.machines[1:], start=1):
         yield machine, [(row.name, run) for row in found.rows if (run := row.runs[index])]
@@ -144,7 +144,7 @@ def _refusals(runs: _Runs) -> Iterator[str]:
         )
 
 
-def _differences(machine: Machine, runs: _Runs) -> str:
+def _differences(machine: ComparedMachine, runs: _Runs) -> str:
     if not runs:
         return ""
     found = _by_text((name, text) for name, run in runs for text in run.differences)

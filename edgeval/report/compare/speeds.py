@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeval.records import Device, ModelRun, Speed
+from edgeval.records import Machine, ModelRun, Speed
 
 _GIB = 1024**3
 
@@ -49,7 +49,7 @@ def _reason(run: ModelRun, ours: Speed, reference: ModelRun, theirs: Speed) -> s
     return "measured under load" if ours.is_loaded or theirs.is_loaded else None
 
 
-def _identity(device: Device) -> tuple[str, str, int, int, int]:
+def _identity(device: Machine) -> tuple[str, str, int, int, int]:
     """Return what tells machines apart, whatever runs on them; kernels take some of the memory."""
     cores = (device.physical_cores, device.logical_cores)
     return (device.machine, device.cpu, *cores, round(device.memory_bytes / _GIB))

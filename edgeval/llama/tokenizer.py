@@ -15,7 +15,7 @@ from edgeval.errors import EngineError
 from edgeval.gguf import architectures, pre_tokenizers
 from edgeval.gguf.header import Header
 from edgeval.gguf.parts import model_files, read_header
-from edgeval.gguf.preflight import check
+from edgeval.gguf.preflight import require_safe
 from edgeval.llama.info import GgufInfo
 from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.numbers import require_same_numbers
@@ -41,7 +41,7 @@ def load(path: Path, params: Any, pre: str | None = None) -> Any:
         GgufError: If the file is missing, not a GGUF or damaged.
         EngineError: If llama.cpp refuses it, for example for an unknown architecture.
     """
-    check(path)
+    require_safe(path)
     log = engine()
     require_same_numbers()
     log.errors.clear()
@@ -57,7 +57,7 @@ def load(path: Path, params: Any, pre: str | None = None) -> Any:
     return model
 
 
-class Vocabulary(Owner):
+class Tokenizer(Owner):
     """A GGUF's tokenizer and metadata; a context manager that frees it.
 
     Attributes:
@@ -96,7 +96,7 @@ class Vocabulary(Owner):
         params.vocab_only = True
         super().__init__(load(path, params, pre), llama_cpp.llama_model_free)
         self.path = path
-        self._spellable = check(path)
+        self._spellable = require_safe(path)
         self._vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.file_type = header.file_type
         self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
