@@ -1,4 +1,4 @@
-"""Run the command line with ``python -m edgeval``."""
+"""Command line, run with ``python -m edgeval``."""
 
 from edgeval.cli.app import main
 

@@ -1,4 +1,18 @@
-"""The errors that edgeval raises: one sentence that says what failed and what to do next."""
+"""Errors that edgeval raises: one sentence that says what failed and what to do next.
+
+EdgevalError
+    CheckpointError       a checkpoint directory
+    DataError             items
+    HubError              the hub
+    GgufError             a GGUF
+    ChangedFileError      a file that is another now
+    StoreError            the store of scores
+    NoRoomError           memory
+    EngineError           llama.cpp
+        EngineDiedError   its process ended
+        KernelError       it computes a type wrongly
+    InterruptedRunError   Ctrl-C, SIGTERM
+"""
 
 from __future__ import annotations
 
@@ -105,6 +119,20 @@ def closest(name: str, known: Iterable[str]) -> str:
     by_folded_name = {candidate.casefold(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.casefold(), by_folded_name, n=1, cutoff=0.5)
     return f" (did you mean {by_folded_name[matches[0]]!r}?)" if matches else ""
+
+
+def written_by_newer(path: object, version: int, readable: object) -> str:
+    """Return the sentence that a file needs a newer edgeval.
+
+    Args:
+        path: The file.
+        version: Version of its schema.
+        readable: The versions that this edgeval reads.
+    """
+    return (
+        f"{path} was written by a newer edgeval (schema {version}, this one reads {readable}); "
+        "upgrade edgeval with pip install --upgrade edgeval"
+    )
 
 
 def listed(names: Sequence[str]) -> str:

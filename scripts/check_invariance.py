@@ -18,7 +18,7 @@ import numpy.typing as npt
 import typer
 
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 
 SEED = 0
 Float64 = npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ def main(
         typer.echo(f"{name:>15}  {change:.2g}")
 
 
-def _logprobs(gguf: Path, setup: Setup) -> dict[str, Float64]:
+def _logprobs(gguf: Path, setup: EvalSetup) -> dict[str, Float64]:
     scores = evaluate_file(gguf, setup).scores
     return {score.item.id: np.array(score.logprobs) for score in scores.values()}
 

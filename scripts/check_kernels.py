@@ -19,7 +19,7 @@ import typer
 from edgeval.engine import running
 from edgeval.errors import EngineError
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.quantize.quantize import quantize
 
 PATHS = ("default", "plain")
@@ -48,7 +48,7 @@ def main(
                 typer.echo(f"| {path.stem.rpartition('-')[2]} | {kernels} | {_cells(rows)} |")
 
 
-def _tried(path: Path, setup: Setup, exact: FileResult) -> dict[str, tuple[float, ...] | None]:
+def _tried(path: Path, setup: EvalSetup, exact: FileResult) -> dict[str, tuple[float, ...] | None]:
     """Return how far each path is from exact scores, and how fast; None if it cannot be used."""
     found: dict[str, tuple[float, ...] | None] = {}
     for kernels in PATHS:

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.llama import Model, Offload, Session, Tokenizer
 from edgeval.llama.defaults import batch_tokens_for
 from edgeval.scoring.distributions import RequestDivergence, of_item, of_requests
@@ -105,11 +105,11 @@ def main(
         raise typer.Exit(1)
 
 
-def _plan(setup: Setup, model: Model, requests: Sequence[Request]) -> Plan:
+def _plan(setup: EvalSetup, model: Model, requests: Sequence[Request]) -> Plan:
     return plan(requests, setup.options.batch_tokens or batch_tokens_for(model.file_type))
 
 
-def _sketch(model: Model, setup: Setup, index: int, requests: Sequence[Request]) -> TopLogprobs:
+def _sketch(model: Model, setup: EvalSetup, index: int, requests: Sequence[Request]) -> TopLogprobs:
     planned = _plan(setup, model, requests)
     settings = settings_for(planned, model.file_type, setup.threads)
     items = setup.items[index : index + 1]
@@ -122,7 +122,7 @@ def _sketch(model: Model, setup: Setup, index: int, requests: Sequence[Request])
 def _compare(
     first: Model,
     second: Model,
-    setup: Setup,
+    setup: EvalSetup,
     choices: Sequence[Sequence[Request]],
     sketches: Sequence[TopLogprobs],
 ) -> Iterator[Compared]:
@@ -143,7 +143,7 @@ def _compare(
         yield Compared(whole, sketched, (np.exp(p) * (p - q)).sum(axis=1))
 
 
-def _log_softmax(model: Model, setup: Setup, requests: Sequence[Request]) -> Float64:
+def _log_softmax(model: Model, setup: EvalSetup, requests: Sequence[Request]) -> Float64:
     """Return all log-probabilities at the scored positions, choice after choice."""
     planned = _plan(setup, model, requests)
     settings = settings_for(planned, model.file_type, setup.threads)

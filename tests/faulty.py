@@ -41,8 +41,7 @@ def command(given: str) -> list[str]:
 def work(given: str) -> None:
     """Be the process that llama.cpp runs in, with a fault."""
     from edgeval.engine import jobs, worker
-    from edgeval.gguf import preflight
-    from edgeval.llama import session, vocabulary
+    from edgeval.llama import model, quantizer, session
 
     wanted = json.loads(given)
     left = [wanted["after"]]
@@ -53,7 +52,7 @@ def work(given: str) -> None:
             if left[0] < 0:
                 die(wanted["how"])
 
-    load, decode, quantize = vocabulary.load, session.Session.decode, preflight.require_safe
+    load, decode, quantize = model.load, session.Session.decode, quantizer.require_safe
     release = jobs.Jobs.release
 
     def loading(path: Path, *arguments: Any) -> Any:
@@ -73,7 +72,7 @@ def work(given: str) -> None:
             strike("release", self._model.path)
         return release(self)
 
-    vocabulary.load, session.Session.decode, preflight.require_safe = loading, decoding, quantizing
+    model.load, session.Session.decode, quantizer.require_safe = loading, decoding, quantizing
     jobs.Jobs.release = releasing  # type: ignore[method-assign]
     worker.main()
 

@@ -850,7 +850,7 @@ def test_a_bad_record_is_one_sentence(text: str, words: str, tmp_path: Path) -> 
 
 def test_comparing_imports_no_model_library() -> None:
     code = (
-        "import sys, edgeval.compare; "
+        "import sys, edgeval.report.compare.compare; "
         "print([n for n in ('llama_cpp', 'scipy') if n in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -99,7 +99,7 @@ def test_a_model_that_is_not_there_is_one_sentence() -> None:
 
 def test_doctor_itself_never_loads_llama_cpp() -> None:
     code = (
-        "import sys, edgeval.doctor, edgeval.doctor.tables, edgeval.cli.doctor\n"
+        "import sys, edgeval.doctor.diagnose, edgeval.cli.terminal.diagnosis, edgeval.cli.doctor\n"
         "print('llama_cpp' in sys.modules)"
     )
     result = subprocess.run(

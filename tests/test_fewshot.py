@@ -148,7 +148,7 @@ def test_shots_of_the_hubs_items_are_from_its_train_split(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         datasets, "load_dataset", lambda name, split: datasets.Dataset.from_list(rows[split])
     )
-    monkeypatch.setattr(hellaswag.hub, "why_unreachable", lambda: "")
+    monkeypatch.setattr(hellaswag.fetch, "why_unreachable", lambda: "")
     setup = prepare(Options(order="file", shots=7))
     assert setup.data.name == "Rowan/hellaswag validation"
     assert setup.data.shot_pool is not None

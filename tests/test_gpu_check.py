@@ -283,7 +283,7 @@ def test_scores_of_the_sections_are_those_of_edgeval(check: Any, tiny_items: Pat
     run = evaluate([path], options).runs[0]
     setup = check.setup(check.items, None).on_cpu()
     with llama.Tokenizer(path) as vocabulary:
-        placed = setup.placement(vocabulary.info)
+        placed = setup.of(vocabulary.info).placement
     values, work = part("gpu.scoring").logprobs(path, setup, placed)
     assert len(values) == 8 * 4
     assert work.tokens_decoded == run.tokens_decoded

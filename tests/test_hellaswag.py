@@ -473,7 +473,7 @@ def test_rows_of_the_hub_become_the_records_of_a_file(
         return datasets.Dataset.from_list(rows)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr(hellaswag.hub, "why_unreachable", lambda: "")
+    monkeypatch.setattr(hellaswag.fetch, "why_unreachable", lambda: "")
     found = hellaswag.load()
     assert asked == [("Rowan/hellaswag", "validation")]
     assert found.name == "Rowan/hellaswag validation"

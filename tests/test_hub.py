@@ -33,7 +33,7 @@ NEEDED = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_
 DRIVER = """
 import errno, json, os, shutil, socket, sys, time
 from contextlib import contextmanager
-import edgeval.hub as hub
+import edgeval.hub.fetch as hub
 from edgeval.errors import HubError
 
 ask = json.loads(sys.argv[1])

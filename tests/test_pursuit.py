@@ -15,7 +15,7 @@ from edgeval.evaluation.drift import compare_with, measure_reference
 from edgeval.evaluation.early_stopping import sequential_accuracy, sequential_drift
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.quantize.quantize import quantize
 from edgeval.records import Drift
 from edgeval.stats import intervals, metrics
@@ -53,11 +53,13 @@ def whole_q8(tiny_q8: Path, many_items: Path) -> FileResult:
     return evaluate_file(tiny_q8, prepare(Options(data=many_items)))
 
 
-def _setup(items: Path, until: float = 3.0, **options: Any) -> Setup:
+def _setup(items: Path, until: float = 3.0, **options: Any) -> EvalSetup:
     return prepare(Options(data=items, until=until, **options))
 
 
-def _compare(whole: FileResult, gguf: Path, setup: Setup, store: Store) -> tuple[FileResult, Drift]:
+def _compare(
+    whole: FileResult, gguf: Path, setup: EvalSetup, store: Store
+) -> tuple[FileResult, Drift]:
     return compare_with(whole, gguf, setup, store, NoProgress(), 1)
 
 
@@ -71,7 +73,7 @@ def test_items_come_in_simple_random_order(many_items: Path) -> None:
 
 def test_an_accuracy_stops_when_it_is_known(tiny_f16: Path, many_items: Path) -> None:
     setup = _setup(many_items, 10.0)
-    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup))
+    found = evaluate_file(tiny_f16, setup, sequential=sequential_accuracy(setup))
     stopping, metric = found.run.stopping, found.run.metrics["acc_norm"]
     assert stopping is not None
     assert stopping.is_decided
@@ -90,7 +92,7 @@ def test_the_interval_holds_the_accuracy_of_all_items(
     tiny_f16: Path, many_items: Path, whole: FileResult
 ) -> None:
     setup = _setup(many_items, 8.0)
-    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup)).run
+    found = evaluate_file(tiny_f16, setup, sequential=sequential_accuracy(setup)).run
     for name, metric in found.metrics.items():
         truth = whole.run.metrics[name].value
         assert metric.split_interval.low <= truth <= metric.split_interval.high
@@ -98,7 +100,7 @@ def test_the_interval_holds_the_accuracy_of_all_items(
 
 def test_all_items_are_exact(tiny_f16: Path, tiny_items: Path) -> None:
     setup = _setup(tiny_items, 0.5)
-    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup)).run
+    found = evaluate_file(tiny_f16, setup, sequential=sequential_accuracy(setup)).run
     metric = found.metrics["acc_norm"]
     assert metric.total == 40
     assert metric.split_interval.low == metric.split_interval.high == metric.value
@@ -108,7 +110,7 @@ def test_all_items_are_exact(tiny_f16: Path, tiny_items: Path) -> None:
 
 def test_a_limit_stops_before_it_is_decided(tiny_f16: Path, many_items: Path) -> None:
     setup = _setup(many_items, 0.5, limit=70)
-    found = evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup)).run
+    found = evaluate_file(tiny_f16, setup, sequential=sequential_accuracy(setup)).run
     assert found.stopping is not None
     assert not found.stopping.is_decided
     assert found.stopping.n_items == 70
@@ -248,7 +250,7 @@ class _Notes(NoProgress):
 def test_an_interval_is_shown_after_whole_blocks_only(tiny_f16: Path, many_items: Path) -> None:
     shown = _Notes()
     setup = _setup(many_items, 10.0)
-    evaluate_file(tiny_f16, setup, pursuit=sequential_accuracy(setup), progress=shown)
+    evaluate_file(tiny_f16, setup, sequential=sequential_accuracy(setup), progress=shown)
     assert [done for done, _ in shown.notes] == [64.0 * n for n in range(1, len(shown.notes) + 1)]
     assert all(note.startswith("acc_norm ") and "[" in note for _, note in shown.notes)
     # Items are scored in the order of their prefixes: an accuracy so far is of no sample of them.

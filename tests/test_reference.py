@@ -31,8 +31,9 @@ from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline, reference_checks
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.kl_items import KeepTopLogprobs
+from edgeval.evaluation.kl_sample import to_sketch
 from edgeval.evaluation.reference import Reference, load_reference
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.gguf.identity import model_facts, model_shape, tokenizer_fingerprint
 from edgeval.gguf.parts import read_header
 from edgeval.quantize.quantize import quantize
@@ -550,10 +551,10 @@ def test_a_file_that_is_only_packed_again_is_the_same(exported: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"places": [2, 7, 30, 50]}, "not places"),
-        ({"places": [2, 7, 7, 49]}, "not places"),
-        ({"places": [-1, 7, 30, 49]}, "not places"),
-        ({"sketch_places": [2, 7, 99]}, "not places"),
+        ({"places": [2, 7, 30, 50]}, "not indices"),
+        ({"places": [2, 7, 7, 49]}, "not indices"),
+        ({"places": [-1, 7, 30, 49]}, "not indices"),
+        ({"sketch_places": [2, 7, 99]}, "not indices"),
         ({"places": [2, 7, 30]}, "differ in number"),
         ({"places": [], "n_choices": []}, "other numbers of choices"),
         ({"n_choices": [4, 4, 4, 5]}, "other numbers of choices"),
@@ -691,7 +692,7 @@ def tiny_reference(
     folder = tmp_path_factory.mktemp("reference")
     setup = replace(prepare(Options(data=tiny_items, limit=20)), checkpoint=CHECKPOINT)
     with Store(folder / "a.db") as store:
-        places = KeepTopLogprobs(setup.sketched[:5])
+        places = KeepTopLogprobs(to_sketch(setup).indices[:5])
         evaluate_file(tiny_f16, setup, store, wanted=places)
     export_reference(folder / "a.db", 1, folder / "ref.npz")
     return folder / "ref.npz"
@@ -703,7 +704,7 @@ def test_the_reference_is_the_run_that_was_exported(
     reference = load_reference(tiny_reference)
     setup = prepare(Options(data=tiny_items, limit=20))
     with Store(tiny_reference.with_name("a.db")) as store:
-        places = KeepTopLogprobs(setup.sketched[:5])
+        places = KeepTopLogprobs(to_sketch(setup).indices[:5])
         expected = evaluate_file(tiny_f16, setup, store, wanted=places)
     found = reference.measured(setup)
     run = found.run
@@ -713,10 +714,10 @@ def test_the_reference_is_the_run_that_was_exported(
     assert (info.file, info.sha256) == ("ref.npz", reference.sha256)
     update = {"from_reference": None, "n_from_store": 20, "stored": info.speeds}
     assert run.model_copy(update=update) == expected.run
-    assert found.sketches is not None
-    assert expected.sketches is not None
-    assert {place: pack_sketch(each) for place, each in found.sketches.of_place.items()} == {
-        place: pack_sketch(each) for place, each in expected.sketches.of_place.items()
+    assert found.top_logprobs is not None
+    assert expected.top_logprobs is not None
+    assert {place: pack_sketch(each) for place, each in found.top_logprobs.of_index.items()} == {
+        place: pack_sketch(each) for place, each in expected.top_logprobs.of_index.items()
     }
     slice_ = prepare(Options(data=tiny_items, limit=8))
     found = reference.measured(slice_)
@@ -729,19 +730,19 @@ def test_distributions_are_compared_as_far_as_they_are_there(
 ) -> None:
     reference = load_reference(tiny_reference)
     for kl_items, n_found in ((0, None), (3, 3), (5, 5), (9, 5)):
-        found = reference.measured(_setup(tiny_items, kl_items=kl_items)).sketches
-        assert (None if found is None else len(found.of_place)) == n_found
+        found = reference.measured(_setup(tiny_items, kl_items=kl_items)).top_logprobs
+        assert (None if found is None else len(found.of_index)) == n_found
     (note,) = reference_checks.notes(reference, _setup(tiny_items, kl_items=9))
     assert note.startswith("ref.npz has distributions of 5 of the 9 items on which")
     older = {place: b"\x00" + packed[1:] for place, packed in reference.sketches.items()}
-    assert replace(reference, sketches=older).measured(_setup(tiny_items)).sketches is None
+    assert replace(reference, sketches=older).measured(_setup(tiny_items)).top_logprobs is None
     for cut in (1, 20):
         damaged = {place: packed[:cut] for place, packed in reference.sketches.items()}
         with pytest.raises(EdgevalError, match=r"ref\.npz has a sketch that cannot be read"):
             replace(reference, sketches=damaged).measured(_setup(tiny_items))
 
 
-def _setup(items: Path, **changes: Any) -> Setup:
+def _setup(items: Path, **changes: Any) -> EvalSetup:
     return prepare(Options(data=items, **({"limit": 20} | changes)))
 
 

@@ -303,7 +303,7 @@ def test_a_report_without_runs_or_without_its_metric_is_refused(tmp_path: Path) 
 
 def test_the_views_import_no_model_or_array_library() -> None:
     code = (
-        "import sys, edgeval.report.view, edgeval.report.reasoning, edgeval.report; "
+        "import sys, edgeval.report.view, edgeval.report.reasoning, edgeval.report.pages; "
         "print([n for n in ('llama_cpp', 'numpy', 'datasets', 'scipy', 'pyarrow', 'rich') "
         "if n in sys.modules])"
     )

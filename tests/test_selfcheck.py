@@ -25,7 +25,7 @@ from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.reference import load_reference
 from edgeval.evaluation.selfcheck import checked, self_check
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.evaluation.yardstick import checked_places, yardstick
 from edgeval.llama.library import llama_cpp
 from edgeval.quantize.quantize import quantize
@@ -60,7 +60,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def _setup(items: Path, **options: Any) -> Setup:
+def _setup(items: Path, **options: Any) -> EvalSetup:
     given = {"backend": "cuda", "batch_tokens": 256, "threads": 1, "limit": 4}
     return prepare(Options(data=items, **(given | options)))
 
@@ -69,7 +69,7 @@ def _worse(monkeypatch: pytest.MonkeyPatch, change: float) -> None:
     """Let a GPU find each choice less likely, by so many nats a token."""
     compute = selfcheck._scores
 
-    def scores(vocabulary: Any, setup: Setup, *arguments: Any) -> Any:
+    def scores(vocabulary: Any, setup: EvalSetup, *arguments: Any) -> Any:
         found, seconds = compute(vocabulary, setup, *arguments)
         return ([_changed(score, change) for score in found] if setup.devices else found), seconds
 
@@ -240,7 +240,7 @@ def test_the_cpu_takes_over_where_no_gpu_was_asked_for(
         "a token from the CPU's on average, where 0.015 are allowed; computing on the CPU"
     ]
     with llama.Tokenizer(tiny_f16) as vocabulary:
-        assert found.placement(vocabulary.info).offload == llama.CPU
+        assert found.of(vocabulary.info).placement.offload == llama.CPU
 
 
 @pytest.mark.parametrize(("speedup", "backend"), [(0.99, "cpu"), (1.01, "cuda")])

@@ -23,7 +23,7 @@ from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluation import file_scorer
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.kl_items import KeepTopLogprobs, ReferenceTopLogprobs
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.quantize.quantize import quantize
 from edgeval.scoring.distributions import RequestDivergence, of_item
 from edgeval.scoring.logits import reduce_logits
@@ -216,12 +216,12 @@ def test_what_is_not_finite_names_the_item(tiny_items: Path) -> None:
             of_item(item, [part])
 
 
-def _setup(items: Path, **options: Any) -> Setup:
+def _setup(items: Path, **options: Any) -> EvalSetup:
     return prepare(Options(data=items, batch_tokens=BATCH_TOKENS, threads=2, **options))
 
 
 def _sketches(
-    gguf: Path, setup: Setup, n: int, store: Store | None = None, **how: Any
+    gguf: Path, setup: EvalSetup, n: int, store: Store | None = None, **how: Any
 ) -> FileResult:
     places = setup.indices[:n]
     return evaluate_file(gguf, setup, store, wanted=KeepTopLogprobs(places), **how)
@@ -236,12 +236,12 @@ def tiny_q4(tiny_f16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _same(first: ReferenceTopLogprobs | None, second: ReferenceTopLogprobs | None) -> bool:
     assert first is not None
     assert second is not None
-    return (first.reference, list(first.of_place)) == (
+    return (first.reference, list(first.of_index)) == (
         second.reference,
-        list(second.of_place),
+        list(second.of_index),
     ) and all(
         top_logprobs.pack(one) == top_logprobs.pack(other)
-        for one, other in zip(first.of_place.values(), second.of_place.values(), strict=True)
+        for one, other in zip(first.of_index.values(), second.of_index.values(), strict=True)
     )
 
 
@@ -250,13 +250,13 @@ def test_scores_are_the_same_with_and_without(
 ) -> None:
     setup = _setup(tiny_items)
     made = _sketches(tiny_f16, setup, 15)
-    compared = evaluate_file(tiny_q4, setup, wanted=made.sketches)
+    compared = evaluate_file(tiny_q4, setup, wanted=made.top_logprobs)
     plain = [evaluate_file(path, setup) for path in (tiny_f16, tiny_q4)]
     assert [each.scores for each in plain] == [made.scores, compared.scores]
-    assert [(each.sketches, each.divergence) for each in plain] == [(None, None)] * 2
-    assert made.sketches is not None
-    assert list(made.sketches.of_place) == list(setup.indices[:15])
-    lengths = [len(each) for each in made.sketches.of_place.values()]
+    assert [(each.top_logprobs, each.divergence) for each in plain] == [(None, None)] * 2
+    assert made.top_logprobs is not None
+    assert list(made.top_logprobs.of_index) == list(setup.indices[:15])
+    lengths = [len(each) for each in made.top_logprobs.of_index.values()]
     assert lengths == [sum(score.n_tokens) for score in list(made.scores.values())[:15]]
     assert compared.divergence is not None
     assert (compared.divergence.n_items, compared.divergence.n_positions) == (15, sum(lengths))
@@ -266,7 +266,7 @@ def test_scores_are_the_same_with_and_without(
 
 def test_a_model_does_not_diverge_from_itself(tiny_f16: Path, tiny_items: Path) -> None:
     setup = _setup(tiny_items, limit=12)
-    wanted = _sketches(tiny_f16, setup, 12).sketches
+    wanted = _sketches(tiny_f16, setup, 12).top_logprobs
     found = evaluate_file(tiny_f16, setup, wanted=wanted).divergence
     assert found is not None
     assert (found.kl_nats, found.kl_error_nats, found.top1_agreement) == (0, 0, 1)
@@ -282,18 +282,18 @@ def test_interrupted_runs_end_with_the_same_divergence(
     monkeypatch.setattr(file_scorer, "_SAVE_INTERVAL_S", 0.0)
     setup = _setup(tiny_items)
     made = _sketches(tiny_f16, setup, 20)
-    expected = evaluate_file(tiny_q4, setup, wanted=made.sketches)
+    expected = evaluate_file(tiny_q4, setup, wanted=made.top_logprobs)
     with Store(tmp_path / "a.db") as store:
         for n_items in (3, 9):
             with pytest.raises(KeyboardInterrupt):
                 _sketches(tiny_f16, setup, 20, store, progress=StopAfter(n_items))
         again = _sketches(tiny_f16, setup, 20, store)
-        assert _same(again.sketches, made.sketches)
+        assert _same(again.top_logprobs, made.top_logprobs)
         with pytest.raises(KeyboardInterrupt):
-            evaluate_file(tiny_q4, setup, store, wanted=again.sketches, progress=StopAfter(7))
-        resumed = evaluate_file(tiny_q4, setup, store, wanted=again.sketches)
+            evaluate_file(tiny_q4, setup, store, wanted=again.top_logprobs, progress=StopAfter(7))
+        resumed = evaluate_file(tiny_q4, setup, store, wanted=again.top_logprobs)
         lines = Lines()
-        repeated = evaluate_file(tiny_q4, setup, store, wanted=again.sketches, progress=lines)
+        repeated = evaluate_file(tiny_q4, setup, store, wanted=again.top_logprobs, progress=lines)
     assert resumed.divergence == repeated.divergence == expected.divergence
     assert resumed.scores == expected.scores
     assert repeated.run.speed is None
@@ -317,7 +317,7 @@ def test_what_is_wanted_later_is_what_would_have_been_seen(
         f"{name}: decoding 15 of them once more",
     ]
     assert scored.scores == few.scores == more.scores
-    assert _same(more.sketches, expected.sketches)
+    assert _same(more.top_logprobs, expected.top_logprobs)
     # In the batches of these items only.
     assert few.run.tokens_decoded < 1.5 * scored.run.tokens_decoded
 
@@ -327,7 +327,9 @@ def test_no_divergence_is_answered_for_another_reference(
 ) -> None:
     setup = _setup(tiny_items, limit=10)
     with Store(tmp_path / "a.db") as store:
-        references = [_sketches(path, setup, 10, store).sketches for path in (tiny_f16, tiny_q4)]
+        references = [
+            _sketches(path, setup, 10, store).top_logprobs for path in (tiny_f16, tiny_q4)
+        ]
         found = [evaluate_file(tiny_q4, setup, store, wanted=each) for each in references]
         again = evaluate_file(tiny_q4, setup, store, wanted=references[0])
     divergences = [each.divergence for each in found]
@@ -342,13 +344,13 @@ def test_a_reference_of_other_tokens_is_refused(
     tiny_f16: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
     setup = _setup(tiny_items, limit=2)
-    made = _sketches(tiny_f16, setup, 2).sketches
+    made = _sketches(tiny_f16, setup, 2).top_logprobs
     assert made is not None
     for of_place in (
-        {place: each.part(slice(1, None)) for place, each in made.of_place.items()},
+        {place: each.part(slice(1, None)) for place, each in made.of_index.items()},
         {
             place: TopLogprobs(each.ids + 512, each.logprobs)
-            for place, each in made.of_place.items()
+            for place, each in made.of_index.items()
         },
     ):
         with pytest.raises(EdgevalError, match=r"item .* other tokens .* one tokenizer"):
@@ -379,9 +381,9 @@ def test_what_has_changed_on_the_disk_is_seen_again(
             )
         with Store(db) as store:
             made = _sketches(tiny_f16, setup, 10, store)
-            results.append((made, evaluate_file(tiny_q4, setup, store, wanted=made.sketches)))
+            results.append((made, evaluate_file(tiny_q4, setup, store, wanted=made.top_logprobs)))
     for made, compared in results[1:]:
-        assert _same(made.sketches, results[0][0].sketches)
+        assert _same(made.top_logprobs, results[0][0].top_logprobs)
         assert compared.divergence == results[0][1].divergence
     assert (_rows(db, "sketch"), _rows(db, "divergence")) == (10, 10)
 
@@ -391,7 +393,7 @@ def test_a_deleted_run_takes_its_sketches_and_divergences_with_it(
 ) -> None:
     db, setup = tmp_path / "a.db", _setup(tiny_items, limit=4)
     with Store(db) as store:
-        made = _sketches(tiny_f16, setup, 3, store).sketches
+        made = _sketches(tiny_f16, setup, 3, store).top_logprobs
         evaluate_file(tiny_q4, setup, store, wanted=made)
     assert (_rows(db, "sketch"), _rows(db, "divergence")) == (3, 3)
     delete_run(db, 1)
@@ -400,12 +402,12 @@ def test_a_deleted_run_takes_its_sketches_and_divergences_with_it(
     assert (_rows(db, "sketch"), _rows(db, "divergence")) == (0, 0)
 
 
-def _full_logits(gguf: Path, setup: Setup) -> dict[int, Any]:
+def _full_logits(gguf: Path, setup: EvalSetup) -> dict[int, Any]:
     """Return for each item of a setup its logits at all scored positions, choice after choice."""
     found: dict[int, Any] = {}
     with contextlib.ExitStack() as stack:
         vocabulary = stack.enter_context(llama.Tokenizer(gguf))
-        kernels = setup.kernels(vocabulary.info).kernels
+        kernels = setup.of(vocabulary.info).kernels.kernels
         model = stack.enter_context(llama.Model(gguf, kernels=kernels))
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
         planned = plan([request for each in choices for request in each], 1024)
@@ -429,7 +431,7 @@ def test_the_demo_diverges_by_a_little_less_than_its_full_logits_say(tmp_path: P
     (q4_k_m,) = quantize(f16, ["Q4_K_M"], tmp_path)
     setup = prepare(Options(data=cards_folder() / "demo" / "items.jsonl", limit=20, threads=2))
     made = _sketches(f16, setup, 20)
-    found = evaluate_file(q4_k_m, setup, wanted=made.sketches).divergence
+    found = evaluate_file(q4_k_m, setup, wanted=made.top_logprobs).divergence
     first, second = (_full_logits(path, setup) for path in (f16, q4_k_m))
     exact = np.concatenate([_exact_kl(first[index], second[index]) for index in range(20)])
     same = np.concatenate([first[i].argmax(1) == second[i].argmax(1) for i in range(20)])
@@ -506,4 +508,4 @@ def test_a_bad_page_of_sketches_costs_no_score(
         assert _rows(Path(str(found.out)), "score") == 10
         again = _sketches(tiny_f16, setup, 10, store)
     assert again.scores == made.scores
-    assert _same(again.sketches, made.sketches)
+    assert _same(again.top_logprobs, made.top_logprobs)

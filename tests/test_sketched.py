@@ -16,7 +16,7 @@ from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.kl_items import DistributionWork, KeepTopLogprobs, ReferenceTopLogprobs
 from edgeval.evaluation.kl_sample import having_sketches, to_sketch
 from edgeval.evaluation.reference import load_reference
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.quantize.quantize import quantize
 from edgeval.stats.sampling import beginning, simple_order
 from edgeval.stats.top_logprobs import ItemDivergence, unpack
@@ -28,7 +28,7 @@ N = 40
 """Items in the file."""
 
 
-def _setup(items: Path, **options: Any) -> Setup:
+def _setup(items: Path, **options: Any) -> EvalSetup:
     return prepare(Options(data=items, threads=2, **options))
 
 
@@ -108,7 +108,7 @@ def q4_0(tiny_f16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _scored(gguf: Path, setup: Setup, store: Store) -> FileResult:
+def _scored(gguf: Path, setup: EvalSetup, store: Store) -> FileResult:
     sketched = to_sketch(setup)
     wanted = KeepTopLogprobs(sketched.indices, sketched.drawn)
     return evaluate_file(gguf, setup, store, wanted=wanted)
@@ -120,20 +120,20 @@ def test_a_reference_merged_of_two_runs_gives_its_random_part(
     db = tmp_path / "a.db"
     with Store(db) as store:
         first = _scored(tiny_f16, _setup(tiny_items, order="file", limit=14, kl_items=14), store)
-        assert first.sketches is not None
-        assert first.sketches.drawn == "file order"
+        assert first.top_logprobs is not None
+        assert first.top_logprobs.drawn == "file order"
         _scored(tiny_f16, _setup(tiny_items, kl_items=12), store)
     export_reference(db, 1, tmp_path / "ref.npz")
     reference, setup = load_reference(tmp_path / "ref.npz"), _setup(tiny_items, kl_items=N)
     assert len(reference.sketches) > 12
-    found = reference.measured(setup).sketches
+    found = reference.measured(setup).top_logprobs
     assert found is not None
     ours = simple_order(N, 0)
-    assert list(found.of_place) == beginning(ours, reference.sketches)
-    assert 12 <= len(found.of_place) < len(reference.sketches)
+    assert list(found.of_index) == beginning(ours, reference.sketches)
+    assert 12 <= len(found.of_index) < len(reference.sketches)
     divergence = evaluate_file(q4_0, setup, wanted=found).divergence
     assert divergence is not None
-    assert (divergence.n_items, divergence.drawn) == (len(found.of_place), "random")
+    assert (divergence.n_items, divergence.drawn) == (len(found.of_index), "random")
     # What only the file's order gives is compared, and called what it is.
     only = {place: reference.sketches[place] for place in range(14)}
     odd = replace(reference, sketches=only)
@@ -141,7 +141,7 @@ def test_a_reference_merged_of_two_runs_gives_its_random_part(
     assert note.startswith("ref.npz has distributions of 14 of these items that are the beginning")
     (note,) = reference_checks.notes(odd, _setup(tiny_items, kl_items=5, until=9.0))
     assert "so that no KL divergences are told; use the --seed" in note
-    unknown = odd.measured(setup).sketches
+    unknown = odd.measured(setup).top_logprobs
     assert unknown is not None
     assert unknown.drawn == "unknown"
 
@@ -151,7 +151,7 @@ def test_sketches_of_an_older_edgeval_are_read_and_said_to_tell_less(
 ) -> None:
     setup = _setup(tiny_items, kl_items=4)
     with Store(tmp_path / "a.db") as store:
-        assert _scored(tiny_f16, setup, store).sketches is not None
+        assert _scored(tiny_f16, setup, store).top_logprobs is not None
     export_reference(tmp_path / "a.db", 1, tmp_path / "ref.npz")
     reference = load_reference(tmp_path / "ref.npz")
     assert list(reference_checks.notes(reference, setup)) == []
@@ -159,10 +159,10 @@ def test_sketches_of_an_older_edgeval_are_read_and_said_to_tell_less(
     changed = replace(reference, sketches=older)
     (note,) = reference_checks.notes(changed, setup)
     assert "of an older edgeval, which give a lower bound" in note
-    found = changed.measured(setup).sketches
+    found = changed.measured(setup).top_logprobs
     assert found is not None
-    assert [each.n_drawn for each in found.of_place.values()] == [0] * 4
-    assert found.reference != reference.measured(setup).sketches.reference  # type: ignore[union-attr]
+    assert [each.n_drawn for each in found.of_index.values()] == [0] * 4
+    assert found.reference != reference.measured(setup).top_logprobs.reference  # type: ignore[union-attr]
 
 
 def test_an_imported_run_has_no_sketches_and_they_are_made_of_the_same_items(
@@ -178,7 +178,7 @@ def test_an_imported_run_has_no_sketches_and_they_are_made_of_the_same_items(
     assert found.run.n_from_store == N
     assert found.sketches is not None
     assert expected.sketches is not None
-    assert list(found.sketches.of_place) == list(expected.sketches.of_place)
+    assert list(found.sketches.of_index) == list(expected.sketches.of_index)
     assert found.sketches.drawn == "random"
 
 

@@ -52,7 +52,7 @@ def run(gguf: Path, data: Path, db: Path | None, progress: Any = None, **options
     setup = prepare(Options(data=data, batch_tokens=64, **({"threads": 1} | options)))
     with Store(db) as store:
         pursuit = sequential_accuracy(setup)
-        return evaluate_file(gguf, setup, store, pursuit=pursuit, progress=progress).run
+        return evaluate_file(gguf, setup, store, sequential=pursuit, progress=progress).run
 
 
 def evaluated(gguf: Path, data: Path, db: Path, **options: Any) -> Evaluation:

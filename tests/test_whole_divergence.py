@@ -17,6 +17,7 @@ from stores import without_drawn, without_remainders
 
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.kl_items import KeepTopLogprobs
+from edgeval.evaluation.kl_sample import to_sketch
 from edgeval.evaluation.setup import Options, prepare
 from edgeval.quantize.quantize import quantize
 from edgeval.records import Divergence
@@ -177,14 +178,16 @@ def test_a_record_whose_bounds_are_not_in_order_is_refused() -> None:
 
 def test_an_older_sketch_gives_the_bound_and_no_estimate(tiny_f16: Path, tiny_items: Path) -> None:
     setup = prepare(Options(data=tiny_items, limit=3, threads=2))
-    made = evaluate_file(tiny_f16, setup, wanted=KeepTopLogprobs(setup.sketched)).sketches
+    made = evaluate_file(
+        tiny_f16, setup, wanted=KeepTopLogprobs(to_sketch(setup).indices)
+    ).top_logprobs
     assert made is not None
-    older = {place: without_drawn(each) for place, each in made.of_place.items()}
+    older = {place: without_drawn(each) for place, each in made.of_index.items()}
     assert all(map(top_logprobs.is_readable, older.values()))
     assert not any(map(top_logprobs.is_current, older.values()))
     of_place = {place: top_logprobs.unpack(packed) for place, packed in older.items()}
     for place, each in of_place.items():
-        np.testing.assert_array_equal(each.ids, made.of_place[place].ids[:, :32])
+        np.testing.assert_array_equal(each.ids, made.of_index[place].ids[:, :32])
     found = evaluate_file(
         tiny_f16, setup, wanted=type(made)(made.reference, of_place, "random")
     ).divergence
@@ -210,16 +213,20 @@ def test_what_an_older_edgeval_stored_is_computed_again(
     db, setup = tmp_path / "a.db", prepare(Options(data=tiny_items, limit=4, threads=2))
     (q4_0,) = quantize(tiny_f16, ["Q4_0"], tmp_path)
     with Store(db) as store:
-        made = evaluate_file(tiny_f16, setup, store, wanted=KeepTopLogprobs(setup.sketched))
-        assert made.sketches is not None
-        expected = evaluate_file(q4_0, setup, store, wanted=made.sketches).divergence
+        made = evaluate_file(
+            tiny_f16, setup, store, wanted=KeepTopLogprobs(to_sketch(setup).indices)
+        )
+        assert made.top_logprobs is not None
+        expected = evaluate_file(q4_0, setup, store, wanted=made.top_logprobs).divergence
     with contextlib.closing(sqlite3.connect(db)) as connection, connection:
-        _as_in_version_4(connection, made.sketches.of_place)
+        _as_in_version_4(connection, made.top_logprobs.of_index)
     with Store(db) as store:
-        again = evaluate_file(tiny_f16, setup, store, wanted=KeepTopLogprobs(setup.sketched))
-        assert again.sketches is not None
-        assert all(each.n_drawn == 4 for each in again.sketches.of_place.values())
-        assert evaluate_file(q4_0, setup, store, wanted=again.sketches).divergence == expected
+        again = evaluate_file(
+            tiny_f16, setup, store, wanted=KeepTopLogprobs(to_sketch(setup).indices)
+        )
+        assert again.top_logprobs is not None
+        assert all(each.n_drawn == 4 for each in again.top_logprobs.of_index.values())
+        assert evaluate_file(q4_0, setup, store, wanted=again.top_logprobs).divergence == expected
     assert expected is not None
     assert expected.kl_full_nats is not None
     assert expected.kl_nats < expected.kl_full_nats

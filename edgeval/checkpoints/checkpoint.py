@@ -1,4 +1,4 @@
-"""Read a Hugging Face checkpoint directory, tensor by tensor, without torch."""
+"""Checkpoint directories of Hugging Face, read tensor by tensor, without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the links of a checkpoint may lead.
+"""Links of a checkpoint, and where they may lead.
 
 Text of a checkpoint goes into the GGUF as it is, and a checkpoint may come from anybody: a link in
 it must not take another file of the reader's along.

@@ -1,4 +1,4 @@
-"""Where a model is: a card, a hub repository, a checkpoint directory or a GGUF."""
+"""Location of a model: a card, a hub repository, a checkpoint directory or a GGUF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pickle of a ``torch.save`` file, followed without running it.
+"""Pickles of ``torch.save`` files, followed without running them.
 
 A pickle is a program that may call anything. Here only the instructions are followed that build
 plain values, and the few calls that describe tensors are understood, never made. All else is

@@ -1,4 +1,4 @@
-"""The tensors of a safetensors file."""
+"""Tensors of a safetensors file."""
 
 from __future__ import annotations
 

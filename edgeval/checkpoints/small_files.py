@@ -1,4 +1,4 @@
-"""The files of a checkpoint besides its weights, read within bounds."""
+"""Small files of a checkpoint, beside its weights, read within bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tensor of a checkpoint: where its bytes are, and how they are read."""
+"""Tensors of a checkpoint: where their bytes are, and how they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tensors of a ``torch.save`` file, found without running its pickle.
+"""Tensors of a ``torch.save`` file, found without running its pickle.
 
 Since PyTorch 1.6 such a file is a ZIP archive: ``data.pkl`` says which tensors there are (see
 ``pickles``), and ``data/KEY`` holds the bytes of one storage.

@@ -1,4 +1,4 @@
-"""Which files of a folder hold the weights, and what a folder is that has none."""
+"""Weights of a folder: which files hold them, and what a folder is that has none."""
 
 from __future__ import annotations
 

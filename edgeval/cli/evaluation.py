@@ -123,7 +123,7 @@ def run(
         from edgeval.cli.terminal import terminal
         from edgeval.evaluation import pipeline
         from edgeval.evaluation.failures import require_all
-        from edgeval.evaluation.setup import Options
+        from edgeval.evaluation.options import Options
 
         options = Options(
             data=data,
@@ -207,7 +207,7 @@ def evaluate(
         from edgeval.cli.terminal import terminal
         from edgeval.evaluation.evaluate import evaluate as evaluate_files
         from edgeval.evaluation.failures import require_all
-        from edgeval.evaluation.setup import Options
+        from edgeval.evaluation.options import Options
 
         options = Options(
             data=data,

@@ -1,1 +1,1 @@
-"""The doctor: what this installation is, and what is wrong with it."""
+"""Doctor: what this installation is, and what is wrong with it."""

@@ -1,4 +1,4 @@
-"""What this installation is, and what is wrong with it.
+"""Diagnosis: what this installation is, and what is wrong with it.
 
 llama.cpp is asked in a process of its own, so that a library that crashes becomes a sentence.
 """

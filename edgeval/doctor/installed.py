@@ -1,4 +1,4 @@
-"""What llama.cpp was built with, and what it finds here."""
+"""Installed llama.cpp: what it was built with, and what it finds here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be found out without llama.cpp."""
+"""Machine, as far as it is known without llama.cpp."""
 
 from __future__ import annotations
 

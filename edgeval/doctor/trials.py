@@ -1,4 +1,4 @@
-"""Each type is tried on the CPU, and each GPU is held to it."""
+"""Trials: each type on the CPU, and each GPU held to it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from edgeval.errors import EngineError
 from edgeval.evaluation.closeness import too_far
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.kernels import kernel_sentences
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.pipeline import DEFAULT_LADDER
 from edgeval.evaluation.selfcheck import self_check
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.evaluation.yardstick import yardstick
 from edgeval.gguf.parts import read_header
 from edgeval.llama import machine
@@ -91,9 +92,9 @@ class Trials:
             if file_type in _GPU_TYPES or len(self._files) == 1
         ]
 
-    def _tried(self, setup: Setup, name: str, path: Path) -> tuple[TypeTrial, KernelChoice]:
+    def _tried(self, setup: EvalSetup, name: str, path: Path) -> tuple[TypeTrial, KernelChoice]:
         with running() as engine:
-            choice = setup.kernels(engine.info(path))
+            choice = setup.of(engine.info(path)).kernels
             trials = kernels.check_types(kernels.types_of(path), engine)
         run = evaluate_file(path, setup, progress=self._progress).run
         changes = [

@@ -1,4 +1,4 @@
-"""What is asked of llama.cpp, whether it runs in this process or in one of its own."""
+"""Client of llama.cpp, whether it runs in this process or in one of its own."""
 
 from __future__ import annotations
 
@@ -174,9 +174,9 @@ class Engine(ABC):
         )
         return found
 
-    def place(self, path: Path, wishes: PlacementOptions) -> Placement:
+    def place(self, path: Path, options: PlacementOptions) -> Placement:
         """Return where a model is computed; see ``placement.place``."""
-        placement: Placement = self.ask("place", path, wishes, doing=f"reading {path.name}")
+        placement: Placement = self.ask("place", path, options, doing=f"reading {path.name}")
         return placement
 
     def score(self, job: EngineJob, doing: str) -> Generator[Begun | Scored, None, None]:

@@ -1,4 +1,4 @@
-"""Why the process that llama.cpp runs in ended, in plain words."""
+"""Death of the process that llama.cpp runs in, in plain words."""
 
 from __future__ import annotations
 

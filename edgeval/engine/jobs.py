@@ -1,4 +1,4 @@
-"""What is done with llama.cpp when it is asked for: the part that loads it."""
+"""Jobs that llama.cpp is asked to do: the part that loads it."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ class Jobs:
                 for text in texts
             ]
 
-    def place(self, path: Path, wishes: PlacementOptions) -> Iterator[Placement]:
+    def place(self, path: Path, options: PlacementOptions) -> Iterator[Placement]:
         """Yield where a model is computed."""
-        yield place(self._opened(path, wishes.pre).info, wishes)
+        yield place(self._opened(path, options.pre).info, options)
 
     def recipe(
         self, source: Path, ftype: str, weights: llama.Weights | None

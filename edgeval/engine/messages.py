@@ -1,4 +1,4 @@
-"""What goes between the process that evaluates and the one that computes.
+"""Messages between the process that evaluates and the one that computes.
 
 Nothing here loads llama.cpp, so that what is received can be read without it.
 """

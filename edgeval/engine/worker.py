@@ -1,4 +1,4 @@
-"""The process that llama.cpp runs in: it does the jobs that come in, and ends with its parent."""
+"""Worker: the process that llama.cpp runs in, which ends with its parent."""
 
 from __future__ import annotations
 

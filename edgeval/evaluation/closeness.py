@@ -1,4 +1,4 @@
-"""How close a GPU's scores come to the CPU's, and how close they have to come.
+"""Closeness of a GPU's scores to the CPU's: how it is measured, and what it has to be.
 
 Both round, so that they are never the same: before activations meet quantized weights a CPU rounds
 them to 8 bits in blocks of 256 or 32, a GPU in others. Two things are held to a limit, and both

@@ -1,4 +1,4 @@
-"""The files of a ladder beside its reference: measured on the same items, and compared."""
+"""Drift: the files of a ladder beside its reference, measured on the same items."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgeval.evaluation.early_stopping import sequential_accuracy, sequential_dr
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.kl_items import KeepTopLogprobs
 from edgeval.evaluation.kl_sample import to_sketch
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.records import Drift
 from edgeval.stats.drift import drift
 from edgeval.stats.paired import stopped
@@ -18,7 +18,7 @@ from edgeval.store.store import Store
 from edgeval.system.progress import Progress
 
 
-def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress) -> FileResult:
+def measure_reference(path: Path, setup: EvalSetup, store: Store, progress: Progress) -> FileResult:
     """Return what the first file of a ladder says: of all items, or of as many as were asked for.
 
     It never stops early: its own verdict is exact, and the others need the fewer items the more is
@@ -40,7 +40,7 @@ def measure_reference(path: Path, setup: Setup, store: Store, progress: Progress
     )
 
 
-def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) -> FileResult:
+def measure_alone(path: Path, setup: EvalSetup, store: Store, progress: Progress) -> FileResult:
     """Return what a file of a ladder says where there is no reference to compare it with.
 
     Args:
@@ -49,13 +49,15 @@ def measure_alone(path: Path, setup: Setup, store: Store, progress: Progress) ->
         store: Where scores are kept.
         progress: Where to show progress.
     """
-    return evaluate_file(path, setup, store, pursuit=sequential_accuracy(setup), progress=progress)
+    return evaluate_file(
+        path, setup, store, sequential=sequential_accuracy(setup), progress=progress
+    )
 
 
 def compare_with(
     reference: FileResult,
     path: Path,
-    setup: Setup,
+    setup: EvalSetup,
     store: Store,
     progress: Progress,
     n_compared: int,
@@ -70,22 +72,25 @@ def compare_with(
         progress: Where to show progress.
         n_compared: Number of files that are compared with the reference.
     """
-    pursuit = sequential_drift(setup, reference.scores, n_compared)
+    sequential = sequential_drift(setup, reference.scores, n_compared)
     # What the reference has not seen cannot be compared.
     indices = [index for index in setup.indices if index in reference.scores]
     measured = evaluate_file(
         path,
         replace(setup, indices=indices),
         store,
-        wanted=reference.sketches,
-        pursuit=pursuit,
+        wanted=reference.top_logprobs,
+        sequential=sequential,
         progress=progress,
     )
-    return measured, _drift(reference, measured, setup, pursuit)
+    return measured, _paired(reference, measured, setup, sequential)
 
 
-def _drift(
-    reference: FileResult, measured: FileResult, setup: Setup, pursuit: SequentialDrift | None
+def _paired(
+    reference: FileResult,
+    measured: FileResult,
+    setup: EvalSetup,
+    sequential: SequentialDrift | None,
 ) -> Drift:
     found = drift(
         measured.run.type,
@@ -97,4 +102,6 @@ def _drift(
         has_imatrix=measured.run.imatrix is not None,
         divergence=measured.divergence,
     )
-    return found if pursuit is None else stopped(found, pursuit.stopping(), *pursuit.difference)
+    if sequential is None:
+        return found
+    return stopped(found, sequential.stopping(), *sequential.difference)

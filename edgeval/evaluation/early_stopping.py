@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.stats.sequential import SequentialEvaluation
 from edgeval.stats.sequential_accuracy import SequentialAccuracy
 from edgeval.stats.sequential_drift import SequentialDrift
 from edgeval.tasks.item import ItemScore
 
 
-def sequential_accuracy(setup: Setup) -> SequentialEvaluation | None:
+def sequential_accuracy(setup: EvalSetup) -> SequentialEvaluation | None:
     """Return what a model's accuracy is evaluated for; None if all items are to be.
 
     Args:
@@ -25,7 +25,7 @@ def sequential_accuracy(setup: Setup) -> SequentialEvaluation | None:
 
 
 def sequential_drift(
-    setup: Setup, reference: Mapping[int, ItemScore], n_compared: int
+    setup: EvalSetup, reference: Mapping[int, ItemScore], n_compared: int
 ) -> SequentialDrift | None:
     """Return what a model's drift is evaluated for; None if all items are to be.
 

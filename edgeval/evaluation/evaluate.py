@@ -1,4 +1,4 @@
-"""Score GGUF files on a slice of a data set, and sum up."""
+"""Evaluation of GGUF files as they are, on the same items."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from edgeval.errors import EdgevalError
 from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.selfcheck import checked
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.setup import prepare
 from edgeval.gguf.parts import model_files, read_header
 from edgeval.llama import machine
 from edgeval.quantize.cache import clean
@@ -65,10 +66,10 @@ def evaluate(
     with Store(options.store) as store:
         setup = checked(paths, setup, store, progress)
         for path in paths:
-            pursuit = sequential_accuracy(setup)
+            sequential = sequential_accuracy(setup)
             measured = failures.attempt(
                 functools.partial(
-                    evaluate_file, path, setup, store, pursuit=pursuit, progress=progress
+                    evaluate_file, path, setup, store, sequential=sequential, progress=progress
                 ),
                 read_header(path).file_type,
                 path.name,

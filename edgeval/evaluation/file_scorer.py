@@ -1,32 +1,31 @@
-"""What one GGUF says about the items: from the store, and of the model where that has nothing."""
+"""File scorer: what one GGUF says about the items, from the store or from the model now."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from edgeval.engine import Begun, Engine, Scored, running
+from edgeval.engine import Begun, Scored, running
 from edgeval.errors import EngineDiedError
 from edgeval.evaluation.jobs import ScoringJob, open_jobs
 from edgeval.evaluation.kl_items import DistributionWork, KeepTopLogprobs, ReferenceTopLogprobs
-from edgeval.evaluation.setup import Setup
-from edgeval.gguf.contents import Contents, held
+from edgeval.evaluation.model_run import model_run
+from edgeval.evaluation.setup import EvalSetup
+from edgeval.gguf.contents import held
 from edgeval.gguf.identity import model_facts
 from edgeval.gguf.parts import model_files
-from edgeval.gguf.provenance import imatrix_info
-from edgeval.llama import GgufInfo, machine
+from edgeval.llama import machine
 from edgeval.records import Divergence, ModelFacts, ModelRun
 from edgeval.records.plan import PlanInfo
 from edgeval.scoring.results import ItemResult
 from edgeval.scoring.timing import Timing
-from edgeval.stats import metrics
-from edgeval.stats.sequential import SequentialEvaluation
+from edgeval.stats.sequential import EveryItem, SequentialEvaluation
 from edgeval.store.store import Store
-from edgeval.store.stored_run import StoredRun
 from edgeval.system.escapes import without_surrogates
 from edgeval.system.progress import NoProgress, Progress, Task
 from edgeval.tasks.item import Item, ItemScore
@@ -47,221 +46,197 @@ class FileResult:
     Attributes:
         run: What was measured, in sum.
         scores: The scores by index, in the order of the items.
-        sketches: Its distributions in short, if they were wanted.
+        top_logprobs: Its distributions in short, if they were wanted.
         divergence: How far its distributions are from a reference's, if that was wanted.
     """
 
     run: ModelRun
     scores: Mapping[int, ItemScore]
-    sketches: ReferenceTopLogprobs | None = None
+    top_logprobs: ReferenceTopLogprobs | None = None
     divergence: Divergence | None = None
 
 
 def evaluate_file(
     path: Path,
-    setup: Setup,
+    setup: EvalSetup,
     store: Store | None = None,
     *,
     wanted: KeepTopLogprobs | ReferenceTopLogprobs | None = None,
-    pursuit: SequentialEvaluation | None = None,
+    sequential: SequentialEvaluation | None = None,
     progress: Progress | None = None,
 ) -> FileResult:
-    """Score the items of the setup with one GGUF: every one, or as many as a pursuit needs.
+    """Score the items of the setup with one GGUF: every one, or as many as early stopping needs.
 
-    What the store holds of the same setting is taken from it; what is computed is added to it.
+    What the store holds of the same key is taken from it; what is computed is added to it.
 
     Args:
         path: The GGUF.
         setup: What is evaluated and how.
         store: Where scores are kept; None for nowhere.
-        wanted: What more is wanted: sketches of some items, or the divergence from those of a
-            reference. Scores are the same with it and without.
-        pursuit: What is to be found out; its items are indices of the setup.
+        wanted: What more is wanted: top log-probabilities of some items, or the divergence from
+            those of a reference. Scores are the same with it and without.
+        sequential: What is to be found out; its items are indices of the setup. None for all items.
         progress: Where to show progress.
 
     Raises:
         EdgevalError: If the file cannot be evaluated, does not fit in memory, or has other tokens
             than the reference.
     """
-    if store is None:
-        with Store(None) as nowhere:
-            return evaluate_file(
-                path, setup, nowhere, wanted=wanted, pursuit=pursuit, progress=progress
-            )
-    with held(model_files(path), progress) as contents, running() as engine:
-        gguf = engine.info(path, setup.options.pre)
-        setting = setup.score_key(contents.sha256, gguf)
-        with store.run(
-            setting,
-            file=without_surrogates(path.name),
-            data=setup.data.name,
-            fresh=setup.options.fresh,
-            progress=progress,
-        ) as measurement:
-            looks = DistributionWork(wanted, setup.indices, measurement, contents.sha256)
-            scoring = FileScorer(
-                engine, gguf, contents, setup, measurement, looks, progress or NoProgress()
-            )
-            scores = scoring.complete() if pursuit is None else scoring.pursue(pursuit)
-            engine.release()
-            work, facts = measurement.totals(scores.keys())
-            speed, known = scoring.timing.speed, measurement.speeds(scores.keys())
-        contents.require_unchanged(_SCORED)
-    imatrix = imatrix_info(gguf.metadata)
-    offload = setting.offload(setup.placement(gguf).n_layers)
-    run = ModelRun(
-        type=facts.file_type,
-        imatrix=imatrix,
-        file=path.name,
-        sha256=contents.sha256,
-        file_bytes=contents.n_bytes,
-        bits_per_weight=8 * facts.tensor_bytes / facts.n_params,
-        n_params=facts.n_params,
-        mix=scoring.model_facts.mix,
-        pre_tokenizer=scoring.model_facts.pre_tokenizer,
-        metrics=metrics.metrics_of(
-            list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
-        )
-        if pursuit is None
-        else pursuit.metrics(),
-        stopping=None if pursuit is None else pursuit.stopping(),
-        tokens_decoded=work.tokens_decoded,
-        tokens_lower_bound=facts.lower_bound,
-        logit_rows=work.logit_rows,
-        batch_tokens=setting.batch_tokens,
-        n_batch=facts.n_batch,
-        n_ubatch=facts.n_ubatch,
-        cache_type=setting.cache_type,
-        flash_attention=setting.flash_attention,
-        n_from_store=scoring.n_stored,
-        speed=speed,
-        stored=[each for each in known if speed is None or not each.is_of_same_command(speed)],
-        kernels=setting.kernels,
-        kernels_reason=setup.kernels(gguf).reason,
-        offload=offload,
-        self_check=store.self_check(setting) if setting.devices else None,
-    )
-    order = None if pursuit is None else scores
-    return FileResult(run, scores, looks.sketches(), looks.divergence(order))
+    data = setup.data
+    every_item = EveryItem(setup.indices, data.n_total, is_random=data.order != "file")
+    with FileScorer(path, setup, store, wanted, progress or NoProgress()) as scorer:
+        return scorer.result(sequential or every_item)
 
 
 class FileScorer:
-    """Completes the scores of one GGUF."""
+    """Completes the scores of one GGUF; a context that holds its file, its model and its run."""
 
     def __init__(
         self,
-        engine: Engine,
-        gguf: GgufInfo,
-        contents: Contents,
-        setup: Setup,
-        measurement: StoredRun,
-        looks: DistributionWork,
+        path: Path,
+        setup: EvalSetup,
+        store: Store | None,
+        wanted: KeepTopLogprobs | ReferenceTopLogprobs | None,
         progress: Progress,
     ) -> None:
-        self._engine = engine
-        self._gguf = gguf
-        self._contents = contents
+        self._path = path
         self._setup = setup
-        self._measurement = measurement
-        self._looks = looks
+        self._store = store
+        self._wanted = wanted
         self._progress = progress
-        self.timing = Timing(setup.threads)
-        self.n_stored = 0
+        self._timing = Timing(setup.threads)
+        self._n_stored = 0
 
-    def complete(self) -> dict[int, ItemScore]:
-        """Return the scores of all items of the setup, by their indices."""
-        indices = self._setup.indices
-        scores = self._measurement.scores(self._items())
-        if scores:
-            name = self._gguf.path.name
-            self._progress.log(f"{name}: {len(scores):,} of {len(indices):,} items already scored")
-        missing, self.n_stored = set(indices) - scores.keys(), len(scores)
-        again = self._looks.missing().keys() - missing
-        if again:
-            self._progress.log(f"{self._gguf.path.name}: decoding {len(again):,} of them once more")
-        if missing or again:
-            with self._task(len(indices), scores) as task:
-                task.advance(len(scores))
-                self._score(indices, missing, again, scores, task)
-        return {index: scores[index] for index in indices}
+    def __enter__(self) -> FileScorer:
+        setup, progress = self._setup, self._progress
+        with contextlib.ExitStack() as stack:
+            store = self._store or stack.enter_context(Store(None))
+            self._contents = stack.enter_context(held(model_files(self._path), progress))
+            self._engine = stack.enter_context(running())
+            self._model = setup.of(self._engine.info(self._path, setup.options.pre))
+            self._key = self._model.score_key(self._contents.sha256)
+            self._self_check = store.self_check(self._key) if self._key.devices else None
+            self._run = stack.enter_context(
+                store.run(
+                    self._key,
+                    file=without_surrogates(self._path.name),
+                    data=setup.data.name,
+                    fresh=setup.options.fresh,
+                    progress=progress,
+                )
+            )
+            self._distributions = DistributionWork(
+                self._wanted, setup.indices, self._run, self._contents.sha256
+            )
+            self._stack = stack.pop_all()
+        return self
 
-    def pursue(self, pursuit: SequentialEvaluation) -> dict[int, ItemScore]:
-        """Return the scores of the items that a pursuit needed, in its order."""
-        stored = self._measurement.scores(self._items())
-        found: dict[int, ItemScore] = {}
-        with self._task(pursuit.limit, found) as task:
-            while not pursuit.is_over:
-                block = pursuit.next_block()
-                scores = {index: stored[index] for index in block if index in stored}
-                missing = set(block) - scores.keys()
-                again = self._looks.missing().keys() & scores.keys()
-                task.advance(len(scores))
-                self.n_stored += len(scores)
-                if missing or again:
-                    self._score(block, missing, again, scores, task, is_block=True)
-                pursuit.add([scores[index] for index in block])
-                found |= {index: scores[index] for index in block}
-                task.advance(0, pursuit.note)
-        return found
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
 
-    @functools.cached_property
-    def model_facts(self) -> ModelFacts:
-        """What is known of the model besides its scores."""
-        # Read once: an evaluation that stops early has a plan for each of its blocks.
-        return model_facts(self._gguf.path, self._setup.checkpoint, self._gguf.pre)
+    def result(self, sequential: SequentialEvaluation) -> FileResult:
+        """Score as many items as it takes, and return what they say, in sum.
 
-    def _items(self) -> dict[int, Item]:
-        return dict(zip(self._setup.indices, self._setup.items, strict=True))
+        Args:
+            sequential: Which items come next, and when there are enough.
+        """
+        scores = self._complete(sequential)
+        self._engine.release()
+        self._contents.require_unchanged(_SCORED)
+        work, info = self._run.totals(scores.keys())
+        speed, known = self._timing.speed, self._run.speeds(scores.keys())
+        stopping = sequential.stopping()
+        run = model_run(
+            self._key,
+            info,
+            self._facts,
+            work,
+            sequential.metrics(),
+            file=self._path.name,
+            file_bytes=self._contents.n_bytes,
+            stopping=stopping,
+            n_from_store=self._n_stored,
+            speed=speed,
+            stored=[each for each in known if speed is None or not each.is_of_same_command(speed)],
+            kernels_reason=self._model.kernels.reason,
+            self_check=self._self_check,
+        )
+        drawn = None if stopping is None else scores
+        kept, divergence = self._distributions.top_logprobs(), self._distributions.divergence(drawn)
+        return FileResult(run, scores, kept, divergence)
+
+    def _complete(self, sequential: SequentialEvaluation) -> dict[int, ItemScore]:
+        """Return the scores of the items that were needed, by index, in the order of the need."""
+        known = self._run.scores(dict(zip(self._setup.indices, self._setup.items, strict=True)))
+        scores: dict[int, ItemScore] = {}
+        order: list[int] = []
+        with self._task(sequential, known, scores) as task:
+            while not sequential.is_over:
+                block = sequential.next_block()
+                stored = {index: known[index] for index in block if index in known}
+                scores |= stored
+                self._n_stored += len(stored)
+                task.advance(len(stored))
+                self._score(block, sequential, scores, task)
+                sequential.add([scores[index] for index in block])
+                order += block
+                if sequential.note:
+                    task.advance(0, sequential.note)
+        return {index: scores[index] for index in order}
 
     @contextlib.contextmanager
-    def _task(self, total: int, scores: Mapping[int, ItemScore]) -> Iterator[Task]:
+    def _task(
+        self,
+        sequential: SequentialEvaluation,
+        known: Mapping[int, ItemScore],
+        scores: Mapping[int, ItemScore],
+    ) -> Iterator[Task]:
         """Open a task of scoring; an interruption, or a death, says how far it came."""
-        title = f"score {self._gguf.file_type}"
-        with self._progress.task(title, total, "items") as task:
+        total, name = sequential.limit, self._path.name
+        again = self._distributions.missing().keys() & known.keys()
+        if sequential.is_whole and known:
+            self._progress.log(f"{name}: {len(known):,} of {total:,} items already scored")
+        if sequential.is_whole and again:
+            self._progress.log(f"{name}: decoding {len(again):,} of them once more")
+        is_idle = sequential.is_whole and len(known) == total and not again
+        progress = NoProgress() if is_idle else self._progress
+        with progress.task(f"score {self._model.gguf.file_type}", total, "items") as task:
             try:
                 yield task
             except KeyboardInterrupt as stop:
-                stop.args = (f"at {len(scores):,} of {total:,} items of {self._gguf.path.name}",)
+                stop.args = (f"at {len(scores):,} of {total:,} items of {name}",)
                 raise
             except EngineDiedError as death:
                 raise death.at(len(scores), total) from None
 
     def _score(
         self,
-        indices: Sequence[int],
-        missing: Set[int],
-        again: Set[int],
+        block: Sequence[int],
+        sequential: SequentialEvaluation,
         scores: dict[int, ItemScore],
         task: Task,
-        *,
-        is_block: bool = False,
     ) -> None:
-        """Add the scores of missing items, and look closer at others that have one."""
-        todo = open_jobs(self._setup, self._measurement, indices, missing, again, is_block=is_block)
-        for draft in list(todo):
-            # Closed here, what is complete is saved before the store is gone.
-            with contextlib.closing(self._carry_out(draft)) as new_scores:
-                for index, score in new_scores:
-                    if index in missing and index not in scores:
-                        scores[index] = score
-                        # Items are scored in the order of their prefixes: an accuracy of those so
-                        # far would be one of some activities, and is not shown.
-                        task.advance(1)
+        """Add the scores that a block misses, and look closer at others that have one."""
+        missing = {index for index in block if index not in scores}
+        again = self._distributions.missing().keys() & set(block) - missing
+        is_block = not sequential.is_whole
+        jobs = open_jobs(self._setup, self._run, block, missing, again, is_block=is_block)
+        for job in list(jobs):
+            self._carry_out(job, missing, scores, task)
 
-    def _carry_out(self, draft: ScoringJob) -> Generator[tuple[int, ItemScore], None, None]:
-        """Score what a draft has to do, and yield indices and scores as they are complete."""
-        job = draft.job(self._setup, self._gguf, self._looks.missing())
-        doing = f"scoring {self._gguf.path.name}"
-        with contextlib.closing(self._engine.score(job, doing)) as answers:
+    def _carry_out(
+        self, job: ScoringJob, missing: Set[int], scores: dict[int, ItemScore], task: Task
+    ) -> None:
+        """Score what a job has to do; add what was missing, and save what is complete."""
+        asked = job.for_engine(self._model, self._distributions.missing())
+        with contextlib.closing(self._engine.score(asked, f"scoring {self._path.name}")) as answers:
             begun = next(answers)
             assert isinstance(begun, Begun)
-            facts = self._plan_facts(begun)
+            info = self._plan_info(begun)
             # What was hashed is what is loaded, and what the facts were read of.
             self._contents.require_unchanged("it was loaded")
-            saved = draft.saved or self._measurement.add_plan(
-                draft.indices, facts, machine.describe()
-            )
-            work, stint = Work(), self.timing.stint(saved.id, begun.load_s)
+            plan = job.saved or self._run.add_plan(job.indices, info, machine.describe())
+            work, stint = Work(), self._timing.stint(plan.id, begun.load_s)
             unsaved: dict[int, ItemResult] = {}
             last = time.perf_counter()
             try:
@@ -269,22 +244,31 @@ class FileScorer:
                     assert isinstance(batch, Scored)
                     work.add(batch.work)
                     complete = {
-                        draft.indices[index]: _of(result, job.items[index])
-                        for index, result in batch.results.items()
+                        job.indices[at]: _of(result, asked.items[at])
+                        for at, result in batch.results.items()
                     }
                     unsaved |= complete
                     if time.perf_counter() - last > _SAVE_INTERVAL_S:
                         self._contents.require_unchanged(_SCORED)
-                        self._looks.save(saved, unsaved, work.take(), stint)
+                        self._distributions.save(plan, unsaved, work.take(), stint)
                         unsaved, last = {}, time.perf_counter()
-                    yield from ((index, result.score) for index, result in complete.items())
+                    for index in complete.keys() & missing - scores.keys():
+                        scores[index] = complete[index].score
+                        # Items are scored in the order of their prefixes: an accuracy of those
+                        # so far would be one of some activities, and is not shown.
+                        task.advance(1)
                 self._contents.require_unchanged(_SCORED)
             finally:
                 # Also when it is interrupted, or llama.cpp dies: what is complete is kept.
                 if self._contents.is_unchanged():
-                    self._looks.save(saved, unsaved, work.take(), stint)
+                    self._distributions.save(plan, unsaved, work.take(), stint)
 
-    def _plan_facts(self, begun: Begun) -> PlanInfo:
+    @functools.cached_property
+    def _facts(self) -> ModelFacts:
+        # Read once: an evaluation that stops early has a plan for each of its blocks.
+        return model_facts(self._path, self._setup.checkpoint, self._model.gguf.pre)
+
+    def _plan_info(self, begun: Begun) -> PlanInfo:
         return PlanInfo(
             file_type=begun.file_type,
             n_params=begun.n_params,
@@ -293,7 +277,7 @@ class FileScorer:
             n_batch=begun.n_batch,
             n_ubatch=begun.n_ubatch,
             n_total=self._setup.data.n_total,
-            model=self.model_facts,
+            model=self._facts,
         )
 
 

@@ -1,14 +1,13 @@
-"""What is still to be decoded for some items: the batches that were begun, and new ones."""
+"""Jobs: items scored together, the unit of work and of resuming."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from edgeval import llama
 from edgeval.engine import EngineJob
 from edgeval.errors import StoreError
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup, ModelSetup
 from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.store.plans import StoredPlan
 from edgeval.store.stored_run import StoredRun
@@ -28,31 +27,29 @@ class ScoringJob:
     todo: Set[int]
     saved: StoredPlan | None = None
 
-    def job(
+    def for_engine(
         self,
-        setup: Setup,
-        gguf: llama.GgufInfo,
+        model: ModelSetup,
         closer: Mapping[int, TopLogprobs | None] | None = None,
         title: str = "",
     ) -> EngineJob:
-        """Return what is to be done for it.
+        """Return what the engine is asked to do for it.
 
         Args:
-            setup: What is evaluated and how.
-            gguf: The model.
+            model: The model, and how it is computed.
             closer: Items that are looked at closer, by their indices.
             title: What it is called where memory is short; by default the file's name.
         """
-        wanted = closer or {}
+        setup, gguf, wanted = model.evaluation, model.gguf, closer or {}
         return EngineJob(
             path=gguf.path,
             protocol=setup.protocol.name,
             items=[setup.item_at(index) for index in self.indices],
             todo=[at for at, index in enumerate(self.indices) if index in self.todo],
             closer={at: wanted[index] for at, index in enumerate(self.indices) if index in wanted},
-            placement=setup.placement(gguf),
+            placement=model.placement,
             threads=setup.threads,
-            kernels=setup.kernels(gguf).kernels,
+            kernels=model.kernels.kernels,
             is_forced=setup.options.force,
             title=title or gguf.path.name,
             pre=gguf.pre,
@@ -60,8 +57,8 @@ class ScoringJob:
 
 
 def open_jobs(
-    setup: Setup,
-    measurement: StoredRun,
+    setup: EvalSetup,
+    stored_run: StoredRun,
     indices: Sequence[int],
     missing: Set[int],
     again: Set[int],
@@ -75,7 +72,7 @@ def open_jobs(
 
     Args:
         setup: What is evaluated and how.
-        measurement: What the store has of it.
+        stored_run: What the store has of it.
         indices: The items that are evaluated, in their order.
         missing: Items without a score, by their indices.
         again: Items with one that are looked at closer.
@@ -86,9 +83,9 @@ def open_jobs(
     """
     todo = missing | again
     rest = dict.fromkeys(index for index in indices if index in todo)
-    for saved in measurement.open_plans(again):
+    for saved in stored_run.open_plans(again):
         if max(saved.items) >= setup.data.n_total:
-            number = measurement.number
+            number = stored_run.number
             raise StoreError(
                 f"run {number} of the store has a plan for item {max(saved.items)} of data with "
                 f"{setup.data.n_total} items; edgeval runs delete {number} removes it"

@@ -1,15 +1,16 @@
-"""Which kernels of llama.cpp each model is computed with on the CPU, and why."""
+"""Kernels of llama.cpp: which of them each model is computed with on the CPU, and why."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgeval import llama
 from edgeval.engine import running
 from edgeval.errors import EngineDiedError, KernelError, listed
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup, ModelSetup
 from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.parts import model_files
 from edgeval.llama import builds
@@ -18,8 +19,8 @@ from edgeval.store.store import Store
 from edgeval.system.progress import Progress
 
 
-def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: Progress) -> None:
-    """Choose the kernels that models are computed with on the CPU, and say why once.
+def settled(paths: Sequence[Path], setup: EvalSetup, store: Store, progress: Progress) -> EvalSetup:
+    """Return a setup in which it is settled how models are computed; say once with which kernels.
 
     Scores of other kernels are others. So a model goes on with those that it was begun with, where
     both are sound.
@@ -30,16 +31,16 @@ def settle_kernels(paths: Sequence[Path], setup: Setup, store: Store, progress: 
         store: What was begun.
         progress: Where it is said.
     """
-    chosen: list[tuple[str, KernelChoice]] = []
+    models: dict[Path, ModelSetup] = {}
     with running() as engine:
         for path in paths:
             with contextlib.suppress(EngineDiedError, KernelError):
                 gguf = engine.info(path, setup.options.pre)
-                choice = _begun_with(store, setup, gguf, setup.kernels(gguf))
-                setup.use_kernels(gguf, choice)
-                chosen.append((gguf.file_type, choice))
+                models[gguf.path] = _as_begun(setup.of(gguf), store)
+    chosen = [(model.gguf.file_type, model.kernels) for model in models.values()]
     for sentence in kernel_sentences(chosen):
         progress.log(sentence)
+    return replace(setup, models=models)
 
 
 def kernel_sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str]:
@@ -67,17 +68,15 @@ def kernel_sentences(chosen: Sequence[tuple[str, KernelChoice]]) -> Iterator[str
         yield f"llama.cpp's plain kernels compute {gains} as fast as its default ones here{timed}"
 
 
-def _begun_with(
-    store: Store, setup: Setup, gguf: llama.GgufInfo, choice: KernelChoice
-) -> KernelChoice:
-    """Return the kernels that a model's scores in the store are of, if both are sound."""
-    is_free = setup.options.kernels == "auto" and choice.speedup is not None
-    if not is_free or setup.options.fresh:
-        return choice
+def _as_begun(model: ModelSetup, store: Store) -> ModelSetup:
+    """Return a model with the kernels that its scores in the store are of, if both are sound."""
+    options, choice = model.evaluation.options, model.kernels
+    is_free = options.kernels == "auto" and choice.speedup is not None
+    if not is_free or options.fresh:
+        return model
+    sha256 = sha256_of(*model_files(model.gguf.path))
     other: llama.Kernels = "plain" if choice.kernels == "default" else "default"
-    sha256 = sha256_of(*model_files(gguf.path))
-    if store.holds(setup.score_key(sha256, gguf, choice.kernels)):
-        return choice
-    if not store.holds(setup.score_key(sha256, gguf, other)):
-        return choice
-    return KernelChoice(kernels=other, reason=None if other == "default" else "as it was begun")
+    reason = None if other == "default" else "as it was begun"
+    as_begun = replace(model, kernels=KernelChoice(kernels=other, reason=reason))
+    is_begun = not store.holds(model.score_key(sha256)) and store.holds(as_begun.score_key(sha256))
+    return as_begun if is_begun else model

@@ -1,4 +1,4 @@
-"""Closer looks at some items of one GGUF: what is wanted, what the store has, what is missing."""
+"""Distributions of some items of one GGUF: which are wanted, stored, or missing still."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class ReferenceTopLogprobs:
     Attributes:
         reference: Hash of all that could change it: the version of sketches, the GGUF and the
             setting in which it was run.
-        of_place: The sketches by index, in the order in which they were drawn.
+        of_index: The sketches by index, in the order in which they were drawn.
         drawn: How the items were drawn.
     """
 
     reference: str
-    of_place: Mapping[int, TopLogprobs]
+    of_index: Mapping[int, TopLogprobs]
     drawn: Drawn = "unknown"
 
 
 class DistributionWork:
-    """The closer looks at items of one GGUF; grows while its items are scored."""
+    """What is to be known of distributions of one GGUF; grows while its items are scored."""
 
     def __init__(
         self,
         wanted: KeepTopLogprobs | ReferenceTopLogprobs | None,
         indices: Sequence[int],
-        measurement: StoredRun,
+        stored_run: StoredRun,
         gguf_sha256: str,
     ) -> None:
         """Look up what the store has.
@@ -61,17 +61,17 @@ class DistributionWork:
         Args:
             wanted: What is to be looked at.
             indices: The items that are evaluated; of others nothing is wanted.
-            measurement: What the store has of the GGUF.
+            stored_run: What the store has of the GGUF.
             gguf_sha256: Hash of the GGUF.
         """
-        self._measurement = measurement
+        self._run = stored_run
         self._reference = ""
         self._found: dict[int, TopLogprobs | ItemDivergence] = {}
         self._wanted: dict[int, TopLogprobs | None] = {}
         self._drawn: Drawn = "unknown" if wanted is None else wanted.drawn
-        stored = measurement.distributions
+        stored = stored_run.distributions
         if isinstance(wanted, KeepTopLogprobs):
-            identity = f"{VERSION} {gguf_sha256} {measurement.key}"
+            identity = f"{VERSION} {gguf_sha256} {stored_run.key}"
             self._reference = hashlib.sha256(identity.encode()).hexdigest()
             evaluated = set(indices)
             self._wanted = {index: None for index in wanted.indices if index in evaluated}
@@ -80,7 +80,7 @@ class DistributionWork:
             evaluated = set(indices)
             self._reference = wanted.reference
             self._wanted = {
-                index: each for index, each in wanted.of_place.items() if index in evaluated
+                index: each for index, each in wanted.of_index.items() if index in evaluated
             }
             self._found |= stored.divergences(self._reference, self._wanted.keys())
 
@@ -106,7 +106,7 @@ class DistributionWork:
         divergences = {
             index: each for index, each in seen.items() if isinstance(each, ItemDivergence)
         }
-        self._measurement.save(
+        self._run.save(
             plan,
             scores,
             work,
@@ -118,7 +118,7 @@ class DistributionWork:
         self._found.update(sketches)
         self._found.update(divergences)
 
-    def sketches(self) -> ReferenceTopLogprobs | None:
+    def top_logprobs(self) -> ReferenceTopLogprobs | None:
         """Return the sketches that were wanted of items that were evaluated; None if none."""
         in_order = [(index, self._found.get(index)) for index in self._wanted]
         found = {index: each for index, each in in_order if isinstance(each, TopLogprobs)}

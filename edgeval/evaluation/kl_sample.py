@@ -1,11 +1,11 @@
-"""Which items next-token distributions are compared on, and how these were drawn."""
+"""Sample of items on which next-token distributions are compared, and how it was drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.records import Drawn
 from edgeval.stats.sampling import beginning, simple_order
 
@@ -30,12 +30,13 @@ class Sketched:
     drawn: Drawn
 
 
-def to_sketch(setup: Setup) -> Sketched:
+def to_sketch(setup: EvalSetup) -> Sketched:
     """Return the items of a setup that a reference is to have sketches of."""
-    return Sketched(setup.sketched, _drawn(setup))
+    order = _simply(setup, setup.options.seed)
+    return Sketched(order[: setup.options.kl_items], _drawn(setup))
 
 
-def having_sketches(setup: Setup, known: Collection[int]) -> Sketched:
+def having_sketches(setup: EvalSetup, known: Collection[int]) -> Sketched:
     """Return the items of a setup that are compared, of those that have a sketch.
 
     A store or a reference file may have sketches of several runs: of slices in file order, too, and
@@ -58,12 +59,12 @@ def having_sketches(setup: Setup, known: Collection[int]) -> Sketched:
     return Sketched(found, _drawn(setup))
 
 
-def _simply(setup: Setup, seed: int) -> list[int]:
+def _simply(setup: EvalSetup, seed: int) -> list[int]:
     """Return the items of a setup in the simple random order of a seed."""
     chosen = set(setup.indices)
     return [index for index in simple_order(setup.data.n_total, seed) if index in chosen]
 
 
-def _drawn(setup: Setup) -> Drawn:
+def _drawn(setup: EvalSetup) -> Drawn:
     is_sample = setup.data.order != "file" or len(setup.indices) == setup.data.n_total
     return "random" if is_sample else "file order"

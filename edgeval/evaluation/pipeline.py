@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
 
 from edgeval import __version__
 from edgeval.checkpoints import cards
@@ -17,25 +15,24 @@ from edgeval.checkpoints.locate import ModelLocation, fetch_model, locate
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import reference_checks
-from edgeval.evaluation.drift import compare_with, measure_alone, measure_reference
 from edgeval.evaluation.failures import Failures
-from edgeval.evaluation.file_scorer import FileResult
+from edgeval.evaluation.ladder import made_files, measured
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import Reference, load_reference
 from edgeval.evaluation.selfcheck import checked
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.evaluation.yardstick import yardstick
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.precision import reference_first, with_base
 from edgeval.llama import machine
 from edgeval.quantize.cache import clean
 from edgeval.quantize.ladder import Ladder, Rung, file_stem
-from edgeval.records import Claim, Drift, Failure, ModelRun, Report
+from edgeval.records import Claim, Failure, Report
 from edgeval.report import formatting as fmt
 from edgeval.report import record_files
 from edgeval.report.derived import renewed
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.stats.paired import fewest_items
-from edgeval.stats.verdict import judged
 from edgeval.store.presence import require_place
 from edgeval.store.store import Store
 from edgeval.system.progress import NoProgress, Progress
@@ -44,8 +41,6 @@ DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "
 RESULTS_FOLDER = Path("edgeval-results")
 
 _TASK = "hellaswag"
-
-_Result = TypeVar("_Result")
 
 
 @running()
@@ -169,41 +164,40 @@ def _record(
     _warn_of_few_items(setup, len(names) - (known is None), progress)
     claims, other_claims = _claims(source.card)
     failures = Failures(len(ladder.rungs), progress)
-    files = _made(ladder, failures, has_reference=known is None)
+    files = made_files(ladder, failures, has_reference=known is None)
     with Store(options.store) as store:
         if files:
             held_to = yardstick([(rung.name, path) for rung, path in files], known, setup)
             setup = checked([path for _, path in files], setup, store, progress, held_to)
-        measured = _measured(files, setup, store, progress, known, failures)
-    ladder.require_same(measured.runs)
+        result = measured(files, setup, store, progress, known, failures)
+    ladder.require_same(result.runs)
     failures.require_any()
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
-    found = judged(
+    return renewed(
         Report(
             edgeval_version=__version__,
             created_at=created_at,
             command=command,
             model=source.info,
-            data=setup.data_of(measured.indices),
+            data=setup.data_of(result.indices),
             protocol=setup.protocol_info(),
             engine=setup.engine(),
             device=machine.describe(),
-            runs=measured.runs,
+            runs=result.runs,
             failures=_in_order(failures.found, ladder.rungs),
             same_files=ladder.same_files,
-            drift=measured.drift,
+            drift=result.drift,
+            claims=claims,
             other_claims=other_claims,
             elapsed_s=time.perf_counter() - started,
             peak_rss_bytes=machine.peak_rss_bytes() + (worker_peak or 0),
             worker_peak_rss_bytes=worker_peak,
-        ),
-        claims,
+        )
     )
-    return renewed(found)
 
 
-def _warn_of_few_items(setup: Setup, n_compared: int, progress: Progress) -> None:
+def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) -> None:
     """Say before the work if a slice is too small for any type to be shown equivalent."""
     n_items, population = setup.limit, setup.data.n_total
     if n_compared < 1 or n_items >= population or setup.options.until is not None:
@@ -216,98 +210,6 @@ def _warn_of_few_items(setup: Setup, n_compared: int, progress: Progress) -> Non
             f"the reference, even if none flips; that takes {fewest:,} (--limit), or --until "
             f"{setup.margin_points:g}"
         )
-
-
-@dataclass(frozen=True)
-class _Ladder:
-    """What a ladder's files say.
-
-    Attributes:
-        runs: What was measured, the reference first unless it failed.
-        drift: The others beside it.
-        indices: The items of the reference or, if it failed, of the run that has the most.
-    """
-
-    runs: list[ModelRun]
-    drift: list[Drift]
-    indices: Collection[int]
-
-
-def _made(ladder: Ladder, failures: Failures, *, has_reference: bool) -> list[tuple[Rung, Path]]:
-    """Return the files of a ladder that can be made."""
-    files = []
-    for index, rung in enumerate(ladder.rungs):
-        path = failures.attempt(
-            functools.partial(ladder.make, rung),
-            rung.name,
-            ladder.file_name(rung),
-            doing=f"quantizing to {rung.name}",
-            has_imatrix=rung.matrix is not None,
-            is_reference=has_reference and index == 0,
-        )
-        if path is not None:
-            files.append((rung, path))
-    return files
-
-
-def _measured(
-    files: Sequence[tuple[Rung, Path]],
-    setup: Setup,
-    store: Store,
-    progress: Progress,
-    known: Reference | None,
-    failures: Failures,
-) -> _Ladder:
-    """Return what files say, each beside the reference if there is one."""
-
-    def attempt(
-        file: tuple[Rung, Path], action: Callable[[Path], _Result], is_reference: bool = False
-    ) -> _Result | None:
-        rung, path = file
-        return failures.attempt(
-            functools.partial(action, path),
-            rung.name,
-            path.name,
-            doing="scoring",
-            has_imatrix=rung.matrix is not None,
-            is_reference=is_reference,
-        )
-
-    others = list(files)
-    reference: FileResult | None = None
-    if known is not None:
-        if files:
-            reference_checks.require_model(known, files[0][1], setup.options.pre)
-        for note in reference_checks.notes(known, setup):
-            progress.log(note)
-        reference = known.measured(setup)
-    elif not any(each.is_reference for each in failures.found):
-        reference = attempt(
-            others.pop(0),
-            lambda path: measure_reference(path, setup, store, progress),
-            is_reference=True,
-        )
-    if reference is None:
-        alone = [
-            attempt(file, lambda path: measure_alone(path, setup, store, progress))
-            for file in others
-        ]
-        found = [each for each in alone if each is not None]
-        most = max((each.scores.keys() for each in found), key=len, default=())
-        return _Ladder([each.run for each in found], [], most)
-    compared = [
-        attempt(
-            file,
-            lambda path: compare_with(reference, path, setup, store, progress, len(others)),
-        )
-        for file in others
-    ]
-    pairs = [each for each in compared if each is not None]
-    return _Ladder(
-        [reference.run, *(each.run for each, _ in pairs)],
-        [drift for _, drift in pairs],
-        reference.scores.keys(),
-    )
 
 
 def _in_order(failures: Sequence[Failure], rungs: Sequence[Rung]) -> list[Failure]:

@@ -13,8 +13,9 @@ from edgeval.errors import DataError, EdgevalError
 from edgeval.evaluation.file_scorer import FileResult
 from edgeval.evaluation.kl_items import ReferenceTopLogprobs
 from edgeval.evaluation.kl_sample import having_sketches
-from edgeval.evaluation.setup import Setup
-from edgeval.records import Metric, ModelRun, ReferenceInfo
+from edgeval.evaluation.model_run import model_run
+from edgeval.evaluation.setup import EvalSetup
+from edgeval.records import Metric, ReferenceInfo
 from edgeval.records.reference import ReferenceHeader
 from edgeval.stats import metrics
 from edgeval.stats.top_logprobs import VERSION, is_readable, unpack
@@ -24,6 +25,7 @@ from edgeval.system.untrusted import UnreadableError, printable, read_regular
 from edgeval.tasks import hellaswag
 from edgeval.tasks.item import Item, ItemScore
 from edgeval.tasks.protocol import get
+from edgeval.tasks.requests import Work
 
 __all__ = ["Reference", "ReferenceHeader", "load_reference"]
 
@@ -76,7 +78,7 @@ class Reference:
                 )
         return found
 
-    def measured(self, setup: Setup) -> FileResult:
+    def measured(self, setup: EvalSetup) -> FileResult:
         """Return the reference as a run over the whole data set, or over the items of a setup.
 
         What scoring took is that of all of the file's items.
@@ -92,29 +94,16 @@ class Reference:
         found = self.scores(items)
         scores = {index: found[index] for index in items}
         header, setting = self.header, self.header.setting
-        run = ModelRun(
-            type=header.type,
-            imatrix=header.model.imatrix,
-            file=header.file,
-            sha256=setting.gguf_sha256,
-            file_bytes=header.model.file_bytes,
-            bits_per_weight=8 * header.tensor_bytes / header.n_params,
-            n_params=header.n_params,
-            mix=header.model.mix,
-            pre_tokenizer=header.model.pre_tokenizer,
-            metrics=metrics.metrics_of(
+        run = model_run(
+            setting,
+            header.plan_info,
+            header.model,
+            Work(header.tokens_decoded, header.logit_rows),
+            metrics.metrics_of(
                 list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
             ),
-            tokens_decoded=header.tokens_decoded,
-            tokens_lower_bound=header.tokens_lower_bound,
-            logit_rows=header.logit_rows,
-            batch_tokens=setting.batch_tokens,
-            n_batch=header.n_batch,
-            n_ubatch=header.n_ubatch,
-            cache_type=setting.cache_type,
-            flash_attention=setting.flash_attention,
-            kernels=setting.kernels,
-            offload=header.offload,
+            file=header.file,
+            file_bytes=header.model.file_bytes,
             from_reference=ReferenceInfo(
                 file=self.path.name,
                 sha256=self.sha256,
@@ -129,7 +118,7 @@ class Reference:
         )
         return FileResult(run, scores, self._sketches_for(setup))
 
-    def _sketches_for(self, setup: Setup) -> ReferenceTopLogprobs | None:
+    def _sketches_for(self, setup: EvalSetup) -> ReferenceTopLogprobs | None:
         """Return the sketches that it has for a setup and this edgeval reads, if any."""
         readable = [index for index, packed in self.sketches.items() if is_readable(packed)]
         chosen = having_sketches(setup, readable)

@@ -1,4 +1,4 @@
-"""Whether a reference file says the same of the same: refused with the reason where it does not."""
+"""Checks of a reference file: refused with the reason where it is of something else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from edgeval import llama
 from edgeval.errors import EdgevalError
-from edgeval.evaluation.kl_sample import having_sketches
+from edgeval.evaluation.kl_sample import having_sketches, to_sketch
 from edgeval.evaluation.reference import Reference
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.gguf.identity import model_facts
 from edgeval.llama.defaults import SCORING_VERSION
 from edgeval.records import ModelSource
@@ -21,7 +21,7 @@ _DIGITS = 12
 """Of a hash, in messages."""
 
 
-def require_items(reference: Reference, setup: Setup) -> None:
+def require_items(reference: Reference, setup: EvalSetup) -> None:
     """Refuse a reference of other data or another protocol, or one that lacks items.
 
     Raises:
@@ -90,7 +90,7 @@ def require_model(reference: Reference, gguf: Path, pre: str | None = None) -> N
         _require_same(reference, ("norms", *norms, _OTHER_MODEL))
 
 
-def notes(reference: Reference, setup: Setup) -> Iterator[str]:
+def notes(reference: Reference, setup: EvalSetup) -> Iterator[str]:
     """Yield what differs and does not matter much, in sentences."""
     theirs, ours = reference.header.setting.engine, llama.engine_version()
     if theirs != ours:
@@ -104,7 +104,7 @@ def notes(reference: Reference, setup: Setup) -> Iterator[str]:
             "bound of KL divergences and no estimate; evaluate the reference once more where it "
             "was made, and export it again"
         )
-    n_wanted, found = len(setup.sketched), having_sketches(setup, reference.sketches)
+    n_wanted, found = len(to_sketch(setup).indices), having_sketches(setup, reference.sketches)
     is_early = setup.options.until is not None
     if is_early and found.indices and found.indices[0] != setup.indices[0]:
         yield (

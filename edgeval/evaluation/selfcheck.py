@@ -1,4 +1,4 @@
-"""A GPU's scores are held to the CPU's on a few items, before they are trusted."""
+"""Self-check: a GPU's scores are held to the CPU's on a few items, before they are trusted."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from edgeval.engine import Engine, EngineJob, Scored, running
 from edgeval.errors import EngineError, NoRoomError
 from edgeval.evaluation import closeness
 from edgeval.evaluation.jobs import ScoringJob
-from edgeval.evaluation.kernels import settle_kernels
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.kernels import settled
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.evaluation.yardstick import Yardstick, checked_places
 from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.parts import model_files
@@ -25,11 +25,11 @@ from edgeval.tasks.requests import Work
 
 def checked(
     paths: Sequence[Path],
-    setup: Setup,
+    setup: EvalSetup,
     store: Store,
     progress: Progress | None = None,
     reference: Yardstick | None = None,
-) -> Setup:
+) -> EvalSetup:
     """Return a setup that computes right: kernels are chosen, GPUs compute what the CPU does.
 
     Where no GPU was asked for, the CPU takes over if they do not, or if it is faster. A file whose
@@ -50,7 +50,7 @@ def checked(
     bars = progress or NoProgress()
     if not setup.devices:
         if setup.options.check:
-            settle_kernels(paths, setup, store, bars)
+            return settled(paths, setup, store, bars)
         return setup
     names = " and ".join(dict.fromkeys(device.description for device in setup.devices))
     where = f"{setup.backend} on {names}"
@@ -60,7 +60,7 @@ def checked(
     options = setup.options
     is_chosen = options.backend.lower() != "auto" or options.devices or options.gpu_layers
     try:
-        settle_kernels(paths, setup, store, bars)
+        setup = settled(paths, setup, store, bars)
         # The first is the reference; all are computed in one place, so that they compare.
         checks = [
             _passed(
@@ -88,15 +88,13 @@ def checked(
     return setup
 
 
-def _on_cpu(paths: Sequence[Path], setup: Setup, store: Store, progress: Progress) -> Setup:
-    alone = setup.on_cpu()
-    settle_kernels(paths, alone, store, progress)
-    return alone
+def _on_cpu(paths: Sequence[Path], setup: EvalSetup, store: Store, progress: Progress) -> EvalSetup:
+    return settled(paths, setup.on_cpu(), store, progress)
 
 
 def _passed(
     path: Path,
-    setup: Setup,
+    setup: EvalSetup,
     store: Store,
     progress: Progress,
     where: str,
@@ -121,7 +119,7 @@ def _passed(
 
 def self_check(
     path: Path,
-    setup: Setup,
+    setup: EvalSetup,
     store: Store,
     progress: Progress | None = None,
     *,
@@ -145,8 +143,8 @@ def self_check(
     """
     with running() as engine:
         gguf = engine.info(path, setup.options.pre)
-        setting = setup.score_key(sha256_of(*model_files(path)), gguf)
-        known = None if setup.options.fresh else store.self_check(setting)
+        key = setup.of(gguf).score_key(sha256_of(*model_files(path)))
+        known = None if setup.options.fresh else store.self_check(key)
         found = known and _held_now(known, gguf)
         is_timeless = is_timed and found is not None and found.threads != setup.threads
         # A driver that is updated may pass, and is not in the key.
@@ -154,7 +152,7 @@ def self_check(
         if found is None or not found.has_passed or is_timeless or is_blind:
             found = _compared(gguf, setup, progress or NoProgress(), reference)
         if found != known:
-            store.add_self_check(setting, found)
+            store.add_self_check(key, found)
     return found
 
 
@@ -169,7 +167,7 @@ def _is_told(gguf: llama.GgufInfo, reference: Yardstick | None) -> bool:
 
 
 def _compared(
-    gguf: llama.GgufInfo, setup: Setup, progress: Progress, reference: Yardstick | None
+    gguf: llama.GgufInfo, setup: EvalSetup, progress: Progress, reference: Yardstick | None
 ) -> SelfCheck:
     indices = checked_places(setup)
     title = f"check {setup.backend} with {gguf.file_type}"
@@ -202,7 +200,7 @@ def _compared(
 def _own_change(
     scores: Sequence[ItemScore],
     gguf: llama.GgufInfo,
-    setup: Setup,
+    setup: EvalSetup,
     indices: Sequence[int],
     reference: Yardstick | None,
     progress: Progress,
@@ -221,11 +219,11 @@ def _own_change(
 
 
 def _scores(
-    gguf: llama.GgufInfo, setup: Setup, indices: Sequence[int], times: int, task: Task
+    gguf: llama.GgufInfo, setup: EvalSetup, indices: Sequence[int], times: int, task: Task
 ) -> tuple[list[ItemScore], float]:
     """Return the scores of some items, and the seconds of scoring them the last time."""
     title = f"checking {gguf.path.name} on {setup.backend}"
-    job = ScoringJob(indices, set(indices)).job(setup, gguf, title=title)
+    job = ScoringJob(indices, set(indices)).for_engine(setup.of(gguf), title=title)
     found: dict[int, ItemScore] = {}
     work = Work()
     with running() as engine:

@@ -1,4 +1,4 @@
-"""What quantization does to a model on the items of a self-check: the reference's scores there."""
+"""Yardstick of a self-check: what quantization does to a model, by the reference's scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeval.evaluation.reference import Reference
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.records import UNQUANTIZED
 from edgeval.stats import sampling
 from edgeval.tasks.item import ItemScore
@@ -34,13 +34,13 @@ class Yardstick:
         return found if len(found) == len(indices) else None
 
 
-def checked_places(setup: Setup) -> list[int]:
+def checked_places(setup: EvalSetup) -> list[int]:
     """Return the indices of the items that a self-check scores: any are as probable."""
     return sampling.simple_order(setup.data.n_total, 0)[:N_ITEMS]
 
 
 def yardstick(
-    files: Sequence[tuple[str, Path]], known: Reference | None, setup: Setup
+    files: Sequence[tuple[str, Path]], known: Reference | None, setup: EvalSetup
 ) -> Yardstick | None:
     """Return what the types of a ladder are held to; None without a GPU or an unquantized model.
 

@@ -1,4 +1,4 @@
-"""Which models predict the next token, as far as a GGUF says; nothing here loads llama.cpp.
+"""Architectures: which of them predict the next token, as far as a GGUF says.
 
 The names are those of llama.cpp's ``src/llama-arch.cpp``, and what is said of them is what its
 ``src/models`` and ``llama_model::create_memory`` do. Whatever is not named here is asked of

@@ -1,4 +1,4 @@
-"""What files hold: their hashes, and whether they still hold what was hashed.
+"""Contents of files: their hashes, and whether they still hold what was hashed.
 
 A hash of gigabytes is remembered. It is believed only of a file whose times, size and place on the
 disk are those that it had, and whose first, last and some other blocks are.

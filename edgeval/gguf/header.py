@@ -1,4 +1,4 @@
-"""The header of a GGUF file, every length checked against the file before anything is allocated.
+"""Header of a GGUF file, every length checked against the file before memory is taken.
 
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3,
 little-endian.

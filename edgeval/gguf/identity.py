@@ -1,4 +1,4 @@
-"""What makes two GGUFs the same model at two types: their tokenizer and their shape."""
+"""Identity of a model at any type: its tokenizer and its shape."""
 
 from __future__ import annotations
 

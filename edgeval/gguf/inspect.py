@@ -1,4 +1,4 @@
-"""What a GGUF says of itself, without loading its weights."""
+"""Inspection of a GGUF: what it says of itself, without loading its weights."""
 
 from __future__ import annotations
 

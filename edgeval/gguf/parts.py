@@ -1,4 +1,4 @@
-"""A model is all of its files: a split GGUF's are ``NAME-00001-of-00003.gguf`` and so on."""
+"""Parts of a split GGUF, ``NAME-00001-of-00003.gguf`` and so on: a model is all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a byte-level tokenizer splits text before it merges: what a GGUF says, and llama.cpp's names.
+"""Pre-tokenizers: how text is split before it is merged, by llama.cpp's names.
 
 Nothing here loads llama.cpp.
 """

@@ -1,4 +1,4 @@
-"""Which type of a ladder is the most precise: the reference, and what the others are made from."""
+"""Precision of types: the most precise of a ladder is the reference, and the others' source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What llama.cpp takes for granted in a GGUF, checked before it opens one.
+"""Preflight: what llama.cpp takes for granted in a GGUF, checked before it opens one.
 
 It answers most damage with an error, but some by ending the process: an assertion, an exception
 that nothing catches, a call through a null pointer. Each check here stands for one of these in the

@@ -1,4 +1,4 @@
-"""What a file holds that has to be known beside its numbers, as sentences."""
+"""Remarks: what a file holds that has to be known beside its numbers, as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of what tensors a file is, beside the type that it is called by."""
+"""Type mix: of what tensors a file is, beside the type that it is called by."""
 
 from __future__ import annotations
 

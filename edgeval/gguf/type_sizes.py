@@ -1,4 +1,4 @@
-"""What file types take and need, measured for ``edgeval quantize --help``."""
+"""Sizes of file types and what they need, measured for ``edgeval quantize --help``."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The values that a GGUF's header is made of, each checked against the file before it is read."""
+"""Values of a GGUF's header, each checked against the file before it is read."""
 
 from __future__ import annotations
 

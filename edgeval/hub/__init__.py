@@ -1,1 +1,1 @@
-"""The hub: repositories in its own cache, resumable, verified, usable offline."""
+"""Hub: repositories in its own cache, resumable, verified, usable offline."""

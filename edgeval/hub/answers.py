@@ -1,4 +1,4 @@
-"""What a hub answers, read within bounds: it may be slow, endless, packed, or no hub at all.
+"""Answers of a hub, read within bounds: it may be slow, endless, packed, or no hub at all.
 
 The client's session is asked, with its proxies, certificates and token, so that what reaches the
 hub here is what reaches it there. ``huggingface_hub`` 0.x gives a session of requests, later

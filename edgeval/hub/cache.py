@@ -1,4 +1,4 @@
-"""The hub's cache folder, in the layout that all its clients share."""
+"""Cache folder of the hub, in the layout that all its clients share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the hub is asked, and what its answers mean to a user."""
+"""Client of the hub: what it is asked, and what its answers mean to a user."""
 
 from __future__ import annotations
 

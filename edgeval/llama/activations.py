@@ -1,4 +1,4 @@
-"""The activations that a model's tensors are multiplied with, seen through llama.cpp's callback."""
+"""Activations that a model's tensors are multiplied with, seen through llama.cpp's callback."""
 
 from __future__ import annotations
 

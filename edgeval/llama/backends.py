@@ -1,4 +1,4 @@
-"""Which of the backends of the installed llama.cpp computes, and on which devices."""
+"""Backends of the installed llama.cpp: which of them computes, and on which devices."""
 
 from __future__ import annotations
 

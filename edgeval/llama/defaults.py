@@ -1,4 +1,4 @@
-"""How models are run unless something else is asked for; nothing here loads llama.cpp."""
+"""Defaults: how models are run unless something else is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What llama.cpp says of a GGUF before its weights are read; nothing here loads llama.cpp."""
+"""Info that llama.cpp gives of a GGUF before its weights are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only module that imports llama_cpp: the binding, its log and its version."""
+"""Library: the only module that imports llama_cpp, with its log and its version."""
 
 from __future__ import annotations
 

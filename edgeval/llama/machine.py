@@ -1,4 +1,4 @@
-"""What machine this is."""
+"""Machine that computes: its name, CPU, cores and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory a model will take, known before its weights are loaded."""
+"""Memory that a model will take, known before its weights are loaded."""
 
 from __future__ import annotations
 

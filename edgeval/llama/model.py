@@ -1,4 +1,4 @@
-"""A loaded GGUF."""
+"""Model: a GGUF with its weights loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether llama.cpp means by a type's number what the gguf package means by it.
+"""Numbers of types: whether llama.cpp means by them what the gguf package means.
 
 Tensors are read and written by the package's numbers and block sizes, and computed by llama.cpp's.
 The two are installed apart, and may be of different times.

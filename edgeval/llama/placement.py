@@ -1,4 +1,4 @@
-"""Where a model is computed: how many of its layers on which GPUs, in how large batches."""
+"""Placement of a model: how many of its layers on which GPUs, in how large batches."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class PlacementOptions:
     pre: str | None = None
 
 
-def place(gguf: llama.GgufInfo, wishes: PlacementOptions) -> Placement:
+def place(gguf: llama.GgufInfo, options: PlacementOptions) -> Placement:
     """Return where a model is computed, by the memory that is free on the devices now.
 
     One device is used if it holds the whole model, else as many as are needed. Where memory is
@@ -106,23 +106,23 @@ def place(gguf: llama.GgufInfo, wishes: PlacementOptions) -> Placement:
     """
     gguf.require_predicting()
     n_blocks = gguf.dimension("block_count")
-    tokens = wishes.batch_tokens or batch_tokens_for(gguf.file_type)
+    tokens = options.batch_tokens or batch_tokens_for(gguf.file_type)
     on_cpu = Placement(llama.CPU, n_blocks + 1, 0, tokens, UBATCH_TOKENS, 1)
-    if not wishes.devices:
+    if not options.devices:
         return on_cpu
     weights = _layer_bytes(gguf.path, n_blocks)
-    attempts = list(_attempts(on_cpu, wishes, weights))
-    free = {each: each.memory()[0] for each in wishes.devices}
+    attempts = list(_attempts(on_cpu, options, weights))
+    free = {each: each.memory()[0] for each in options.devices}
     for attempt in attempts:
         need = _need(gguf, attempt)
-        group = _group_for(need, free, max(weights), wishes.all_devices)
+        group = _group_for(need, free, max(weights), options.all_devices)
         if group:
             return replace(attempt, offload=replace(attempt.offload, devices=group))
     # What takes least is the likeliest to work all the same.
     least = attempts[-1]
-    if wishes.force:
+    if options.force:
         return least
-    names = " and ".join(f"{each.name} ({each.description})" for each in wishes.devices)
+    names = " and ".join(f"{each.name} ({each.description})" for each in options.devices)
     usable = sum(max(0, each - RESERVED_BYTES) for each in free.values())
     raise EngineError(
         f"{gguf.path.name} takes at least {megabytes(_need(gguf, least).on(1))} of "
@@ -132,15 +132,15 @@ def place(gguf: llama.GgufInfo, wishes: PlacementOptions) -> Placement:
 
 
 def _attempts(
-    on_cpu: Placement, wishes: PlacementOptions, weights: Sequence[int]
+    on_cpu: Placement, options: PlacementOptions, weights: Sequence[int]
 ) -> Iterator[Placement]:
     """Yield the placements to try on the devices, the best first."""
     n_layers = on_cpu.n_layers
-    wanted = n_layers if wishes.gpu_layers is None else min(wishes.gpu_layers, n_layers)
+    wanted = n_layers if options.gpu_layers is None else min(options.gpu_layers, n_layers)
 
     def attempt(layers: int, batch_tokens: int, n_sessions: int) -> Placement:
         return Placement(
-            offload=llama.Offload(wishes.devices, None if layers == n_layers else layers),
+            offload=llama.Offload(options.devices, None if layers == n_layers else layers),
             n_layers=n_layers,
             device_bytes=sum(weights[n_layers - layers :]),
             batch_tokens=batch_tokens,
@@ -149,15 +149,15 @@ def _attempts(
             n_sessions=n_sessions,
         )
 
-    most = _SESSIONS.get(wishes.devices[0].backend, 2) if wanted == n_layers else 1
+    most = _SESSIONS.get(options.devices[0].backend, 2) if wanted == n_layers else 1
     tokens = on_cpu.batch_tokens
     while True:
         for n_sessions in range(most, 0, -1):
             yield attempt(wanted, tokens, n_sessions)
         tokens //= 2
-        if wishes.batch_tokens or tokens < _FEWEST_BATCH_TOKENS:
+        if options.batch_tokens or tokens < _FEWEST_BATCH_TOKENS:
             break
-    if wishes.gpu_layers is None:
+    if options.gpu_layers is None:
         # The layers that are left keep the CPU busy: a second session would gain nothing.
         for layers in range(n_layers - 1, 0, -1):
             yield attempt(layers, on_cpu.batch_tokens, 1)

@@ -1,4 +1,4 @@
-"""Why llama.cpp does not take a file, as what it is and what helps; nothing here loads llama.cpp.
+"""Refusals: why llama.cpp does not take a file, as what it is and what helps.
 
 The reasons are those of its ``src/llama-model-loader.cpp``, ``llama-model.cpp`` and
 ``llama-vocab.cpp``.

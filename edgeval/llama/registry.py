@@ -1,4 +1,4 @@
-"""The devices that llama.cpp computes on beside the CPU: GPUs, as its registry has them."""
+"""Registry of the devices that llama.cpp computes on beside the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model ready to decode batches."""
+"""Session: a model ready to decode batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of a GGUF that is read without its weights: tokenizer and metadata."""
+"""Tokenizer of a GGUF, and its metadata, read without its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What edgeval keeps so that it need not be made again, and what killed runs left there."""
+"""Cache: what is kept so that it need not be made again, and what killed runs left there."""
 
 from __future__ import annotations
 

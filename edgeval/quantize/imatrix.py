@@ -1,4 +1,4 @@
-"""An importance matrix from a text: llama-imatrix's, made by the llama.cpp that edgeval runs on."""
+"""Importance matrix of a text: llama-imatrix's, made by the llama.cpp that edgeval runs on."""
 
 from __future__ import annotations
 

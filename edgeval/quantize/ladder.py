@@ -1,4 +1,4 @@
-"""The GGUF files of a ladder, from the cache or made now."""
+"""Ladder: its GGUF files, from the cache or made now."""
 
 from __future__ import annotations
 

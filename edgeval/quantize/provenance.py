@@ -1,4 +1,4 @@
-"""What a quantized GGUF was made of, in its own metadata."""
+"""Provenance of a quantized GGUF, in its own metadata."""
 
 from __future__ import annotations
 

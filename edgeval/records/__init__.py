@@ -43,23 +43,19 @@ from edgeval.records.diagnosis import (
     TypeTrial,
 )
 from edgeval.records.divergence import Divergence, Drawn
+from edgeval.records.drift import ClusteredInterval, Drift, Flip, Outcome, SplitDifference
 from edgeval.records.failures import Failure
 from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
 from edgeval.records.model import ModelFacts, ModelShape
 from edgeval.records.results import (
     UNQUANTIZED,
-    ClusteredInterval,
-    Drift,
     Estimate,
-    Flip,
     ImatrixInfo,
     Metric,
     ModelRun,
     OffloadInfo,
-    Outcome,
     ReferenceInfo,
     SelfCheck,
-    SplitDifference,
     Stopping,
     run_label,
 )

@@ -1,4 +1,4 @@
-"""What every record is, and the interval that several hold."""
+"""Base of every record, and the interval that several hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a record may hold that somebody else wrote: what is beyond is no measurement."""
+"""Bounds of a record that somebody else wrote: what is beyond is no measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache as ``edgeval cache --json`` prints it."""
+"""Cache as ``edgeval cache --json`` prints it."""
 
 from __future__ import annotations
 

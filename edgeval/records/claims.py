@@ -1,4 +1,4 @@
-"""What a measurement says about a published number."""
+"""Claims and verdicts: what a measurement says about a published number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``edgeval compare --json`` prints."""
+"""Comparison as ``edgeval compare --json`` prints it."""
 
 from __future__ import annotations
 

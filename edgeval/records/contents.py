@@ -1,4 +1,4 @@
-"""What a GGUF holds that has to be known beside its numbers."""
+"""Contents of a GGUF that have to be known beside its numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured, on what, with what."""
+"""Context of a measurement: what was measured, on what, with what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an installation is, what is wrong with it, and how its GPUs compare with its CPU."""
+"""Diagnosis: an installation, what is wrong with it, and its GPUs beside its CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a model's next-token distributions are from the reference's."""
+"""Divergence of a model's next-token distributions from the reference's."""
 
 from __future__ import annotations
 

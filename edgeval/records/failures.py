@@ -1,4 +1,4 @@
-"""What could not be measured."""
+"""Failures: what could not be measured."""
 
 from __future__ import annotations
 

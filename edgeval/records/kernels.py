@@ -1,4 +1,4 @@
-"""What llama.cpp's kernels compute on a CPU, and which of them are used."""
+"""Kernels of llama.cpp: what they compute on a CPU, and which of them are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is, whatever type it is quantized to."""
+"""Model: what it is, whatever type it is quantized to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reference file says before its scores."""
+"""Reference header: what a reference file says before its scores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from edgeval.records import Machine, ModelFacts, OffloadInfo, Record, Speed
+from edgeval.records.plan import PlanInfo
 from edgeval.records.score_key import ScoreKey
 from edgeval.system.untrusted import Moment, require_moment
 
@@ -77,3 +78,17 @@ class ReferenceHeader(Record):
     def offload(self) -> OffloadInfo | None:
         """What was computed on GPUs; None for nothing."""
         return self.setting.offload(self.model.shape.n_layers)
+
+    @property
+    def plan_info(self) -> PlanInfo:
+        """What is known of the plans that its scores are of, as one."""
+        return PlanInfo(
+            file_type=self.type,
+            n_params=self.n_params,
+            tensor_bytes=self.tensor_bytes,
+            lower_bound=self.tokens_lower_bound,
+            n_batch=self.n_batch,
+            n_ubatch=self.n_ubatch,
+            n_total=self.n_total,
+            model=self.model,
+        )

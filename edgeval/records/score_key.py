@@ -1,4 +1,4 @@
-"""What could change a score: the key under which scores are kept."""
+"""Score key: everything that could change a score, under which scores are kept."""
 
 from __future__ import annotations
 

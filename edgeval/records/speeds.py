@@ -1,4 +1,4 @@
-"""How fast a model was scored, with all that a speed depends on."""
+"""Speeds: how fast a model was scored, with all that a speed depends on."""
 
 from __future__ import annotations
 

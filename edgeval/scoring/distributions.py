@@ -1,4 +1,4 @@
-"""What the logits of a batch say about whole distributions, read while they are reduced."""
+"""Distributions: what the logits of a batch say about them, read while they are reduced."""
 
 from __future__ import annotations
 

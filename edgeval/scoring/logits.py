@@ -1,4 +1,4 @@
-"""The logits of a batch become what is said about its scored tokens."""
+"""Logits of a batch, reduced to what is said about its scored tokens."""
 
 from __future__ import annotations
 

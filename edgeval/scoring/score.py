@@ -1,4 +1,4 @@
-"""Run a plan on sessions of a model and yield what it says about each request and item."""
+"""Scorer: a plan is run on sessions of a model, request by request and item by item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scoring takes in this command, and what other processes do to it meanwhile."""
+"""Timing: what scoring takes in this command, and what other processes do meanwhile."""
 
 from __future__ import annotations
 

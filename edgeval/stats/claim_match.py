@@ -1,4 +1,4 @@
-"""Whether what was measured is what was published: every difference between the two, in words."""
+"""Claim match: every difference between what was measured and what was published, in words."""
 
 from __future__ import annotations
 

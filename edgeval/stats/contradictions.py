@@ -1,4 +1,4 @@
-"""Whether published numbers can be what they say: shares of items, and an average of their row."""
+"""Contradictions of published numbers: shares of items, and an average of their row."""
 
 from __future__ import annotations
 

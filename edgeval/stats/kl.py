@@ -1,4 +1,4 @@
-"""The divergences of items, in sum."""
+"""KL divergence of items, in sum."""
 
 from __future__ import annotations
 

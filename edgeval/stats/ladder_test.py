@@ -1,4 +1,4 @@
-"""What the samples of a whole ladder show, all of it together with 95 %.
+"""Ladder test: what the samples of a whole ladder show, all of it together with 95 %.
 
 Of the 5 % one half is for what is said to be *no worse*, the other for what is said to be *worse*,
 or below. Each half holds by itself for any dependence between the types, and so do both together.

@@ -1,4 +1,4 @@
-"""What the counts of a paired comparison say: nothing but what a record holds is needed for it."""
+"""Paired comparison: what its counts say, from nothing but what a record holds."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Which items to evaluate next so that a statement is decided soon, and what they say so far."""
+"""Samplers: which items to evaluate next so that a rule is decided soon."""
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -19,63 +19,51 @@ _PRIOR_ITEMS = 60.0
 """Before an item is seen, flips each way are predicted as if so many of so many had been."""
 
 
-class Sampler(Protocol):
-    """Items drawn in blocks until a statement is decided.
-
-    Attributes:
-        sequence: What the items say so far.
-    """
-
-    sequence: ConfidenceSequence
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the statement is decided, or no item is left."""
-
-    def next_block(self) -> list[int]:
-        """Return the indices of the items to evaluate next."""
-
-    def add(self, values: Sequence[int], changes: Sequence[float] = ()) -> None:
-        """Take in what the items of the last block turned out to be, in its order.
-
-        Args:
-            values: Their values.
-            changes: By how much their margins have changed, for a survey that learns from it.
-        """
-
-
-class SamplerBase:
-    """What all surveys have.
+class Sampler(abc.ABC):
+    """Items drawn in blocks until a rule is decided.
 
     Attributes:
         sequence: What the items say so far.
         limit: Most items to draw.
     """
 
-    def __init__(self, sequence: ConfidenceSequence, statement: StoppingRule, limit: int) -> None:
+    def __init__(self, sequence: ConfidenceSequence, rule: StoppingRule, limit: int) -> None:
         self.sequence = sequence
-        self._statement = statement
+        self._rule = rule
         self.limit = limit
+
+    @abc.abstractmethod
+    def next_block(self) -> list[int]:
+        """Return the indices of the items to evaluate next."""
+
+    @abc.abstractmethod
+    def add(self, values: Sequence[int], changes: Sequence[float] = ()) -> None:
+        """Take in what the items of the last block turned out to be, in its order.
+
+        Args:
+            values: Their values.
+            changes: By how much their margins have changed, for a sampler that learns from it.
+        """
 
     @property
     def is_over(self) -> bool:
-        """Whether the statement is decided, or no item is left."""
+        """Whether the rule is decided, or no item is left."""
         return self.sequence.n >= self.limit or (self.sequence.n > 0 and self.is_decided)
 
     @property
     def is_decided(self) -> bool:
-        """Whether the statement is decided."""
+        """Whether the rule is decided."""
         _, low, high = self.sequence.means
-        return self._statement.is_decided(low, high)
+        return self._rule.is_decided(low, high)
 
     def to_exclude(self, mean: float) -> tuple[float, float]:
         """Return the totals that bets are made against."""
         _, low, high = self.sequence.means
-        below, above = self._statement.to_exclude(mean, low, high)
+        below, above = self._rule.to_exclude(mean, low, high)
         return below * self.sequence.size, above * self.sequence.size
 
 
-class RandomSampler(SamplerBase):
+class RandomSampler(Sampler):
     """Items in a random order, all with the same probability."""
 
     def __init__(
@@ -83,7 +71,7 @@ class RandomSampler(SamplerBase):
         order: Sequence[int],
         size: int,
         outcomes: Sequence[int],
-        statement: StoppingRule,
+        rule: StoppingRule,
         block: int = BLOCK_ITEMS,
         level: float = LEVEL,
     ) -> None:
@@ -93,12 +81,12 @@ class RandomSampler(SamplerBase):
             order: Indices of the items that may be drawn: the first of a random permutation of all.
             size: Number of items in the population.
             outcomes: The values that an item can have: 0 and 1, or -1, 0 and 1.
-            statement: What is to be decided.
+            rule: What is to be decided.
             block: Items between two looks.
             level: Probability with which the intervals hold the total, all of them.
         """
         low, high = min(outcomes), max(outcomes)
-        super().__init__(ConfidenceSequence(size, low, high, level), statement, len(order))
+        super().__init__(ConfidenceSequence(size, low, high, level), rule, len(order))
         self._order = order
         self._block = block
         self._outcomes = np.array(outcomes, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""How accurate a model is, from items in random order."""
+"""Sequential accuracy: how accurate a model is, from items in random order."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from edgeval.tasks.item import ItemScore
 class SequentialAccuracy:
     """Finds out an accuracy, from items in random order."""
 
+    is_whole = False
+
     def __init__(self, order: Sequence[int], size: int, metric: str, points: float) -> None:
         """Begin with no item.
 
@@ -27,23 +29,23 @@ class SequentialAccuracy:
         self.limit = len(order)
         self._metric = metric
         self._points = points
-        self._survey = RandomSampler(order, size, (0, 1), PrecisionRule(points / 100))
-        self._accuracies = Accuracies(order, size, points, {metric: self._survey})
+        self._sampler = RandomSampler(order, size, (0, 1), PrecisionRule(points / 100))
+        self._accuracies = Accuracies(order, size, points, {metric: self._sampler})
 
     @property
     def is_over(self) -> bool:
         """Whether it is decided, or no item is left."""
-        return self._survey.is_over
+        return self._sampler.is_over
 
     @property
     def note(self) -> str:
         """The estimate and its interval, in short."""
-        value, low, high = (100 * mean for mean in self._survey.sequence.means)
+        value, low, high = (100 * mean for mean in self._sampler.sequence.means)
         return f"{self._metric} {value:.1f} [{low:.1f}, {high:.1f}]"
 
     def next_block(self) -> list[int]:
         """Return the indices of the items to evaluate next."""
-        return self._survey.next_block()
+        return self._sampler.next_block()
 
     def add(self, scores: Sequence[ItemScore]) -> None:
         """Take in the scores of the last block, in its order; all at once."""
@@ -57,9 +59,9 @@ class SequentialAccuracy:
         """Return when and why it stopped."""
         return Stopping(
             points=self._points,
-            is_decided=self._survey.is_decided,
+            is_decided=self._sampler.is_decided,
             design="random order",
-            n_items=self._survey.sequence.n,
+            n_items=self._sampler.sequence.n,
         )
 
 
@@ -71,31 +73,31 @@ class Accuracies:
         order: Sequence[int],
         size: int,
         points: float,
-        surveys: Mapping[str, RandomSampler] | None = None,
+        samplers: Mapping[str, RandomSampler] | None = None,
     ) -> None:
-        """Begin with no item; of the metrics that no survey is given for, one is made."""
-        known, given = PrecisionRule(points / 100), surveys or {}
-        self._surveys = {
+        """Begin with no item; of the metrics that no sampler is given for, one is made."""
+        known, given = PrecisionRule(points / 100), samplers or {}
+        self._samplers = {
             name: given.get(name) or RandomSampler(order, size, (0, 1), known) for name in METRICS
         }
 
     def add(self, scores: Sequence[ItemScore]) -> None:
         """Take in the scores of a block."""
-        for name, survey in self._surveys.items():
-            survey.next_block()
-            survey.add([is_right(score, name) for score in scores])
+        for name, sampler in self._samplers.items():
+            sampler.next_block()
+            sampler.add([is_right(score, name) for score in scores])
 
     def metrics(self) -> dict[str, Metric]:
         """Return every metric."""
         return {
             name: Metric(
-                correct=round(survey.sequence.seen),
-                total=survey.sequence.n,
-                value=survey.sequence.seen / survey.sequence.n,
+                correct=round(sampler.sequence.seen),
+                total=sampler.sequence.n,
+                value=sampler.sequence.seen / sampler.sequence.n,
                 interval=None,
-                split_interval=interval_of(survey.sequence),
+                split_interval=interval_of(sampler.sequence),
             )
-            for name, survey in self._surveys.items()
+            for name, sampler in self._samplers.items()
         }
 
 

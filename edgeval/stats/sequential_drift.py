@@ -1,4 +1,4 @@
-"""How far a model's accuracy is from a reference's, on the same items."""
+"""Sequential drift: how far an accuracy is from a reference's, on the same items."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from edgeval.tasks.item import ItemScore
 
 class SequentialDrift:
     """Finds out how far an accuracy is from a reference's on the same items."""
+
+    is_whole = False
 
     def __init__(
         self,
@@ -58,10 +60,10 @@ class SequentialDrift:
         statement, level = RangeRule(-within, within), 1 - 2 * error_of(n_compared)
         order = list(reference)
         self._accuracies: Accuracies | None = None
-        self._survey: RandomSampler | WeightedSampler
+        self._sampler: RandomSampler | WeightedSampler
         if len(order) == size:
             by_place = [reference[index] for index in range(size)]
-            self._survey = WeightedSampler(
+            self._sampler = WeightedSampler(
                 [margin(score, metric) for score in by_place],
                 [is_right(score, metric) for score in by_place],
                 statement,
@@ -71,14 +73,14 @@ class SequentialDrift:
                 level=level,
             )
         else:
-            self._survey = RandomSampler(order[:limit], size, (-1, 0, 1), statement, level=level)
+            self._sampler = RandomSampler(order[:limit], size, (-1, 0, 1), statement, level=level)
             self._accuracies = Accuracies(order, size, points)
-        self.limit = self._survey.limit
+        self.limit = self._sampler.limit
 
     @property
     def is_over(self) -> bool:
         """Whether it is decided, or no item is left."""
-        return self._survey.is_over
+        return self._sampler.is_over
 
     @property
     def difference(self) -> tuple[float, Interval]:
@@ -86,7 +88,7 @@ class SequentialDrift:
 
         It holds together with those of the other types.
         """
-        found = self._survey.sequence
+        found = self._sampler.sequence
         value, low, high = (100 * mean for mean in found.means)
         return value, Interval(low=low, high=high, level=LEVEL)
 
@@ -98,7 +100,7 @@ class SequentialDrift:
 
     def next_block(self) -> list[int]:
         """Return the indices of the items to evaluate next."""
-        self._drawn = self._survey.next_block()
+        self._drawn = self._sampler.next_block()
         return self._drawn
 
     def add(self, scores: Sequence[ItemScore]) -> None:
@@ -108,7 +110,7 @@ class SequentialDrift:
         right = [is_right(score, self._metric) for score in scores]
         leads = [[margin(score, self._metric) for score in each] for each in (scores, theirs)]
         changes = np.subtract(leads[0], leads[1]).tolist()
-        self._survey.add(np.subtract(right, was_right).tolist(), changes)
+        self._sampler.add(np.subtract(right, was_right).tolist(), changes)
         self._right += right
         if self._accuracies is not None:
             self._accuracies.add(scores)
@@ -136,11 +138,11 @@ class SequentialDrift:
 
     def stopping(self) -> Stopping:
         """Return when and why it stopped."""
-        survey = self._survey
+        sampler = self._sampler
         return Stopping(
             points=self._points,
-            is_decided=survey.is_decided,
-            design="random order" if isinstance(survey, RandomSampler) else "weighted",
-            n_items=survey.sequence.n,
+            is_decided=sampler.is_decided,
+            design="random order" if isinstance(sampler, RandomSampler) else "weighted",
+            n_items=sampler.sequence.n,
             n_compared=self._n_compared,
         )

@@ -1,4 +1,4 @@
-"""What the flips of a sample say of the difference on the whole split: exact probabilities.
+"""Split difference: what the flips of a sample say of the whole split, exactly.
 
 Of the split's ``N`` items ``G`` are gained, ``L`` lost and the others alike; a sample of ``n``
 holds ``g`` and ``l`` of those with a multivariate hypergeometric probability. A difference

@@ -1,4 +1,4 @@
-"""What an evaluation that stops early is to find out: statements that an interval decides."""
+"""Stopping rules: what an evaluation is to find out, as statements that an interval decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a measurement says about a published number: nothing but the record is needed for it."""
+"""Verdict: what a measurement says about a published number, from the record alone."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from edgeval.stats.confidence_sequence import (
     growth_optimal,
 )
 from edgeval.stats.intervals import LEVEL
-from edgeval.stats.samplers import BLOCK_ITEMS, SamplerBase
+from edgeval.stats.samplers import BLOCK_ITEMS, Sampler
 from edgeval.stats.stopping_rules import StoppingRule
 
 Bools = npt.NDArray[np.bool_]
@@ -57,7 +57,7 @@ class _Allocation:
     variance: float
 
 
-class WeightedSampler(SamplerBase):
+class WeightedSampler(Sampler):
     """Flips against a reference of which every item is known: those that can tell come first.
 
     An item flips if its margin changes by more than the reference's. That is predicted from how
@@ -72,7 +72,7 @@ class WeightedSampler(SamplerBase):
         self,
         margins: npt.ArrayLike,
         is_right: npt.ArrayLike,
-        statement: StoppingRule,
+        rule: StoppingRule,
         seed: int,
         *,
         first: Sequence[int] = (),
@@ -86,7 +86,7 @@ class WeightedSampler(SamplerBase):
             margins: The reference's margin of every item of the population, by index: how much
                 more it gives the gold choice than the best other one.
             is_right: Whether it picks the gold choice.
-            statement: What is to be decided of the mean difference, in [-1, 1].
+            rule: What is to be decided of the mean difference, in [-1, 1].
             seed: Seed of the draws.
             first: Places of the first block, which were drawn with equal probabilities.
             limit: Most items to draw.
@@ -97,9 +97,7 @@ class WeightedSampler(SamplerBase):
         self._is_right: Bools = np.asarray(is_right, dtype=np.bool_)
         self._signs = np.where(self._is_right, -1.0, 1.0)
         size = len(self._sizes)
-        super().__init__(
-            ConfidenceSequence(size, -1, 1, level), statement, min(limit or size, size)
-        )
+        super().__init__(ConfidenceSequence(size, -1, 1, level), rule, min(limit or size, size))
         self._rng = np.random.default_rng(seed)
         self._first = list(first)[: self.limit]
         self._block = block

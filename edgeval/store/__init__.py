@@ -1,1 +1,1 @@
-"""The store: scores on disk, reference files, and runs that go from machine to machine."""
+"""Store: scores on disk, reference files, and runs that go from machine to machine."""

@@ -1,4 +1,4 @@
-"""A connection to a store's file that closes when it is told to."""
+"""Connection to a store's file that closes when it is told to."""
 
 from __future__ import annotations
 

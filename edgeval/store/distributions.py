@@ -1,4 +1,4 @@
-"""The sketches of a setting, and its divergences from those of others."""
+"""Distributions in the store: top log-probabilities of a key, and divergences from others'."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ def export_run(path: Path, number: int, target: Path) -> None:
     """
     refuse_existing(target)
     with readable(path) as connection, transaction(connection, "BEGIN"):
-        row, measurement = row_of(connection, path, number)
-        scores, plans = measurement.packed_scores(), measurement.plans()
-        stints = measurement.stints.of_plans()
-    order = {each.plan.id: position for position, each in enumerate(plans)}
+        row, stored_run = row_of(connection, path, number)
+        scores, plans = stored_run.packed_scores(), stored_run.plans()
+        stints = stored_run.stints.of_plans()
+    order = {each.id: position for position, each in enumerate(plans)}
     write_text(
         target,
         dump(
@@ -46,12 +46,12 @@ def export_run(path: Path, number: int, target: Path) -> None:
                 "setting": json.loads(row["setting"]),
                 "plans": [
                     {
-                        "items": list(each.plan.items),
-                        "facts": PLAN_INFO.dump_python(each.facts, mode="json"),
-                        "device": each.device.model_dump(mode="json"),
+                        "items": list(each.items),
+                        "facts": PLAN_INFO.dump_python(each.info, mode="json"),
+                        "device": each.machine.model_dump(mode="json"),
                         **vars(each.work),
                         "stints": [
-                            stint.model_dump(mode="json") for stint in stints.get(each.plan.id, ())
+                            stint.model_dump(mode="json") for stint in stints.get(each.id, ())
                         ],
                     }
                     for each in plans
@@ -81,15 +81,15 @@ def import_run(path: Path, source: Path, *, progress: Progress | None = None) ->
         Store(path) as store,
         store.run(
             record.setting, file=record.file, data=record.data, progress=progress
-        ) as measurement,
+        ) as stored_run,
         store.connection() as connection,
         transaction(connection, "BEGIN IMMEDIATE"),
     ):
-        return _add(measurement, record, source)
+        return _add(stored_run, record, source)
 
 
-def _add(measurement: StoredRun, record: RunRecord, source: Path) -> Imported:
-    present = measurement.packed_scores()
+def _add(stored_run: StoredRun, record: RunRecord, source: Path) -> Imported:
+    present = stored_run.packed_scores()
     added: list[dict[int, str]] = [{} for _ in record.plans]
     for item in record.items:
         text = json.dumps([getattr(item, name) for name in SCORE_FIELDS])
@@ -97,37 +97,36 @@ def _add(measurement: StoredRun, record: RunRecord, source: Path) -> Imported:
             added[item.plan][item.index] = text
         elif present[item.index][1] != text:
             raise StoreError(
-                f"{source} has another score of item {item.index} than run {measurement.number} of "
-                f"the store; nothing was added, so edgeval runs delete {measurement.number} first "
+                f"{source} has another score of item {item.index} than run {stored_run.number} of "
+                f"the store; nothing was added, so edgeval runs delete {stored_run.number} first "
                 "if the record is the right one"
             )
     for plan, texts in zip(record.plans, added, strict=True):
         if texts:
-            measurement.add_scores(_plan_of(measurement, plan), texts)
+            stored_run.add_scores(_plan_of(stored_run, plan), texts)
     n_added = sum(map(len, added))
-    return Imported(run=measurement.number, n_added=n_added, n_present=len(record.items) - n_added)
+    return Imported(run=stored_run.number, n_added=n_added, n_present=len(record.items) - n_added)
 
 
-def _plan_of(measurement: StoredRun, plan: PlanRecord) -> int:
+def _plan_of(stored_run: StoredRun, plan: PlanRecord) -> int:
     """Return the number of a record's plan in the store, where it is made or grown."""
     work = Work(plan.tokens_decoded, plan.logit_rows, plan.elapsed_s)
     known = next(
         (
             row
-            for row in measurement.plans()
-            if (list(row.plan.items), row.facts, row.device)
-            == (plan.items, plan.facts, plan.device)
+            for row in stored_run.plans()
+            if (list(row.items), row.info, row.machine) == (plan.items, plan.facts, plan.device)
         ),
         None,
     )
     if known is None:
-        number = measurement.add_plan(plan.items, plan.facts, plan.device, work).id
+        number = stored_run.add_plan(plan.items, plan.facts, plan.device, work).id
     else:
-        number = known.plan.id
-        stints = measurement.stints.of_plans().get(number, [])
-        measurement.add_work(number, _beyond(work, plan.stints, known.work, stints))
+        number = known.id
+        stints = stored_run.stints.of_plans().get(number, [])
+        stored_run.add_work(number, _beyond(work, plan.stints, known.work, stints))
     for stint in plan.stints:
-        measurement.stints.put(number, stint)
+        stored_run.stints.put(number, stint)
     return number
 
 

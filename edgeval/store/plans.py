@@ -1,8 +1,8 @@
-"""Items that are scored together, and what is known of them."""
+"""Plans in the store: items that are scored together, and what that has taken so far."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgeval.records import Machine
 from edgeval.records.plan import PlanInfo
@@ -19,24 +19,13 @@ class StoredPlan:
     Attributes:
         id: Its number in the store.
         items: Indices of the items in the data set, in the order of the plan.
+        info: What is known of it.
+        machine: The one that began it; others may have gone on with it.
+        work: What it has taken, whoever carried it out.
     """
 
     id: int
     items: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class PlanRow:
-    """A plan, and what it has taken so far.
-
-    Attributes:
-        plan: Its number and items.
-        facts: What is known of it.
-        device: The machine that began it; others may have gone on with it.
-        work: What it has taken, whoever carried it out.
-    """
-
-    plan: StoredPlan
-    facts: PlanInfo
-    device: Machine
-    work: Work
+    info: PlanInfo
+    machine: Machine
+    work: Work = field(default_factory=Work)

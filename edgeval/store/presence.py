@@ -1,4 +1,4 @@
-"""Whether the file of a store is there, and all that belongs to it."""
+"""Presence of a store's file, and of all that belongs to it."""
 
 from __future__ import annotations
 

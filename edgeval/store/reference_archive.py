@@ -1,4 +1,4 @@
-"""A ZIP archive of NumPy's arrays that others may have made: nothing is unpacked before it is due.
+"""Archive of NumPy's arrays that others may have made: nothing is unpacked before it is due.
 
 The formats: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, of which ``zipfile`` reads
 all, and https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0. What a

@@ -1,4 +1,4 @@
-"""A run of the store becomes a reference file."""
+"""Export of a run of the store as a reference file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgeval.records import Machine, Speed
 from edgeval.records.reference import ReferenceHeader
 from edgeval.records.score_key import ScoreKey
 from edgeval.stats.top_logprobs import pack as pack_sketch
-from edgeval.store.plans import PlanRow
+from edgeval.store.plans import StoredPlan
 from edgeval.store.reference_file import write
 from edgeval.store.reference_packing import pack
 from edgeval.store.runs import readable, row_of, transaction
@@ -38,17 +38,17 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
     """
     refuse_existing(target)
     with readable(path) as connection, transaction(connection, "BEGIN"):
-        row, measurement = row_of(connection, path, number)
-        scores, plans = measurement.packed_scores(), measurement.plans()
+        row, stored_run = row_of(connection, path, number)
+        scores, plans = stored_run.packed_scores(), stored_run.plans()
         if not scores:
             raise StoreError(
                 f"run {number} of {path} has no item scored; run the evaluation that began it again"
             )
-        work, facts = measurement.totals(scores)
-        speeds = measurement.speeds(scores)
-        sketches = measurement.distributions.sketches(scores.keys())
+        work, facts = stored_run.totals(scores)
+        speeds = stored_run.speeds(scores)
+        sketches = stored_run.distributions.sketches(scores.keys())
     known = _best_known(plans)
-    if known is None or known.facts.model is None or known.facts.n_total is None:
+    if known is None or known.info.model is None or known.info.n_total is None:
         raise StoreError(
             f"run {number} of {path} does not say what tokenizer and shape its model has, for an "
             "older edgeval measured it; score it again with --fresh and export that run"
@@ -59,14 +59,14 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
         measured_at=row["created_at"],
         setting=ScoreKey.model_validate_json(row["setting"]),
         data=row["data"],
-        n_total=known.facts.n_total,
+        n_total=known.info.n_total,
         n_items=len(scores),
         kl_items=len(sketches),
         file=row["file"],
         type=facts.file_type,
         n_params=facts.n_params,
         tensor_bytes=facts.tensor_bytes,
-        model=known.facts.model,
+        model=known.info.model,
         tokens_lower_bound=facts.lower_bound,
         n_batch=facts.n_batch,
         n_ubatch=facts.n_ubatch,
@@ -80,10 +80,10 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
     return write(target, header, packed)
 
 
-def _best_known(plans: list[PlanRow]) -> PlanRow | None:
+def _best_known(plans: list[StoredPlan]) -> StoredPlan | None:
     """Return a plan that says most of the model, which is the same in all of them."""
-    known = [each for each in plans if each.facts.model is not None]
-    with_checkpoint = [each for each in known if each.facts.model and each.facts.model.checkpoint]
+    known = [each for each in plans if each.info.model is not None]
+    with_checkpoint = [each for each in known if each.info.model and each.info.model.checkpoint]
     return next(iter([*reversed(with_checkpoint), *reversed(known)]), None)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import ValidationError
 
-from edgeval.errors import EdgevalError
+from edgeval.errors import EdgevalError, written_by_newer
 from edgeval.records.reference import REFERENCE_VERSION, ReferenceHeader
 from edgeval.store.reference_archive import Archive
 from edgeval.store.reference_packing import DTYPES, Packed, problem_of_lengths
@@ -92,10 +92,7 @@ def _content(archive: Archive) -> Any:
 def _refuse_newer(path: Path, content: Any) -> None:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > REFERENCE_VERSION:
-        raise EdgevalError(
-            f"{path} was written by a newer edgeval (schema {version}, this one reads "
-            f"{REFERENCE_VERSION}); upgrade edgeval with pip install --upgrade edgeval"
-        )
+        raise EdgevalError(written_by_newer(path, version, REFERENCE_VERSION))
 
 
 def _current(content: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged store, in a new one."""
+"""Repair: what can still be read of a damaged store, in a new one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _repaired(number: int, found: Rescued) -> RepairedRun:
     return RepairedRun(
         number=number,
         file=found.measurements[number][4],
-        n_scored=sum(measurement == number for measurement, _ in found.scores),
+        n_scored=sum(stored_run == number for stored_run, _ in found.scores),
         n_planned=len(set[int]().union(*planned)),
     )
 

@@ -1,4 +1,4 @@
-"""One run of a store as a file of its own: what it holds, and a hash over that."""
+"""Run file: one run of a store, and a hash over that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from edgeval.errors import StoreError
+from edgeval.errors import StoreError, written_by_newer
 from edgeval.records import Record
 from edgeval.records.stored_run import BITS, RECORD_VERSION, PlanRecord, RunRecord, ScoredItem
 from edgeval.system.untrusted import (
@@ -50,10 +50,7 @@ def load(path: Path) -> RunRecord:
         raise StoreError(f"{path} is no exported run; name a file of edgeval runs export")
     version = content.get("schema_version")
     if isinstance(version, int) and version > RECORD_VERSION:
-        raise StoreError(
-            f"{path} was written by a newer edgeval (schema {version}, this one reads "
-            f"{RECORD_VERSION}); upgrade edgeval with pip install --upgrade edgeval"
-        )
+        raise StoreError(written_by_newer(path, version, RECORD_VERSION))
     if content["sha256"] != _hash({key: content[key] for key in content if key != "sha256"}):
         raise StoreError(
             f"{path} has changed since it was exported: its content does not have the SHA-256 that "

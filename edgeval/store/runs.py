@@ -1,4 +1,4 @@
-"""The runs of a store: each is one GGUF under one setting, with the items scored so far."""
+"""Runs of a store: each is one GGUF under one key, with the items scored so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgeval.errors import StoreError
 from edgeval.records import Speed
 from edgeval.records.runs import Run, RunDetails, RunPlan
 from edgeval.records.score_key import ScoreKey
-from edgeval.store.plans import PlanRow
+from edgeval.store.plans import StoredPlan
 from edgeval.store.presence import require_store
 from edgeval.store.schema import as_written, checksum
 from edgeval.store.stints import rest
@@ -46,19 +46,16 @@ def show_run(path: Path, number: int) -> RunDetails:
         StoreError: If there is no such run, or the store cannot be read.
     """
     with readable(path) as connection, transaction(connection, "BEGIN"):
-        row, measurement = row_of(connection, path, number)
+        row, stored_run = row_of(connection, path, number)
         run = next(each for each in _runs(connection) if each.number == number)
-        scores, plans = measurement.packed_scores(), measurement.plans()
-        stints = measurement.stints.of_plans()
+        scores, plans = stored_run.packed_scores(), stored_run.plans()
+        stints = stored_run.stints.of_plans()
     plan_of = [plan for plan, _ in scores.values()]
     return RunDetails(
         **dict(run),
         setting=ScoreKey.model_validate_json(row["setting"]),
         items=sorted(scores),
-        plans=[
-            _run_plan(each, plan_of.count(each.plan.id), stints.get(each.plan.id, []))
-            for each in plans
-        ],
+        plans=[_run_plan(each, plan_of.count(each.id), stints.get(each.id, [])) for each in plans],
     )
 
 
@@ -131,16 +128,16 @@ def _runs(connection: sqlite3.Connection) -> list[Run]:
     found = []
     for row in rows:
         setting = ScoreKey.model_validate_json(row["setting"])
-        measurement = StoredRun(connection, row["id"], row["key"])
+        stored_run = StoredRun(connection, row["id"], row["key"])
         found.append(
             Run(
                 number=row["id"],
                 file=row["file"],
-                type=next((each.facts.file_type for each in measurement.plans()), None),
+                type=next((each.info.file_type for each in stored_run.plans()), None),
                 protocol=setting.protocol,
                 shots=setting.shots,
                 data=row["data"],
-                n_items=len(measurement.scored()),
+                n_items=len(stored_run.scored()),
                 backend=setting.backend,
                 devices=setting.devices,
                 created_at=row["created_at"],
@@ -180,14 +177,14 @@ def _rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["id"])
 
 
-def _run_plan(row: PlanRow, n_scored: int, stints: list[Speed]) -> RunPlan:
-    left = rest(row.device, row.work, n_scored, stints)
+def _run_plan(plan: StoredPlan, n_scored: int, stints: list[Speed]) -> RunPlan:
+    left = rest(plan.machine, plan.work, n_scored, stints)
     return RunPlan(
-        n_items=len(row.plan.items),
+        n_items=len(plan.items),
         n_scored=n_scored,
-        facts=row.facts,
-        device=row.device,
-        tokens_decoded=row.work.tokens_decoded,
-        logit_rows=row.work.logit_rows,
+        facts=plan.info,
+        device=plan.machine,
+        tokens_decoded=plan.work.tokens_decoded,
+        logit_rows=plan.work.logit_rows,
         stints=[*([] if left is None else [left]), *stints],
     )

@@ -1,4 +1,4 @@
-"""The tables of the store, and how an older store becomes one of this version."""
+"""Schema: the tables of the store, and how an older store becomes one of this version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who did the work of a setting's plans, command by command."""
+"""Stints: who did the work of a key's plans, command by command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgeval.tasks.requests import Work
 
 
 class Stints:
-    """The stints of one setting's plans; part of a ``Measurement``.
+    """The stints of one setting's plans; part of a ``StoredRun``.
 
     A stint is what one command took for one plan. What a plan took before stints were kept is in
     none, and nobody knows with how many threads.

@@ -1,4 +1,4 @@
-"""The scores of one setting, and the plans in which they were computed."""
+"""Stored run: the scores of one key, and the plans in which they were computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgeval.records import Machine, Speed, by_command
 from edgeval.records.plan import PLAN_INFO, PlanInfo
 from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs
 from edgeval.store.distributions import Distributions
-from edgeval.store.plans import PlanRow, StoredPlan
+from edgeval.store.plans import StoredPlan
 from edgeval.store.schema import as_written, checksum
 from edgeval.store.stints import Stints, rest
 from edgeval.tasks.item import Item, ItemScore
@@ -93,21 +93,22 @@ class StoredRun:
         )
         return {item for (item,) in rows}
 
-    def plans(self) -> list[PlanRow]:
+    def plans(self) -> list[StoredPlan]:
         """Return all plans, the oldest first."""
         rows = self._connection.execute(
             f"SELECT {_PLAN_COLUMNS} FROM plan WHERE measurement = ? ORDER BY id", (self.number,)
         )
         return [self._plan(*row) for row in rows]
 
-    def _plan(self, number: int, *columns: Any) -> PlanRow:
+    def _plan(self, number: int, *columns: Any) -> StoredPlan:
         *head, expected, items_expected, items = columns
         _require(checksum(self.key, *head) == expected, "a plan")
         _require(checksum(self.key, items) == items_expected, "the items of a plan")
         facts, device, tokens_decoded, logit_rows, elapsed_s = head
         with as_written("a plan"):
-            return PlanRow(
-                StoredPlan(number, tuple(map(operator.index, json.loads(items)))),
+            return StoredPlan(
+                number,
+                tuple(map(operator.index, json.loads(items))),
                 PLAN_INFO.validate_json(facts),
                 Machine.model_validate_json(device),
                 Work(operator.index(tokens_decoded), operator.index(logit_rows), float(elapsed_s)),
@@ -120,8 +121,7 @@ class StoredRun:
             again: Items that count as having none.
         """
         scored = self.scored() - again
-        plans = [row.plan for row in self.plans()]
-        return [each for each in plans if not scored.issuperset(each.items)]
+        return [each for each in self.plans() if not scored.issuperset(each.items)]
 
     def add_plan(
         self, items: Sequence[int], facts: PlanInfo, device: Machine, work: Work | None = None
@@ -147,7 +147,7 @@ class StoredRun:
                 *(checksum(self.key, *head), checksum(self.key, packed), packed),
             ),
         )
-        return StoredPlan(int(cursor.lastrowid or 0), tuple(items))
+        return StoredPlan(int(cursor.lastrowid or 0), tuple(items), facts, device)
 
     def save(
         self,
@@ -216,12 +216,12 @@ class StoredRun:
         The bound is the sum of theirs, the sizes are those of the largest.
         """
         wanted, total, facts = set(items), Work(), []
-        for row in self.plans():
-            if not wanted.isdisjoint(row.plan.items):
-                facts.append(row.facts)
-                total.tokens_decoded += row.work.tokens_decoded
-                total.logit_rows += row.work.logit_rows
-                total.elapsed_s += row.work.elapsed_s
+        for plan in self.plans():
+            if not wanted.isdisjoint(plan.items):
+                facts.append(plan.info)
+                total.tokens_decoded += plan.work.tokens_decoded
+                total.logit_rows += plan.work.logit_rows
+                total.elapsed_s += plan.work.elapsed_s
         _require(bool(facts), "the list of plans")
         return total, PlanInfo(
             file_type=facts[-1].file_type,
@@ -242,12 +242,12 @@ class StoredRun:
         wanted, stints = set(items), self.stints.of_plans()
         n_scored = Counter(plan for plan, _ in self.packed_scores().values())
         unknown, known = [], []
-        for row in self.plans():
-            if wanted.isdisjoint(row.plan.items):
+        for plan in self.plans():
+            if wanted.isdisjoint(plan.items):
                 continue
-            done = stints.get(row.plan.id, [])
+            done = stints.get(plan.id, [])
             known += done
-            left = rest(row.device, row.work, n_scored[row.plan.id], done)
+            left = rest(plan.machine, plan.work, n_scored[plan.id], done)
             unknown += [] if left is None else [left]
         return by_command([*unknown, *known])
 

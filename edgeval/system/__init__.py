@@ -1,1 +1,1 @@
-"""The machine below: files, memory, terminal, progress, and text that others wrote."""
+"""System below: files, memory, terminal, progress, and text that others wrote."""

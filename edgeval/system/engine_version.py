@@ -1,4 +1,4 @@
-"""Which llama.cpp computes, by the version of its binding; nothing here loads it."""
+"""Engine version: which llama.cpp computes, by the version of its binding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What text of others becomes on each way out: terminal, Markdown and HTML pages, JSON.
+"""Escapes: what text of others becomes on each way out: terminal, pages, JSON.
 
 A title, a file name or a message may hold what moves a terminal's cursor, turns the order of
 letters, or means something to Markdown. Nothing of that is shown as it is. No way out is CSV.

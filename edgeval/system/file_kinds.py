@@ -1,4 +1,4 @@
-"""What a file is that was taken for another: known by its first bytes, and what helps."""
+"""File kinds: what a file is that was taken for another, by its first bytes."""
 
 from __future__ import annotations
 

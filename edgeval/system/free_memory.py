@@ -1,4 +1,4 @@
-"""How much memory this process may still take: the tightest of the machine's and its own limits.
+"""Free memory that this process may still take: the tightest of all limits.
 
 Containers, services and batch systems limit memory by cgroups, of which Linux has two versions, and
 shells by ``ulimit -v``. Who takes more is killed, or refused, while the machine has plenty.

@@ -1,4 +1,4 @@
-"""What a record that is shown to others says of this machine's folders: nothing."""
+"""Sharing: what a record that is shown to others says of this machine's folders: nothing."""
 
 from __future__ import annotations
 

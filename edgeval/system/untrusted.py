@@ -1,4 +1,4 @@
-"""What others wrote: read within bounds, and named in messages without what moves a cursor.
+"""Untrusted text and files: read within bounds, and named without what moves a cursor.
 
 Files of other people may be of any kind and size and hold anything. Here they are held to limits
 before memory is spent on them. What is wrong is said as a clause for the caller's sentence: the

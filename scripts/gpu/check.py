@@ -14,7 +14,7 @@ from peers.process import PeerError
 
 from edgeval import llama
 from edgeval.checkpoints.convert.convert import convert
-from edgeval.evaluation.setup import Options, Setup, prepare
+from edgeval.evaluation.setup import EvalSetup, Options, prepare
 from edgeval.quantize.quantize import quantize
 
 TYPES = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
@@ -109,7 +109,7 @@ class Check:
         """
         return self._rungs({"F16": self.bench.tinyllama_gguf("F16")}, types)
 
-    def setup(self, data: Path, limit: int | None, **options: Any) -> Setup:
+    def setup(self, data: Path, limit: int | None, **options: Any) -> EvalSetup:
         """Return how items are scored on the device; ``on_cpu()`` of it on the CPU.
 
         Args:
@@ -160,7 +160,7 @@ def first_device(backend: str) -> llama.Device:
     return llama.choose_devices(backend)[0]
 
 
-def setup_on(device: llama.Device, options: Options) -> Setup:
+def setup_on(device: llama.Device, options: Options) -> EvalSetup:
     """Return a setup that computes on a device."""
     # Layers on a GPU are refused where none is known.
     setup = prepare(replace(options, gpu_layers=None))

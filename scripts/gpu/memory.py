@@ -204,7 +204,7 @@ def _rung(device: llama.Device, turn: int, path: Path, options: Options, store: 
 def _taken(device: llama.Device, path: Path, options: Options, n_sessions: int) -> Taken:
     setup = setup_on(device, options)
     with llama.Tokenizer(path) as vocabulary:
-        where = replace(setup.placement(vocabulary.info), n_sessions=n_sessions)
+        where = replace(setup.of(vocabulary.info).placement, n_sessions=n_sessions)
         estimate = placement.device_need(vocabulary.info, where)
     before = _free(device)
     with Sampler(partial(_free, device), _INTERVAL_S) as sampler:

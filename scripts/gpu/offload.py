@@ -9,7 +9,7 @@ from peers.markdown import Bar, Section, table
 
 from edgeval import llama
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.gguf.contents import sha256_of
 from gpu.agreement import logprob_changes
 from gpu.check import Check
@@ -38,7 +38,7 @@ def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
     for layers in LAYERS:
         setup = check.setup(check.items, ITEMS, gpu_layers=layers)
         with llama.Tokenizer(path) as vocabulary:
-            placed = setup.placement(vocabulary.info)
+            placed = setup.of(vocabulary.info).placement
         measured = evaluate_file(path, setup)
         changes = logprob_changes(_scores(measured), _scores(on_cpu))
         rows.append(
@@ -55,9 +55,9 @@ def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _key(setup: Setup, path: Path) -> str:
+def _key(setup: EvalSetup, path: Path) -> str:
     with llama.Tokenizer(path) as vocabulary:
-        return setup.score_key(sha256_of(path), vocabulary.info).text
+        return setup.of(vocabulary.info).score_key(sha256_of(path)).text
 
 
 def _scores(measured: FileResult) -> list[Any]:

@@ -11,7 +11,7 @@ from peers.markdown import Section, table
 from peers.process import PeerError
 
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.quantize.quantize import quantize
 from edgeval.store.store import Store
 from gpu.agreement import METRICS, agreement, distance
@@ -56,7 +56,7 @@ def measure(check: Check) -> Section:
     return Section("Parity with the CPU", text, {"rows": rows, "tinyllama_not_run": left_out})
 
 
-def compare(name: str, path: Path, setup: Setup, exact: Path | None) -> dict[str, Any]:
+def compare(name: str, path: Path, setup: EvalSetup, exact: Path | None) -> dict[str, Any]:
     """Return how far the device is from the CPU with a GGUF, as a JSON object.
 
     Args:

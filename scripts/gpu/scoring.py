@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval import llama
-from edgeval.evaluation.setup import Setup
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.llama.placement import Placement
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_items, settings_for
@@ -17,7 +17,7 @@ from edgeval.tasks.requests import Work
 Float64 = npt.NDArray[np.float64]
 
 
-def logprobs(path: Path, setup: Setup, placement: Placement) -> tuple[Float64, Work]:
+def logprobs(path: Path, setup: EvalSetup, placement: Placement) -> tuple[Float64, Work]:
     """Return the log-probabilities of all items' choices in nats, and the work of it.
 
     Args:
@@ -31,7 +31,7 @@ def logprobs(path: Path, setup: Setup, placement: Placement) -> tuple[Float64, W
     with llama.Tokenizer(path) as vocabulary:
         choices = [setup.protocol.requests(item, vocabulary) for item in setup.items]
         file_type = vocabulary.file_type
-        kernels = setup.kernels(vocabulary.info).kernels
+        kernels = setup.of(vocabulary.info).kernels.kernels
     planned = plan([request for each in choices for request in each], placement.batch_tokens)
     settings = settings_for(planned, file_type, setup.threads, placement.ubatch_tokens)
     found: dict[int, tuple[float, ...]] = {}

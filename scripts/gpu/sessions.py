@@ -41,7 +41,7 @@ def measure(check: Check) -> Section:
 def _of_file(check: Check, path: Path) -> list[dict[str, Any]]:
     setup = check.setup(check.items, ITEMS)
     with llama.Tokenizer(path) as vocabulary:
-        placed = setup.placement(vocabulary.info)
+        placed = setup.of(vocabulary.info).placement
         file_type = vocabulary.file_type
     rows: list[dict[str, Any]] = []
     first = None

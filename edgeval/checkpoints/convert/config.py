@@ -1,4 +1,4 @@
-"""What config.json says about a Llama model."""
+"""Config of a Llama model, as config.json says it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which fields of config.json are understood, and what each may say.
+"""Fields of config.json: which are understood, and what each may say.
 
 The fields are those of ``PretrainedConfig`` and ``LlamaConfig`` of Hugging Face transformers 4.28
 to 5.24, what their modelling code reads of them, and what trainers are known to leave there.

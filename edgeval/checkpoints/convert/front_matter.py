@@ -1,4 +1,4 @@
-"""The front matter of a model card: YAML at the beginning of ``README.md``, written by hand.
+"""Front matter of a model card: YAML at the beginning of ``README.md``, written by hand.
 
 Nothing in it decides what a model computes. What cannot be read is left out, a key at a time.
 """

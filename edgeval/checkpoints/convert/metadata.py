@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, as ``general.*`` of a GGUF: its names, card and sampling.
+"""Metadata that a checkpoint gives a GGUF, ``general.*``: its names, card and sampling.
 
 None of it is needed. What llama.cpp's converter would fail of is left out, and the rest is what it
 writes.

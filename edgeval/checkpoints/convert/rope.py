@@ -1,4 +1,4 @@
-"""What config.json says about the rotary embedding."""
+"""Rotary embedding, as config.json says it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tensors of a GGUF: which of the checkpoint's they are, how they are ordered and cast."""
+"""Tensors of a GGUF: which of the checkpoint's they are, how they are ordered and cast."""
 
 from __future__ import annotations
 

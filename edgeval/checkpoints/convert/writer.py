@@ -1,4 +1,4 @@
-"""The GGUF that is written: its header first, then the tensors as they are read and cast."""
+"""Writer of a GGUF: its header first, then the tensors as they are read and cast."""
 
 from __future__ import annotations
 

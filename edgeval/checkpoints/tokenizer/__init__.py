@@ -1,1 +1,1 @@
-"""A checkpoint's tokenizer as GGUF metadata."""
+"""Tokenizer of a checkpoint as GGUF metadata."""

@@ -1,4 +1,4 @@
-"""Which tokens a text gets in front and at its end."""
+"""Ends of a text: the tokens that it gets in front and behind."""
 
 from __future__ import annotations
 

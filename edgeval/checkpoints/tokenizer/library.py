@@ -1,4 +1,4 @@
-"""A tokenizer in the library that defines it."""
+"""Tokenizers in the library that defines them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proof that a GGUF has a checkpoint's tokens: both tokenize the same texts."""
+"""Proof that a GGUF has a checkpoint's tokens: both tokenize the same texts."""
 
 from __future__ import annotations
 

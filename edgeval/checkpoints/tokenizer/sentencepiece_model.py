@@ -1,4 +1,4 @@
-"""The vocabulary of a ``tokenizer.model``."""
+"""Vocabulary of a ``tokenizer.model``."""
 
 from __future__ import annotations
 

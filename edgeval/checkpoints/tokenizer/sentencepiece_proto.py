@@ -1,4 +1,4 @@
-"""How a SentencePiece model cuts text, which its library does not tell.
+"""Rules by which a SentencePiece model cuts text, which its library does not tell.
 
 The file is a protocol buffer; the numbers of its fields are those of sentencepiece_model.proto.
 """

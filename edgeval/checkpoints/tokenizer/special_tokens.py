@@ -1,4 +1,4 @@
-"""Which tokens have a role, and which of them a text gets.
+"""Special tokens: which have a role, and which of them a text gets.
 
 The rules are those of the ``SpecialVocab`` that convert_hf_to_gguf.py of the pinned llama.cpp uses
 (its ``gguf-py``; the package of that name and version on PyPI is older and lets

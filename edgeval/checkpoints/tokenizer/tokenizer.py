@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizer as GGUF metadata, as llama.cpp's converter writes it."""
+"""Tokenizer metadata of a GGUF, as llama.cpp's converter writes it."""
 
 from __future__ import annotations
 

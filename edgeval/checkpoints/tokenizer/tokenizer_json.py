@@ -1,4 +1,4 @@
-"""The vocabulary of a ``tokenizer.json``, where a checkpoint has no SentencePiece model."""
+"""Vocabulary of a ``tokenizer.json``, where a checkpoint has no SentencePiece model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A vocabulary as GGUF stores it, whatever the files it was read from."""
+"""Vocabulary as GGUF stores it, whatever the files it was read from."""
 
 from __future__ import annotations
 

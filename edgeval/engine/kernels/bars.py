@@ -1,4 +1,4 @@
-"""What is known of tensor types without llama.cpp: what they mean, and how exact kernels are."""
+"""Bars for tensor types: what their blocks mean, and how exact their kernels are."""
 
 from __future__ import annotations
 

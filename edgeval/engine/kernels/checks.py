@@ -1,4 +1,4 @@
-"""Each tensor type is tried with both paths of llama.cpp's kernels before it is trusted."""
+"""Checks of tensor types: both paths of llama.cpp's kernels, before they are trusted."""
 
 from __future__ import annotations
 

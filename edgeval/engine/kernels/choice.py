@@ -1,4 +1,4 @@
-"""Which of llama.cpp's kernels a model is computed with: of those that are sound, the faster."""
+"""Choice of llama.cpp's kernels for a model: of those that are sound, the faster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Llama forward pass in NumPy, from the equations: what a kernel's results are held to."""
+"""Forward pass of a Llama in NumPy, from the equations: what kernels are held to."""
 
 from __future__ import annotations
 

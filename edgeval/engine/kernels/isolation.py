@@ -1,4 +1,4 @@
-"""A function in a copy of this process, which may die of it."""
+"""Isolation: a function in a copy of this process, which may die of it."""
 
 from __future__ import annotations
 

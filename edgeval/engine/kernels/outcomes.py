@@ -1,4 +1,4 @@
-"""What a death says of kernels."""
+"""Outcomes of trials: what a death says of kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small model cut out of a GGUF: what speed is measured with, whatever the size of the whole."""
+"""Part of a GGUF, a small model: speed is measured with it, whatever the size of the whole."""
 
 from __future__ import annotations
 

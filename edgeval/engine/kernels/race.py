@@ -1,4 +1,4 @@
-"""Both paths of llama.cpp's kernels, timed side by side in the process that computes."""
+"""Race of both paths of llama.cpp's kernels, side by side in the process that computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found out about one llama.cpp on one CPU, kept beside the GGUFs."""
+"""Memory of what was found out about one llama.cpp on one CPU, beside the GGUFs."""
 
 from __future__ import annotations
 

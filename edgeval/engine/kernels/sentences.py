@@ -1,4 +1,4 @@
-"""What is said of kernels that are not trusted."""
+"""Sentences about kernels that are not trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small Llama model whose matrices are all of one tensor type: what kernels are tried on."""
+"""Small Llama model with matrices of one tensor type: what kernels are tried on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small GGUFs, written whole from tensors that are in their blocks already."""
+"""Writer of small GGUFs, from tensors that are in their blocks already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the installed llama.cpp was built, and how it would be built best for this machine.
+"""Builds: how the installed llama.cpp was built, and how it would be built best for this machine.
 
 Nothing here loads llama.cpp, whose libraries may die while they are loaded.
 """

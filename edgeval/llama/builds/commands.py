@@ -1,4 +1,4 @@
-"""The commands that build llama.cpp again for this machine, and the sentences around them."""
+"""Commands that build llama.cpp again for this machine, and the sentences around them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The installed llama.cpp on this machine."""
+"""Build of llama.cpp that is installed here."""
 
 from __future__ import annotations
 

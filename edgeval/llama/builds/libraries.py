@@ -1,4 +1,4 @@
-"""What a shared library's file says about the compiler that built it."""
+"""Libraries, shared ones: what their files say about the compiler that built them."""
 
 from __future__ import annotations
 

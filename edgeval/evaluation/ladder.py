@@ -1,0 +1,116 @@
+"""Ladder: what its files say, each beside the reference if there is one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from edgeval.evaluation import reference_checks
+from edgeval.evaluation.drift import compare_with, measure_alone, measure_reference
+from edgeval.evaluation.failures import Failures
+from edgeval.evaluation.file_scorer import FileResult
+from edgeval.evaluation.reference import Reference
+from edgeval.evaluation.setup import EvalSetup
+from edgeval.quantize.ladder import Ladder, Rung
+from edgeval.records import Drift, ModelRun
+from edgeval.store.store import Store
+from edgeval.system.progress import Progress
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class LadderResult:
+    """What a ladder's files say.
+
+    Attributes:
+        runs: What was measured, the reference first unless it failed.
+        drift: The others beside it.
+        indices: The items of the reference or, if it failed, of the run that has the most.
+    """
+
+    runs: list[ModelRun]
+    drift: list[Drift]
+    indices: Collection[int]
+
+
+def made_files(
+    ladder: Ladder, failures: Failures, *, has_reference: bool
+) -> list[tuple[Rung, Path]]:
+    """Return the files of a ladder that can be made."""
+    files = []
+    for index, rung in enumerate(ladder.rungs):
+        path = failures.attempt(
+            functools.partial(ladder.make, rung),
+            rung.name,
+            ladder.file_name(rung),
+            doing=f"quantizing to {rung.name}",
+            has_imatrix=rung.matrix is not None,
+            is_reference=has_reference and index == 0,
+        )
+        if path is not None:
+            files.append((rung, path))
+    return files
+
+
+def measured(
+    files: Sequence[tuple[Rung, Path]],
+    setup: EvalSetup,
+    store: Store,
+    progress: Progress,
+    known: Reference | None,
+    failures: Failures,
+) -> LadderResult:
+    """Return what files say, each beside the reference if there is one."""
+
+    def attempt(
+        file: tuple[Rung, Path], action: Callable[[Path], _Result], is_reference: bool = False
+    ) -> _Result | None:
+        rung, path = file
+        return failures.attempt(
+            functools.partial(action, path),
+            rung.name,
+            path.name,
+            doing="scoring",
+            has_imatrix=rung.matrix is not None,
+            is_reference=is_reference,
+        )
+
+    others = list(files)
+    reference: FileResult | None = None
+    if known is not None:
+        if files:
+            reference_checks.require_model(known, files[0][1], setup.options.pre)
+        for note in reference_checks.notes(known, setup):
+            progress.log(note)
+        reference = known.measured(setup)
+    elif not any(each.is_reference for each in failures.found):
+        reference = attempt(
+            others.pop(0),
+            lambda path: measure_reference(path, setup, store, progress),
+            is_reference=True,
+        )
+    if reference is None:
+        alone = [
+            attempt(file, lambda path: measure_alone(path, setup, store, progress))
+            for file in others
+        ]
+        found = [each for each in alone if each is not None]
+        most = max((each.scores.keys() for each in found), key=len, default=())
+        return LadderResult([each.run for each in found], [], most)
+    compared = [
+        attempt(
+            file,
+            lambda path: compare_with(reference, path, setup, store, progress, len(others)),
+        )
+        for file in others
+    ]
+    pairs = [each for each in compared if each is not None]
+    return LadderResult(
+        [reference.run, *(each.run for each, _ in pairs)],
+        [drift for _, drift in pairs],
+        reference.scores.keys(),
+    )
