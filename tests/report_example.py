@@ -30,8 +30,9 @@ from edgeval.records import (
     VerdictStatus,
 )
 from edgeval.report.derived import renewed
+from edgeval.stats.mcnemar import mcnemar
 from edgeval.stats.metrics import metric
-from edgeval.stats.paired import mcnemar, stopped, unknown
+from edgeval.stats.paired import stopped, unknown
 from edgeval.stats.verdict import judged
 
 N_SPLIT = 10_042

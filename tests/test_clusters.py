@@ -23,8 +23,8 @@ from edgeval.records import ClusteredInterval, Drift, Interval, Report
 from edgeval.report.derived import renewed
 from edgeval.stats.clusters import by_source, clustered
 from edgeval.stats.drift import drift
-from edgeval.stats.intervals import LEVEL
-from edgeval.stats.paired import bonett_price, judged
+from edgeval.stats.intervals import LEVEL, bonett_price
+from edgeval.stats.paired import judged
 from edgeval.stats.quantiles import student_t
 from edgeval.tasks import hellaswag
 from edgeval.tasks.item import ItemScore

@@ -17,8 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom, hypergeom
 
-from edgeval.stats.intervals import split_interval, wilson
-from edgeval.stats.paired import bonett_price
+from edgeval.stats.intervals import bonett_price, split_interval, wilson
 
 SIZES = (50, 200, 1000)
 DISCORDANCES = (0.005, 0.02, 0.1)

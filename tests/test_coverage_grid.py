@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from edgeval.stats.intervals import wilson
-from edgeval.stats.paired import bonett_price
+from edgeval.stats.intervals import bonett_price, wilson
 
 SIZES = (20, 35, 50, 80, 120, 200, 276, 350, 438, 600, 1000, 2009, 5000, 10_042)
 SHARES = np.unique(np.concatenate([np.geomspace(0.001, 0.5, 60), np.arange(0.005, 0.31, 0.005)]))

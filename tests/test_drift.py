@@ -11,8 +11,10 @@ from scipy.stats import binomtest
 
 from edgeval.records import Drift
 from edgeval.stats.drift import drift
+from edgeval.stats.intervals import bonett_price
+from edgeval.stats.mcnemar import holm, mcnemar
 from edgeval.stats.metrics import metrics_of
-from edgeval.stats.paired import bonett_price, holm, judged, mcnemar, unknown
+from edgeval.stats.paired import judged, unknown
 from edgeval.tasks.item import ItemScore
 
 GOLD = 2

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from report_example import example_report
 
 from edgeval.records import Drift, Interval, SplitDifference, Stopping
+from edgeval.stats.intervals import bonett_price
 from edgeval.stats.ladder_test import error_of
-from edgeval.stats.paired import POWER, bonett_price, judged, limit_items, outcome, stopped, unknown
+from edgeval.stats.paired import POWER, judged, limit_items, outcome, stopped, unknown
 from edgeval.stats.split_difference import bounds
 
 RNG = 20_261_126

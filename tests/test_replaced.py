@@ -27,7 +27,8 @@ from edgeval.gguf import imatrix_file
 from edgeval.gguf.parts import model_files
 from edgeval.quantize import quantize
 from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.ladder import Ladder, Rung
+from edgeval.quantize.ladder import Ladder
+from edgeval.quantize.rungs import Rung
 from edgeval.system import files
 from edgeval.system.progress import NoProgress
 

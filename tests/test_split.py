@@ -21,8 +21,8 @@ from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.inspect import inspect
 from edgeval.gguf.parts import model_files, read_header
 from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.ladder import file_stem
 from edgeval.quantize.quantize import quantize
+from edgeval.quantize.rungs import file_stem
 from edgeval.records import ModelRun
 
 

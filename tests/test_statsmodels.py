@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from edgeval.stats.intervals import wilson
-from edgeval.stats.paired import holm, mcnemar
+from edgeval.stats.mcnemar import holm, mcnemar
 
 CLOSE = {"rel": 1e-12, "abs": 1e-14}
 

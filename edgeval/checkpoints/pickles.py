@@ -14,71 +14,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgeval.checkpoints.pickle_names import (
+    DTYPES,
+    FROM_TYPE,
+    KNOWN,
+    NO_WEIGHTS,
+    ORDERED_DICT,
+    PARAMETERS,
+    PLAIN_TYPES,
+    SIZE,
+    STORAGES,
+    TENSOR,
+    TENSOR_2,
+    TENSOR_3,
+    TENSORS,
+)
+from edgeval.checkpoints.pickle_values import Storage, View
 from edgeval.checkpoints.tensor import MAX_DIMENSIONS, damaged
 from edgeval.errors import CheckpointError
 from edgeval.system.untrusted import printable
-
-_STORAGES = {
-    "torch.DoubleStorage": "F64",
-    "torch.FloatStorage": "F32",
-    "torch.HalfStorage": "F16",
-    "torch.BFloat16Storage": "BF16",
-    "torch.ComplexFloatStorage": "C64",
-    "torch.LongStorage": "I64",
-    "torch.IntStorage": "I32",
-    "torch.ShortStorage": "I16",
-    "torch.CharStorage": "I8",
-    "torch.ByteStorage": "U8",
-    "torch.BoolStorage": "BOOL",
-    "torch.storage.UntypedStorage": "U8",
-    "torch.UntypedStorage": "U8",
-}
-_DTYPES = {
-    "torch.float64": "F64",
-    "torch.float32": "F32",
-    "torch.float16": "F16",
-    "torch.bfloat16": "BF16",
-    "torch.float8_e4m3fn": "F8_E4M3",
-    "torch.float8_e5m2": "F8_E5M2",
-    "torch.float8_e8m0fnu": "F8_E8M0",
-    "torch.uint64": "U64",
-    "torch.uint32": "U32",
-    "torch.uint16": "U16",
-    "torch.uint8": "U8",
-    "torch.int64": "I64",
-    "torch.int32": "I32",
-    "torch.int16": "I16",
-    "torch.int8": "I8",
-    "torch.bool": "BOOL",
-}
-_ORDERED_DICT = "collections.OrderedDict"
-_SIZE = "torch.Size"
-_TENSOR = "torch._utils._rebuild_tensor"
-_TENSOR_2 = "torch._utils._rebuild_tensor_v2"
-_TENSOR_3 = "torch._utils._rebuild_tensor_v3"
-_PARAMETER = "torch._utils._rebuild_parameter"
-_PARAMETER_WITH_STATE = "torch._utils._rebuild_parameter_with_state"
-_FROM_TYPE = "torch._tensor._rebuild_from_type_v2"
-_TENSORS = (_TENSOR, _TENSOR_2, _TENSOR_3)
-_PARAMETERS = (_PARAMETER, _PARAMETER_WITH_STATE)
-_PLAIN_TYPES = ("torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer")
-_KNOWN = frozenset(
-    (
-        *_STORAGES, *_DTYPES, *_TENSORS, *_PARAMETERS, *_PLAIN_TYPES, _ORDERED_DICT, _SIZE,
-        _FROM_TYPE,
-    )
-)  # fmt: skip
-"""What those pickles import that ``torch.load`` reads with ``weights_only``, of ``torch._utils``
-and ``torch._tensor``."""
-
-_NO_WEIGHTS = {
-    "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without values (of the meta device)",
-    "torch._utils._rebuild_qtensor": "a tensor that PyTorch quantized",
-    "torch._utils._rebuild_sparse_tensor": "a sparse tensor",
-    "torch._utils._rebuild_nested_tensor": "a nested tensor",
-    "torch._utils._rebuild_wrapper_subclass": "a tensor of a kind of its own",
-}
-"""What PyTorch makes with these calls: nothing that a GGUF is made of."""
 
 _MARK = object()
 _KEYS = (str, int, float, bool, type(None))
@@ -89,44 +43,6 @@ class _Global:
     """The name of something that a pickle would import."""
 
     name: str
-
-
-@dataclass(frozen=True)
-class Storage:
-    """The numbers that views look into.
-
-    Attributes:
-        key: Its name in the archive.
-        dtype: A name of ``DTYPES``.
-    """
-
-    key: str
-    dtype: str
-
-
-@dataclass(frozen=True)
-class View:
-    """A tensor as part of a storage; all in elements.
-
-    Attributes:
-        storage: The storage.
-        offset: Where it starts there.
-        shape: Its shape, outermost dimension first.
-        stride: From one element to the next of each dimension.
-    """
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-
-    @property
-    def end(self) -> int:
-        """The first element after its last one."""
-        if 0 in self.shape:
-            return self.offset
-        steps = zip(self.shape, self.stride, strict=True)
-        return self.offset + 1 + sum((size - 1) * stride for size, stride in steps)
 
 
 def followed(path: Path, program: bytes) -> Any:
@@ -218,12 +134,12 @@ class _Interpreter:
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError
         qualified = f"{module}.{name}"
-        if qualified in _NO_WEIGHTS:
+        if qualified in NO_WEIGHTS:
             raise CheckpointError(
-                f"{self._path} has {_NO_WEIGHTS[qualified]}, and a GGUF is made of dense weights; "
+                f"{self._path} has {NO_WEIGHTS[qualified]}, and a GGUF is made of dense weights; "
                 "save the model with dense ones, or use the safetensors weights"
             )
-        if qualified not in _KNOWN:
+        if qualified not in KNOWN:
             raise self._refused(printable(qualified))
         self._stack.append(_Global(qualified))
 
@@ -231,7 +147,7 @@ class _Interpreter:
         kind, storage, key, _device, _size = self._stack.pop()
         if kind != "storage" or not isinstance(storage, _Global) or not isinstance(key, str):
             raise TypeError
-        self._stack.append(Storage(key, _STORAGES[storage.name]))
+        self._stack.append(Storage(key, STORAGES[storage.name]))
 
     def _reduce(self, argument: Any) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
@@ -241,34 +157,34 @@ class _Interpreter:
 
     def _made(self, function: str, arguments: Sequence[Any]) -> Any:
         """Return what a call would give that describes a value."""
-        if function == _ORDERED_DICT and not arguments:
+        if function == ORDERED_DICT and not arguments:
             return {}
-        if function == _SIZE and len(arguments) == 1:
+        if function == SIZE and len(arguments) == 1:
             return _sizes(arguments[0])
-        if function in _TENSORS:
+        if function in TENSORS:
             return self._view(function, arguments)
-        if function in _PARAMETERS and isinstance(arguments[0], View):
+        if function in PARAMETERS and isinstance(arguments[0], View):
             # What it carries besides, as an attribute, is no weight.
             return arguments[0]
-        if function == _FROM_TYPE:
+        if function == FROM_TYPE:
             return self._of_type(*arguments[:3])
         raise self._refused(f"to call {function} with {len(arguments)} arguments")
 
     def _of_type(self, function: Any, kind: Any, arguments: Any) -> Any:
         """Return a tensor that has attributes, without them."""
-        is_plain = isinstance(kind, _Global) and kind.name in _PLAIN_TYPES
+        is_plain = isinstance(kind, _Global) and kind.name in PLAIN_TYPES
         if not is_plain or not isinstance(function, _Global) or not isinstance(arguments, tuple):
             raise TypeError
         # A call within a call would be as deep as the file wants.
-        if function.name not in (*_TENSORS, *_PARAMETERS):
-            raise self._refused(f"{_FROM_TYPE} with {function.name}")
+        if function.name not in (*TENSORS, *PARAMETERS):
+            raise self._refused(f"{FROM_TYPE} with {function.name}")
         return self._made(function.name, arguments)
 
     def _view(self, function: str, arguments: Sequence[Any]) -> View:
         storage, offset, shape, stride = arguments[:4]
         if not isinstance(storage, Storage) or len(shape) != len(stride):
             raise TypeError
-        if function == _TENSOR_3:
+        if function == TENSOR_3:
             storage = replace(storage, dtype=self._dtype(arguments[6]))
         flags = arguments[len(arguments) - 1] if len(arguments) > _N_OF_A_VIEW[function] else None
         if isinstance(flags, Mapping) and any(flags.values()):
@@ -280,9 +196,9 @@ class _Interpreter:
         return View(storage, _number(offset), _sizes(shape), _sizes(stride))
 
     def _dtype(self, value: Any) -> str:
-        if not isinstance(value, _Global) or value.name not in _DTYPES:
+        if not isinstance(value, _Global) or value.name not in DTYPES:
             raise TypeError
-        return _DTYPES[value.name]
+        return DTYPES[value.name]
 
     def _build(self, argument: Any) -> None:
         # A state_dict keeps the versions of its modules as an attribute; they are not needed.
@@ -291,7 +207,7 @@ class _Interpreter:
             raise self._refused("to change an object")
 
 
-_N_OF_A_VIEW = {_TENSOR: 4, _TENSOR_2: 6, _TENSOR_3: 7}
+_N_OF_A_VIEW = {TENSOR: 4, TENSOR_2: 6, TENSOR_3: 7}
 """Arguments before the metadata that a tensor may have."""
 
 _MALFORMED = (

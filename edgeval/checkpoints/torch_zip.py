@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgeval.checkpoints.pickles import View, followed
+from edgeval.checkpoints.pickle_values import View
+from edgeval.checkpoints.pickles import followed
 from edgeval.checkpoints.tensor import DTYPES, Tensor, contiguous, damaged
 from edgeval.errors import CheckpointError
 from edgeval.system.untrusted import printable

@@ -1,6 +1,7 @@
 """llama.cpp in a process of its own: what is asked of it, and what is said when it dies."""
 
-from edgeval.engine.client import Engine, Local, running, use
+from edgeval.engine.client import Engine
+from edgeval.engine.current import Local, running, use
 from edgeval.engine.messages import Begun, EngineFacts, EngineJob, ImatrixPlan, Scored
 from edgeval.engine.process import Worker
 from edgeval.scoring.results import ItemResult

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -290,64 +289,3 @@ class Engine(ABC):
             EngineError: If llama.cpp refuses the part.
         """
         yield from self.stream("race_kernels", path, threads, doing="timing llama.cpp's kernels")
-
-
-class Local(Engine):
-    """llama.cpp in this process: what a process of its own runs, and what has no need of one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._jobs: Any = None
-
-    def stream(
-        self, job: str, *arguments: Any, doing: str, timeout_s: float | None = None
-    ) -> Generator[Any, None, None]:
-        """Yield what a job yields, in this process."""
-        if self._jobs is None:
-            from edgeval.engine.jobs import Jobs
-
-            self._jobs = Jobs()
-        with contextlib.closing(getattr(self._jobs, job)(*arguments)) as answers:
-            yield from answers
-
-    def peak_rss_bytes(self) -> int | None:
-        """Return None: there is no process of its own."""
-        return None
-
-    def start(self) -> None:
-        """Do nothing: there is no process of its own."""
-
-    def close(self) -> None:
-        """Free what is loaded."""
-        if self._jobs is not None:
-            self._jobs.close()
-
-
-_current: ContextVar[Engine | None] = ContextVar("engine", default=None)
-
-
-@contextlib.contextmanager
-def running() -> Iterator[Engine]:
-    """Yield the engine of whoever called, or one that ends with the context.
-
-    Nested calls share one: a ladder starts llama.cpp once.
-    """
-    current = _current.get()
-    if current is not None:
-        yield current
-        return
-    from edgeval.engine.process import Worker
-
-    with use(Worker()) as engine:
-        yield engine
-
-
-@contextlib.contextmanager
-def use(engine: Engine) -> Iterator[Engine]:
-    """Let an engine be what ``running`` yields, and close it when the context ends."""
-    token = _current.set(engine)
-    try:
-        yield engine
-    finally:
-        _current.reset(token)
-        engine.close()

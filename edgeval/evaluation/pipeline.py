@@ -26,7 +26,8 @@ from edgeval.gguf import imatrix_file
 from edgeval.gguf.precision import reference_first, with_base
 from edgeval.llama import machine
 from edgeval.quantize.cache import clean
-from edgeval.quantize.ladder import Ladder, Rung, file_stem
+from edgeval.quantize.ladder import Ladder
+from edgeval.quantize.rungs import Rung, file_stem
 from edgeval.records import Claim, Failure, Report
 from edgeval.report import formatting as fmt
 from edgeval.report import record_files

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeval.errors import ChangedFileError, GgufError, listed
-from edgeval.gguf.header import N_PARTS, Header, read_file
+from edgeval.gguf.header import N_PARTS, Header
+from edgeval.gguf.header_reader import read_file
 from edgeval.gguf.values import ValueType
 from edgeval.system.files import FileState, file_state
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import re
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -16,31 +14,19 @@ from edgeval.checkpoints.convert.convert import CONVERTER_VERSION, convert
 from edgeval.checkpoints.convert.tensors import OutputType
 from edgeval.checkpoints.locate import ModelFiles
 from edgeval.engine import running
-from edgeval.errors import ChangedFileError, EdgevalError
+from edgeval.errors import EdgevalError
 from edgeval.gguf.contents import Contents, held, sha256_of
 from edgeval.gguf.imatrix_file import ImportanceMatrix
-from edgeval.gguf.parts import model_files, model_stem, read_header
+from edgeval.gguf.parts import model_files, read_header
 from edgeval.gguf.precision import DEFAULT_BASE, base_for
 from edgeval.gguf.remarks import same_files
 from edgeval.quantize.cache import used
 from edgeval.quantize.provenance import Provenance
 from edgeval.quantize.quantize import quantize_to, recipe_of
-from edgeval.records import UNQUANTIZED, ModelRun, SameFile, run_label
+from edgeval.quantize.rungs import Rung, changed, file_stem, hash_file, made_hash, rungs
+from edgeval.records import UNQUANTIZED, ModelRun, SameFile
 from edgeval.system.files import GGUF_FOLDER, alone, cache_folder, write_text
 from edgeval.system.progress import Progress
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One file of a ladder: its type, and the importance matrix it is made with, if any."""
-
-    name: str
-    matrix: ImportanceMatrix | None = None
-
-    @property
-    def label(self) -> str:
-        """What reports call it."""
-        return run_label(self.name, self.matrix is not None)
 
 
 def ladder_files(
@@ -54,58 +40,6 @@ def ladder_files(
     """Return the GGUFs of a ladder, in its order; see ``Ladder``."""
     ladder = Ladder(source, names, threads=threads, progress=progress, matrix=matrix)
     return [ladder.make(rung) for rung in ladder.rungs]
-
-
-def file_stem(name: str) -> str:
-    """Return a name without the characters that file systems refuse."""
-    path = Path(name)
-    base = str(path.with_name(model_stem(path))) if name.endswith(".gguf") else name
-    return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")
-
-
-def _rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[Rung]:
-    """Return each type without the matrix and with it, where both can be and differ."""
-    rungs = []
-    for name in names:
-        plain, weighed = Rung(name), Rung(name, matrix)
-        if name in UNQUANTIZED:
-            rungs.append(plain)
-            continue
-        with_it = recipe_of(base, name, matrix)
-        with running() as engine:
-            without = engine.recipe(base, name)
-        if without.needing_importances:
-            rungs.append(weighed)
-        elif without.types != with_it.types or with_it.heeds(matrix.entries):
-            rungs += [plain, weighed]
-        else:
-            rungs.append(plain)
-    if all(rung.matrix is None for rung in rungs):
-        raise EdgevalError(
-            f"{matrix.path} changes none of {', '.join(names)}; leave out --imatrix, or add a type "
-            "like Q4_K_M to --quant"
-        )
-    return rungs
-
-
-def _made_hash(target: Path) -> str | None:
-    """Return the hash of a file of the cache, if it is what was made; None otherwise."""
-    try:
-        noted = _hash_file(target).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return noted if target.is_file() and sha256_of(target) == noted else None
-
-
-def _hash_file(target: Path) -> Path:
-    """Return where the hash of a file of the cache is noted."""
-    return target.with_suffix(".sha256")
-
-
-def _changed(path: Path) -> ChangedFileError:
-    return ChangedFileError(
-        f"{path} changed while its ladder was evaluated; run again when no other program writes it"
-    )
 
 
 class Ladder:
@@ -170,7 +104,7 @@ class Ladder:
             self.rungs = [Rung(name) for name in names]
         else:
             matrix.require_fit(read_header(self._base))
-            self.rungs = _rungs(self._base, names, matrix)
+            self.rungs = rungs(self._base, names, matrix)
         self.same_files = list(self._leave_out(known))
         if self.same_files:
             progress.log(same_files(self.same_files))
@@ -200,7 +134,7 @@ class Ladder:
             return rung.name
         path = self._base if is_converted else self._path_of(rung)
         is_known = is_converted or path == self._source.path
-        if rung.matrix is None and (is_known or _made_hash(path) is not None):
+        if rung.matrix is None and (is_known or made_hash(path) is not None):
             types = {tensor.name: tensor.type.name for tensor in read_header(path).tensors}
             return frozenset(types.items()), False
         recipe = self._recipe(rung)
@@ -279,11 +213,11 @@ class Ladder:
             with self._held_base() as contents:
                 self._hashes[target.name] = contents.sha256
             return target
-        known = _made_hash(target)
+        known = made_hash(target)
         if known is None:
             with self._alone(target):
                 # Another process may have made it meanwhile.
-                known = _made_hash(target) or self._make(rung, target)
+                known = made_hash(target) or self._make(rung, target)
         used(target)
         self._hashes[target.name] = known
         return target
@@ -310,7 +244,7 @@ class Ladder:
         target.unlink(missing_ok=True)
         self._write(rung, target)
         made = sha256_of(target, progress=self._progress)
-        write_text(_hash_file(target), f"{made}\n")
+        write_text(hash_file(target), f"{made}\n")
         return made
 
     def _write(self, rung: Rung, target: Path) -> None:
@@ -345,7 +279,7 @@ class Ladder:
         """
         with held(model_files(self._base), self._progress) as contents:
             if self._type and contents.sha256 != self._source.info.fingerprint:
-                raise _changed(self._base)
+                raise changed(self._base)
             yield contents
 
     def require_same(self, runs: Sequence[ModelRun]) -> None:
@@ -356,4 +290,4 @@ class Ladder:
         """
         for run in runs:
             if run.from_reference is None and run.sha256 != self._hashes[run.file]:
-                raise _changed(self._source.path.with_name(run.file))
+                raise changed(self._source.path.with_name(run.file))

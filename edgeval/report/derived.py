@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from edgeval.records import ClusteredInterval, Drift, Evaluation, Flip, Metric, ModelRun, Report
+from edgeval.stats.mcnemar import mcnemar
 from edgeval.stats.metrics import metric
-from edgeval.stats.paired import difference_estimate, judged, limit_items, mcnemar, shows, stopped
+from edgeval.stats.paired import difference_estimate, judged, limit_items, shows, stopped
 from edgeval.stats.verdict import verdicts
 
 _Kind = TypeVar("_Kind", Report, Evaluation)

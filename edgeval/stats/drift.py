@@ -9,8 +9,9 @@ import numpy as np
 
 from edgeval.records import Divergence, Drift, Flip
 from edgeval.stats.clusters import clustered
+from edgeval.stats.mcnemar import mcnemar
 from edgeval.stats.metrics import margin, pick
-from edgeval.stats.paired import MARGIN_POINTS, mcnemar, unknown
+from edgeval.stats.paired import MARGIN_POINTS, unknown
 from edgeval.tasks.item import ItemScore
 
 

@@ -9,8 +9,9 @@ from statistics import NormalDist
 from edgeval.errors import EdgevalError
 from edgeval.records import Drift, Estimate, Interval, Outcome, SplitDifference, Stopping
 from edgeval.stats.clusters import by_source
-from edgeval.stats.intervals import LEVEL
+from edgeval.stats.intervals import LEVEL, bonett_price
 from edgeval.stats.ladder_test import Items, LadderTest, error_of
+from edgeval.stats.mcnemar import holm
 
 MARGIN_POINTS = 1.0
 """Two accuracies this close are called equivalent."""
@@ -224,34 +225,6 @@ def _adjusted(p_values: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else next(adjusted) for p in p_values]
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted so that one false alarm among all is as rare as each says.
-
-    The smallest of ``k`` is multiplied by ``k``, the next by ``k - 1``, and so on; none becomes
-    smaller than one before it, or larger than 1 (Holm 1979, Scandinavian Journal of Statistics
-    6:65).
-    """
-    found = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        found[index] = largest
-    return found
-
-
-def mcnemar(gained: int, lost: int) -> float:
-    """Return the exact two-sided p-value of McNemar's test: a fair coin over the flips.
-
-    McNemar 1947, Psychometrika 12:153; with no flips it is 1.
-    """
-    total, term, at_most = gained + lost, 1, 1
-    for heads in range(min(gained, lost)):
-        term = term * (total - heads) // (heads + 1)
-        at_most += term
-    p: float = 2 * at_most / 2**total
-    return min(1.0, p)
-
-
 def stopped(
     found: Drift, stopping: Stopping, difference_points: float, interval: Interval
 ) -> Drift:
@@ -299,24 +272,3 @@ def difference_estimate(reference: float, difference_points: float, interval: In
         for points in (interval.low, difference_points, interval.high)
     )
     return Estimate(value=value, interval=interval.model_copy(update={"low": low, "high": high}))
-
-
-def bonett_price(gained: int, lost: int, total: int, level: float = LEVEL) -> Interval:
-    """Return the adjusted Wald interval of a paired difference of proportions, in points.
-
-    Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479: one flip each
-    way is added, so that the interval has a width when there are no flips. It speaks about new
-    items of the same kind. How often it holds their difference is enumerated in
-    ``tests/test_coverage.py`` and told in BENCHMARKS.md.
-
-    Args:
-        gained: Number of items that only the compared model has right.
-        lost: Number of items that only the reference has right.
-        total: Number of items both were scored on.
-        level: Two-sided confidence level.
-    """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    up, down = (gained + 1) / (total + 2), (lost + 1) / (total + 2)
-    half = 100 * z * math.sqrt((up + down - (up - down) ** 2) / (total + 2))
-    centre = 100 * (up - down)
-    return Interval(low=max(-100.0, centre - half), high=min(100.0, centre + half), level=level)
