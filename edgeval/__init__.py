@@ -1,3 +1,93 @@
-"""edgeval: how far each quantized GGUF stays from the fp16 model and from the published number."""
+"""edgeval: how far each quantized GGUF stays from the fp16 model and from the published number.
+
+``edgeval.run("demo", edgeval.Options(limit=200))`` is ``edgeval run demo --limit 200``, and so on:
+every command is a function. Each is loaded when it is first named, so that importing this costs
+nothing.
+"""
+
+import importlib
 
 __version__ = "0.1.0"
+
+# Type checkers know the name; importing it takes longer than all of this.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from edgeval.checkpoints.convert.convert import convert
+    from edgeval.doctor.diagnose import diagnose
+    from edgeval.errors import EdgevalError
+    from edgeval.evaluation.evaluate import evaluate
+    from edgeval.evaluation.options import Options
+    from edgeval.evaluation.pipeline import RunResult, run
+    from edgeval.gguf.inspect import inspect
+    from edgeval.quantization.imatrix import imatrix
+    from edgeval.quantization.quantize import quantize
+    from edgeval.records import Evaluation, Report
+    from edgeval.records.comparison import Comparison
+    from edgeval.records.diagnosis import Diagnosis
+    from edgeval.records.inspection import Inspection
+    from edgeval.report.compare.compare import compare
+    from edgeval.report.record_files import load_record as load
+    from edgeval.store.reference_export import export_reference
+    from edgeval.store.runs import list_runs
+
+__all__ = [
+    "Comparison",
+    "Diagnosis",
+    "EdgevalError",
+    "Evaluation",
+    "Inspection",
+    "Options",
+    "Report",
+    "RunResult",
+    "compare",
+    "convert",
+    "diagnose",
+    "evaluate",
+    "export_reference",
+    "imatrix",
+    "inspect",
+    "list_runs",
+    "load",
+    "quantize",
+    "run",
+]
+
+_HOMES = {
+    "Comparison": "edgeval.records.comparison:Comparison",
+    "Diagnosis": "edgeval.records.diagnosis:Diagnosis",
+    "EdgevalError": "edgeval.errors:EdgevalError",
+    "Evaluation": "edgeval.records:Evaluation",
+    "Inspection": "edgeval.records.inspection:Inspection",
+    "Options": "edgeval.evaluation.options:Options",
+    "Report": "edgeval.records:Report",
+    "RunResult": "edgeval.evaluation.pipeline:RunResult",
+    "compare": "edgeval.report.compare.compare:compare",
+    "convert": "edgeval.checkpoints.convert.convert:convert",
+    "diagnose": "edgeval.doctor.diagnose:diagnose",
+    "evaluate": "edgeval.evaluation.evaluate:evaluate",
+    "export_reference": "edgeval.store.reference_export:export_reference",
+    "imatrix": "edgeval.quantization.imatrix:imatrix",
+    "inspect": "edgeval.gguf.inspect:inspect",
+    "list_runs": "edgeval.store.runs:list_runs",
+    "load": "edgeval.report.record_files:load_record",
+    "quantize": "edgeval.quantization.quantize:quantize",
+    "run": "edgeval.evaluation.pipeline:run",
+}
+
+# Type checkers, which see the imports above, are to know no name beside them.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Return a public name, loaded now."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Records lie below what draws them, and cannot load it: who gets records here gets both.
+        importlib.import_module("edgeval.report.notebook")
+        module, attribute = _HOMES[name].split(":")
+        value = globals()[name] = getattr(importlib.import_module(module), attribute)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -138,3 +138,19 @@ def written_by_newer(path: object, version: int, readable: object) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return names as a phrase: ``A``, ``A and B`` or ``A, B and C``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def plural(count: float, one: str, many: str = "") -> str:
+    """Return the words for a count: ``item`` or ``items``, ``is`` or ``are``.
+
+    Args:
+        count: How many there are.
+        one: What is said of one.
+        many: What is said of any other number; by default, the same with an s.
+    """
+    return one if count == 1 else many or f"{one}s"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: ``1 item``, ``2,432 items``."""
+    return f"{count:,} {plural(count, one, many)}"

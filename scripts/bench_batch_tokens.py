@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.llama import Model, Tokenizer
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_requests, settings_for

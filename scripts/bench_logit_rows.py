@@ -22,7 +22,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.llama import Model, Offload, Session, Tokenizer
 from edgeval.llama.defaults import batch_tokens_for
 from edgeval.scoring.plan import plan

@@ -27,7 +27,7 @@ from edgeval.engine import running
 from edgeval.errors import ChangedFileError
 from edgeval.evaluation import file_scorer
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.gguf.parts import read_header
 from edgeval.system.progress import NoProgress, Task
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 import typer
 
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import EvalSetup, prepare
 
 SEED = 0
 Float64 = npt.NDArray[np.float64]

@@ -19,8 +19,9 @@ import typer
 from edgeval.engine import running
 from edgeval.errors import EngineError
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
-from edgeval.quantize.quantize import quantize
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import EvalSetup, prepare
+from edgeval.quantization.quantize import quantize
 
 PATHS = ("default", "plain")
 

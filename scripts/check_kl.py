@@ -26,7 +26,8 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.llama import Model, Offload, Session, Tokenizer
 from edgeval.llama.defaults import batch_tokens_for
 from edgeval.scoring.distributions import RequestDivergence, of_item, of_requests

@@ -26,8 +26,8 @@ from edgeval.errors import EdgevalError
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.parts import read_header
 from edgeval.llama import machine
-from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.imatrix import imatrix
+from edgeval.quantization.quantize import quantize
 
 REFUSED, SAME = "both refuse", "identical"
 SUMS_TOLERANCE = 1e-3

@@ -31,8 +31,8 @@ from edgeval.checkpoints.convert.convert import convert
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
-from edgeval.tasks import hellaswag
+from edgeval.evaluation.options import Options
+from edgeval.tasks.hellaswag import HELLASWAG
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 ASK = Path(__file__).resolve().parent / "peers" / "meanings.py"
@@ -290,8 +290,8 @@ def main(
             title: each.write(folder / f"variant-{number}", weights)
             for number, (title, each) in enumerate(variants(source).items())
         }
-        asked = hellaswag.load(items).items("lm-eval")
-        pairs = [(each.context, f" {choice}") for each in asked for choice in each.choices]
+        asked = HELLASWAG.load(items).items("lm-eval")
+        pairs = [(context, f" {choice}") for each in asked for context, choice in each.pairs]
         job, answers = folder / "job.json", folder / "answers.json"
         checkpoints = {title: str(path) for title, path in made.items()}
         job.write_text(json.dumps({"checkpoints": checkpoints, "pairs": pairs}), encoding="utf-8")

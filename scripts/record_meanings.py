@@ -34,7 +34,7 @@ def accuracy(tool: Path, checkpoint: Path, folder: Path) -> float:
     """Return what llama-perplexity --hellaswag says of a checkpoint, in percent."""
     gguf, texts = folder / f"{checkpoint.name}.gguf", folder / "items.txt"
     items = meanings.text_items()
-    lines = [line for item in items for line in (item.context, str(item.gold), *item.choices)]
+    lines = [line for item in items for line in (*item.contexts, str(item.gold), *item.choices)]
     texts.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with use(Local()):
         convert(checkpoint, gguf, "f32")

@@ -16,9 +16,10 @@ import typer
 
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.evaluation.yardstick import checked_places
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 from edgeval.tasks.item import ItemScore
 
 TYPES = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")

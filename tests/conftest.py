@@ -10,7 +10,7 @@ from tiny import make_checkpoint, make_items, write_items, write_text
 
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.engine import Local, kernels, use
-from edgeval.quantize.imatrix import imatrix
+from edgeval.quantization.imatrix import imatrix
 from edgeval.records import KernelChoice
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

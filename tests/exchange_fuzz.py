@@ -29,8 +29,9 @@ from edgeval.checkpoints import cards as cards_module
 from edgeval.cli.terminal.reference import reference_table
 from edgeval.cli.terminal.runs import run_tables
 from edgeval.errors import EdgevalError
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import load_reference
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.setup import prepare
 from edgeval.llama.machine import peak_rss_bytes
 from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.store.exchange import export_run, import_run

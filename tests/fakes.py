@@ -113,7 +113,7 @@ def make_item(
     name: str = "7",
     group: str = "all",
 ) -> Item:
-    return Item(name, group, context, tuple(choices), gold)
+    return Item(name, group, (context,), tuple(choices), gold)
 
 
 def make_score(

@@ -27,7 +27,7 @@ from tiny import make_items
 from edgeval.errors import EdgevalError
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.imatrix_file import Importances
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 
 LONGEST_S = 10.0
 MOST_BYTES = 100_000_000
@@ -107,9 +107,9 @@ def _read_matrix(path: Path) -> None:
 
 
 def _read_items(path: Path) -> None:
-    found = hellaswag.load(path)
+    found = HELLASWAG.load(path)
     assert len(found.fingerprint) == 64
-    assert len(found.items("text")) == len(found.records)
+    assert len(found.items("text")) == len(found.rows)
 
 
 def mutation(content: bytes, rng: random.Random) -> bytes:

@@ -19,7 +19,7 @@ import tokenizers_of_demo as tokenizers
 from checkpoint_forms import Change, Form
 
 from edgeval.checkpoints.cards import cards_folder
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.item import Item
 
 PERPLEXITY = ("plain", "add-eos")
@@ -34,7 +34,7 @@ _BOS, _EOS = ("<s>", 1), ("</s>", 2)
 
 def items() -> list[Item]:
     """Return items of the demo, and some whose texts or boundaries are unusual."""
-    real = hellaswag.load(cards_folder() / "demo" / "items.jsonl").items("lm-eval")[:N_REAL]
+    real = HELLASWAG.load(cards_folder() / "demo" / "items.jsonl").items("lm-eval")[:N_REAL]
     odd = (
         ("The farmer walks  to the barn.\n", ("He feeds\tthe cows.", " two spaces")),
         (
@@ -44,20 +44,20 @@ def items() -> list[Item]:
         (SPECIAL, ("sings.", "is wide.")),
     )
     made = [
-        Item(f"odd {n}", "all", context, endings, 0) for n, (context, endings) in enumerate(odd)
+        Item(f"odd {n}", "all", (context,), endings, 0) for n, (context, endings) in enumerate(odd)
     ]
     return [*real, *made]
 
 
 def text_items() -> list[Item]:
     """Return the items that llama-perplexity is asked."""
-    data = hellaswag.load(cards_folder() / "demo" / "items.jsonl")
+    data = HELLASWAG.load(cards_folder() / "demo" / "items.jsonl")
     return data.items("text")[:N_PERPLEXITY]
 
 
 def pairs() -> list[tuple[str, str]]:
     """Return each choice with its context, as lm-evaluation-harness is asked."""
-    return [(item.context, f" {choice}") for item in items() for choice in item.choices]
+    return [(context, f" {choice}") for item in items() for context, choice in item.pairs]
 
 
 def _flags(**flags: bool | None) -> Change:

@@ -139,6 +139,8 @@ def example_report(
             fingerprint=_sha256("checkpoint"),
         ),
         data=DataSource(
+            task="hellaswag",
+            task_version=1,
             name="Rowan/hellaswag validation",
             fingerprint=_sha256("data"),
             n_total=N_SPLIT,

@@ -13,19 +13,19 @@ from edgeval import llama
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.pipeline import run
-from edgeval.evaluation.setup import Options
 from edgeval.gguf import architectures
 from edgeval.gguf.architectures import NOT_PREDICTING, PREDICTING
 from edgeval.gguf.parts import read_header
 from edgeval.llama import library
 from edgeval.llama import model as model_module
-from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.imatrix import imatrix
+from edgeval.quantization.quantize import quantize
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_requests, settings_for
 from edgeval.system.engine_version import binding_version
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.protocol import get
 from edgeval.tasks.requests import Request
 
@@ -103,7 +103,7 @@ def test_each_that_is_evaluated_scores_as_when_every_choice_is_decoded_alone(
 ) -> None:
     path = write(tmp_path / f"{name}.gguf", name, tiny_f32)
     protocol = get("lm-eval")
-    items = hellaswag.load(tiny_items).items(protocol.rendering)[:8]
+    items = HELLASWAG.load(tiny_items).items(protocol.rendering)[:8]
     with llama.Tokenizer(path) as vocabulary:
         requests = [each for item in items for each in protocol.requests(item, vocabulary)]
         shares = not vocabulary.info.is_recurrent
@@ -144,7 +144,7 @@ def test_each_that_is_not_is_refused_in_one_sentence_by_all_that_would_compute_i
     made = tmp_path / "made"
     for attempt in (
         lambda: evaluate([path], options),
-        lambda: run(str(path), ["F32", "Q8_0"], options, out=made),
+        lambda: run(str(path), options, types=["F32", "Q8_0"], out=made),
         lambda: imatrix(path, tiny_text, tmp_path / "a.imatrix.gguf", chunk_tokens=64),
         lambda: llama.Model(path),
     ):
@@ -159,10 +159,10 @@ def test_a_ladder_of_one_is_refused_before_it_is_quantized(
 ) -> None:
     path = write(tmp_path / "t5.gguf", "t5", tiny_f32)
     monkeypatch.setattr(
-        "edgeval.quantize.ladder.quantize_to", lambda *_, **__: pytest.fail("quantized")
+        "edgeval.quantization.ladder.quantize_to", lambda *_, **__: pytest.fail("quantized")
     )
     with pytest.raises(EngineError, match=r"t5\.gguf is an encoder-decoder"):
-        run(str(path), ["Q8_0"], Options(data=tiny_items, limit=2), out=tmp_path / "made")
+        run(str(path), Options(data=tiny_items, limit=2), types=["Q8_0"], out=tmp_path / "made")
 
 
 def test_what_is_not_evaluated_is_quantized_all_the_same(tmp_path: Path, tiny_f32: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from fakes import Lines
 
 from edgeval.evaluation import pipeline
-from edgeval.evaluation.setup import Options
-from edgeval.quantize import cache
+from edgeval.evaluation.options import Options
+from edgeval.quantization import cache
 from edgeval.system.files import alone, cache_folder
 from edgeval.system.temporary import Hold
 
@@ -28,7 +28,7 @@ def _kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def ladder(_kept: None, tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path) -> list[Path]:
     """The GGUFs that a run keeps."""
     options = Options(data=tiny_items, store=tmp_path / "s.db", kl_items=0)
-    pipeline.run(str(tiny_checkpoint), ["F16", "BF16"], options, out=tmp_path / "out")
+    pipeline.run(str(tiny_checkpoint), options, types=["F16", "BF16"], out=tmp_path / "out")
     return sorted(cache_folder().rglob("*.gguf"))
 
 
@@ -62,7 +62,7 @@ def test_pruning_goes_by_when_a_file_was_used_last(
         os.utime(path.with_suffix(".sha256"), (time.time() - 40 * 86400,) * 2)
     dtype = new.stem.rpartition("-")[2]
     options = Options(data=tiny_items, store=tmp_path / "s.db", kl_items=0)
-    pipeline.run(str(tiny_checkpoint), [dtype], options, out=tmp_path / "again")
+    pipeline.run(str(tiny_checkpoint), options, types=[dtype], out=tmp_path / "again")
     found = cache.prune(Lines(), unused_days=30)
     assert (found.files, old.exists(), new.exists()) == ([old.name], False, True)
     assert not old.with_suffix(".sha256").exists()
@@ -86,6 +86,6 @@ def test_what_a_killed_run_left_is_listed_and_removed_by_the_next_run(
     assert json.loads(_edgeval("cache", "--json").stdout)["left"][str(left)] == 1000
     said = Lines()
     options = Options(data=tiny_items, store=tmp_path / "s.db", kl_items=0)
-    pipeline.run(str(tiny_checkpoint), ["F16"], options, out=tmp_path / "next", progress=said)
+    pipeline.run(str(tiny_checkpoint), options, types=["F16"], out=tmp_path / "next", progress=said)
     assert not left.exists()
     assert f"removed {left} (0.0 MB), which a run that was killed left" in said.lines

@@ -296,6 +296,8 @@ def test_a_claim_knows_its_data_by_fingerprint_or_else_by_name(
         citation=Citation(section="", row="", column=""),
     )
     data = DataSource(
+        task="hellaswag",
+        task_version=1,
         name=name,
         fingerprint=fingerprint,
         n_total=1,

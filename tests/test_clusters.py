@@ -18,7 +18,8 @@ from report_example import example_report, stopped_report
 from scipy.stats import t
 from statsmodels.api import OLS
 
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.records import ClusteredInterval, Drift, Interval, Report
 from edgeval.report.derived import renewed
 from edgeval.stats.clusters import by_source, clustered
@@ -26,7 +27,7 @@ from edgeval.stats.drift import drift
 from edgeval.stats.intervals import LEVEL, bonett_price
 from edgeval.stats.paired import judged
 from edgeval.stats.quantiles import student_t
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.item import ItemScore
 
 Z = 1.959963984540054
@@ -203,15 +204,15 @@ def test_items_keep_their_source_and_data_their_fingerprint(tmp_path: Path) -> N
     path.write_text("\n".join(map(json.dumps, _rows(list(sources)))), "utf-8")
     changed = ["activitynet~v_7", "activitynet~v_8", "wikihow~9", None, ""]
     other.write_text("\n".join(map(json.dumps, _rows(list(changed)))), "utf-8")
-    found = hellaswag.load(path)
+    found = HELLASWAG.load(path)
     assert [each.source for each in found.items("lm-eval")] == [each or "" for each in sources]
-    assert found.fingerprint == hellaswag.load(other).fingerprint
+    assert found.fingerprint == HELLASWAG.load(other).fingerprint
     assert found.fingerprint == FINGERPRINT
     shown = prepare(Options(data=path, shots=1, shots_data=path)).item_at(0)
     assert shown.source == "activitynet~v_1"
     text = tmp_path / "a.txt"
     text.write_text("A: a b. she\n1\nw.\nx.\ny.\nz.\n", "utf-8")
-    assert [each.source for each in hellaswag.load(text).items("text")] == [""]
+    assert [each.source for each in HELLASWAG.load(text).items("text")] == [""]
 
 
 FINGERPRINT = "e40f2447e6827093070cc10ea588bdfe233d70d4a8d8337eeed4f9529aea6d00"

@@ -94,7 +94,7 @@ def side_by_side(*others: Report | Evaluation, first: Report | Evaluation | None
 
 
 def column(found: Comparison, index: int = 1) -> dict[str, ComparedRun | None]:
-    return {row.name: row.runs[index] for row in found.rows}
+    return {row.name: row.runs[index] for row in found.types}
 
 
 def printed(found: Comparison, width: int = 80) -> list[str]:
@@ -109,8 +109,8 @@ def printed(found: Comparison, width: int = 80) -> list[str]:
 def test_equal_records_of_two_machines_agree() -> None:
     found = side_by_side(machine())
     assert [each.label for each in found.machines] == [HERE, THERE]
-    assert [row.name for row in found.rows] == TYPES
-    for row in found.rows:
+    assert [row.name for row in found.types] == TYPES
+    for row in found.types:
         reference, run = row.runs
         assert reference is not None and run is not None
         assert (reference.standing, run.standing) == ("reference", "equal")
@@ -593,7 +593,7 @@ def test_runs_of_one_machine_alone_are_shown_and_not_compared() -> None:
     found = side_by_side(
         changed(other, runs=other.runs[3:]), first=changed(first, runs=first.runs[:5])
     )
-    assert [row.name for row in found.rows] == TYPES
+    assert [row.name for row in found.types] == TYPES
     runs = column(found)
     assert [runs[name] is None for name in TYPES] == [True] * 3 + [False] * 5
     assert [run.standing for run in runs.values() if run] == ["equal"] * 2 + ["not comparable"] * 3
@@ -619,12 +619,12 @@ def test_files_of_the_same_type_are_told_apart() -> None:
     reverse = changed(first, runs=[*reversed(twins), reference])
     found = side_by_side(reverse, first=first)
     names = ["Q4_K_M a.gguf", "Q4_K_M b.gguf", "Q4_K_M a.gguf (2)"]
-    assert [row.name for row in found.rows] == [*names, "Q4_K_M"]
-    for row, twin in zip(found.rows, twins, strict=False):
+    assert [row.name for row in found.types] == [*names, "Q4_K_M"]
+    for row, twin in zip(found.types, twins, strict=False):
         assert row.runs[1] is not None
         assert (row.runs[1].run, row.runs[1].matched_by) == (twin, "file")
     more = side_by_side(changed(first, runs=twins), first=changed(first, runs=twins[:1]))
-    assert [row.name for row in more.rows] == ["Q4_K_M", *names[1:2], "Q4_K_M a.gguf"]
+    assert [row.name for row in more.types] == ["Q4_K_M", *names[1:2], "Q4_K_M a.gguf"]
 
 
 # What may differ
@@ -835,7 +835,7 @@ def test_one_record_is_not_enough() -> None:
         ("{", "b.json is not JSON"),
         ("[1]", "b.json is not a report: the whole file"),
         ('{"schema_version": 2}', "b.json is not a report: edgeval_version: Field required"),
-        ('{"schema_version": 5}', "newer edgeval (schema 5, this one reads 2 to 4)"),
+        ('{"schema_version": 6}', "newer edgeval (schema 6, this one reads 2 to 5)"),
         ('{"schema_version": 0, "runs": []}', "b.json is not a report: schema_version"),
     ],
 )
@@ -866,7 +866,7 @@ def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_pa
     slice_of = ["--limit", "20", "--data"]
     evaluated = edgeval("eval", tiny_f32, *slice_of, tiny_items, "--threads", "1", "--json")
     (tmp_path / "one.json").write_text(evaluated.stdout, encoding="utf-8")
-    options = ["--threads", "2", "--batch", "64", "--out", tmp_path / "two"]
+    options = ["--threads", "2", "--batch-tokens", "64", "--out", tmp_path / "two"]
     ran = edgeval("run", tiny_f32, "--quant", "F32", *slice_of, tiny_items, *options)
     assert ran.returncode == 0, ran.stderr
     foreign = edgeval("eval", tiny_f32, *slice_of, others, "--json")
@@ -883,7 +883,7 @@ def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_pa
     ]
     three = edgeval("compare", "one.json", "two", "foreign.json", "--json", cwd=tmp_path)
     assert (three.returncode, three.stderr) == (0, "")
-    (row,) = Comparison.model_validate_json(three.stdout).rows
+    (row,) = Comparison.model_validate_json(three.stdout).types
     assert [run.standing for run in row.runs if run] == ["reference", "equal", "not comparable"]
     report = Report.model_validate_json((tmp_path / "two" / "report.json").read_text("utf-8"))
     assert row.runs[1] is not None

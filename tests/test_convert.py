@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from edgeval.checkpoints.convert import tensors, writer
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.errors import CheckpointError, EdgevalError
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 
 
 @pytest.fixture

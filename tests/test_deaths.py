@@ -23,9 +23,10 @@ from edgeval.errors import EngineDiedError, EngineError
 from edgeval.evaluation import file_scorer, pipeline
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import Options, prepare
-from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.quantize import quantize
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
+from edgeval.quantization.imatrix import imatrix
+from edgeval.quantization.quantize import quantize
 from edgeval.records import Report
 from edgeval.report import record_files
 from edgeval.store.store import Store
@@ -77,7 +78,7 @@ def whole(tiny_checkpoint: Path, tiny_items: Path, tmp_path_factory: pytest.Temp
     """What a run says that nothing happened to."""
     folder = tmp_path_factory.mktemp("whole")
     options = _options(tiny_items, folder / "whole.db")
-    record, _ = pipeline.run(str(tiny_checkpoint), TYPES, options, out=folder / "out")
+    record, _ = pipeline.run(str(tiny_checkpoint), options, types=TYPES, out=folder / "out")
     return _numbers(record)
 
 
@@ -100,7 +101,7 @@ def test_the_others_go_on_and_a_second_run_completes_what_is_missing(
 ) -> None:
     model, options, lines = str(tiny_checkpoint), _options(tiny_items, tmp_path / "a.db"), Lines()
     break_it(fault(how, moment, "BF16", after=3 if moment == "score" else 0))
-    first, folder = pipeline.run(model, TYPES, options, out=tmp_path / "1", progress=lines)
+    first, folder = pipeline.run(model, options, types=TYPES, out=tmp_path / "1", progress=lines)
     assert record_files.load(folder) == first
     (failure,) = first.failures
     assert [run.type for run in first.runs] == ["F32", "F16"]
@@ -116,7 +117,7 @@ def test_the_others_go_on_and_a_second_run_completes_what_is_missing(
     )
     break_it(None)
     again = Lines()
-    second, _ = pipeline.run(model, TYPES, options, out=tmp_path / "2", progress=again)
+    second, _ = pipeline.run(model, options, types=TYPES, out=tmp_path / "2", progress=again)
     assert second.failures == []
     assert _numbers(second) == whole
     scored = [line for line in again.lines if "already scored" in line]
@@ -137,7 +138,7 @@ def test_nothing_is_lost_between_two_files(
 ) -> None:
     break_it(fault(how, "release", "F32"))
     options = _options(tiny_items, tmp_path / "a.db")
-    record, _ = pipeline.run(str(tiny_checkpoint), TYPES, options, out=tmp_path / "1")
+    record, _ = pipeline.run(str(tiny_checkpoint), options, types=TYPES, out=tmp_path / "1")
     assert record.failures == []
     assert _numbers(record) == whole
 
@@ -151,7 +152,7 @@ def test_without_a_reference_the_others_are_still_measured(
 ) -> None:
     break_it(fault("SIGABRT", "score", "-F32", after=1))
     options = _options(tiny_items, tmp_path / "a.db")
-    record, _ = pipeline.run(str(tiny_checkpoint), TYPES, options, out=tmp_path / "1")
+    record, _ = pipeline.run(str(tiny_checkpoint), options, types=TYPES, out=tmp_path / "1")
     assert [each.is_reference for each in record.failures] == [True]
     assert (record.reference, record.drift, record.verdicts) == (None, [], [])
     assert _numbers(record) == {name: whole[name] for name in ("BF16", "F16")}
@@ -170,7 +171,7 @@ def test_a_type_that_cannot_be_quantized_is_failed(
     break_it(fault("SIGSEGV", "quantize", "F32", after=1))
     options = _options(tiny_items, tmp_path / "a.db")
     record, _ = pipeline.run(
-        str(tiny_checkpoint), ["F32", "Q8_0", "F16"], options, out=tmp_path / "1"
+        str(tiny_checkpoint), options, types=["F32", "Q8_0", "F16"], out=tmp_path / "1"
     )
     (failure,) = record.failures
     assert (failure.label, failure.doing) == ("Q8_0", "quantizing to Q8_0")
@@ -193,7 +194,7 @@ def test_if_everything_fails_there_is_no_report(
     break_it(fault("SIGILL", "load"))
     options = _options(tiny_items, tmp_path / "a.db")
     with pytest.raises(EngineError, match=r"nothing could be evaluated: F32, F16 failed"):
-        pipeline.run(str(tiny_checkpoint), ["F32", "F16"], options, out=tmp_path / "1")
+        pipeline.run(str(tiny_checkpoint), options, types=["F32", "F16"], out=tmp_path / "1")
     assert not (tmp_path / "1").exists()
     with pytest.raises(EngineError, match=r"nothing could be evaluated: F16, F32 failed"):
         evaluate([tiny_f16, tiny_f32], options)
@@ -289,7 +290,7 @@ def test_whoever_ends_a_command_leaves_no_process(
     stop: signal.Signals, whom: str, tiny_f16: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
     db = tmp_path / "a.db"
-    options = ["--data", tiny_items, "--store", db, "--batch", BATCH_TOKENS, "--threads", 1]
+    options = ["--data", tiny_items, "--store", db, "--batch-tokens", BATCH_TOKENS, "--threads", 1]
     process = _begun(fault("wait", "score", after=4), "eval", tiny_f16, *options)
     child = _child(process, lambda: _n_scores(db) > 0)
     if whom == "command":

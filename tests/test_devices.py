@@ -13,7 +13,8 @@ from fakes import make_device
 from edgeval import llama
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluation import setup
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.llama import backends, library
 from edgeval.llama.hardware import Device
 from edgeval.llama.library import llama_cpp

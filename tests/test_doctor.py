@@ -141,7 +141,7 @@ def test_a_gpu_that_computes_something_else_is_a_problem(
     # What is compared is equal: only a bar that nothing passes fails.
     monkeypatch.setitem(closeness.UNQUANTIZED_BARS, "F16", -1.0)
     pretend(monkeypatch)
-    assert exit_code("doctor", tiny_f16, "--device", "0", "--json") == 1
+    assert exit_code("doctor", tiny_f16, "--devices", "0", "--json") == 1
     found = Diagnosis.model_validate_json(capsys.readouterr().out)
     (check,) = found.checks
     assert (check.device, check.type, check.has_passed) == ("CUDA0", "F16", False)

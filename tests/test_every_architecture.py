@@ -13,7 +13,7 @@ from edgeval.gguf.architectures import ALL_ROWS, PREDICTING
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_requests, settings_for
 from edgeval.system.engine_version import binding_version
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.protocol import get
 from edgeval.tasks.requests import Request
 
@@ -41,7 +41,7 @@ def test_every_choice_scores_as_when_it_is_decoded_alone(
     spec = SPECS[name]
     path = write_spec(tmp_path / "a.gguf", name, tiny_f32, spec["keys"], spec["shapes"])
     protocol = get("lm-eval")
-    items = hellaswag.load(tiny_items).items(protocol.rendering)[:2]
+    items = HELLASWAG.load(tiny_items).items(protocol.rendering)[:2]
     with llama.Tokenizer(path) as vocabulary:
         requests = [each for item in items for each in protocol.requests(item, vocabulary)]
         shares = not vocabulary.info.is_recurrent

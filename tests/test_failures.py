@@ -28,12 +28,13 @@ from edgeval.cli.terminal.comparison import table as comparison_table
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, Report
 from edgeval.records.comparison import Comparison
-from edgeval.report import facts, figure, items, pages, record_files, view
+from edgeval.report import facts, figures, items, ladder, pages, record_files
 from edgeval.report.compare.compare import compare_records, require_agreement
 from edgeval.report.compare.sentences import sentences
 from edgeval.report.conclusion import conclusion
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.reasoning import reasoning
+from edgeval.report.record_view import RecordView
 from edgeval.stats.verdict import judged, verdicts
 
 DASH = "\N{EN DASH}"
@@ -146,14 +147,16 @@ def test_without_the_reference_claims_are_kept_and_not_judged(tmp_path: Path) ->
     assert record_files.load(tmp_path) == record
     assert not (tmp_path / "verdict.json").exists()
     with pytest.raises(ValueError, match="the reference failed"):
-        reasoning(record, claims[0])
+        reasoning(RecordView.of(record), claims[0])
 
 
 def test_a_failure_of_another_type_changes_no_verdict() -> None:
     assert SOME.verdicts == example_report().verdicts
     assert reference_failed(SOME) == ""
     claim = SOME.claims[0]
-    assert reasoning(SOME, claim) == reasoning(example_report(), claim)
+    assert reasoning(RecordView.of(SOME), claim) == reasoning(
+        RecordView.of(example_report()), claim
+    )
 
 
 def test_the_verdict_command_says_why_nothing_is_judged(tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_the_verdict_command_says_why_nothing_is_judged(tmp_path: Path) -> None:
 
 
 def test_the_conclusion_claims_nothing_of_what_failed() -> None:
-    assert conclusion(SOME) == with_minus(
+    assert conclusion(RecordView.of(SOME)) == with_minus(
         "On all 10,042 items of Rowan/hellaswag validation, Q4_K_M (638 MiB instead of 2.05 GiB) "
         "is the smallest evaluated type that is at most 1 point worse than F16: -0.49 points. "
         "Q8_0, Q6_K, Q5_K_M and Q4_K_M are equivalent to F16 within 1 point; Q3_K_M (-1.61 points) "
@@ -183,21 +186,25 @@ def test_the_conclusion_claims_nothing_of_what_failed() -> None:
         "is named)."
     )
     none = failed_report("Q8_0", n_items=60, status=None)
-    assert "no evaluated type is shown to be at most 1 point worse than F16" in conclusion(none)
-    assert " Q8_0 failed." in conclusion(none)
+    assert "no evaluated type is shown to be at most 1 point worse than F16" in conclusion(
+        RecordView.of(none)
+    )
+    assert " Q8_0 failed." in conclusion(RecordView.of(none))
 
 
 def test_the_conclusion_without_a_reference_says_so_alone() -> None:
-    assert conclusion(NO_REFERENCE) == f"{NOT_JUDGED} Q2_K failed too."
+    assert conclusion(RecordView.of(NO_REFERENCE)) == f"{NOT_JUDGED} Q2_K failed too."
     lone = failed_report("F16", status=None)
-    assert conclusion(lone) == "The reference, F16, failed, so nothing is compared."
+    assert conclusion(RecordView.of(lone)) == "The reference, F16, failed, so nothing is compared."
 
 
 def test_a_reference_whose_others_all_failed_is_not_said_to_be_alone() -> None:
     types = [run.type for run in example_report().runs[1:]]
     record = failed_report(*types)
-    assert conclusion(record).endswith("Q3_K_M and Q2_K failed, so there is no drift to report.")
-    (row,) = view.ladder_rows(record)
+    assert conclusion(RecordView.of(record)).endswith(
+        "Q3_K_M and Q2_K failed, so there is no drift to report."
+    )
+    (row,) = ladder.ladder_rows(RecordView.of(record))
     assert (row.type, row.difference) == ("F16", "reference")
     assert record.verdicts == example_report().verdicts
     Page(pages.html_page(record))
@@ -216,13 +223,13 @@ def test_what_is_kept_is_said_only_where_something_is() -> None:
 
 
 def test_items_are_those_of_what_was_evaluated() -> None:
-    assert items.items_in_short(NO_REFERENCE) == "a slice of 1,000 of 10,042 items"
+    assert items.items_in_short(RecordView.of(NO_REFERENCE)) == "a slice of 1,000 of 10,042 items"
     # Without the reference, none of the types is set apart from the others.
     record = stopped_report(design="random order")
     failed = Failure.of("F16", "f16.gguf", doing="scoring", reason="It ended.", is_reference=True)
     record = record.model_copy(update={"runs": record.runs[1:], "drift": [], "failures": [failed]})
-    assert items.items_in_short(record) == "slices of 256 to 1,040 of 10,042 items"
-    groups = next(fact.text for fact in facts.facts(record) if fact.label == "Items")
+    assert items.items_in_short(RecordView.of(record)) == "slices of 256 to 1,040 of 10,042 items"
+    groups = next(fact.text for fact in facts.facts(RecordView.of(record)) if fact.label == "Items")
     assert "by group of Q4_K_M: " in groups
     Page(pages.html_page(record))
 
@@ -270,11 +277,15 @@ def test_the_pages_of_a_failed_reference_begin_with_that_and_show_the_claim() ->
         for word in ("Reproduced", "Measured", "Verdict", "No published number", "reference run"):
             assert word not in text
         assert "Differences" not in text
-    assert figure.drift_figure(NO_REFERENCE) is figure.claim_figure(NO_REFERENCE) is None
+    assert (
+        figures.drift_figure(RecordView.of(NO_REFERENCE))
+        is figures.claim_figure(RecordView.of(NO_REFERENCE))
+        is None
+    )
 
 
 def test_the_figures_show_what_was_evaluated() -> None:
-    drawn = figure.drift_figure(SOME)
+    drawn = figures.drift_figure(RecordView.of(SOME))
     assert drawn is not None
     assert [mark.point.label for mark in drawn.marks] == [run.label for run in SOME.runs]
 
@@ -288,7 +299,7 @@ def test_the_ladder_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown.splitlines()
     end = next(index for index, line in enumerate(lines) if line.startswith("└"))
     first, second = failure_sentences(SOME.failures)
-    assert lines[end + 1 : end + 4] == [first, second, conclusion(SOME)]
+    assert lines[end + 1 : end + 4] == [first, second, conclusion(RecordView.of(SOME))]
     shown = printed(NO_REFERENCE, capsys)
     assert row_of(shown, "F16")[3] == "failed"
     # Nothing is compared, so no column says so of each type.
@@ -394,7 +405,7 @@ def test_what_failed_on_one_machine_is_named_as_failed_there() -> None:
     assert list(cells) == [run.label for run in whole.runs]
     assert cells["Q4_0"] == ["5,868", "failed", "failed"]
     assert cells["Q2_K"] == ["5,320", "5,320 equal", "failed"]
-    row = next(row for row in found.rows if row.name == "Q4_0")
+    row = next(row for row in found.types if row.name == "Q4_0")
     assert [failure is None for failure in row.failures] == [True, False, False]
     assert row.runs[1] is row.runs[2] is None
     assert list(sentences(found))[:2] == [
@@ -440,12 +451,12 @@ def test_plain_kernels_are_named_with_why(capsys: pytest.CaptureFixture[str]) ->
     reasons = {"F16": crash, "Q8_0": crash, "Q2_K": "1.32 times as fast here", "Q6_K": None}
     record = with_plain_kernels(example_report(), reasons)
     expected = f"F16 and Q8_0 ({crash}); Q6_K; Q2_K (1.32 times as fast here)"
-    found = {fact.label: fact.text for fact in facts.facts(record)}
+    found = {fact.label: fact.text for fact in facts.facts(RecordView.of(record))}
     assert found["Kernels"] == f"llama.cpp's plain ones for {expected}"
     for each in (record, evaluation(record)):
         assert f"Computed with llama.cpp's plain kernels: {expected}.\n" in printed(each, capsys)
     assert f"It was computed with llama.cpp's plain kernels ({crash})." in reasoning(
-        record, record.claims[0]
+        RecordView.of(record), record.claims[0]
     )
     texts = list(sentences(compare(example_report(), record)))
     assert texts[-1].endswith("kernels plain, not default (F16, Q8_0, Q6_K and Q2_K).")
@@ -458,13 +469,17 @@ def test_the_default_kernels_are_not_talked_about(capsys: pytest.CaptureFixture[
         update={"from_reference": example_reference(), "kernels": "plain"}
     )
     for each in (record, record.model_copy(update={"runs": [known, *record.runs[1:]]})):
-        assert not [fact for fact in facts.facts(each) if fact.label == "Kernels"]
-        assert "kernels" not in printed(each, capsys) + reasoning(each, each.claims[0])
+        assert not [fact for fact in facts.facts(RecordView.of(each)) if fact.label == "Kernels"]
+        assert "kernels" not in printed(each, capsys) + reasoning(
+            RecordView.of(each), each.claims[0]
+        )
 
 
 def test_the_memory_of_the_process_that_computed_is_shown_where_it_is_known() -> None:
     def peak(record: Report) -> str:
-        return next(fact.text for fact in facts.facts(record) if fact.label == "Peak memory")
+        return next(
+            fact.text for fact in facts.facts(RecordView.of(record)) if fact.label == "Peak memory"
+        )
 
     record = example_report()
     assert peak(record) == "2.67 GiB resident"

@@ -17,10 +17,13 @@ from tiny import make_items, write_items
 
 from edgeval.checkpoints.cards import cards_folder
 from edgeval.errors import DataError, EdgevalError
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
+from edgeval.hub import fetch
 from edgeval.records import ShotPool
-from edgeval.tasks import hellaswag, protocol
+from edgeval.tasks import protocol
 from edgeval.tasks.fewshot import draw, prompt
+from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.item import Item
 
 GOLDEN = json.loads(
@@ -32,7 +35,7 @@ A, B, C = (make_item(f"the {name}", name=name) for name in "abc")
 
 @pytest.fixture(scope="module")
 def demo() -> list[Item]:
-    return hellaswag.load(cards_folder() / "demo" / "items.jsonl").items("lm-eval")
+    return HELLASWAG.load(cards_folder() / "demo" / "items.jsonl").items("lm-eval")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def test_draws_and_prompts_are_those_of_the_harness(case: dict[str, Any], demo: 
     assert len(case["shown"]) == len(case["context_sha256"]) == 20
     found = draw(demo, [demo[index] for index in case["pool"]], case["shots"])[:20]
     assert [ids(shown) for shown in found] == case["shown"]
-    contexts = [prompt(item, shown).context for item, shown in zip(demo, found, strict=False)]
+    contexts = [prompt(item, shown).contexts[0] for item, shown in zip(demo, found, strict=False)]
     digests = [hashlib.sha256(context.encode()).hexdigest() for context in contexts]
     assert digests == case["context_sha256"]
 
@@ -65,7 +68,7 @@ def test_a_prompt_is_the_solved_items_and_then_the_context() -> None:
     second = make_item("Two is ", ["odd", "even"], gold=1)
     item = make_item("Three is", ["odd", "even"], gold=0, name="3", group="numbers")
     found = prompt(item, [first, second])
-    assert found.context == "One is odd\n\nTwo is  even\n\nThree is"
+    assert found.contexts[0] == "One is odd\n\nTwo is  even\n\nThree is"
     assert (found.id, found.group, found.choices, found.gold) == ("3", "numbers", item.choices, 0)
 
 
@@ -76,7 +79,7 @@ def test_the_item_itself_is_never_shown_however_often_it_is_in_the_pool() -> Non
 
 
 def test_an_item_with_the_same_text_and_another_id_may_be_shown() -> None:
-    twin = make_item(A.context, name="twin")
+    twin = make_item(A.contexts[0], name="twin")
     assert draw([A], [A, twin], 1) == [[twin]]
 
 
@@ -107,7 +110,7 @@ def test_a_pool_of_too_few_others_is_refused() -> None:
 def test_a_prompt_longer_than_the_window_loses_its_first_shots() -> None:
     tokenizer = FakeTokenizer(n_context_train=9)
     item = prompt(make_item("ab", ["c"]), [make_item("one", ["1"]), make_item("two", ["2"])])
-    assert item.context == "one 1\n\ntwo 2\n\nab"
+    assert item.contexts[0] == "one 1\n\ntwo 2\n\nab"
     (request,) = protocol.get("lm-eval-bos").requests(item, tokenizer)
     assert "".join(tokenizer.texts(request.tokens)) == "wo 2\n\nab c"
     assert "".join(tokenizer.texts(request.tokens[request.start :])) == " c"
@@ -122,13 +125,13 @@ def test_a_slice_gets_the_shots_of_the_whole_data_set(tiny_items: Path, solved: 
     whole = {item.id: item for item in everything}
     assert [whole[item.id] for item in chosen] == chosen
     assert [item.id for item in chosen] != [item.id for item in everything[:9]]
-    assert all(item.context.count("\n\n") == 2 for item in everything)
+    assert all(item.contexts[0].count("\n\n") == 2 for item in everything)
 
 
 def test_the_pool_is_recorded(tiny_items: Path, solved: Path) -> None:
     setup = prepare(Options(tiny_items, "lm-eval-bos", shots=5, shots_data=solved))
     assert setup.data.shot_pool == ShotPool(
-        name="solved.jsonl", fingerprint=hellaswag.load(solved).fingerprint, n_items=30
+        name="solved.jsonl", fingerprint=HELLASWAG.load(solved).fingerprint, n_items=30
     )
     assert setup.protocol_info().shots == 5
     assert setup.protocol_info().label == "lm-eval-bos, 5-shot"
@@ -136,7 +139,7 @@ def test_the_pool_is_recorded(tiny_items: Path, solved: Path) -> None:
 
 def test_without_shots_nothing_is_shown(tiny_items: Path) -> None:
     setup = prepare(Options(tiny_items, order="file"))
-    assert setup.items == hellaswag.load(tiny_items).items("lm-eval")
+    assert setup.items == HELLASWAG.load(tiny_items).items("lm-eval")
     assert setup.data.shot_pool is None
     assert (setup.protocol_info().shots, setup.protocol_info().label) == (0, "lm-eval")
 
@@ -148,13 +151,13 @@ def test_shots_of_the_hubs_items_are_from_its_train_split(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         datasets, "load_dataset", lambda name, split: datasets.Dataset.from_list(rows[split])
     )
-    monkeypatch.setattr(hellaswag.fetch, "why_unreachable", lambda: "")
+    monkeypatch.setattr(fetch, "why_unreachable", lambda: "")
     setup = prepare(Options(order="file", shots=7))
     assert setup.data.name == "Rowan/hellaswag validation"
     assert setup.data.shot_pool is not None
     assert (setup.data.shot_pool.name, setup.data.shot_pool.n_items) == ("Rowan/hellaswag train", 8)
     answers = [row["endings"][int(str(row["label"]))] for row in rows["train"]]  # type: ignore[index]
-    shown = [[answer for answer in answers if answer in item.context] for item in setup.items]
+    shown = [[answer for answer in answers if answer in item.contexts[0]] for item in setup.items]
     assert [len(each) for each in shown] == [7] * 6
 
 

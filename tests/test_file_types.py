@@ -9,12 +9,12 @@ from tiny_architectures import copy, write
 
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.pipeline import run
-from edgeval.evaluation.setup import Options
 from edgeval.gguf.inspect import inspect
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.types import FILE_TYPES
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 from edgeval.records import Evaluation
 
 
@@ -69,7 +69,7 @@ def test_a_quantized_file_that_says_f16_is_no_base_of_a_ladder(
     path = copy(tmp_path / "a.gguf", made, file_type=FILE_TYPES["F16"])
     assert read_header(path).file_type == "Q8_0"
     with pytest.raises(EdgevalError, match=r"a\.gguf is Q8_0 already"):
-        run(str(path), ["F16", "Q4_0"], Options(data=tiny_items, limit=2), out=tmp_path / "o")
+        run(str(path), Options(data=tiny_items, limit=2), types=["F16", "Q4_0"], out=tmp_path / "o")
 
 
 @pytest.mark.parametrize("keys", [{"file_type": None}, {"file_type": 2}])
@@ -80,8 +80,8 @@ def test_an_f16_file_that_does_not_say_it_is_quantized_and_makes_a_ladder(
     (made,) = quantize(path, ["Q8_0"], threads=1)
     assert made.name == "a-Q8_0.gguf"
     options = Options(data=tiny_items, limit=4, kernels="plain")
-    record, _ = run(str(path), ["F16", "Q8_0"], options, out=tmp_path / "o")
-    known, _ = run(str(tiny_f16), ["F16", "Q8_0"], options, out=tmp_path / "p")
+    record, _ = run(str(path), options, types=["F16", "Q8_0"], out=tmp_path / "o")
+    known, _ = run(str(tiny_f16), options, types=["F16", "Q8_0"], out=tmp_path / "p")
     assert [each.type for each in record.runs] == ["F16", "Q8_0"]
     assert [each.metrics for each in record.runs] == [each.metrics for each in known.runs]
 

@@ -10,7 +10,7 @@ import pytest
 
 from edgeval.errors import DataError, EdgevalError
 from edgeval.gguf import imatrix_file
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 
 N_MUTATIONS = 700
 EACH_MEASURED = 7
@@ -46,7 +46,7 @@ def test_a_row_of_megabytes_is_refused(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(content)
         with pytest.raises(DataError, match="more than 1,000,000 characters"):
-            hellaswag.load(path)
+            HELLASWAG.load(path)
 
 
 @pytest.mark.parametrize("n_entries", [2**31 - 1, 2**20])

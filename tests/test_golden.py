@@ -15,7 +15,8 @@ import pytest
 from edgeval.checkpoints.cards import cards_folder
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.gguf.contents import sha256_of
 from edgeval.stats import metrics
 from edgeval.tasks.item import ItemScore

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from edgeval import llama
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.tasks.item import Item, ItemScore
 
 pytestmark = pytest.mark.usefixtures("plain_kernels")
@@ -74,7 +74,7 @@ def score(item: Item, *logprobs: float) -> ItemScore:
 
 @pytest.fixture
 def item() -> Item:
-    return Item("0", "group", "A cook", ("x" * 10, "y" * 20), 0)
+    return Item("0", "group", ("A cook",), ("x" * 10, "y" * 20), 0)
 
 
 def test_agreement_counts_picks_and_differences(item: Item) -> None:

@@ -16,16 +16,17 @@ from test_report import Page, cells, tables
 from edgeval.cli.terminal import terminal
 from edgeval.cli.terminal.comparison import table as comparison_table
 from edgeval.cli.terminal.reference import reference_table
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import load_reference
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.setup import prepare
 from edgeval.records import Evaluation, OffloadInfo, Report
-from edgeval.report import details, explanations, facts, pages
+from edgeval.report import explanations, facts, measurements, pages
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import backend_of, where
 from edgeval.report.compare.compare import compare_records, require_agreement
 from edgeval.report.compare.sentences import alarms, sentences
+from edgeval.report.machines import backend_of, check_of_run, self_check, where
 from edgeval.report.reasoning import reasoning
-from edgeval.report.selfchecks import check_of_run, self_check
+from edgeval.report.record_view import RecordView
 from edgeval.store.reference_export import export_reference
 from edgeval.store.runs import show_run
 from edgeval.store.store import Store
@@ -39,7 +40,7 @@ BROKEN = gpu_report(token_changes={"Q2_K": 0.31, "Q4_0": None})
 
 
 def shown_facts(record: Report) -> dict[str, str]:
-    return {fact.label: fact.text for fact in facts.facts(record)}
+    return {fact.label: fact.text for fact in facts.facts(RecordView.of(record))}
 
 
 def printed(record: Report | Evaluation, capsys: pytest.CaptureFixture[str]) -> str:
@@ -81,14 +82,14 @@ def test_devices_and_the_check_are_said_once(capsys: pytest.CaptureFixture[str])
 def test_the_cpu_alone_is_not_talked_about(capsys: pytest.CaptureFixture[str]) -> None:
     record = example_report()
     assert shown_facts(record)["Backend"] == "cpu, 2 threads"
-    assert details.self_check_table(record) is None
-    for text in (*every_view(record, capsys), reasoning(record, record.claims[0])):
+    assert measurements.self_check_table(RecordView.of(record)) is None
+    for text in (*every_view(record, capsys), reasoning(RecordView.of(record), record.claims[0])):
         for word in ("Self-check", "self-check", "layers on", "GPU", "Computed with"):
             assert word not in text
 
 
 def test_each_check_is_a_row() -> None:
-    found = details.self_check_table(BROKEN)
+    found = measurements.self_check_table(RecordView.of(BROKEN))
     assert found is not None
     assert found.header == [
         "type",
@@ -214,7 +215,7 @@ def test_files_of_one_type_are_called_by_their_names() -> None:
 
 
 def test_the_verdict_says_how_its_number_was_checked() -> None:
-    found = reasoning(gpu_report(), gpu_report().claims[0])
+    found = reasoning(RecordView.of(gpu_report()), gpu_report().claims[0])
     assert (
         "on backend cuda on NVIDIA H200 with 16 threads, on Intel(R) Xeon(R) Platinum 8481C CPU @ "
         "2.70GHz. It passed the self-check against the CPU: on 24 items, log-probabilities are "
@@ -222,10 +223,12 @@ def test_the_verdict_says_how_its_number_was_checked() -> None:
     ) in found
     failed = gpu_report(token_changes={"F16": 0.5})
     assert "It FAILED the self-check against the CPU: on 24 items, log-probabilities are 0.50" in (
-        reasoning(failed, failed.claims[0])
+        reasoning(RecordView.of(failed), failed.claims[0])
     )
     unchecked = gpu_report(token_changes={"F16": None})
-    assert "It was not checked against the CPU." in reasoning(unchecked, unchecked.claims[0])
+    assert "It was not checked against the CPU." in reasoning(
+        RecordView.of(unchecked), unchecked.claims[0]
+    )
 
 
 def test_a_reference_file_names_its_gpu_and_is_not_said_to_be_checked() -> None:
@@ -245,21 +248,23 @@ def test_a_reference_file_names_its_gpu_and_is_not_said_to_be_checked() -> None:
     assert found["Reference self-check"] == unknown
     assert found["Backend"] == "cpu, 2 threads"
     assert "Self-check" not in found
-    paragraph = reasoning(record, record.claims[0])
+    paragraph = reasoning(RecordView.of(record), record.claims[0])
     assert f"on backend {there}, on AMD EPYC 9654 96-Core Processor. {unknown}" in paragraph
 
 
 def test_only_reports_of_gpus_explain_the_check() -> None:
-    *_, last = explanations.explanations(gpu_report())
+    *_, last = explanations.explanations(RecordView.of(gpu_report()))
     assert last.subject == "Self-check of a GPU"
     assert "256 values for the K types (Q8_K), of 32 for Q8_0 and Q4_0 (Q8_0); CUDA" in last.text
     assert "mmq.cuh" in last.citation
     record = gpu_report()
     metal = record.engine.model_copy(update={"backend": "metal"})
-    *_, other = explanations.explanations(record.model_copy(update={"engine": metal}))
+    *_, other = explanations.explanations(
+        RecordView.of(record.model_copy(update={"engine": metal}))
+    )
     assert "metal has kernels of its own" in other.text
     assert "CUDA" not in other.text + other.citation
-    assert "Self-check" not in str(explanations.explanations(example_report()))
+    assert "Self-check" not in str(explanations.explanations(RecordView.of(example_report())))
 
 
 @pytest.mark.parametrize(

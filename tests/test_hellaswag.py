@@ -15,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeval.errors import DataError
-from edgeval.tasks import hellaswag
-from edgeval.tasks.hellaswag import DataSet, Row, TextRecord, load, preprocess
+from edgeval.hub import fetch
+from edgeval.tasks.hellaswag import HELLASWAG, HubRow, TextRow, preprocess
+from edgeval.tasks.task import DataSet
+
+load = HELLASWAG.load
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 RAW = SHARED / "hellaswag_raw_500.jsonl"
@@ -76,8 +79,8 @@ def without(key: str) -> dict[str, Any]:
     return {name: value for name, value in ROW.items() if name != key}
 
 
-def record(row: dict[str, Any] | None = None, **changes: Any) -> Row:
-    return Row.model_validate((row or ROW) | changes)
+def record(row: dict[str, Any] | None = None, **changes: Any) -> HubRow:
+    return HubRow.model_validate((row or ROW) | changes)
 
 
 def cleaned(text: str) -> str:
@@ -189,15 +192,15 @@ def test_text_rendering_of_endings_as_in_the_file_of_llama_cpp(ending: str, expe
 @needs_shared
 def test_text_rendering_of_real_raw_items_is_the_line_of_the_text_file() -> None:
     lines = {
-        (line.context, choice): line
+        (line.contexts[0], choice): line
         for line in load(FIFTH_TEXT).items("text")
         for choice in line.choices
     }
     found = [
-        (item, lines[item.context, choice])
+        (item, lines[item.contexts[0], choice])
         for item in load(RAW).items("text")
         for choice in item.choices[:1]
-        if (item.context, choice) in lines
+        if (item.contexts[0], choice) in lines
     ]
     assert len(found) == 101
     for ours, theirs in found:
@@ -211,7 +214,7 @@ def test_lm_eval_rendering_of_real_raw_items() -> None:
     assert len(items) == len(rows) == 500
     for item, row in zip(items, rows, strict=True):
         context = f"{row['activity_label']}: {row['ctx_a']} {row['ctx_b'].capitalize()}"
-        assert item.context == cleaned(context)
+        assert item.contexts[0] == cleaned(context)
         assert item.choices == tuple(cleaned(ending) for ending in row["endings"])
         assert item.gold == int(row["label"])
         assert item.group == row["source_id"].split("~")[0]
@@ -221,7 +224,7 @@ def test_lm_eval_rendering_of_real_raw_items() -> None:
 @needs_shared
 def test_the_first_real_raw_item_in_full() -> None:
     item = load(RAW).items("lm-eval")[0]
-    assert item.context == (
+    assert item.contexts[0] == (
         "Family Life: How to recover from an emotional affair. Forgive yourself. While forgiving "
         "others can be challenging, it's often even harder to forgive yourself. Remember that if "
         "you had known the path of your actions and their consequences, you probably would not "
@@ -238,7 +241,7 @@ def test_the_text_rendering_of_a_record_is_the_line_of_the_text_file() -> None:
     rendered, lines = load(FIFTH).items("text"), load(FIFTH_TEXT).items("text")
     assert len(rendered) == len(lines) == 2009
     for ours, theirs in zip(rendered, lines, strict=True):
-        assert ours.context == theirs.context
+        assert ours.contexts[0] == theirs.contexts[0]
         assert ours.choices == theirs.choices
         assert ours.gold == theirs.gold
 
@@ -256,7 +259,7 @@ def test_the_same_items_in_every_format_are_the_same_data(write: Write, tmp_path
         load(write("windows.JSONL", jsonl(ROW, "", WIKIHOW).replace("\n", "\r\n"))),
     ]
     for data_set in found:
-        assert list(data_set.records) == [record(), record(WIKIHOW)]
+        assert list(data_set.rows) == [record(), record(WIKIHOW)]
         assert data_set.fingerprint == found[0].fingerprint
     assert found[0].name == "items.jsonl"
     assert [item.id for item in found[0].items("lm-eval")] == ["24", "7"]
@@ -276,11 +279,11 @@ def test_an_item_without_source_is_in_the_group_of_all() -> None:
 def test_a_text_file_by_hand(write: Write, line_end: str) -> None:
     lines = ["Roof: He sits. he", "2", "a", "b", "c", " d", "X: y", "0", "e", "f", "g", "h", ""]
     data_set = load(write("items.txt", line_end.join(lines)))
-    assert list(data_set.records) == [
-        TextRecord("0", "Roof: He sits. he", ("a", "b", "c", " d"), 2),
-        TextRecord("1", "X: y", ("e", "f", "g", "h"), 0),
+    assert list(data_set.rows) == [
+        TextRow("0", "Roof: He sits. he", ("a", "b", "c", " d"), 2),
+        TextRow("1", "X: y", ("e", "f", "g", "h"), 0),
     ]
-    assert [(i.context, i.gold, i.group) for i in data_set.items("text")] == [
+    assert [(i.contexts[0], i.gold, i.group) for i in data_set.items("text")] == [
         ("Roof: He sits. he", 2, "all"),
         ("X: y", 0, "all"),
     ]
@@ -426,26 +429,26 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str, words: str
 OFFLINE = """
 import sys
 from edgeval.errors import DataError
-from edgeval.tasks.hellaswag import load
+from edgeval.tasks.hellaswag import HELLASWAG
 try:
-    load(offline=True, split=sys.argv[1])
+    getattr(HELLASWAG, sys.argv[1])(offline=True)
 except DataError as error:
     print(error)
 """
 
 
 @pytest.mark.parametrize(
-    ("split", "option"), [("validation", " --data FILE"), ("train", " --shots-data FILE")]
+    ("loader", "option"), [("load", " --data FILE"), ("load_shots", " --shots-data FILE")]
 )
 def test_without_network_and_cache_the_message_names_both_ways(
-    split: str, option: str, tmp_path: Path
+    loader: str, option: str, tmp_path: Path
 ) -> None:
     # A process of its own, because datasets reads the environment when it is imported.
     environment = os.environ | {"HF_HOME": str(tmp_path)}
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_DATASETS_CACHE", "HF_HUB_CACHE"):
         environment.pop(name, None)
     done = subprocess.run(
-        [sys.executable, "-c", OFFLINE, split],
+        [sys.executable, "-c", OFFLINE, loader],
         env=environment,
         cwd=Path(__file__).parents[1],
         capture_output=True,
@@ -473,10 +476,10 @@ def test_rows_of_the_hub_become_the_records_of_a_file(
         return datasets.Dataset.from_list(rows)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr(hellaswag.fetch, "why_unreachable", lambda: "")
-    found = hellaswag.load()
+    monkeypatch.setattr(fetch, "why_unreachable", lambda: "")
+    found = HELLASWAG.load()
     assert asked == [("Rowan/hellaswag", "validation")]
     assert found.name == "Rowan/hellaswag validation"
-    assert hellaswag.load(split="train").name == "Rowan/hellaswag train"
+    assert HELLASWAG.load_shots().name == "Rowan/hellaswag train"
     assert asked[1:] == [("Rowan/hellaswag", "train")]
-    assert found.fingerprint == hellaswag.load(write_items(tmp_path / "a.jsonl", rows)).fingerprint
+    assert found.fingerprint == HELLASWAG.load(write_items(tmp_path / "a.jsonl", rows)).fingerprint

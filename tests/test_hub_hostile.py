@@ -637,7 +637,7 @@ ASK = """
 import json, sys
 from edgeval.hub import fetch as hub
 from edgeval.errors import EdgevalError
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 said = []
 def attempt(call):
     try:
@@ -647,7 +647,7 @@ def attempt(call):
 attempt(hub.why_unreachable)
 attempt(lambda: hub.fetch_checkpoint("tiny/llama").commit)
 if "data" in sys.argv:
-    attempt(lambda: hellaswag.load(offline="offline" in sys.argv))
+    attempt(lambda: HELLASWAG.load(offline="offline" in sys.argv))
 print(json.dumps(said))
 """
 

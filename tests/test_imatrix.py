@@ -14,8 +14,8 @@ from edgeval.errors import DataError, EdgevalError, EngineError
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.parts import read_header
 from edgeval.llama import activations
-from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.imatrix import imatrix
+from edgeval.quantization.quantize import quantize
 from edgeval.tasks.requests import Int32
 
 PARTS = {

@@ -19,7 +19,7 @@ from edgeval.errors import GgufError
 from edgeval.gguf.inspect import inspect
 from edgeval.gguf.values import ValueType
 from edgeval.llama.library import llama_cpp
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 from edgeval.records.inspection import Inspection
 
 U32, F32, STRING = (int(kind) for kind in (ValueType.UINT32, ValueType.FLOAT32, ValueType.STRING))

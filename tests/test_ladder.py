@@ -9,10 +9,10 @@ from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.gguf import imatrix_file
-from edgeval.quantize.ladder import ladder_files
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.ladder import ladder_files
+from edgeval.quantization.quantize import quantize
 from edgeval.system.progress import NoProgress
 
 
@@ -34,7 +34,7 @@ def test_a_damaged_matrix_is_refused_before_anything_is_made(
     matrix, options = tmp_path / "m.dat", Options(data=tiny_items)
     matrix.write_bytes(b"\1\0\0\0")
     with pytest.raises(EdgevalError, match=r"m.dat is no importance matrix"):
-        pipeline.run(str(tiny_checkpoint), ["F16", "Q4_0"], options, imatrix=matrix)
+        pipeline.run(str(tiny_checkpoint), options, types=["F16", "Q4_0"], imatrix=matrix)
     assert _made(cache) == []
 
 
@@ -130,8 +130,8 @@ def test_a_run_tells_the_two_apart(
     matrix = Path(shutil.copy(tiny_matrix, tmp_path / "tiny imatrix.gguf"))
     record, folder = pipeline.run(
         str(tiny_checkpoint),
-        ["F16", "Q4_0", "Q2_K_S"],
         Options(data=tiny_items, limit=20),
+        types=["F16", "Q4_0", "Q2_K_S"],
         imatrix=matrix,
         out=tmp_path / "out",
     )

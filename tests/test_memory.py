@@ -10,7 +10,7 @@ from gguf_fuzz import small_file
 from edgeval import llama
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.gguf.values import ValueType
 from edgeval.llama import SessionSettings, memory
 from edgeval.llama.library import listening
@@ -56,7 +56,7 @@ def test_a_model_that_does_not_fit_is_refused_with_the_numbers(
     assert str(caught.value) == (
         "m.gguf takes about 2,000 MB (weights 1,900 MB, KV cache 20 MB, logits 70 MB, computing "
         "10 MB) and 1,999 MB of memory are free; close other programs, evaluate a smaller type, "
-        "lower --batch, or try it with --force"
+        "lower --batch-tokens, or try it with --force"
     )
 
 

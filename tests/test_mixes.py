@@ -15,17 +15,18 @@ from edgeval.cli.terminal.report import evaluation_table, ladder_table
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.pipeline import run
-from edgeval.evaluation.setup import Options
 from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.remarks import remarks
 from edgeval.gguf.type_mix import mix_of, mix_to_be
 from edgeval.gguf.type_sizes import NEEDS_IMATRIX
-from edgeval.quantize.ladder import Ladder
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.ladder import Ladder
+from edgeval.quantization.quantize import quantize
 from edgeval.records import ModelSource, Report, SameFile
 from edgeval.report.pages import html_page, markdown_page
+from edgeval.report.record_view import RecordView
 from edgeval.store.reference_export import export_reference
 from edgeval.system.progress import NoProgress
 
@@ -115,7 +116,7 @@ def test_a_model_that_fits_nothing_has_no_ladder(
     odd: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
     options = Options(data=tiny_items, limit=4)
-    record, _ = run(str(odd), ["F32", "F16", "Q8_0", "Q4_K_M"], options, out=tmp_path / "o")
+    record, _ = run(str(odd), options, types=["F32", "F16", "Q8_0", "Q4_K_M"], out=tmp_path / "o")
     assert [each.type for each in record.runs] == ["F32", "F16"]
     assert [(each.type, each.same_as) for each in record.same_files] == [
         ("Q8_0", "F16"), ("Q4_K_M", "F16"),
@@ -135,16 +136,16 @@ def test_a_ladder_that_would_be_the_reference_alone_is_refused(
 ) -> None:
     (half,) = quantize(odd, ["F16"], tmp_path, threads=1)
     options = Options(data=tiny_items, limit=4, store=tmp_path / "a.db")
-    run(str(half), ["F16"], options, out=tmp_path / "o")
+    run(str(half), options, types=["F16"], out=tmp_path / "o")
     export_reference(tmp_path / "a.db", 1, tmp_path / "a.npz")
     with pytest.raises(
         EdgevalError, match=r"as Q8_0, Q4_0 llama\.cpp makes of this model the same"
     ):
         run(
             str(half),
-            ["Q8_0", "Q4_0"],
             options,
-            reference_file=tmp_path / "a.npz",
+            types=["Q8_0", "Q4_0"],
+            reference=tmp_path / "a.npz",
             out=tmp_path / "p",
         )
     assert not (tmp_path / "p").exists()
@@ -154,7 +155,7 @@ def test_the_real_mix_is_in_the_record_and_in_every_table(
     narrow: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
     options = Options(data=tiny_items, limit=4, kernels="plain")
-    record, _ = run(str(narrow), ["F32", "Q4_K_M"], options, out=tmp_path / "o")
+    record, _ = run(str(narrow), options, types=["F32", "Q4_K_M"], out=tmp_path / "o")
     (made,) = quantize(narrow, ["Q4_K_M"], tmp_path / "q", threads=1)
     mix = record.runs[1].mix
     assert mix is not None and mix == mix_of(read_header(made))
@@ -167,8 +168,8 @@ def test_the_real_mix_is_in_the_record_and_in_every_table(
     kind, share = next(iter(mix.shares.items()))
     short, sentence = f"{100 * share:.0f} % {kind}", "Q4_K_M: no tensor is Q4_K. Its weights are"
     console = Console(record=True, width=200)
-    console.print(ladder_table(record))
-    console.print(evaluation_table(evaluate([made], options)))
+    console.print(ladder_table(RecordView.of(record)))
+    console.print(evaluation_table(RecordView.of(evaluate([made], options))))
     assert console.export_text().count(short) == 2
     for page in (markdown_page(record), html_page(record)):
         assert short in page

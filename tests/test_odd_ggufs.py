@@ -19,12 +19,12 @@ from gguf_fuzz import small_file
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.inspect import inspect
 from edgeval.gguf.values import ValueType
-from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.imatrix import imatrix
+from edgeval.quantization.quantize import quantize
 
 STRING, U32 = int(ValueType.STRING), int(ValueType.UINT32)
 DAMAGED = re.compile(r"damaged or (incomplete|not a model)|download (or convert )?it again")
@@ -126,7 +126,7 @@ def _eval(path: Path, data: Path) -> None:
 
 
 def _run(path: Path, data: Path) -> None:
-    pipeline.run(str(path), ["F32"], _options(data), out=data.with_name("report"))
+    pipeline.run(str(path), _options(data), types=["F32"], out=data.with_name("report"))
 
 
 def _options(data: Path) -> Options:

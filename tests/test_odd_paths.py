@@ -77,8 +77,8 @@ def test_every_command_takes_any_path(
 def test_the_engine_takes_the_bytes_of_a_path(odd: Path, tiny_f16: Path, tiny_text: Path) -> None:
     gguf = odd / "m.gguf"
     shutil.copy(tiny_f16, gguf)
-    from edgeval.quantize.imatrix import imatrix
-    from edgeval.quantize.quantize import quantize
+    from edgeval.quantization.imatrix import imatrix
+    from edgeval.quantization.quantize import quantize
 
     matrix = imatrix(gguf, tiny_text, odd / f"{odd.name}.gguf", chunk_tokens=64, chunks=1)
     (made,) = quantize(gguf, ["Q4_K_M"], imatrix=matrix)

@@ -15,6 +15,7 @@ import pytest
 from edgeval.errors import EdgevalError
 from edgeval.records import SCHEMA_VERSION, Report
 from edgeval.report import conclusion, pages, record_files
+from edgeval.report.record_view import RecordView
 
 GOLDEN = Path(__file__).parent / "golden" / "schema_3.json"
 RECORDS: dict[str, Any] = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -77,7 +78,7 @@ def test_what_is_concluded_is_of_the_numbers(
 ) -> None:
     found = load(RECORDS[name], tmp_path)
     assert [each.split.outcome for each in found.drift] == outcomes
-    assert sureness in conclusion.conclusion(found)
+    assert sureness in conclusion.conclusion(RecordView.of(found))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from edgeval.checkpoints import cards
 from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline
-from edgeval.evaluation.setup import Options
-from edgeval.quantize.ladder import ladder_files
+from edgeval.evaluation.options import Options
+from edgeval.quantization.ladder import ladder_files
 from edgeval.report import record_files
 from edgeval.stats.verdict import verdicts
 from edgeval.system.progress import NoProgress
@@ -50,7 +50,7 @@ def test_a_path_goes_before_a_repository(
 
 
 def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) -> None:
-    record, _ = pipeline.run("demo", ("F16", "Q8_0", "Q2_K"), out=tmp_path)
+    record, _ = pipeline.run("demo", types=("F16", "Q8_0", "Q2_K"), out=tmp_path)
     (verdict,) = record.verdicts
     assert verdicts(record_files.load(tmp_path)) == record.verdicts
     assert [claim.value for claim in record.claims] == [73.2]
@@ -87,7 +87,7 @@ def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) ->
 
 
 def test_a_slice_of_the_demo_is_a_proxy(tmp_path: Path) -> None:
-    record, _ = pipeline.run("demo", ["F16"], Options(limit=100), out=tmp_path)
+    record, _ = pipeline.run("demo", Options(limit=100), types=["F16"], out=tmp_path)
     (verdict,) = record.verdicts
     assert verdict.protocol_match == "proxy"
     assert verdict.status == "inconclusive"
@@ -101,23 +101,23 @@ def test_without_items_to_compare_there_is_no_divergence(
     for n_items, expected in ((0, None), (3, 3), (9, 4)):
         options = Options(data=tiny_items, limit=4, kl_items=n_items)
         out = tmp_path / str(n_items)
-        record, _ = pipeline.run(str(tiny_f16), ["F16", "Q4_0"], options, out=out)
+        record, _ = pipeline.run(str(tiny_f16), options, types=["F16", "Q4_0"], out=out)
         (found,) = record.drift
         assert (found.divergence and found.divergence.n_items) == expected
     with pytest.raises(EdgevalError, match=r"--kl-items -1 cannot be compared"):
-        pipeline.run(str(tiny_f16), ["F16"], Options(data=tiny_items, kl_items=-1))
+        pipeline.run(str(tiny_f16), Options(data=tiny_items, kl_items=-1), types=["F16"])
 
 
 def test_a_quantized_gguf_is_no_start_of_a_ladder(
     tiny_f16: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
-    from edgeval.quantize.quantize import quantize
+    from edgeval.quantization.quantize import quantize
 
     (quantized,) = quantize(tiny_f16, ["Q4_0"], tmp_path)
     options = Options(data=tiny_items, limit=4)
     with pytest.raises(EdgevalError, match=r"is Q4_0 already.*edgeval eval"):
-        pipeline.run(str(quantized), ["F16"], options, out=tmp_path / "out")
-    record, _ = pipeline.run(str(quantized), ["Q4_0"], options, out=tmp_path / "out")
+        pipeline.run(str(quantized), options, types=["F16"], out=tmp_path / "out")
+    record, _ = pipeline.run(str(quantized), options, types=["Q4_0"], out=tmp_path / "out")
     assert [run.type for run in record.runs] == ["Q4_0"]
 
 
@@ -135,7 +135,7 @@ def test_another_checkpoint_never_gets_the_same_gguf(tmp_path: Path) -> None:
 
 
 def test_a_card_keeps_the_claims_that_are_not_measured_apart() -> None:
-    claims, others = pipeline._claims(cards.find("tinyllama-3t"))
+    claims, others = pipeline._claims(cards.find("tinyllama-3t"), "hellaswag")
     assert [(claim.task, claim.value) for claim in claims] == [("hellaswag", 59.2)]
     assert {claim.task: claim.value for claim in others} == {
         "openbookqa": 36.0,
@@ -145,7 +145,7 @@ def test_a_card_keeps_the_claims_that_are_not_measured_apart() -> None:
         "boolq": 57.83,
         "piqa": 73.29,
     }
-    assert pipeline._claims(None) == ([], [])
+    assert pipeline._claims(None, "hellaswag") == ([], [])
 
 
 def test_a_store_that_cannot_be_made_is_said_before_anything_is_converted(
@@ -155,6 +155,6 @@ def test_a_store_that_cannot_be_made_is_said_before_anything_is_converted(
     (tmp_path / "file").write_text("in the way")
     options = Options(data=tiny_items, store=tmp_path / "file" / "s.db")
     with pytest.raises(EdgevalError, match=r"no scores could be kept in the store: .*with --store"):
-        pipeline.run(str(tiny_checkpoint), ["F16"], options, out=tmp_path / "out")
+        pipeline.run(str(tiny_checkpoint), options, types=["F16"], out=tmp_path / "out")
     assert list((tmp_path / "cache").rglob("*.gguf")) == []
     assert not (tmp_path / "out").exists()

@@ -170,7 +170,7 @@ def test_nothing_that_fits_is_a_sentence(tiny: llama.GgufInfo) -> None:
     assert str(caught.value) == (
         "tiny-F16.gguf takes at least 11 MB of CUDA0 (Cuda Card) and CUDA1 (Cuda Card), where 3 MB "
         "can be used; close other programs, use --backend cpu, fewer --gpu-layers or a lower "
-        "--batch, or try it with --force"
+        "--batch-tokens, or try it with --force"
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgeval.llama.defaults import batch_tokens_for
 from edgeval.scoring.plan import BATCH_OVERHEAD_TOKENS, MAX_SEQUENCES, plan
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.requests import Batch, Request, common_prefix_length
 
 any_plan = settings(deadline=None, max_examples=60)
@@ -316,10 +316,10 @@ def test_tokens_of_real_hellaswag_are_near_the_least_possible(shared: Path) -> N
     processor = sentencepiece.SentencePieceProcessor(
         model_file=str(shared / "data" / "llama2_tokenizer.model")
     )
-    data = hellaswag.load(shared / "data" / "hellaswag_val_fifth.txt")
+    data = HELLASWAG.load(shared / "data" / "hellaswag_val_fifth.txt")
     choices = []
     for each in data.items("text"):
-        texts = [[1, *processor.encode(f"{each.context} {choice}")] for choice in each.choices]
+        texts = [[1, *processor.encode(f"{context} {choice}")] for context, choice in each.pairs]
         start = common_prefix_length([request(tokens, 1) for tokens in texts])
         choices.append([request(tokens, start) for tokens in texts])
     requests = list(itertools.chain(*choices))

@@ -18,13 +18,13 @@ from edgeval.cli.terminal.reference import reference_table
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.pipeline import run
 from edgeval.evaluation.reference import load_reference
-from edgeval.evaluation.setup import Options
 from edgeval.gguf.identity import model_facts
 from edgeval.gguf.inspect import inspect
 from edgeval.gguf.pre_tokenizers import NAMES
-from edgeval.quantize.imatrix import imatrix
+from edgeval.quantization.imatrix import imatrix
 from edgeval.records import Evaluation, PreTokenizer
 from edgeval.report.compare.compare import compare
 from edgeval.report.compare.sentences import alarms
@@ -142,10 +142,10 @@ def test_a_ladder_takes_it_for_all_that_it_makes_and_every_page_says_it(
 ) -> None:
     options = Options(data=items, kernels="plain", store=tmp_path / "a.db")
     path = make("lacking", None)
-    whole, _ = run(str(make("whole", "smollm")), ["F32", "Q8_0"], options, out=tmp_path / "w")
-    silent, _ = run(str(path), ["F32", "Q8_0"], options, out=tmp_path / "s")
+    whole, _ = run(str(make("whole", "smollm")), options, types=["F32", "Q8_0"], out=tmp_path / "w")
+    silent, _ = run(str(path), options, types=["F32", "Q8_0"], out=tmp_path / "s")
     given = Options(**{**vars(options), "pre": "smollm"})
-    named, _ = run(str(path), ["F32", "Q8_0"], given, out=tmp_path / "n")
+    named, _ = run(str(path), given, types=["F32", "Q8_0"], out=tmp_path / "n")
     assert [each.metrics for each in named.runs] == [each.metrics for each in whole.runs]
     assert {each.pre_tokenizer for each in named.runs} == {PreTokenizer(own=None, given="smollm")}
     for page in (markdown_page, html_page):
@@ -164,18 +164,18 @@ def test_a_reference_is_of_the_pre_tokenizer_that_it_was_made_with(
     store, file = tmp_path / "a.db", tmp_path / "a.npz"
     path = make("lacking", None)
     options = Options(data=items, kernels="plain", store=store, pre="smollm")
-    run(str(path), ["F32"], options, out=tmp_path / "first")
+    run(str(path), options, types=["F32"], out=tmp_path / "first")
     export_reference(store, 1, file)
     console = Console(record=True, width=300)
     console.print(reference_table(load_reference(file)))
     assert "text was split by the pre-tokenizer smollm, given with --pre" in console.export_text()
     record, _ = run(
-        str(path), ["F32", "Q8_0"], options, reference_file=file, out=tmp_path / "second"
+        str(path), options, types=["F32", "Q8_0"], reference=file, out=tmp_path / "second"
     )
     assert record.runs[0].pre_tokenizer == PreTokenizer(own=None, given="smollm")
     without = Options(**{**vars(options), "pre": None})
     with pytest.raises(EdgevalError, match="made with tokenizer"):
-        run(str(path), ["Q8_0"], without, reference_file=file, out=tmp_path / "third")
+        run(str(path), without, types=["Q8_0"], reference=file, out=tmp_path / "third")
 
 
 def test_an_importance_matrix_is_made_of_the_tokens_that_are_named(

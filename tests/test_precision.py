@@ -13,11 +13,11 @@ from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.cli.app import main
 from edgeval.errors import CheckpointError, EdgevalError
 from edgeval.evaluation import pipeline
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.precision import base_for, bits, reference_first
-from edgeval.quantize.ladder import Ladder
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.ladder import Ladder
+from edgeval.quantization.quantize import quantize
 from edgeval.report import record_files
 from edgeval.system.progress import NoProgress
 
@@ -101,7 +101,7 @@ def test_a_ladder_starts_from_the_most_precise_type_asked_for(asked: str, base: 
 def test_values_beyond_f16_need_no_hint_where_bf16_is_asked_for(
     large: Path, options: Options, cache: Path, tmp_path: Path
 ) -> None:
-    record, _ = pipeline.run(str(large), ["q8_0", "BF16"], options, out=tmp_path / "report")
+    record, _ = pipeline.run(str(large), options, types=["q8_0", "BF16"], out=tmp_path / "report")
     assert [run.type for run in record.runs] == ["BF16", "Q8_0"]
     assert sorted(path.name for path in cache.rglob("*.gguf")) == [
         "large-BF16.gguf",
@@ -123,8 +123,8 @@ def test_the_advice_is_an_option_that_run_has(
 ) -> None:
     out = tmp_path / "report"
     with pytest.raises(CheckpointError, match=r"beyond the range of F16; use --dtype bf16, or BF"):
-        pipeline.run(str(large), ["F16", "Q8_0"], options, out=out)
-    record, _ = pipeline.run(str(large), ["Q8_0", "Q4_0"], options, out=out, dtype="bf16")
+        pipeline.run(str(large), options, types=["F16", "Q8_0"], out=out)
+    record, _ = pipeline.run(str(large), options, types=["Q8_0", "Q4_0"], out=out, dtype="bf16")
     assert [run.type for run in record.runs] == ["Q8_0", "Q4_0"]
 
 
@@ -147,7 +147,7 @@ def test_another_order_is_said_in_one_line(
 ) -> None:
     log = Log()
     record, _ = pipeline.run(
-        str(tiny_checkpoint), ["q4_k_m", "f16"], options, out=tmp_path / "a", progress=log
+        str(tiny_checkpoint), options, types=["q4_k_m", "f16"], out=tmp_path / "a", progress=log
     )
     assert [run.type for run in record.runs] == ["F16", "Q4_K_M"]
     said = [line for line in log.lines if "is the reference" in line]
@@ -156,7 +156,9 @@ def test_another_order_is_said_in_one_line(
         "with it"
     ]
     log.lines.clear()
-    pipeline.run(str(tiny_checkpoint), ["f16", "q4_k_m"], options, out=tmp_path / "b", progress=log)
+    pipeline.run(
+        str(tiny_checkpoint), options, types=["f16", "q4_k_m"], out=tmp_path / "b", progress=log
+    )
     assert not any("is the reference" in line for line in log.lines)
 
 
@@ -172,7 +174,7 @@ def test_files_of_another_base_are_others(tiny_checkpoint: Path) -> None:
 
 def test_a_gguf_is_not_converted(tiny_f16: Path, options: Options, tmp_path: Path) -> None:
     with pytest.raises(EdgevalError, match=r"is a GGUF, and --dtype says what a checkpoint is"):
-        pipeline.run(str(tiny_f16), ["F16"], options, dtype="bf16", out=tmp_path / "report")
+        pipeline.run(str(tiny_f16), options, types=["F16"], dtype="bf16", out=tmp_path / "report")
 
 
 @pytest.mark.parametrize("dtype", ["F16", "bf16", "Q8_0"])

@@ -15,8 +15,9 @@ from edgeval.evaluation.drift import compare_with, measure_reference
 from edgeval.evaluation.early_stopping import sequential_accuracy, sequential_drift
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
-from edgeval.quantize.quantize import quantize
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import EvalSetup, prepare
+from edgeval.quantization.quantize import quantize
 from edgeval.records import Drift
 from edgeval.stats import intervals, metrics
 from edgeval.stats.paired import difference_estimate, judged
@@ -281,7 +282,7 @@ def test_a_record_says_how_many_items_each_took(
 ) -> None:
     options = Options(data=many_items, until=6.0, kl_items=10)
     record, _ = pipeline.run(
-        str(tiny_checkpoint), ["F16", "Q8_0"], options, out=tmp_path / "a", progress=Lines()
+        str(tiny_checkpoint), options, types=["F16", "Q8_0"], out=tmp_path / "a", progress=Lines()
     )
     reference, other = record.runs
     assert reference.stopping is None

@@ -16,7 +16,7 @@ from edgeval.errors import EdgevalError, EngineError
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.parts import read_header
 from edgeval.llama.library import listening, llama_cpp
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 
 # One of each family; the i-quants search through tables that take seconds to set up.
 MADE = (

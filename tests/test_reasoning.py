@@ -11,12 +11,13 @@ from edgeval.records import Report, VerdictStatus
 from edgeval.report import formatting as fmt
 from edgeval.report import pages
 from edgeval.report.reasoning import not_measured, reasoning
-from edgeval.report.view import verdict_sentences
+from edgeval.report.record_view import RecordView
+from edgeval.report.verdicts import verdict_sentences
 from edgeval.stats.verdict import judge, judged
 
 
 def paragraph(record: Report, **claim: Any) -> str:
-    return reasoning(record, example_claim(**claim))
+    return reasoning(RecordView.of(record), example_claim(**claim))
 
 
 def example(status: VerdictStatus) -> Report:
@@ -38,7 +39,7 @@ ENDS: dict[VerdictStatus, str] = {
 @pytest.mark.parametrize("status", PUBLISHED)
 def test_it_says_what_was_measured_with_what_and_what_was_claimed(status: VerdictStatus) -> None:
     record = example(status)
-    found = reasoning(record, record.claims[0])
+    found = reasoning(RecordView.of(record), record.claims[0])
     run, data = record.runs[0], record.data
     for words in (
         record.model.title,
@@ -61,15 +62,15 @@ def test_it_says_what_was_measured_with_what_and_what_was_claimed(status: Verdic
 def test_where_sampling_is_not_in_doubt_no_probability_is_given(status: VerdictStatus) -> None:
     record = example(status)
     assert record.verdicts[0].confidence is None
-    found = reasoning(record, record.claims[0])
+    found = reasoning(RecordView.of(record), record.claims[0])
     assert found.endswith(ENDS[status])
     assert "probability" not in found.lower()
-    assert "probability" not in verdict_sentences(record)[0]
+    assert "probability" not in verdict_sentences(RecordView.of(record))[0]
 
 
 def test_a_whole_split_is_certain() -> None:
     record = example("reproduced")
-    found = reasoning(record, record.claims[0])
+    found = reasoning(RecordView.of(record), record.claims[0])
     assert "on all 10,042 items of Rowan/hellaswag validation" in found
     assert "so this number has no sampling error" in found
     assert "no weights are quantized: an exact match." in found
@@ -97,11 +98,11 @@ def test_what_is_reproduced_has_a_grade(correct: int, words: str, grade: str) ->
     # 5,942 items are right.
     claim = example_claim(round(100 * correct / 10042, 2), correct=correct)
     record = judged(example("reproduced"), [claim])
-    assert f"{words}: reproduced {grade}." in reasoning(record, claim)
-    (sentence,) = verdict_sentences(record)
+    assert f"{words}: reproduced {grade}." in reasoning(RecordView.of(record), claim)
+    (sentence,) = verdict_sentences(RecordView.of(record))
     assert f"{words[0].lower()}{words[1:]}" in sentence
     assert ("the same to the item count" in sentence) == (grade == "to the item count")
-    assert f"which is {correct:,} right items." in reasoning(record, claim)
+    assert f"which is {correct:,} right items." in reasoning(RecordView.of(record), claim)
 
 
 def test_items_of_a_proxy_are_not_counted_against_the_claims() -> None:
@@ -109,7 +110,7 @@ def test_items_of_a_proxy_are_not_counted_against_the_claims() -> None:
     record = example_report(status=None)
     protocol = record.protocol.model_copy(update={"name": "lm-eval-bos"})
     record = judged(record.model_copy(update={"protocol": protocol}), [claim])
-    found = reasoning(record, claim)
+    found = reasoning(RecordView.of(record), claim)
     assert "The score lies within the tolerance" in found
     assert "item count" not in found and "as were published" not in found
 
@@ -117,7 +118,7 @@ def test_items_of_a_proxy_are_not_counted_against_the_claims() -> None:
 def test_a_slice_has_an_interval_and_a_probability() -> None:
     record = example("partial")
     claim = record.claims[0]
-    found = reasoning(record, claim)
+    found = reasoning(RecordView.of(record), claim)
     judgement = judge(claim, record.runs[0], record.data, record.protocol)
     interval = fmt.accuracy_interval(judgement.measured.split_interval)
     assert "on a slice of 8,000 of 10,042 items of" in found
@@ -132,7 +133,7 @@ def test_a_slice_has_an_interval_and_a_probability() -> None:
         f"within the tolerance, as this says, is {probability}: the exact posterior, if every"
     )
     assert sentence in found
-    assert sentence in verdict_sentences(record)[0]
+    assert sentence in verdict_sentences(RecordView.of(record))[0]
 
 
 def test_a_proxy_outside_the_tolerance_does_not_refute() -> None:
@@ -161,10 +162,10 @@ def test_a_row_that_contradicts_itself_is_named() -> None:
     record = example("reproduced").model_copy(update={"other_claims": [other]})
     record = judged(record, record.claims)
     words = "The row contradicts itself: arc_easy 55.25 is no share of 2,376 items"
-    assert words in reasoning(record, record.claims[0])
-    assert words in verdict_sentences(record)[0]
+    assert words in reasoning(RecordView.of(record), record.claims[0])
+    assert words in verdict_sentences(RecordView.of(record))[0]
     assert words in record.verdicts[0].claim_citation.notes
-    assert "contradicts" not in reasoning(example("reproduced"), example_claim())
+    assert "contradicts" not in reasoning(RecordView.of(example("reproduced")), example_claim())
 
 
 def test_a_file_of_another_size_says_nothing_of_the_claims_split() -> None:
@@ -182,7 +183,7 @@ def test_another_measurement_decides_nothing() -> None:
     record = example_report(status=None)
     protocol = record.protocol.model_copy(update={"name": "llama.cpp", "metric": "acc_token"})
     record = judged(record.model_copy(update={"protocol": protocol}), [example_claim()])
-    found = reasoning(record, record.claims[0])
+    found = reasoning(RecordView.of(record), record.claims[0])
     assert "This measurement is another than the one claimed (protocol llama.cpp where" in found
     assert found.endswith("neither confirms nor excludes the claim: inconclusive.")
 
@@ -190,7 +191,9 @@ def test_another_measurement_decides_nothing() -> None:
 def test_a_tolerance_of_its_own_is_shown_everywhere() -> None:
     claim = example_claim(tolerance_points=0.5)
     record = judged(example_report(status=None), [claim])
-    assert "±0.5 points, 58.70 to 59.70: reproduced within" in reasoning(record, claim)
+    assert "±0.5 points, 58.70 to 59.70: reproduced within" in reasoning(
+        RecordView.of(record), claim
+    )
     html = pages.html_page(record)
     assert "surrounds by its tolerance of ±0.5 points" in html
     assert "- **Tolerance:** ±0.5 points\n" in pages.markdown_page(record)
@@ -212,7 +215,7 @@ def test_claims_on_other_tasks_are_named_and_not_judged() -> None:
 
 def test_an_evaluation_that_stopped_early_says_when_and_that_its_interval_allows_it() -> None:
     record = stopped_report(design="random order", status="partial", is_old=True)
-    found = reasoning(record, record.claims[0])
+    found = reasoning(RecordView.of(record), record.claims[0])
     assert "scores acc_norm 59.17 on a slice of 2,432 of 10,042 items of Rowan/hella" in found
     assert (
         "It stopped early, after 2,432 items, as soon as what was asked was decided to ±1 point. "
@@ -232,7 +235,7 @@ def test_an_evaluation_that_stopped_early_says_when_and_that_its_interval_allows
 
 def test_a_reference_file_is_named_with_the_machine_that_measured_it() -> None:
     record = stopped_report(status="reproduced")
-    found = reasoning(record, record.claims[0])
+    found = reasoning(RecordView.of(record), record.claims[0])
     assert "on all 10,042 items of Rowan/hellaswag validation" in found
     assert "It was not measured here but read from ref.npz (SHA-256 " in found
     assert "through llama-cpp-python 0.3.35, on backend cuda, on AMD EPYC 9654 96-Core" in found

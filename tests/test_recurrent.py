@@ -12,13 +12,13 @@ from tiny_architectures import BUILDERS, write
 from edgeval import llama
 from edgeval.engine import running
 from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.pipeline import run
-from edgeval.evaluation.setup import Options
 from edgeval.llama import SessionSettings, memory
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_requests, settings_for
 from edgeval.store.runs import list_runs
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.protocol import get
 from edgeval.tasks.requests import Request
 
@@ -28,7 +28,7 @@ RECURRENT = ("mamba", "mamba2", "rwkv6")
 def _requests(path: Path, items: Path, count: int = 6) -> list[Request]:
     protocol = get("lm-eval")
     with llama.Tokenizer(path) as vocabulary:
-        found = hellaswag.load(items).items(protocol.rendering)[:count]
+        found = HELLASWAG.load(items).items(protocol.rendering)[:count]
         return [each for item in found for each in protocol.requests(item, vocabulary)]
 
 
@@ -97,7 +97,7 @@ def test_a_recurrent_model_is_evaluated_and_its_ladder_too(
     assert smaller.metrics == first.metrics
     # Nothing is shared: what is decoded is all there is, and nothing is decoded twice.
     assert first.tokens_decoded == first.tokens_lower_bound == smaller.tokens_decoded
-    record, _ = run(str(path), ["F32", "Q8_0"], options, out=tmp_path / "made")
+    record, _ = run(str(path), options, types=["F32", "Q8_0"], out=tmp_path / "made")
     assert [each.type for each in record.runs] == ["F32", "Q8_0"]
     assert record.runs[0].metrics == first.metrics
     assert record.drift[0].divergence is not None

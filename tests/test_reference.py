@@ -32,11 +32,12 @@ from edgeval.evaluation import pipeline, reference_checks
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.kl_items import KeepTopLogprobs
 from edgeval.evaluation.kl_sample import to_sketch
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import Reference, load_reference
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
+from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.gguf.identity import model_facts, model_shape, tokenizer_fingerprint
 from edgeval.gguf.parts import read_header
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 from edgeval.records import ModelShape, ModelSource, Report
 from edgeval.records.plan import PLAN_INFO
 from edgeval.records.reference import ReferenceHeader
@@ -100,6 +101,8 @@ def test_the_header_says_what_was_measured(exported: Path) -> None:
     assert header.setting.model_dump() == SETTING | {
         "devices": (),
         "gpu_layers": 0,
+        "task": None,
+        "task_version": 1,
         "pre_tokenizer": None,
     }
     assert (header.file, header.type, header.data) == ("m.gguf", "F16", "items")
@@ -915,9 +918,9 @@ def test_a_quantized_model_is_compared_without_the_reference(tmp_path: Path) -> 
     again = edgeval("reference", "export", "1", ref, "--store", first)
     assert_one_sentence(again, ["ref.npz exists already"])
     with pytest.raises(EdgevalError, match="is F16, and so is all of the ladder; add a type"):
-        pipeline.run("demo", ["F16"], reference_file=ref, out=tmp_path / "c")
+        pipeline.run("demo", types=["F16"], reference=ref, out=tmp_path / "c")
     with pytest.raises(EdgevalError, match=r"60 of the 1,000 items .* use --limit 60"):
-        pipeline.run("demo", ["Q4_K_M"], reference_file=ref, out=tmp_path / "c")
+        pipeline.run("demo", types=["Q4_K_M"], reference=ref, out=tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
@@ -927,7 +930,7 @@ def test_a_quantized_file_alone_is_enough(
     (quantized,) = quantize(tiny_f16, ["Q4_K_M"], tmp_path)
     record, _ = pipeline.run(
         *(str(quantized), ["Q4_K_M"], Options(data=tiny_items, limit=12, kl_items=8)),
-        reference_file=tiny_reference,
+        reference=tiny_reference,
         out=tmp_path / "out",
     )
     assert [(run.type, run.from_reference is None) for run in record.runs] == [
@@ -950,7 +953,7 @@ def test_the_reference_of_another_checkpoint_is_refused(
     options = Options(data=tiny_items, limit=20)
     with pytest.raises(EdgevalError, match="checkpoint cccccccccccc"):
         pipeline.run(
-            str(tiny_checkpoint), ["Q8_0"], options, reference_file=tiny_reference, out=tmp_path
+            str(tiny_checkpoint), options, types=["Q8_0"], reference=tiny_reference, out=tmp_path
         )
 
 

@@ -289,7 +289,7 @@ def test_a_repaired_store_is_gone_on_with(tiny_f16: Path, tiny_items: Path, tmp_
     _, expected = _run(tiny_f16, tiny_items, db)
     (first, *_) = _pages_of_scores(db)
     _write(db, first, bytes(PAGE))
-    result = edgeval("eval", tiny_f16, "--data", tiny_items, "--batch", "64", "--store", db)
+    result = edgeval("eval", tiny_f16, "--data", tiny_items, "--batch-tokens", "64", "--store", db)
     assert_one_sentence(result, ["cannot be used", f"edgeval runs repair --store {db}"])
     result = edgeval("runs", "repair", "--store", db, "--out", tmp_path / "new" / "b.db", "--json")
     found = Repair.model_validate_json(result.stdout)

@@ -22,13 +22,13 @@ from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.evaluation import file_scorer, pipeline, selfcheck
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.parts import model_files
-from edgeval.quantize import quantize
-from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.ladder import Ladder
-from edgeval.quantize.rungs import Rung
+from edgeval.quantization import quantize
+from edgeval.quantization.imatrix import imatrix
+from edgeval.quantization.ladder import Ladder
+from edgeval.quantization.rungs import Rung
 from edgeval.system import files
 from edgeval.system.progress import NoProgress
 
@@ -221,7 +221,9 @@ def test_a_checkpoint_that_is_replaced_has_a_ladder_of_its_own(
 
     def hashes() -> list[str]:
         options = Options(data=items, check=False, kernels="plain")
-        record, folder = pipeline.run(str(checkpoint), ["F16", "Q8_0"], options, out=tmp_path / "r")
+        record, folder = pipeline.run(
+            str(checkpoint), options, types=["F16", "Q8_0"], out=tmp_path / "r"
+        )
         shutil.rmtree(folder)
         return [run.sha256 for run in record.runs]
 
@@ -274,7 +276,7 @@ def test_a_gguf_that_is_replaced_within_a_run_is_not_reported(
     monkeypatch.setattr(pipeline, "trusted", and_replace)
     options = Options(data=items, check=False, kernels="plain")
     with pytest.raises(ChangedFileError, match=r"m.gguf changed while its ladder was evaluated"):
-        pipeline.run(str(path), ["F16", "Q8_0"], options, out=tmp_path / "out")
+        pipeline.run(str(path), options, types=["F16", "Q8_0"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -29,19 +29,21 @@ from edgeval.cli.terminal import terminal
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, ImatrixInfo, Interval, Report, VerdictStatus
 from edgeval.report import (
-    comparison,
     conclusion,
     details,
     explanations,
     facts,
-    figure,
+    figures,
     formatting,
     items,
+    ladder,
+    measurements,
     pages,
     record_files,
-    view,
+    verdicts,
 )
 from edgeval.report.derived import renewed
+from edgeval.report.record_view import RecordView
 from edgeval.stats.metrics import metric
 from edgeval.stats.verdict import judged
 from edgeval.system import escapes
@@ -126,7 +128,7 @@ PAGES = VARIANTS | SPLIT_VARIANTS | FAILED_VARIANTS
 every_page = pytest.mark.parametrize("record", PAGES.values(), ids=PAGES)
 every_variant = pytest.mark.parametrize("record", VARIANTS.values(), ids=VARIANTS.keys())
 slices = pytest.mark.parametrize(
-    "record", [record for record in VARIANTS.values() if items.is_slice(record)]
+    "record", [record for record in VARIANTS.values() if RecordView.of(record).is_slice]
 )
 
 
@@ -255,15 +257,15 @@ def test_a_report_of_an_older_schema_says_to_evaluate_again(tmp_path: Path) -> N
     content = json.loads(example_report().model_dump_json()) | {"schema_version": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(
-        EdgevalError, match=r"older edgeval \(schema 1, .* 2 to 4\); evaluate again, the"
+        EdgevalError, match=r"older edgeval \(schema 1, .* 2 to 5\); evaluate again, the"
     ):
         record_files.load(tmp_path)
 
 
 def test_a_report_of_a_newer_schema_says_to_upgrade(tmp_path: Path) -> None:
-    content = json.loads(example_report().model_dump_json()) | {"schema_version": 5, "new": 1}
+    content = json.loads(example_report().model_dump_json()) | {"schema_version": 6, "new": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(EdgevalError, match=r"schema 5, this one reads 2 to 4\); upgrade edgeval"):
+    with pytest.raises(EdgevalError, match=r"schema 6, this one reads 2 to 5\); upgrade edgeval"):
         record_files.load(tmp_path)
 
 
@@ -303,7 +305,7 @@ def test_a_report_without_runs_or_without_its_metric_is_refused(tmp_path: Path) 
 
 def test_the_views_import_no_model_or_array_library() -> None:
     code = (
-        "import sys, edgeval.report.view, edgeval.report.reasoning, edgeval.report.pages; "
+        "import sys, edgeval.report.ladder, edgeval.report.reasoning, edgeval.report.pages; "
         "print([n for n in ('llama_cpp', 'numpy', 'datasets', 'scipy', 'pyarrow', 'rich') "
         "if n in sys.modules])"
     )
@@ -346,19 +348,22 @@ def test_a_stale_verdict_is_removed(tmp_path: Path) -> None:
 def test_each_status_is_said_first(status: VerdictStatus) -> None:
     record = VARIANTS[status]
     assert record.verdicts[0].status == status
-    (sentence,) = view.verdict_sentences(record)
+    (sentence,) = verdicts.verdict_sentences(RecordView.of(record))
     assert sentence.startswith(
-        f"{view.STATUS_LABELS[status]}. On {items.items_in_short(record)}, F16"
+        f"{verdicts.STATUS_LABELS[status]}. On {items.items_in_short(RecordView.of(record))}, F16"
     )
     assert f", and the published number is {PUBLISHED[status]:.2f}" in sentence
     page = Page(pages.html_page(record))
     assert f"verdict {status}" in page.values("class")
-    assert f"**{view.STATUS_LABELS[status]}.** On " in pages.markdown_page(record)
+    assert f"**{verdicts.STATUS_LABELS[status]}.** On " in pages.markdown_page(record)
 
 
 def test_the_difference_to_the_claim_is_signed() -> None:
-    assert "59.20 (\N{MINUS SIGN}0.03 points)" in view.verdict_sentences(example_report())[0]
-    assert "59.20 (+0.80 points)" in view.verdict_sentences(VARIANTS["slice"])[0]
+    assert (
+        "59.20 (\N{MINUS SIGN}0.03 points)"
+        in verdicts.verdict_sentences(RecordView.of(example_report()))[0]
+    )
+    assert "59.20 (+0.80 points)" in verdicts.verdict_sentences(RecordView.of(VARIANTS["slice"]))[0]
 
 
 # The ladder
@@ -376,7 +381,7 @@ def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> No
         assert number(value) * scale == pytest.approx(run.file_bytes, abs=0.5 * scale)
         assert number(row["bits/weight"]) == pytest.approx(run.bits_per_weight, abs=0.00501)
         assert number(row[metric]) == pytest.approx(100 * measured.value, abs=0.00501)
-        if items.is_slice(record):
+        if RecordView.of(record).is_slice:
             limits = [100 * measured.split_interval.low, 100 * measured.split_interval.high]
             assert ends(row["95%"]) == pytest.approx(limits, abs=0.0501)
         else:
@@ -386,7 +391,7 @@ def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> No
         points, *interval = row["difference"].split(maxsplit=1)
         assert number(points) == pytest.approx(found.difference_points, abs=0.00501)
         said = found.split.interval_points
-        if items.is_slice(record):
+        if RecordView.of(record).is_slice:
             assert ends(interval[0]) == pytest.approx([said.low, said.high], abs=0.0501)
         else:
             assert (interval, said.low) == ([], said.high)
@@ -442,7 +447,7 @@ def test_the_other_tables_hold_the_records_numbers() -> None:
 @every_page
 def test_both_pages_show_the_same_rows(record: Report) -> None:
     page = Page(pages.html_page(record))
-    for row in view.ladder_rows(record):
+    for row in ladder.ladder_rows(RecordView.of(record)):
         shown = {row.type, row.size, row.accuracy, row.interval, row.tokens_per_s}
         shown |= {row.difference_points, row.difference_interval} if record.drift else set()
         for text in shown:
@@ -450,8 +455,8 @@ def test_both_pages_show_the_same_rows(record: Report) -> None:
 
 
 def test_the_reference_is_named_and_a_lone_run_is_not_compared() -> None:
-    first, second, *_ = view.ladder_rows(example_report())
-    assert (first.difference, first.reading, first.flips) == (
+    first, second, *_ = ladder.ladder_rows(RecordView.of(example_report()))
+    assert (first.difference, first.outcome, first.flips) == (
         "reference",
         "reference",
         "\N{EN DASH}",
@@ -459,18 +464,18 @@ def test_the_reference_is_named_and_a_lone_run_is_not_compared() -> None:
     assert second.difference == with_minus("-0.01")
     assert second.difference_interval == ""
     assert second.new_items == with_minus("[-0.2, +0.2]")
-    (lone,) = view.ladder_rows(VARIANTS["alone"])
-    assert (lone.difference, lone.reading) == ("not compared", "not compared")
+    (lone,) = ladder.ladder_rows(RecordView.of(VARIANTS["alone"]))
+    assert (lone.difference, lone.outcome) == ("not compared", "not compared")
     assert "difference" not in tables(pages.markdown_page(VARIANTS["alone"]))[0][0]
 
 
 def test_no_flips_and_p_of_one() -> None:
     record = example_report(flips={"Q8_0": (0, 0)})
-    row = view.ladder_rows(record)[1]
+    row = ladder.ladder_rows(RecordView.of(record))[1]
     assert row.flips == "0 lost / 0 gained"
     assert row.agreement == "100.00"
-    assert (row.difference, row.reading) == ("0.00", "equivalent")
-    differences = details.difference_table(record)
+    assert (row.difference, row.outcome) == ("0.00", "equivalent")
+    differences = details.difference_table(RecordView.of(record))
     assert dict(zip(differences.header, differences.rows[0], strict=True))["McNemar p"] == "1.000"
     assert "Q8_0: 0 flipped" not in pages.markdown_page(record)
 
@@ -481,9 +486,11 @@ def test_no_flips_and_p_of_one() -> None:
 @slices
 def test_a_slice_is_labelled_wherever_its_numbers_stand(record: Report) -> None:
     label = f"slice of {record.data.n_items:,} of 10,042 items"
-    assert items.slice_sentence(record).startswith(f"a slice: {record.data.n_items:,} of 10,042")
-    assert label in conclusion.conclusion(record)
-    assert all(label in sentence for sentence in view.verdict_sentences(record))
+    assert items.slice_sentence(RecordView.of(record)).startswith(
+        f"a slice: {record.data.n_items:,} of 10,042"
+    )
+    assert label in conclusion.conclusion(RecordView.of(record))
+    assert all(label in sentence for sentence in verdicts.verdict_sentences(RecordView.of(record)))
     html = pages.html_page(record)
     for caption in re.findall(r"<(caption|figcaption)[ >](.*?)</\1>", html, flags=re.DOTALL):
         assert label in caption[1] or re.search(r">Files<|flipped item", caption[1])
@@ -495,21 +502,24 @@ def test_a_slice_is_labelled_wherever_its_numbers_stand(record: Report) -> None:
 
 def test_the_whole_split_is_labelled_too() -> None:
     record = example_report()
-    assert items.slice_sentence(record) == "all 10,042 items of Rowan/hellaswag validation"
+    assert (
+        items.slice_sentence(RecordView.of(record))
+        == "all 10,042 items of Rowan/hellaswag validation"
+    )
     assert "slice" not in pages.markdown_page(record)
 
 
 def test_a_slice_in_file_order_is_not_called_random() -> None:
     record = VARIANTS["slice"]
     data = record.data.model_copy(update={"order": "file"})
-    sentence = items.slice_sentence(record.model_copy(update={"data": data}))
+    sentence = items.slice_sentence(RecordView.of(record.model_copy(update={"data": data})))
     assert "the first in the file's order" in sentence
     assert "not a random sample, so only what is certain is said" in sentence
     assert "seed" not in sentence
 
 
 def test_the_conclusion_names_the_smallest_type_and_what_is_known_of_each() -> None:
-    assert conclusion.conclusion(example_report()) == with_minus(
+    assert conclusion.conclusion(RecordView.of(example_report())) == with_minus(
         "On all 10,042 items of Rowan/hellaswag validation, Q4_0 (609 MiB instead of 2.05 GiB) is "
         "the smallest type that is at most 1 point worse than F16: -0.74 points. Q8_0, Q6_K, "
         "Q5_K_M, Q4_K_M and Q4_0 are equivalent to F16 within 1 point; Q3_K_M (-1.61 points) and "
@@ -520,7 +530,7 @@ def test_the_conclusion_names_the_smallest_type_and_what_is_known_of_each() -> N
 
 
 def test_the_conclusion_of_a_slice_says_what_is_open() -> None:
-    sentence = conclusion.conclusion(VARIANTS["inconclusive"])
+    sentence = conclusion.conclusion(RecordView.of(VARIANTS["inconclusive"]))
     assert sentence.startswith(
         "On all 10,042 items of Rowan/hellaswag validation, as far as a slice of 1,000 of 10,042 "
         "items tells, "
@@ -530,27 +540,27 @@ def test_the_conclusion_of_a_slice_says_what_is_open() -> None:
         "What is said of the types is right together with 95%, and so are their intervals."
         in sentence
     )
-    none = conclusion.conclusion(VARIANTS["slice"])
+    none = conclusion.conclusion(RecordView.of(VARIANTS["slice"]))
     assert "no type is shown to be at most 1 point worse than F16." in none
 
 
 def test_a_type_may_need_all_items_of_the_split() -> None:
     record = example_report(n_items=8000, flips={"Q2_K": (1480, 1445)})
-    assert comparison.reading(record.drift[-1]) == "open"
+    assert record.drift[-1].split.outcome == "open"
     assert record.drift[-1].split.items_for_power is not None
     assert (
         "About 8,800 of the 10,042 items show with a probability of 90% that a type which flips "
         "as often as Q2_K is equivalent, if its accuracy on the split is F16's; --until 1 stops as "
         "soon as each is decided."
-    ) in conclusion.conclusion(record)
+    ) in conclusion.conclusion(RecordView.of(record))
 
 
 def test_a_lone_run_concludes_with_its_accuracy() -> None:
-    assert conclusion.conclusion(VARIANTS["alone"]) == (
+    assert conclusion.conclusion(RecordView.of(VARIANTS["alone"])) == (
         "On all 10,042 items of Rowan/hellaswag validation, F16 answers 59.17% correctly (for new "
         "items 95% [58.2, 60.1]). No other type was evaluated, so there is no drift to report."
     )
-    assert conclusion.conclusion(VARIANTS["alone, no claim"]).startswith(
+    assert conclusion.conclusion(RecordView.of(VARIANTS["alone, no claim"])).startswith(
         "On all 10,042 items of Rowan/hellaswag validation, as far as a slice of 60 of 10,042 "
         "items tells, F16 answers 60.00% correctly (95% ["
     )
@@ -708,10 +718,10 @@ def test_a_local_model_and_a_bare_claim_leave_out_what_they_lack() -> None:
 def test_a_run_without_a_comparison_is_shown_as_not_compared() -> None:
     record = example_report()
     record = record.model_copy(update={"drift": record.drift[:-1]})
-    row = view.ladder_rows(record)[-1]
+    row = ladder.ladder_rows(RecordView.of(record))[-1]
     assert (row.type, row.difference, row.new_items) == ("Q2_K", "not compared", "\N{EN DASH}")
-    assert "Q2_K" not in conclusion.conclusion(record)
-    drawn = figure.drift_figure(record)
+    assert "Q2_K" not in conclusion.conclusion(RecordView.of(record))
+    drawn = figures.drift_figure(RecordView.of(record))
     assert drawn is not None
     assert "Q2_K" not in [mark.point.label for mark in drawn.marks]
     Page(pages.html_page(record))
@@ -722,7 +732,7 @@ def test_a_run_without_a_comparison_is_shown_as_not_compared() -> None:
 
 @pytest.mark.parametrize("record", [example_report(), VARIANTS["slice"]], ids=["whole", "slice"])
 def test_the_drift_figure_is_to_scale(record: Report) -> None:
-    drawn = figure.drift_figure(record)
+    drawn = figures.drift_figure(RecordView.of(record))
     assert drawn is not None
     points_a_pixel = 2.0 / (drawn.band_bottom - drawn.band_top)
     for mark, found in zip(drawn.marks[1:], record.drift, strict=True):
@@ -742,17 +752,20 @@ def test_the_drift_figure_is_to_scale(record: Report) -> None:
 
 def test_the_claim_figure_holds_the_claim_and_needs_its_metric() -> None:
     record = example_report()
-    drawn = figure.claim_figure(record)
+    drawn = figures.claim_figure(RecordView.of(record))
     assert drawn is not None
     assert drawn.line_labels == ["published", "59.20"]
     assert all(mark.point.ends is None for mark in drawn.marks)
-    sliced = figure.claim_figure(VARIANTS["slice"])
+    sliced = figures.claim_figure(RecordView.of(VARIANTS["slice"]))
     assert sliced is not None
     assert all(mark.point.ends is not None for mark in sliced.marks)
-    assert figure.claim_figure(VARIANTS["no claim"]) is None
+    assert figures.claim_figure(RecordView.of(VARIANTS["no claim"])) is None
     mismatch = record.verdicts[0].model_copy(update={"protocol_match": "mismatch"})
-    assert figure.claim_figure(record.model_copy(update={"verdicts": [mismatch]})) is None
-    assert figure.drift_figure(VARIANTS["alone"]) is None
+    assert (
+        figures.claim_figure(RecordView.of(record.model_copy(update={"verdicts": [mismatch]})))
+        is None
+    )
+    assert figures.drift_figure(RecordView.of(VARIANTS["alone"])) is None
 
 
 @pytest.mark.parametrize("n_types", [2, 8, 11, 13, 20, 23, 33])
@@ -760,36 +773,36 @@ def test_the_claim_figure_holds_the_claim_and_needs_its_metric() -> None:
 @pytest.mark.parametrize("suffix", ["", " +imatrix"])
 def test_labels_never_overlap(n_types: int, spread: float, suffix: str) -> None:
     points = [
-        figure.Point(
+        figures.Point(
             f"IQ2_T{index}{suffix}", 4.0 + spread * index / n_types, 0.0, None, "equivalent", ""
         )
         for index in range(n_types)
     ]
-    places, n_rows = figure._label_places(points)
-    width = figure._label_width(points)
+    places, n_rows = figures._label_places(points)
+    width = figures._label_width(points)
     for row in range(n_rows):
         centres = sorted(x for x, of in places if of == row)
         gaps = [b - a for a, b in itertools.pairwise(centres)]
         assert min(gaps, default=width) >= width - 0.2
-    assert all(width / 2 - 0.1 <= x <= figure.WIDTH - width / 2 + 0.1 for x, _ in places)
+    assert all(width / 2 - 0.1 <= x <= figures.WIDTH - width / 2 + 0.1 for x, _ in places)
 
 
 def test_runs_of_one_type_are_told_apart_by_their_matrix() -> None:
     record = VARIANTS["imatrix"]
-    pairs = {run.label: found for run, found in comparison.compared_runs(record)}
+    pairs = {run.run.label: run.drift for run in RecordView.of(record).runs}
     assert list(pairs)[4:6] == ["Q4_K_M", "Q4_K_M +imatrix"]
     plain, weighed = pairs["Q4_K_M"], pairs["Q4_K_M +imatrix"]
     assert plain is not None
     assert weighed is not None
     assert (plain.right_to_wrong, weighed.right_to_wrong) == (171, 9)
-    rows = {row.type: row for row in view.ladder_rows(record)}
+    rows = {row.type: row for row in ladder.ladder_rows(RecordView.of(record))}
     assert rows["Q4_K_M"].flips == "171 lost / 122 gained"
     assert rows["Q4_K_M +imatrix"].flips == "9 lost / 7 gained"
     for page in (pages.markdown_page(record), pages.html_page(record)):
         assert page.count("Q4_K_M +imatrix") >= 4
         assert "im.gguf, from 120 chunks of wiki.txt" in page
         assert "ab" * 32 in page
-    drawn = figure.drift_figure(record)
+    drawn = figures.drift_figure(RecordView.of(record))
     assert drawn is not None
     by_label = {mark.point.label: mark for mark in drawn.marks}
     assert abs(by_label["Q4_K_M"].x - by_label["Q4_K_M +imatrix"].x) >= 10
@@ -823,7 +836,7 @@ def test_each_type_has_its_items_and_the_accuracy_of_the_split() -> None:
 
 
 def test_the_conclusion_says_when_each_type_stopped() -> None:
-    assert conclusion.conclusion(SPLIT_VARIANTS["weighted"]) == with_minus(
+    assert conclusion.conclusion(RecordView.of(SPLIT_VARIANTS["weighted"])) == with_minus(
         "Stopped as soon as decided to ±1 point or out of items, after 256 to 1,040 of 10,042 "
         "items a type (F16 on all). On all 10,042 items of Rowan/hellaswag validation, Q4_K_M (638 "
         "MiB instead of 2.05 GiB) is the smallest type that is shown to be at most 1 point worse "
@@ -832,9 +845,9 @@ def test_the_conclusion_says_when_each_type_stopped() -> None:
         "said of the types is right together with 95%, and so are their intervals, whenever each "
         "of them stopped."
     )
-    own = conclusion.conclusion(SPLIT_VARIANTS["random order"])
+    own = conclusion.conclusion(RecordView.of(SPLIT_VARIANTS["random order"]))
     assert "after 256 to 1,040 of 10,042 items a type (F16 on 2,432). On all 10,042" in own
-    old = conclusion.conclusion(SPLIT_VARIANTS["old"])
+    old = conclusion.conclusion(RecordView.of(SPLIT_VARIANTS["old"]))
     assert "What is said of each type holds by itself with 95%, whenever it stopped." in old
 
 
@@ -842,7 +855,7 @@ def test_a_lone_run_that_stopped_early_says_so_unless_it_had_every_item() -> Non
     record = SPLIT_VARIANTS["old"].model_copy(update={"drift": [], "claims": []})
     run = record.runs[0]
     alone = record.model_copy(update={"runs": [run], "verdicts": []})
-    assert conclusion.conclusion(alone).startswith(
+    assert conclusion.conclusion(RecordView.of(alone)).startswith(
         "Stopped as soon as decided to ±1 point, after 2,432 of 10,042 items. On all 10,042 items "
         "of Rowan/hellaswag validation, F16 answers 59.17% correctly (95% [58.3, 60.1]). No other"
     )
@@ -851,7 +864,9 @@ def test_a_lone_run_that_stopped_early_says_so_unless_it_had_every_item() -> Non
         update={"total": N_SPLIT, "value": 0.6, "split_interval": exact}
     )
     whole = run.model_copy(update={"metrics": {"acc_norm": found}})
-    assert conclusion.conclusion(alone.model_copy(update={"runs": [whole]})).startswith(
+    assert conclusion.conclusion(
+        RecordView.of(alone.model_copy(update={"runs": [whole]}))
+    ).startswith(
         "On all 10,042 items of Rowan/hellaswag validation, F16 answers 60.00% correctly. No other"
     )
 
@@ -864,7 +879,7 @@ def test_what_is_said_of_an_evaluation_that_ended_undecided_is_not_said_of_other
             "drift": [found for found in record.drift if found.type != "Q4_0"],
         }
     )
-    found = conclusion.conclusion(decided)
+    found = conclusion.conclusion(RecordView.of(decided))
     assert found.startswith("Stopped as soon as decided to ±1 point, after 256")
     assert "open" not in found
 
@@ -876,22 +891,22 @@ def test_the_intervals_of_the_ladder_are_said_to_be_of_the_split() -> None:
         "intervals."
     )
     expected = {
-        "weighted": f"{plus} {view.EVERY_LOOK}",
-        "random order": f"{of_split}. {view.EVERY_LOOK}",
+        "weighted": f"{plus} {conclusion.EVERY_LOOK}",
+        "random order": f"{of_split}. {conclusion.EVERY_LOOK}",
         "sliced": plus,
     }
     for name, sentence in expected.items():
         record = SPLIT_VARIANTS[name]
-        assert view.interval_sentence(record) == sentence
+        assert conclusion.interval_sentence(RecordView.of(record)) == sentence
         assert sentence in pages.markdown_page(record)
         assert sentence in Page(pages.html_page(record)).text
-    assert view.interval_sentence(VARIANTS["slice"]) == f"{of_split}."
-    assert view.interval_sentence(VARIANTS["full"]) == ""
+    assert conclusion.interval_sentence(RecordView.of(VARIANTS["slice"])) == f"{of_split}."
+    assert conclusion.interval_sentence(RecordView.of(VARIANTS["full"])) == ""
 
 
 def test_a_slice_beside_a_whole_reference_shows_the_accuracy_of_the_split() -> None:
     record = SPLIT_VARIANTS["sliced"]
-    rows = {row.type: row for row in view.ladder_rows(record)}
+    rows = {row.type: row for row in ladder.ladder_rows(RecordView.of(record))}
     found = record.drift[-1]
     run = record.runs[-1]
     assert found.split_accuracy is not None
@@ -902,14 +917,14 @@ def test_a_slice_beside_a_whole_reference_shows_the_accuracy_of_the_split() -> N
     assert rows["Q2_K"].interval == formatting.accuracy_interval(found.split_accuracy.interval)
     assert f"{100 * run.metrics['acc_norm'].value:.2f}" == "52.50"
     words = "as far as a slice of 200 of 10,042 items (F16 on all) tells, "
-    assert words in conclusion.conclusion(record)
-    (sentence,) = view.verdict_sentences(record)
+    assert words in conclusion.conclusion(RecordView.of(record))
+    (sentence,) = verdicts.verdict_sentences(RecordView.of(record))
     assert sentence.startswith("Reproduced. On all 10,042 items, F16 scores 59.17")
     assert "as counted on a slice of 200 of 10,042 items" in pages.markdown_page(record)
 
 
 def test_how_each_evaluation_stopped_is_a_table() -> None:
-    found = details.stopping_table(SPLIT_VARIANTS["weighted"])
+    found = measurements.stopping_table(RecordView.of(SPLIT_VARIANTS["weighted"]))
     assert found is not None
     assert found.header == ["type", "items", "drawn", "decided"]
     assert found.rows == [
@@ -918,17 +933,19 @@ def test_how_each_evaluation_stopped_is_a_table() -> None:
         ["Q4_0", "700", "by what they can tell", "no"],
         ["Q2_K", "300", "by what they can tell", "yes"],
     ]
-    own = details.stopping_table(SPLIT_VARIANTS["random order"])
+    own = measurements.stopping_table(RecordView.of(SPLIT_VARIANTS["random order"]))
     assert own is not None
     assert own.rows[0] == ["Q8_0", "256", "random order", "yes"]
-    old = details.stopping_table(SPLIT_VARIANTS["old"])
+    old = measurements.stopping_table(RecordView.of(SPLIT_VARIANTS["old"]))
     assert old is not None
     assert old.rows[0] == ["F16", "2,432", "random order", "yes"]
-    assert details.stopping_table(VARIANTS["slice"]) is None
+    assert measurements.stopping_table(RecordView.of(VARIANTS["slice"])) is None
 
 
 def test_the_reference_file_is_named_with_what_measured_it() -> None:
-    found = {fact.label: fact.text for fact in facts.facts(SPLIT_VARIANTS["weighted"])}
+    found = {
+        fact.label: fact.text for fact in facts.facts(RecordView.of(SPLIT_VARIANTS["weighted"]))
+    }
     reference = SPLIT_VARIANTS["weighted"].runs[0].from_reference
     assert reference is not None
     assert found["Reference"] == (
@@ -946,7 +963,9 @@ def test_the_reference_file_is_named_with_what_measured_it() -> None:
         "10,042 items; other processes kept 0.4 of 192 CPUs busy"
     )
     assert found["Device"].startswith("Intel(R) Xeon(R)")
-    assert not [fact for fact in facts.facts(VARIANTS["full"]) if "Reference" in fact.label]
+    assert not [
+        fact for fact in facts.facts(RecordView.of(VARIANTS["full"])) if "Reference" in fact.label
+    ]
 
 
 @pytest.mark.parametrize(
@@ -1010,7 +1029,7 @@ def test_the_reference_file_is_named_with_what_measured_it() -> None:
     ],
 )
 def test_only_what_a_report_shows_is_explained(name: str, subjects: list[str]) -> None:
-    found = explanations.explanations(SPLIT_VARIANTS[name])
+    found = explanations.explanations(RecordView.of(SPLIT_VARIANTS[name]))
     assert [each.subject for each in found] == subjects
 
 
@@ -1033,7 +1052,7 @@ def test_the_terminal_shows_the_items_and_the_reference_file(
     ]
     assert any("│ from ref.npz " in line for line in lines)
     assert max(map(len, lines[:12])) <= 120
-    assert view.interval_sentence(SPLIT_VARIANTS["weighted"]) in lines
+    assert conclusion.interval_sentence(RecordView.of(SPLIT_VARIANTS["weighted"])) in lines
 
 
 def test_the_terminal_shows_where_each_file_of_an_evaluation_stopped(
@@ -1065,5 +1084,5 @@ def test_the_terminal_shows_where_each_file_of_an_evaluation_stopped(
     assert "[58.3, 60.1]" in shown
     assert (
         "Stopped as soon as decided to ±1 point, after 1,408 to 2,432 of 10,042 items a file. "
-        f"{view.EVERY_LOOK}\n"
+        f"{conclusion.EVERY_LOOK}\n"
     ) in shown

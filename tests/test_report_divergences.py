@@ -6,7 +6,8 @@ import pytest
 from report_example import example_report, stopped_report
 
 from edgeval.records import ClusteredInterval, Interval, Report
-from edgeval.report import captions, divergences, explanations, pages
+from edgeval.report import divergences, explanations, pages
+from edgeval.report.record_view import RecordView
 
 
 def _with_minus(text: str) -> str:
@@ -15,7 +16,7 @@ def _with_minus(text: str) -> str:
 
 def test_divergences_are_a_table_with_their_bounds_and_the_flips() -> None:
     record = stopped_report(status="partial")
-    found = divergences.divergence_table(record)
+    found = divergences.divergence_table(RecordView.of(record))
     assert found is not None
     assert dict(zip(found.header, found.rows[0], strict=True)) == {
         "type": "Q8_0",
@@ -38,7 +39,7 @@ def test_divergences_are_a_table_with_their_bounds_and_the_flips() -> None:
         assert "data processing inequality" in page
         assert "Displacement Is Not Direction" in page
         assert "0.00391" in page
-    assert divergences.divergence_table(example_report()) is None
+    assert divergences.divergence_table(RecordView.of(example_report())) is None
     assert "KL" not in pages.markdown_page(example_report())
 
 
@@ -54,11 +55,11 @@ def _diverging(**changes: object) -> Report:
 def test_an_older_record_has_the_bound_alone_and_says_no_more() -> None:
     names = ("kl_full_nats", "kl_full_error_nats", "kl_upper_nats", "remainder_mass", "drawn")
     record = _diverging(**dict.fromkeys(names))
-    found = divergences.divergence_table(record)
+    found = divergences.divergence_table(RecordView.of(record))
     assert found is not None
     dash = "\N{EN DASH}"
     assert found.rows[0][:7] == ["Q8_0", dash, "0.000391", "0.00391", dash, dash, "95.15"]
-    caption = captions.captions(record).divergence
+    caption = found.caption
     assert "a lower bound of the KL divergence, from the 32 most likely tokens" in caption
     assert "estimate" not in caption
     assert "random" not in caption
@@ -95,7 +96,9 @@ def test_items_of_one_source_are_explained_with_their_design_effect() -> None:
         assert "800 videos or articles" in page
         assert "is 0.98 to 1.24 times as large" in page
     (found,) = [
-        each for each in explanations.explanations(record) if each.subject == "Items of one source"
+        each
+        for each in explanations.explanations(RecordView.of(record))
+        if each.subject == "Items of one source"
     ]
     ends = _with_minus("items of Q2_K, where it is largest, is [-9.0, -3.0].")
     assert ends in found.text

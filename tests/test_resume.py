@@ -17,7 +17,8 @@ from fakes import Lines, StopAfter, without_kernels
 
 from edgeval.evaluation import file_scorer
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.records import ModelRun
 from edgeval.store.store import Store
 from edgeval.tasks.item import ItemScore
@@ -159,7 +160,17 @@ COMMAND = [sys.executable, "-m", "edgeval", "eval"]
 
 
 def _command(gguf: Path, items: Path, db: Path) -> list[str]:
-    options = ["--data", items, "--store", db, "--batch", BATCH_TOKENS, "--threads", 1, "--json"]
+    options = [
+        "--data",
+        items,
+        "--store",
+        db,
+        "--batch-tokens",
+        BATCH_TOKENS,
+        "--threads",
+        1,
+        "--json",
+    ]
     return [*COMMAND, *map(str, [gguf, *options, "--samples", db.with_suffix(".jsonl")])]
 
 

@@ -96,6 +96,7 @@ def test_a_run_is_shown(db: Path) -> None:
     assert found == show_run(db, 2)
     assert (found.file, found.n_items, found.items) == ("m2.gguf", 20, list(range(20)))
     added = {"gguf_sha256": f"{2:064x}", "devices": (), "gpu_layers": 0, "pre_tokenizer": None}
+    added |= {"task": None, "task_version": 1}
     assert found.setting.model_dump() == SETTING | added
     (plan, _) = found.plans
     # The work of an older edgeval: of unknown threads, so that there is no speed.

@@ -10,7 +10,8 @@ from reference_llama import ReferenceLlama
 from edgeval import llama
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.llama.defaults import batch_tokens_for
 from edgeval.scoring.logits import reduce_logits
 from edgeval.scoring.plan import plan

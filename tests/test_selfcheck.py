@@ -23,12 +23,13 @@ from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluation import closeness, selfcheck
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import load_reference
 from edgeval.evaluation.selfcheck import checked, self_check
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
+from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.evaluation.yardstick import checked_places, yardstick
 from edgeval.llama.library import llama_cpp
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 from edgeval.records import SelfCheck
 from edgeval.store.reference_export import export_reference
 from edgeval.store.store import Store
@@ -382,7 +383,7 @@ def recorded(model: str) -> dict[str, dict[str, list[ItemScore]]]:
     path = Path(__file__).parent / "golden" / "self_checks_h200.json"
     found = json.loads(path.read_text(encoding="utf-8"))[model]
     items = [
-        Item(str(n), "group", "c", tuple("x" * size for size in each["n_chars"]), each["gold"])
+        Item(str(n), "group", ("c",), tuple("x" * size for size in each["n_chars"]), each["gold"])
         for n, each in enumerate(found["items"])
     ]
     n_tokens = [tuple(each["n_tokens"]) for each in found["items"]]
@@ -503,7 +504,7 @@ def test_a_shift_that_all_items_share_is_seen_where_its_size_is_allowed(points: 
 
 def test_a_shift_is_the_drift_that_it_makes() -> None:
     """Many leads around zero, each moved by as much: as many items turn as are foreseen."""
-    item = Item("0", "group", "c", ("x", "x"), 0)
+    item = Item("0", "group", ("c",), ("x", "x"), 0)
     normal = NormalDist(0.5, 1)
     leads, change = np.array([normal.inv_cdf((n + 0.5) / 4000) for n in range(4000)]), -0.05
 

@@ -16,7 +16,8 @@ import pytest
 
 from edgeval import llama
 from edgeval.errors import EngineError
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
 from edgeval.llama import Session
 from edgeval.llama.library import llama_cpp
 from edgeval.scoring import logits, score

@@ -12,7 +12,8 @@ from scipy.stats import hypergeom
 
 from edgeval.checkpoints.cards import cards
 from edgeval.records import Average, Claim, Interval, Report, Stopping, VerdictStatus
-from edgeval.report.view import verdict_sentences
+from edgeval.report.record_view import RecordView
+from edgeval.report.verdicts import verdict_sentences
 from edgeval.stats.metrics import metric
 from edgeval.stats.verdict import judged
 
@@ -286,7 +287,7 @@ def test_what_is_said_is_what_is_true(found: Situation) -> None:
     (said,) = record.verdicts
     assert said.status == found.status
     assert said.score == found.right[0] / found.right[1]
-    (sentence,) = verdict_sentences(record)
+    (sentence,) = verdict_sentences(RecordView.of(record))
     assert sentence.endswith(found.sentence)
     if found.probability is None:
         assert said.confidence is None

@@ -9,10 +9,10 @@ import pytest
 from split_of_types import NAMES, Asked, Split, is_true, record_of
 
 from edgeval.records import Drift, Report
-from edgeval.report.comparison import reading
 from edgeval.report.conclusion import conclusion, recommended
 from edgeval.report.formatting import MINUS
 from edgeval.report.record_files import load, save
+from edgeval.report.record_view import RecordView
 from edgeval.stats.paired import limit_items
 
 ALL = "On all 1,000 items of Rowan/hellaswag validation, "
@@ -278,7 +278,7 @@ every_situation = pytest.mark.parametrize("found", SITUATIONS, ids=lambda each: 
 
 
 def letter(found: Drift) -> str:
-    first = reading(found)[0]
+    first = found.split.outcome[0]
     return first.upper() if found.split.non_inferior else first
 
 
@@ -287,7 +287,7 @@ def test_what_is_said_is_what_is_true(found: Situation) -> None:
     record = record_of(found.split, found.asked)
     assert "".join(map(letter, record.drift)) == found.outcomes
     assert all(is_true(found.split, each) for each in record.drift)
-    text = conclusion(record)
+    text = conclusion(RecordView.of(record))
     first, *others = (
         part.replace("-", MINUS).replace(f"{MINUS}{MINUS}until", "--until")
         for sentence in found.sentences
@@ -296,7 +296,7 @@ def test_what_is_said_is_what_is_true(found: Situation) -> None:
     assert text.startswith(first)
     for part in others:
         assert part in text
-    named = recommended(record)
+    named = recommended(RecordView.of(record))
     assert (named and named[0].label) == found.named
     if found.named is not None:
         limit = limit_items(found.asked.margin, found.split.size)

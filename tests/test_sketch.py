@@ -23,8 +23,9 @@ from edgeval.errors import EdgevalError, EngineError
 from edgeval.evaluation import file_scorer
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.kl_items import KeepTopLogprobs, ReferenceTopLogprobs
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
-from edgeval.quantize.quantize import quantize
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import EvalSetup, prepare
+from edgeval.quantization.quantize import quantize
 from edgeval.scoring.distributions import RequestDivergence, of_item
 from edgeval.scoring.logits import reduce_logits
 from edgeval.scoring.plan import plan

@@ -15,9 +15,10 @@ from edgeval.evaluation.early_stopping import sequential_drift
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.kl_items import DistributionWork, KeepTopLogprobs, ReferenceTopLogprobs
 from edgeval.evaluation.kl_sample import having_sketches, to_sketch
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import load_reference
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
-from edgeval.quantize.quantize import quantize
+from edgeval.evaluation.setup import EvalSetup, prepare
+from edgeval.quantization.quantize import quantize
 from edgeval.stats.sampling import beginning, simple_order
 from edgeval.stats.top_logprobs import ItemDivergence, unpack
 from edgeval.store.exchange import export_run, import_run
@@ -239,7 +240,7 @@ def test_the_record_says_how_its_items_were_drawn(
     tiny_f16: Path, tiny_items: Path, tmp_path: Path, order: Any, drawn: str
 ) -> None:
     options = Options(data=tiny_items, kl_items=4, limit=10, order=order)
-    record, _ = pipeline.run(str(tiny_f16), ["F16", "Q4_0"], options, out=tmp_path / "report")
+    record, _ = pipeline.run(str(tiny_f16), options, types=["F16", "Q4_0"], out=tmp_path / "report")
     found = record.drift[0].divergence
     assert found is not None
     assert (found.n_items, found.drawn) == (4, drawn)

@@ -29,12 +29,14 @@ from edgeval.evaluation import file_scorer, kl_items
 from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.file_scorer import evaluate_file
+from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import load_reference
-from edgeval.evaluation.setup import Options, prepare
+from edgeval.evaluation.setup import prepare
 from edgeval.records import Evaluation, ModelRun, OffloadInfo, Report, Speed, by_command
 from edgeval.records.runs import RunDetails
-from edgeval.report import details, facts, pages, record_files, speeds, timings
+from edgeval.report import facts, measurements, pages, record_files, speeds
 from edgeval.report.reasoning import reasoning
+from edgeval.report.record_view import RecordView
 from edgeval.scoring import timing
 from edgeval.store import reference_file
 from edgeval.store.exchange import export_run, import_run
@@ -128,7 +130,7 @@ def test_a_speed_of_two_threads_is_not_one_of_a_run_with_one(
     assert "with 2 threads" in line
     assert f"{speed.tokens_per_s:,.0f}" not in shown.replace(",", "")
     assert "Speed: measured" not in shown
-    (fact,) = speeds.sentences(second)
+    (fact,) = speeds.sentences(RecordView.of(second))
     assert fact == line
     content = json.loads(second.model_dump_json())
     assert "tokens_per_s" not in content["runs"][0]
@@ -243,7 +245,9 @@ def test_the_time_of_an_imported_run_is_not_in_this_ones(
     assert found.tokens_decoded == more.runs[0].tokens_decoded - there.tokens_decoded
     assert more.runs[0].stored == [before]
     assert last_cell(printed(more, capsys), tiny_f16.name).endswith("*")
-    assert "for the store had the others: F16 (15 items)" in " ".join(speeds.sentences(more))
+    assert "for the store had the others: F16 (15 items)" in " ".join(
+        speeds.sentences(RecordView.of(more))
+    )
 
 
 def test_a_plan_of_two_machines_names_both(
@@ -545,42 +549,42 @@ def test_every_view_says_what_each_speed_belongs_to(capsys: pytest.CaptureFixtur
         f"{DASH} No speed of Q8_0: all scores are from the store, computed on {cpu}, with threads "
         "that were not kept.",
     ]
-    assert speeds.sentences(record) == expected
+    assert speeds.sentences(RecordView.of(record)) == expected
     markdown, html = pages.markdown_page(record), pages.html_page(record)
     shown = printed(record, capsys)
     for sentence in expected:
         assert sentence in shown
         assert sentence.replace("*", "\\*") in markdown
         assert sentence in html
-    table = timings.speeds_table(record)
+    table = measurements.speeds_table(RecordView.of(record))
     assert table is not None
     cells = {row[0]: row[1:] for row in table.rows}
     device = f"{other}, {ELSEWHERE.system}"
     assert cells["F16"][:4] == ["before, from the store", "2026-05-01 23:56 UTC", device, "96"]
     assert (cells["Q8_0"][3], cells["Q8_0"][7]) == (DASH, DASH)
     assert cells["Q4_K_M"][0] == "in this run"
-    files = {row[0]: row[7:9] for row in details.files_table(record).rows}
+    files = {row[0]: row[7:9] for row in measurements.files_table(RecordView.of(record)).rows}
     assert files["F16"] == [DASH, DASH]
     assert DASH not in files["Q6_K"]
 
 
 def test_the_paragraph_of_a_verdict_names_the_machine_that_computed() -> None:
     record = mixed()
-    found = reasoning(record, record.claims[0])
+    found = reasoning(RecordView.of(record), record.claims[0])
     assert f"come from the store, computed on {ELSEWHERE.cpu} with 96 threads, 2026-05-01" in found
     assert DEVICE.cpu not in found
-    facts_found = {fact.label: fact.text for fact in facts.facts(record)}
+    facts_found = {fact.label: fact.text for fact in facts.facts(RecordView.of(record))}
     assert facts_found["Elapsed"].endswith(", without what the store had of F16, Q8_0 and Q6_K")
     assert facts_found["Peak memory"].endswith(", without F16 and Q8_0, which the store knew")
     ours = example_report()
-    assert f"with 2 threads, on {DEVICE.cpu}." in reasoning(ours, ours.claims[0])
+    assert f"with 2 threads, on {DEVICE.cpu}." in reasoning(RecordView.of(ours), ours.claims[0])
 
 
 def test_threads_that_computed_nothing_are_not_shown() -> None:
     record = mixed()
     first = record.runs[0].model_copy()
     alone = record.model_copy(update={"runs": [first], "drift": []})
-    found = {fact.label: fact.text for fact in facts.facts(alone)}
+    found = {fact.label: fact.text for fact in facts.facts(RecordView.of(alone))}
     assert found["Backend"] == "cpu, all scores from the store"
 
 
@@ -715,7 +719,9 @@ def test_the_gpus_are_named_wherever_a_speed_is() -> None:
     on = f"2 \N{MULTIPLICATION SIGN} NVIDIA H100 and {speed.device.cpu}"
     assert speeds.where(speed, on_gpus.offload.devices if on_gpus.offload else []).startswith(on)
     assert speeds.from_store(on_gpus).startswith(f"{on} with 8 threads, ")
-    table = timings.speeds_table(record.model_copy(update={"runs": [on_gpus, *record.runs[1:]]}))
+    table = measurements.speeds_table(
+        RecordView.of(record.model_copy(update={"runs": [on_gpus, *record.runs[1:]]}))
+    )
     assert table is not None
     assert any(on in cell for cell in table.rows[0])
     assert speeds.where(speed, []).startswith(f"{speed.device.cpu} with 8 threads")

@@ -16,13 +16,13 @@ from edgeval.engine import running
 from edgeval.errors import EdgevalError, GgufError
 from edgeval.evaluation import pipeline
 from edgeval.evaluation.evaluate import evaluate
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.inspect import inspect
 from edgeval.gguf.parts import model_files, read_header
-from edgeval.quantize.imatrix import imatrix
-from edgeval.quantize.quantize import quantize
-from edgeval.quantize.rungs import file_stem
+from edgeval.quantization.imatrix import imatrix
+from edgeval.quantization.quantize import quantize
+from edgeval.quantization.rungs import file_stem
 from edgeval.records import ModelRun
 
 
@@ -131,7 +131,7 @@ def test_the_ladder_of_another_model_is_another(
 ) -> None:
     def run(model: Path, name: str) -> list[ModelRun]:
         options = Options(data=tiny_items, store=tmp_path / f"{name}.db", limit=8, kernels="plain")
-        return pipeline.run(str(model), ["F16", "Q8_0"], options, out=tmp_path / name)[0].runs
+        return pipeline.run(str(model), options, types=["F16", "Q8_0"], out=tmp_path / name)[0].runs
 
     first, second = run(parts[0], "a"), run(other_parts[1], "b")
     assert [each.type for each in first] == [each.type for each in second] == ["F16", "Q8_0"]

@@ -92,6 +92,8 @@ def make_run(
 
 def make_data(n_items: int = N_SPLIT, n_total: int = N_SPLIT, **changes: Any) -> DataSource:
     fields: dict[str, Any] = {
+        "task": "hellaswag",
+        "task_version": 1,
         "name": SPLIT,
         "fingerprint": "a" * 64,
         "n_total": n_total,

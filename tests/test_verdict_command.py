@@ -12,7 +12,8 @@ from test_cli import assert_one_sentence, edgeval
 from edgeval.records import Evaluation, Report
 from edgeval.report import record_files
 from edgeval.report.reasoning import reasoning
-from edgeval.report.view import NO_CLAIM
+from edgeval.report.record_view import RecordView
+from edgeval.report.verdicts import NO_CLAIM
 from edgeval.stats.verdict import judged
 
 
@@ -32,7 +33,7 @@ def test_a_folder_or_its_record_is_explained(run: tuple[Report, Path]) -> None:
     assert (printed.returncode, printed.stderr) == (0, "")
     assert printed.stdout.splitlines() == [
         "Partial: acc_norm 59.20, HellaSwag 0-shot",
-        reasoning(record, record.claims[0]),
+        reasoning(RecordView.of(record), record.claims[0]),
         "Not measured here: WinoGrande XL validation 59.12.",
     ]
     assert edgeval("verdict", folder / "report.json").stdout == printed.stdout

@@ -18,8 +18,9 @@ from stores import without_drawn, without_remainders
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.kl_items import KeepTopLogprobs
 from edgeval.evaluation.kl_sample import to_sketch
-from edgeval.evaluation.setup import Options, prepare
-from edgeval.quantize.quantize import quantize
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import prepare
+from edgeval.quantization.quantize import quantize
 from edgeval.records import Divergence
 from edgeval.scoring.distributions import RequestDivergence, of_item
 from edgeval.stats import top_logprobs

@@ -2,13 +2,21 @@
 
 from edgeval.cli.app import app, main
 from edgeval.cli.cache import cache
+from edgeval.cli.compare import compare
+from edgeval.cli.convert import convert
 from edgeval.cli.doctor import doctor
-from edgeval.cli.evaluation import compare, evaluate, report, run
-from edgeval.cli.ggufs import TypesCommand, convert, imatrix, inspect, quantize
-from edgeval.cli.lists import models, protocols, schema
-from edgeval.cli.references import reference
+from edgeval.cli.evaluate import evaluate
+from edgeval.cli.imatrix import imatrix
+from edgeval.cli.inspect import inspect
+from edgeval.cli.models import models
+from edgeval.cli.protocols import protocols
+from edgeval.cli.quantize import TypesCommand, quantize
+from edgeval.cli.reference import reference
+from edgeval.cli.report import report
+from edgeval.cli.run import run
 from edgeval.cli.runs import runs
-from edgeval.cli.verdicts import verdict
+from edgeval.cli.schema import schema
+from edgeval.cli.verdict import verdict
 
 __all__ = ["app", "main"]
 

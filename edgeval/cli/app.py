@@ -42,7 +42,7 @@ class _Commands(TyperGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        given = [_without_tilde(each) for each in args]
+        given = [_current(each) for each in args]
         return super().make_context(info_name, given, parent, **extra)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
@@ -63,9 +63,18 @@ app = typer.Typer(
 )
 
 
-def _without_tilde(argument: str) -> str:
-    """Return an argument with the home folder for a ``~`` that the shell left, as behind ``=``."""
+# What options were called before they had the names of the fields of ``Options``.
+_FORMER_NAMES = {"--batch": "--batch-tokens", "--device": "--devices"}
+
+
+def _current(argument: str) -> str:
+    """Return an argument under its name of today, with the home folder for a ``~``.
+
+    The shell leaves that where it stands behind ``=``.
+    """
     option, equals, value = argument.partition("=")
+    if option in _FORMER_NAMES:
+        return _FORMER_NAMES[option] + equals + _expanded(value)
     if option.startswith("--") and equals:
         return f"{option}={_expanded(value)}"
     return _expanded(argument)
@@ -110,7 +119,7 @@ def progress_bars(*folders: Path) -> Iterator[TerminalProgress]:
         folders: Where it writes: what killed runs left there and in the cache is removed first.
             ``run`` and ``eval`` name none, for what they call does that itself.
     """
-    from edgeval.quantize.cache import clean
+    from edgeval.quantization.cache import clean
     from edgeval.system.console import TerminalProgress, stderr_console
 
     with TerminalProgress(stderr_console()) as progress:

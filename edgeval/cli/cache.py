@@ -22,7 +22,7 @@ def list_all(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
     from edgeval.cli.terminal import terminal
-    from edgeval.quantize.cache import contents
+    from edgeval.quantization.cache import contents
 
     found = contents()
     if as_json:
@@ -43,7 +43,7 @@ def prune(
 ) -> None:
     """Remove GGUFs that were not used for a while, and what killed runs left."""
     from edgeval.cli.terminal import terminal
-    from edgeval.quantize.cache import prune as prune_cache
+    from edgeval.quantization.cache import prune as prune_cache
 
     with progress_bars() as progress:
         found = prune_cache(progress, unused_for)

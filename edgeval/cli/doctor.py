@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import HOW, STORE, BackendOption, Json, StoreOption, device_names
+from edgeval.cli.options import HOW, BackendOption, Json, StoreOption, names
+from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.system.console import print_json
 
 
@@ -17,17 +18,17 @@ def doctor(
         typer.Argument(help="Card name, checkpoint directory or .gguf file to try."),
     ] = "demo",
     backend: BackendOption = "auto",
-    device: Annotated[
+    devices: Annotated[
         str | None,
         typer.Option(
-            "--device",
+            "--devices",
             metavar="NAME,...",
             help="GPUs to check, each by itself.",
             show_default="all of the backend",
             rich_help_panel=HOW,
         ),
     ] = None,
-    store: StoreOption = STORE,
+    store: StoreOption = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Say what is wrong with this installation; try each type, and hold GPUs to the CPU.
@@ -38,7 +39,7 @@ def doctor(
     from edgeval.doctor.diagnose import diagnose
 
     with progress_bars() as progress:
-        found = diagnose(model, backend, device_names(device), store=store, progress=progress)
+        found = diagnose(model, backend, names(devices), store=store, progress=progress)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import STORE, Json, StoreFile
+from edgeval.cli.options import Json, StoreFile
 from edgeval.errors import StoreError
+from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.system.console import print_json, say
 from edgeval.system.escapes import visible
 
@@ -23,7 +24,9 @@ Number = Annotated[int, typer.Argument(metavar="N", help="Number of the run, of 
 
 
 @runs.callback(invoke_without_command=True)
-def list_all(context: typer.Context, store: StoreFile = STORE, as_json: Json = False) -> None:
+def list_all(
+    context: typer.Context, store: StoreFile = DEFAULT_STORE, as_json: Json = False
+) -> None:
     """List the runs that the store holds, or show, delete, export, import or repair."""
     if context.invoked_subcommand is not None:
         for name in ("store", "as_json"):
@@ -45,7 +48,7 @@ def list_all(context: typer.Context, store: StoreFile = STORE, as_json: Json = F
 
 
 @runs.command()
-def show(number: Number, store: StoreFile = STORE, as_json: Json = False) -> None:
+def show(number: Number, store: StoreFile = DEFAULT_STORE, as_json: Json = False) -> None:
     """Show what the store holds of a run: setting, items scored, plans."""
     from edgeval.cli.terminal import terminal
     from edgeval.store.runs import show_run
@@ -60,7 +63,7 @@ def show(number: Number, store: StoreFile = STORE, as_json: Json = False) -> Non
 @runs.command()
 def delete(
     number: Number,
-    store: StoreFile = STORE,
+    store: StoreFile = DEFAULT_STORE,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a run with its plans and scores."""
@@ -83,7 +86,7 @@ def delete(
 def export(
     number: Number,
     target: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, a .json.")],
-    store: StoreFile = STORE,
+    store: StoreFile = DEFAULT_STORE,
 ) -> None:
     """Write a run to a file that other stores can import."""
     from edgeval.store.exchange import export_run
@@ -96,7 +99,7 @@ def export(
 @runs.command(name="import")
 def import_(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="File of edgeval runs export.")],
-    store: StoreFile = STORE,
+    store: StoreFile = DEFAULT_STORE,
 ) -> None:
     """Add a run of another machine to the store."""
     from edgeval.store.exchange import import_run
@@ -109,7 +112,7 @@ def import_(
 
 @runs.command()
 def repair(
-    store: StoreFile = STORE,
+    store: StoreFile = DEFAULT_STORE,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="New store to write.", show_default="NAME-repaired.db"),

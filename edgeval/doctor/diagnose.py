@@ -16,22 +16,23 @@ from edgeval.doctor.machine import folder
 from edgeval.doctor.trials import Trials
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
+from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.llama import machine
 from edgeval.records import Diagnosis, Finding, Folder, GpuCheck, Look, TypeTrial
 from edgeval.system.engine_version import binding_version
 from edgeval.system.files import cache_folder
 from edgeval.system.free_memory import available
-from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.progress import ProgressOption, progress_of
 
 
 @running()
 def diagnose(
-    model: str = "demo",
+    model: str | Path = "demo",
     backend: str = "auto",
     devices: Sequence[str] = (),
     *,
-    store: Path,
-    progress: Progress | None = None,
+    store: str | Path = DEFAULT_STORE,
+    progress: ProgressOption = "auto",
 ) -> Diagnosis:
     """Look at the machine and the installation, try each type, and hold each GPU to the CPU.
 
@@ -40,13 +41,14 @@ def diagnose(
         backend: ``auto`` for all, or the one to check.
         devices: GPUs to check, by name or place; none for all of the backend.
         store: The file that scores are kept in.
-        progress: Where to show progress.
+        progress: Where to show progress; None for nowhere.
 
     Raises:
         EdgevalError: If there is no such model.
     """
+    model = str(model)
     locate(model)
-    folders = [folder("cache", cache_folder()), folder("store", store)]
+    folders = [folder("cache", cache_folder()), folder("store", Path(store))]
     findings = [_unwritable(each) for each in folders if not each.is_writable]
     seen: Look | None = None
     types: list[TypeTrial] = []
@@ -54,7 +56,7 @@ def diagnose(
     try:
         seen = look(backend, devices)
         findings += seen.findings
-        trials = Trials(model, progress or NoProgress())
+        trials = Trials(model, progress_of(progress))
         types = trials.types()
         checks = trials.gpus(seen)
         findings += map(_problem, trials.problems)

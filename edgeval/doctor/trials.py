@@ -11,14 +11,13 @@ from edgeval.errors import EngineError
 from edgeval.evaluation.closeness import too_far
 from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.evaluation.kernels import kernel_sentences
-from edgeval.evaluation.options import Options
-from edgeval.evaluation.pipeline import DEFAULT_LADDER
+from edgeval.evaluation.options import DEFAULT_LADDER, Options
 from edgeval.evaluation.selfcheck import self_check
 from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.evaluation.yardstick import yardstick
 from edgeval.gguf.parts import read_header
 from edgeval.llama import machine
-from edgeval.quantize.ladder import Ladder
+from edgeval.quantization.ladder import Ladder
 from edgeval.records import Gpu, GpuCheck, KernelChoice, Look, TypeTrial
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress

@@ -102,7 +102,7 @@ def _remedy(ended: Ended) -> str:
     if name == "SIGILL":
         return builds.remedy_for_illegal_instruction()
     if name == "SIGKILL":
-        return "close other programs, evaluate a smaller type, or lower --batch"
+        return "close other programs, evaluate a smaller type, or lower --batch-tokens"
     if name == "SIGABRT" or _ASSERTION.search(_said(ended.last_lines)):
         return (
             "the model may be one that this llama.cpp cannot run; try another model, or a newer "

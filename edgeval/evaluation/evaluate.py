@@ -20,42 +20,45 @@ from edgeval.evaluation.selfcheck import checked
 from edgeval.evaluation.setup import prepare
 from edgeval.gguf.parts import model_files, read_header
 from edgeval.llama import machine
-from edgeval.quantize.cache import clean
+from edgeval.quantization.cache import clean
 from edgeval.records import Evaluation
 from edgeval.stats import metrics
 from edgeval.store.store import Store
 from edgeval.system.files import require_writable, write_text
-from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.progress import ProgressOption, progress_of
 from edgeval.tasks.item import ItemScore
 
 
 @running()
 def evaluate(
-    paths: Sequence[Path],
-    options: Options,
+    paths: Sequence[str | Path],
+    options: Options | None = None,
     *,
-    samples: Path | None = None,
-    progress: Progress | None = None,
+    samples: str | Path | None = None,
+    progress: ProgressOption = "auto",
 ) -> Evaluation:
     """Evaluate GGUF files on the same items.
 
     Args:
         paths: The files.
-        options: What is evaluated and how.
+        options: What is evaluated and how; by default all of HellaSwag, and no store.
         samples: Where to write each item's log-probabilities as JSON lines; for one file only.
-        progress: Where to show progress.
+        progress: Where to show progress; None for nowhere.
 
     Raises:
         EdgevalError: If a file, an option or the data cannot be used.
     """
     if samples is not None and len(paths) != 1:
         raise EdgevalError("--samples holds the items of one GGUF; evaluate the files one by one")
-    missing = [path for path in paths if not path.is_file()]
+    options = options or Options()
+    samples = None if samples is None else Path(samples)
+    files = [Path(path) for path in paths]
+    missing = [path for path in files if not path.is_file()]
     if missing:
         read_header(missing[0])
     # Any file of a split model names all of it.
-    paths = [model_files(path)[0] for path in paths]
-    bars = progress or NoProgress()
+    files = [model_files(path)[0] for path in files]
+    bars = progress_of(progress)
     clean(bars, *(path.parent for path in (options.store, samples) if path is not None))
     if samples is not None:
         require_writable(samples)
@@ -64,12 +67,12 @@ def evaluate(
     most: Collection[int] = ()
     failures = Failures(len(paths), bars)
     with Store(options.store) as store:
-        setup = checked(paths, setup, store, progress)
-        for path in paths:
+        setup = checked(files, setup, store, bars)
+        for path in files:
             sequential = sequential_accuracy(setup)
             measured = failures.attempt(
                 functools.partial(
-                    evaluate_file, path, setup, store, sequential=sequential, progress=progress
+                    evaluate_file, path, setup, store, sequential=sequential, progress=bars
                 ),
                 read_header(path).file_type,
                 path.name,

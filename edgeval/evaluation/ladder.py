@@ -14,8 +14,8 @@ from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import FileResult
 from edgeval.evaluation.reference import Reference
 from edgeval.evaluation.setup import EvalSetup
-from edgeval.quantize.ladder import Ladder
-from edgeval.quantize.rungs import Rung
+from edgeval.quantization.ladder import Ladder
+from edgeval.quantization.rungs import Rung
 from edgeval.records import Drift, ModelRun
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress

@@ -1,26 +1,44 @@
-"""Options of an evaluation: what is evaluated and how, and what can be said of them at once."""
+"""Options of an evaluation: what is evaluated and how, and what can be said of them at once.
+
+The help pages show these defaults: so what checks options is loaded when they are checked.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from edgeval.errors import EdgevalError
-from edgeval.stats import sampling
-from edgeval.stats.paired import require_margin
-from edgeval.tasks.protocol import DEFAULT, Protocol, get
+from edgeval.errors import EdgevalError, closest
+from edgeval.tasks.names import DEFAULT_TASK
+
+if TYPE_CHECKING:
+    from edgeval.stats.sampling import Order
+    from edgeval.tasks.protocol import Protocol
+
+DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
+"""The file types of a ladder that names none."""
+
+RESULTS_FOLDER = Path("edgeval-results")
+"""Where reports go if nobody says otherwise."""
+
+DEFAULT_STORE = RESULTS_FOLDER / "edgeval.db"
+"""Where commands keep scores if nobody says otherwise; functions keep none."""
+
+Kernels = Literal["auto", "default", "plain"]
 
 
 @dataclass(frozen=True)
 class Options:
     """What is evaluated and how; the same for every model of a ladder.
 
+    Paths may be given as text.
+
     Attributes:
         data: A local data file; None for the default of the model or the hub.
-        protocol: A name of ``protocol.PROTOCOLS``; None for the default of the data.
+        protocol: ``lm-eval``, ``lm-eval-bos`` or ``llama.cpp``; None for the default of the data.
         limit: Evaluate at most so many items; None for all.
-        order: ``random`` or ``file``; see ``sampling.order_items``.
+        order: ``random`` for a seeded slice, stratified by group, or ``file`` for the first items.
         seed: Seed of the random order.
         shots: Solved items to show before each item.
         shots_data: A local file to draw them from; None for the hub's train split.
@@ -43,19 +61,20 @@ class Options:
         kl_items: Items on which a ladder's whole next-token distributions are compared; 0 for none.
         pre: How text is split before it is tokenized, instead of what the GGUFs say: a name of
             llama.cpp's pre-tokenizers; None for what they say.
+        task: Name of the task that is evaluated.
     """
 
     data: Path | None = None
     protocol: str | None = None
     limit: int | None = None
-    order: sampling.Order = "random"
+    order: Order = "random"
     seed: int = 0
     shots: int = 0
     shots_data: Path | None = None
     backend: str = "auto"
     devices: tuple[str, ...] = ()
     gpu_layers: int | None = None
-    kernels: Literal["auto", "default", "plain"] = "auto"
+    kernels: Kernels = "auto"
     check: bool = True
     threads: int | None = None
     batch_tokens: int | None = None
@@ -67,12 +86,24 @@ class Options:
     margin: float | None = None
     kl_items: int = 100
     pre: str | None = None
+    task: str = DEFAULT_TASK
 
-    @property
-    def protocol_name(self) -> str:
-        """The protocol asked for or, without one, that of the data."""
-        is_text = self.data is not None and self.data.suffix.lower() == ".txt"
-        return self.protocol or ("llama.cpp" if is_text else DEFAULT)
+    def __post_init__(self) -> None:
+        for name in ("data", "shots_data", "store"):
+            path = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, Path(path))
+
+    def resolved_protocol(self) -> Protocol:
+        """Return the protocol asked for or, without one, that of the data.
+
+        Raises:
+            EdgevalError: If there is no such task or protocol, or the task has none of it.
+        """
+        from edgeval.tasks import registry
+        from edgeval.tasks.protocol import of_task
+
+        return of_task(registry.task(self.task), self.protocol, self.data)
 
     def require_usable(self) -> None:
         """Check what can be checked without llama.cpp and without the data.
@@ -80,12 +111,17 @@ class Options:
         Raises:
             EdgevalError: If an option cannot be used, or not with another.
         """
+        from edgeval.stats.paired import require_margin
+        from edgeval.stats.sampling import Order
+
+        _require_one_of("order", self.order, get_args(Order))
+        _require_one_of("kernels", self.kernels, get_args(Kernels))
         if self.limit is not None and self.limit < 1:
             raise EdgevalError(f"--limit {self.limit} leaves no items; use 1 or more")
         if self.threads is not None and self.threads < 1:
             raise EdgevalError(f"--threads {self.threads} cannot compute; use 1 or more")
         if self.batch_tokens is not None and self.batch_tokens < 1:
-            raise EdgevalError(f"--batch {self.batch_tokens} holds no token; use 1 or more")
+            raise EdgevalError(f"--batch-tokens {self.batch_tokens} holds no token; use 1 or more")
         if self.gpu_layers is not None and self.gpu_layers < 0:
             raise EdgevalError(f"--gpu-layers {self.gpu_layers} is no number; use 0 or more")
         if self.kl_items < 0:
@@ -99,10 +135,19 @@ class Options:
                 "--until needs items in random order, since the first of a file are no sample of "
                 "it; leave out --order file, or give --limit instead"
             )
-        _check_shots(self, get(self.protocol_name))
+        _check_shots(self, self.resolved_protocol())
+
+
+def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise EdgevalError(
+            f"--{name} {value}{closest(value, known)} is unknown; use {', '.join(known)}"
+        )
 
 
 def _check_margin(margin: float, until: float | None) -> None:
+    from edgeval.stats.paired import require_margin
+
     require_margin(margin)
     if until not in (None, margin):
         raise EdgevalError(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 from edgeval import __version__
 from edgeval.checkpoints import cards
@@ -17,7 +18,7 @@ from edgeval.errors import EdgevalError
 from edgeval.evaluation import reference_checks
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.ladder import made_files, measured
-from edgeval.evaluation.options import Options
+from edgeval.evaluation.options import DEFAULT_LADDER, RESULTS_FOLDER, Options
 from edgeval.evaluation.reference import Reference, load_reference
 from edgeval.evaluation.selfcheck import checked
 from edgeval.evaluation.setup import EvalSetup, prepare
@@ -25,56 +26,61 @@ from edgeval.evaluation.yardstick import yardstick
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.precision import reference_first, with_base
 from edgeval.llama import machine
-from edgeval.quantize.cache import clean
-from edgeval.quantize.ladder import Ladder
-from edgeval.quantize.rungs import Rung, file_stem
+from edgeval.quantization.cache import clean
+from edgeval.quantization.ladder import Ladder
+from edgeval.quantization.rungs import Rung, file_stem
 from edgeval.records import Claim, Failure, Report
 from edgeval.report import formatting as fmt
 from edgeval.report import record_files
 from edgeval.report.derived import renewed
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.stats.paired import fewest_items
+from edgeval.stats.verdict import judged
 from edgeval.store.presence import require_place
 from edgeval.store.store import Store
-from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.progress import Progress, ProgressOption, progress_of
 
-DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
-RESULTS_FOLDER = Path("edgeval-results")
 
-_TASK = "hellaswag"
+class RunResult(NamedTuple):
+    """What a run leaves: the record, and the folder that holds it with its pages."""
+
+    report: Report
+    folder: Path
+
+    def _repr_html_(self) -> str | None:
+        return self.report._repr_html_()
 
 
 @running()
 def run(
-    model: str = "demo",
-    types: Sequence[str] = DEFAULT_LADDER,
+    model: str | Path = "demo",
     options: Options | None = None,
     *,
-    imatrix: Path | None = None,
-    reference_file: Path | None = None,
+    types: Sequence[str] = DEFAULT_LADDER,
+    imatrix: str | Path | None = None,
+    reference: str | Path | None = None,
     dtype: str | None = None,
-    out: Path | None = None,
+    out: str | Path | None = None,
     overwrite: bool = False,
     command: str = "",
-    progress: Progress | None = None,
-) -> tuple[Report, Path]:
+    progress: ProgressOption = "auto",
+) -> RunResult:
     """Evaluate a model's ladder and write the report.
 
     Args:
         model: Card name, hub repository, checkpoint directory or GGUF file.
+        options: What is evaluated and how; by default all of HellaSwag, and no store.
         types: File types of the ladder. The most precise one is the reference, unless that is a
             file.
-        options: What is evaluated and how.
         imatrix: An importance matrix: what it changes is evaluated without it and with it.
-        reference_file: A reference file: all types are compared with it, and its own is not
-            evaluated.
+        reference: A reference file: all types are compared with it, and its own is not evaluated.
         dtype: Type that a checkpoint is converted to before it is quantized, F16, BF16 or F32; by
             default the most precise one in ``types``, or F16. In the default ladder it is the
             reference.
         out: Folder of the report. By default a new one in ``edgeval-results``.
         overwrite: Whether a report that is there is replaced.
         command: The command line, for the record.
-        progress: Where to show progress.
+        progress: Where to show progress; None for nowhere.
 
     Returns:
         The record, and the folder it was written to.
@@ -82,22 +88,23 @@ def run(
     Raises:
         EdgevalError: If anything cannot be used; nothing half-written is left.
     """
-    bars = progress or NoProgress()
+    bars, model = progress_of(progress), str(model)
     location = locate(model)
     clean(bars, *([options.store.parent] if options and options.store else []))
+    out = None if out is None else Path(out)
     with report_folder(model, out, command, overwrite=overwrite, progress=bars) as folder:
         record = _record(
             location,
             types,
             options or Options(),
-            imatrix=imatrix,
-            reference_file=reference_file,
+            imatrix=None if imatrix is None else Path(imatrix),
+            reference_file=None if reference is None else Path(reference),
             dtype=dtype,
             command=command,
             progress=bars,
         )
         record_files.save(record, folder)
-        return record, folder
+        return RunResult(record, folder)
 
 
 def report_folder(
@@ -163,7 +170,7 @@ def _record(
         base=base,
     )
     _warn_of_few_items(setup, len(names) - (known is None), progress)
-    claims, other_claims = _claims(source.card)
+    claims, other_claims = _claims(source.card, setup.data.task)
     failures = Failures(len(ladder.rungs), progress)
     files = made_files(ladder, failures, has_reference=known is None)
     with Store(options.store) as store:
@@ -175,27 +182,25 @@ def _record(
     failures.require_any()
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
-    return renewed(
-        Report(
-            edgeval_version=__version__,
-            created_at=created_at,
-            command=command,
-            model=source.info,
-            data=setup.data_of(result.indices),
-            protocol=setup.protocol_info(),
-            engine=setup.engine(),
-            device=machine.describe(),
-            runs=result.runs,
-            failures=_in_order(failures.found, ladder.rungs),
-            same_files=ladder.same_files,
-            drift=result.drift,
-            claims=claims,
-            other_claims=other_claims,
-            elapsed_s=time.perf_counter() - started,
-            peak_rss_bytes=machine.peak_rss_bytes() + (worker_peak or 0),
-            worker_peak_rss_bytes=worker_peak,
-        )
+    record = Report(
+        edgeval_version=__version__,
+        created_at=created_at,
+        command=command,
+        model=source.info,
+        data=setup.data_of(result.indices),
+        protocol=setup.protocol_info(),
+        engine=setup.engine(),
+        device=machine.describe(),
+        runs=result.runs,
+        failures=_in_order(failures.found, ladder.rungs),
+        same_files=ladder.same_files,
+        drift=result.drift,
+        other_claims=other_claims,
+        elapsed_s=time.perf_counter() - started,
+        peak_rss_bytes=machine.peak_rss_bytes() + (worker_peak or 0),
+        worker_peak_rss_bytes=worker_peak,
     )
+    return renewed(judged(record, claims))
 
 
 def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) -> None:
@@ -254,8 +259,8 @@ def _with_card_data(options: Options, card: cards.Card | None) -> Options:
     return options
 
 
-def _claims(card: cards.Card | None) -> tuple[list[Claim], list[Claim]]:
+def _claims(card: cards.Card | None, task: str) -> tuple[list[Claim], list[Claim]]:
     """Return a card's claims on the evaluated task, and those on other tasks."""
     if card is None:
         return [], []
-    return card.claims_on(_TASK), [claim for claim in card.claims if claim.task != _TASK]
+    return card.claims_on(task), [claim for claim in card.claims if claim.task != task]

@@ -22,9 +22,9 @@ from edgeval.stats.top_logprobs import VERSION, is_readable, unpack
 from edgeval.store.reference_file import read
 from edgeval.store.reference_packing import Packed
 from edgeval.system.untrusted import UnreadableError, printable, read_regular
-from edgeval.tasks import hellaswag
+from edgeval.tasks import registry
 from edgeval.tasks.item import Item, ItemScore
-from edgeval.tasks.protocol import get
+from edgeval.tasks.protocol import of_task
 from edgeval.tasks.requests import Work
 
 __all__ = ["Reference", "ReferenceHeader", "load_reference"]
@@ -71,10 +71,10 @@ class Reference:
         """
         found = self.packed.scores(items)
         for score in found.values():
-            if len(score.logprobs) != len(score.item.choices):
+            if len(score.logprobs) != score.item.n_choices:
                 raise EdgevalError(
                     f"{self.path} has {len(score.logprobs)} choices for item {score.item.id}, "
-                    f"which has {len(score.item.choices)}; export the reference again"
+                    f"which has {score.item.n_choices}; export the reference again"
                 )
         return found
 
@@ -146,16 +146,18 @@ class Reference:
         Raises:
             EdgevalError: If the file cannot be read, or is another data set.
         """
-        data_set = hellaswag.load(data)
-        if data_set.fingerprint != self.header.setting.data_fingerprint:
+        key = self.header.setting
+        task = registry.task(registry.of_key(key.task))
+        data_set = task.load(data)
+        if data_set.fingerprint != key.data_fingerprint:
             name = printable(self.header.data, 100)
             raise DataError(f"{data} is not the data set of {self.path}, {name}")
-        if len(data_set.records) != self.header.n_total:
+        if len(data_set.rows) != self.header.n_total:
             raise DataError(
                 f"{self.path} is of {self.header.n_total:,} items, and {data} has "
-                f"{len(data_set.records):,}; export the reference again"
+                f"{len(data_set.rows):,}; export the reference again"
             )
-        items = data_set.items(get(self.header.setting.protocol).rendering)
+        items = data_set.items(of_task(task, key.protocol).rendering)
         scores = self.scores({index: items[index] for index in self.indices})
         return metrics.metrics_of(list(scores.values()), self.header.n_total)
 

@@ -16,6 +16,7 @@ from edgeval.llama.defaults import SCORING_VERSION
 from edgeval.records import ModelSource
 from edgeval.stats.top_logprobs import is_current
 from edgeval.system.untrusted import printable
+from edgeval.tasks import registry
 
 _DIGITS = 12
 """Of a hash, in messages."""
@@ -31,6 +32,8 @@ def require_items(reference: Reference, setup: EvalSetup) -> None:
     pool = data.shot_pool.fingerprint if data.shot_pool else None
     _require_same(
         reference,
+        ("task", registry.of_key(setting.task), data.task, "evaluate that one"),
+        ("task version", setting.task_version, data.task_version, _AGAIN),
         ("data set", setting.data_fingerprint, data.fingerprint, "name it with --data"),
         ("number of items", reference.header.n_total, data.n_total, _AGAIN),
         ("protocol", setting.protocol, protocol.name, "name it with --protocol"),

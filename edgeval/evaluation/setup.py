@@ -22,9 +22,9 @@ from edgeval.records.score_key import ScoreKey, features_of
 from edgeval.stats import sampling
 from edgeval.stats.paired import MARGIN_POINTS
 from edgeval.system.files import FileState
-from edgeval.tasks import fewshot, hellaswag
+from edgeval.tasks import fewshot, registry
 from edgeval.tasks.item import Item
-from edgeval.tasks.protocol import Protocol, get
+from edgeval.tasks.protocol import Protocol
 
 Version = tuple[Path, tuple[FileState | None, ...]]
 """A GGUF, until one of its files changes."""
@@ -101,6 +101,8 @@ class ModelSetup:
             cache_type=cache_type,
             flash_attention=flash_attention,
             pre_tokenizer=given.given if given else None,
+            task=registry.in_key(data.task),
+            task_version=data.task_version,
         )
 
 
@@ -224,8 +226,8 @@ def prepare(options: Options) -> EvalSetup:
             f"--gpu-layers {options.gpu_layers} needs a GPU, and the CPU computes here; leave it "
             "out, or see what edgeval doctor tells"
         )
-    protocol = get(options.protocol_name)
-    data_set = hellaswag.load(options.data, offline=options.offline)
+    task, protocol = registry.task(options.task), options.resolved_protocol()
+    data_set = task.load(options.data, offline=options.offline)
     everything = data_set.items(protocol.rendering)
     groups = [item.group for item in everything]
     if options.until is None:
@@ -235,10 +237,8 @@ def prepare(options: Options) -> EvalSetup:
     pool = None
     item_at: Callable[[int], Item] = everything.__getitem__
     if options.shots:
-        solved = hellaswag.load(options.shots_data, offline=options.offline, split="train")
-        pool = ShotPool(
-            name=solved.name, fingerprint=solved.fingerprint, n_items=len(solved.records)
-        )
+        solved = task.load_shots(options.shots_data, offline=options.offline)
+        pool = ShotPool(name=solved.name, fingerprint=solved.fingerprint, n_items=len(solved.rows))
         shown = fewshot.draw(everything, solved.items(protocol.rendering), options.shots)
 
         def with_shots(index: int) -> Item:
@@ -247,6 +247,8 @@ def prepare(options: Options) -> EvalSetup:
         item_at = with_shots
 
     data = DataSource(
+        task=task.name,
+        task_version=task.version,
         name=data_set.name,
         fingerprint=data_set.fingerprint,
         n_total=len(everything),

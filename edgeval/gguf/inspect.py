@@ -25,7 +25,7 @@ from edgeval.records.inspection import (
     TokenizerInfo,
     TypeSum,
 )
-from edgeval.system.progress import Progress
+from edgeval.system.progress import ProgressOption, progress_of
 
 __all__ = ["Inspection", "inspect"]
 
@@ -34,22 +34,23 @@ _TOKEN_TYPES = {1: "normal", 2: "unknown", 3: "control", 4: "user-defined", 5: "
 _SPECIAL = re.compile(r"tokenizer\.ggml\.(\w+)_token_id")
 
 
-def inspect(path: Path, *, progress: Progress | None = None) -> Inspection:
+def inspect(path: str | Path, *, progress: ProgressOption = "auto") -> Inspection:
     """Return what a GGUF says of itself.
 
     Any GGUF will do: of any architecture, split into files or not, an importance matrix.
 
     Args:
         path: The file; of a split model any of its files, and all of them are looked at.
-        progress: Where to show progress.
+        progress: Where to show progress; None for nowhere.
 
     Raises:
         GgufError: If the file is missing, not a GGUF or damaged.
         ChangedFileError: If it changes meanwhile.
     """
+    path = Path(path)
     with unchanged(path, "it was read"):
         header = read_header(path)
-        sha256 = sha256_of(*header.files, progress=progress)
+        sha256 = sha256_of(*header.files, progress=progress_of(progress))
     n_params, tensor_bytes = header.n_params, header.tensor_bytes
     return Inspection(
         file=header.path.name,

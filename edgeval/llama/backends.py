@@ -47,7 +47,7 @@ def choose_devices(backend: str = "auto", names: Sequence[str] = ()) -> tuple[De
     if wanted == "cpu":
         if names:
             raise EngineError(
-                "--device names GPUs, and --backend cpu uses none; leave one of the two out"
+                "--devices names GPUs, and --backend cpu uses none; leave one of the two out"
             )
         return ()
     is_auto = wanted == "auto"
@@ -102,7 +102,7 @@ def _named(candidates: Sequence[Device], names: Sequence[str]) -> tuple[Device, 
     """
     if not candidates:
         raise EngineError(
-            "--device names GPUs, and llama-cpp-python finds none here; leave it out, or see what "
+            "--devices names GPUs, and llama-cpp-python finds none here; leave it out, or see what "
             "edgeval doctor tells"
         )
     by_name = {device.name.casefold(): device for device in candidates}
@@ -116,6 +116,6 @@ def _named(candidates: Sequence[Device], names: Sequence[str]) -> tuple[Device, 
         found[device.name] = device
     if len({device.backend for device in found.values()}) > 1:
         raise EngineError(
-            f"{' and '.join(found)} are of several backends; name devices of one with --device"
+            f"{' and '.join(found)} are of several backends; name devices of one with --devices"
         )
     return tuple(found.values())

@@ -107,7 +107,7 @@ def require(memory: Memory, name: str) -> None:
             f"{name} takes about {megabytes(memory.total)} (weights {megabytes(memory.weights)}, "
             f"KV cache {megabytes(memory.cache)}, logits {megabytes(memory.logits)}, computing "
             f"{megabytes(memory.compute)}) and {megabytes(left.n_bytes)} {left.words}; "
-            f"{left.remedy}, evaluate a smaller type, lower --batch, or try it with --force"
+            f"{left.remedy}, evaluate a smaller type, lower --batch-tokens, or try it with --force"
         )
 
 

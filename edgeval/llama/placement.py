@@ -127,7 +127,7 @@ def place(gguf: llama.GgufInfo, options: PlacementOptions) -> Placement:
     raise EngineError(
         f"{gguf.path.name} takes at least {megabytes(_need(gguf, least).on(1))} of "
         f"{names}, where {megabytes(usable)} can be used; close other programs, use "
-        "--backend cpu, fewer --gpu-layers or a lower --batch, or try it with --force"
+        "--backend cpu, fewer --gpu-layers or a lower --batch-tokens, or try it with --force"
     )
 
 

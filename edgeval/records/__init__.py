@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,7 @@ from edgeval.records.drift import ClusteredInterval, Drift, Flip, Outcome, Split
 from edgeval.records.failures import Failure
 from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
 from edgeval.records.model import ModelFacts, ModelShape
+from edgeval.records.notebook import Shown
 from edgeval.records.results import (
     UNQUANTIZED,
     Estimate,
@@ -59,6 +60,7 @@ from edgeval.records.results import (
     Stopping,
     run_label,
 )
+from edgeval.records.rows import failure_row, run_row
 from edgeval.records.speeds import Speed, by_command
 
 __all__ = [
@@ -122,12 +124,12 @@ __all__ = [
     "run_label",
 ]
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 _MOST_METRICS: Final = 20
 
 
-class Evaluation(SavedRecord):
+class Evaluation(Shown, SavedRecord):
     """What ``edgeval eval --json`` prints: several GGUFs on the same items, without a ladder.
 
     Attributes:
@@ -142,7 +144,7 @@ class Evaluation(SavedRecord):
         failures: Those that could not be.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     data: DataSource
@@ -151,6 +153,20 @@ class Evaluation(SavedRecord):
     device: Machine
     runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a file, the failed ones last: those of ``Report.rows`` with all metrics.
+
+        What is beside a reference is None, for there is none; each metric is a fraction.
+        """
+        metric = self.protocol.metric
+        names = dict.fromkeys(name for run in self.runs for name in run.metrics)
+        rows = []
+        for run in self.runs:
+            known = {name: each.value for name, each in run.metrics.items()}
+            row = run_row(run, metric, None, "not compared")
+            rows.append(dict.fromkeys(names) | known | row)
+        return [*rows, *(failure_row(each, rows[0]) for each in self.failures)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Evaluation:
@@ -172,7 +188,7 @@ def _require_metric(runs: Sequence[ModelRun], metric: str) -> None:
             raise ValueError(f"the run of {run.file} has no {metric}")
 
 
-class Report(SavedRecord):
+class Report(Shown, SavedRecord):
     """One run: everything needed to judge its numbers. ``report.json`` holds exactly this.
 
     Attributes:
@@ -199,7 +215,7 @@ class Report(SavedRecord):
             itself; None where it computed in the command's own.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     command: str
@@ -223,6 +239,28 @@ class Report(SavedRecord):
     def reference(self) -> ModelRun | None:
         """What the other runs are compared with, and claims judged by; None if it failed."""
         return None if any(each.is_reference for each in self.failures) else self.runs[0]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a type, the reference first and those that failed last.
+
+        All rows have the same names; what is not known is None. ``type``, ``file``, ``size_bytes``,
+        ``bits_per_weight`` and ``n_items``, the items scored. ``accuracy``, ``accuracy_low`` and
+        ``accuracy_high`` are fractions of the split by the protocol's metric.
+        ``difference_points``, ``difference_low_points`` and ``difference_high_points`` are
+        percentage points from the reference. ``outcome`` is ``reference``, ``equivalent``,
+        ``worse``, ``different``, ``open``, ``not compared`` or ``failed``. ``lost`` and ``gained``
+        count items that only the reference, or only this type, has right. ``pick_agreement`` is the
+        fraction of items with the same pick, ``kl_nats`` the KL divergence from the reference a
+        position (a lower bound), ``tokens_per_s`` the speed in this command.
+        """
+        metric = self.protocol.metric
+        drifts = {drift.label: drift for drift in self.drift}
+        rows = []
+        for run in self.runs:
+            drift = drifts.get(run.label)
+            alone = "reference" if run is self.reference and len(self.runs) > 1 else "not compared"
+            rows.append(run_row(run, metric, drift, drift.split.outcome if drift else alone))
+        return [*rows, *(failure_row(each, rows[0]) for each in self.failures)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Report:

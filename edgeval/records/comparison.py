@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -18,8 +18,9 @@ from edgeval.records import (
     Record,
     SplitDifference,
 )
+from edgeval.records.notebook import Shown
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 Agreement = Literal["equal", "within tolerance", "differs"]
 Standing = Literal[Agreement, "reference", "not comparable"]
@@ -152,20 +153,60 @@ class ComparedMachine(Record):
     corrections: list[str] = Field(default_factory=list)
 
 
-class Comparison(Record):
+class Comparison(Shown, Record):
     """Saved records side by side; the first is what the others are compared with.
 
     Attributes:
         margin_points: Two accuracies this close are called equivalent.
         machines: The records.
-        rows: Their runs.
+        types: Their runs, a type each.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     margin_points: float
     machines: list[ComparedMachine]
-    rows: list[ComparedType]
+    types: list[ComparedType]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a type and machine, without those that were not evaluated there.
+
+        ``machine``, its label, and ``type``. ``standing`` is ``reference``, ``equal``, ``within
+        tolerance``, ``differs``, ``not comparable`` or ``failed``. ``accuracy`` is a fraction by
+        the protocol's metric, ``correct`` and ``n_items`` are counts. ``difference_points`` and
+        ``outcome`` are beside the machine's own reference. ``tokens_per_s``, ``items_per_s`` and
+        ``speed_ratio``, that over the first machine's. What is not known is None.
+        """
+        return [
+            row
+            for each in self.types
+            for machine, run, failure in zip(self.machines, each.runs, each.failures, strict=True)
+            if (row := _row(each.name, machine, run, failure)) is not None
+        ]
 
     def runs_of(self, machine: int) -> list[ModelRun]:
         """Return the runs of one of the machines, by its place in their list."""
-        return [found.run for row in self.rows if (found := row.runs[machine]) is not None]
+        return [found.run for each in self.types if (found := each.runs[machine]) is not None]
+
+
+def _row(
+    name: str, machine: ComparedMachine, run: ComparedRun | None, failure: Failure | None
+) -> dict[str, Any] | None:
+    """Return what ``Comparison.rows`` says of a type on one machine; None where it has nothing."""
+    if run is None and failure is None:
+        return None
+    measured = run.run.metrics[machine.protocol.metric] if run else None
+    beside = run.beside if run else None
+    speed = run.run.speed if run else None
+    return {
+        "machine": machine.label,
+        "type": name,
+        "standing": run.standing if run else "failed",
+        "accuracy": measured.value if measured else None,
+        "correct": measured.correct if measured else None,
+        "n_items": measured.total if measured else None,
+        "difference_points": beside.difference_points if beside else None,
+        "outcome": beside.split.outcome if beside else None,
+        "tokens_per_s": speed.tokens_per_s if speed else None,
+        "items_per_s": run.items_per_s if run else None,
+        "speed_ratio": run.speed_ratio if run else None,
+    }

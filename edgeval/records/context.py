@@ -78,6 +78,8 @@ class DataSource(Record):
     """The data set and the slice of it that was evaluated.
 
     Attributes:
+        task: Name of the task that its items are of.
+        task_version: Version of that.
         name: Name of the data set, or of the file.
         fingerprint: SHA-256 over all records in their order.
         n_total: Number of items in the data set.
@@ -89,6 +91,8 @@ class DataSource(Record):
         shot_pool: Where the shots are from; None without shots.
     """
 
+    task: str
+    task_version: int
     name: str
     fingerprint: str
     n_total: int = Field(le=MOST_ITEMS)

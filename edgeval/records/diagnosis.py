@@ -42,7 +42,7 @@ class Gpu(Record):
     """A device beside the CPU.
 
     Attributes:
-        name: llama.cpp's name of it, for ``--device``.
+        name: llama.cpp's name of it, for ``--devices``.
         description: What its driver calls it.
         backend: What computes on it.
         is_automatic: Whether ``--backend auto`` may use it.

@@ -16,6 +16,7 @@ class Run(Record):
         number: Its number in the store.
         file: Name of the model's file.
         type: llama.cpp's name for how the model is quantized; None before its first plan.
+        task: Name of the task that its items are of.
         protocol: Name of the protocol.
         shots: Solved items shown before each item.
         data: Name of the data set.
@@ -30,6 +31,7 @@ class Run(Record):
     number: int
     file: str
     type: str | None
+    task: str
     protocol: str
     shots: int
     data: str

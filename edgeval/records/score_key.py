@@ -9,6 +9,12 @@ _PLAIN = " | EXTRA_BUFTS = 0"
 """What follows llama.cpp's features where it may not rearrange weights, in their own style."""
 
 
+_OF_ITEMS = {
+    *("data_fingerprint", "protocol", "protocol_version", "shots", "shot_pool_fingerprint"),
+    *("pre_tokenizer", "task", "task_version"),
+}
+
+
 def features_of(features: str, kernels: Kernels) -> str:
     """Return llama.cpp's features with the kernels that are used of them."""
     return f"{features}{_PLAIN}" if kernels == "plain" else features
@@ -37,6 +43,8 @@ class ScoreKey(Record):
         cache_type: Type of the KV cache.
         flash_attention: Whether attention is computed by the fused kernel.
         pre_tokenizer: What text is split by instead of what the file says; None for that.
+        task: Name of the task that the items are of; None for ``names.UNNAMED_TASK``.
+        task_version: Version of that.
     """
 
     scoring_version: int
@@ -55,6 +63,8 @@ class ScoreKey(Record):
     devices: tuple[str, ...] = ()
     gpu_layers: int = 0
     pre_tokenizer: str | None = None
+    task: str | None = None
+    task_version: int = 1
 
     @property
     def text(self) -> str:
@@ -64,8 +74,7 @@ class ScoreKey(Record):
     @property
     def computation_text(self) -> str:
         """The part of the key that is about how a model is computed, not about what on, as JSON."""
-        of_items = {"data_fingerprint", "protocol", "protocol_version", "shots", "pre_tokenizer"}
-        return self.model_dump_json(exclude={*of_items, "shot_pool_fingerprint"})
+        return self.model_dump_json(exclude=_OF_ITEMS)
 
     @property
     def kernels(self) -> Kernels:

@@ -1,97 +1,110 @@
-"""The main result in a few sentences: which type to take, and what is known of the others."""
+"""Conclusion: the main result in a few sentences, and what its numbers speak about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
-from edgeval import errors
+from edgeval.errors import listed, plural
 from edgeval.records import Drift, Interval, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import (
-    are_together,
-    compared_runs,
-    is_counted,
-    margin,
-    primary,
-    sampled,
-    split_estimate,
-    together,
-)
 from edgeval.report.failures import failed_clause, not_compared
-from edgeval.report.items import all_items, is_sample, items_in_short, stopping_of, until_decided
+from edgeval.report.items import all_items, items_in_short, until_decided
+from edgeval.report.record_view import RecordView, RunView
 from edgeval.stats.paired import limit_items, shows
 
-_Pairs = Sequence[tuple[ModelRun, Drift]]
+_View = RecordView[Report]
 _Kind = Literal[Outcome, "clearly better", "better", "no worse"]
 
+EVERY_LOOK = "The intervals are valid at every look."
+"""What is true of evaluations that stopped early."""
 
-def conclusion(report: Report) -> str:
+
+def conclusion(view: RecordView[Report]) -> str:
     """Return which type to take, what is known of each on the split, and how surely."""
-    reference = report.reference
-    if reference is None:
-        return not_compared(report)
-    if not report.drift:
-        return f"{_alone(report, reference)}."
-    pairs = [(run, found) for run, found in compared_runs(report)[1:] if found is not None]
+    if view.reference is None:
+        return not_compared(view.record)
+    reference = view.reference.run
+    if not view.drifts:
+        return f"{_alone(view, view.reference)}."
     sentences = [
-        f"{_where(report)}{_smallest(report, reference)}",
-        _outcomes(report, pairs, reference),
-        _sureness(report),
-        _power(report, pairs),
-        failed_clause(report.failures),
-        _new_items(report),
+        f"{_where(view)}{_smallest(view, reference)}",
+        _outcomes(view, reference),
+        _sureness(view),
+        _power(view),
+        failed_clause(view.record.failures),
+        _new_items(view),
     ]
     return " ".join(f"{sentence}." for sentence in sentences if sentence)
 
 
-def recommended(report: Report) -> tuple[ModelRun, Drift] | None:
+def recommended(view: RecordView[Report]) -> tuple[ModelRun, Drift] | None:
     """Return the smallest type that is shown to be no worse than the margin allows; or None.
 
     What is shown of all types holds together, so whichever of them is named, it was shown.
     """
     pairs = [
-        (run, found)
-        for run, found in compared_runs(report)
-        if found is not None and found.split.non_inferior
+        (run.run, run.drift)
+        for run in view.runs
+        if run.drift is not None and run.drift.split.non_inferior
     ]
     return min(pairs, key=lambda pair: pair[0].file_bytes, default=None)
 
 
-def _where(report: Report) -> str:
+def interval_sentence(view: RecordView[Report]) -> str:
+    """Return what the accuracies and intervals of a ladder speak about, if it has intervals.
+
+    It is empty where every type was scored on the whole split.
+    """
+    if not view.is_slice:
+        return ""
+    if not view.is_sample:
+        return (
+            "Accuracies are those of these items; the intervals hold for the whole split, whatever "
+            "the others are."
+        )
+    sentence = "Accuracies and their intervals are for the whole split."
+    if view.is_estimated:
+        sentence = (
+            f"Accuracies are for the whole split: that of {view.runs[0].run.label} plus the "
+            "difference, and so are their intervals."
+        )
+    return sentence if view.stopping is None else f"{sentence} {EVERY_LOOK}"
+
+
+def _where(view: _View) -> str:
     """Return what the numbers speak of, and from how many items, for the beginning."""
-    data = report.data
+    data = view.record.data
     split = f"{all_items(data.n_total)} of {data.name}"
-    stopping = stopping_of(report)
-    if is_counted(report):
+    if not view.is_slice:
         return f"On {split}, "
-    if stopping is not None:
-        return f"{until_decided(report, stopping)}. On {split}, "
-    return f"On {split}, as far as {items_in_short(report)} tells, "
+    if stopped := until_decided(view):
+        return f"{stopped}. On {split}, "
+    return f"On {split}, as far as {items_in_short(view)} tells, "
 
 
-def _smallest(report: Report, reference: ModelRun) -> str:
+def _smallest(view: _View, reference: ModelRun) -> str:
     # Of a type that failed nobody knows whether it would do.
-    kind = "evaluated type" if report.failures else "type"
-    shown = "" if is_counted(report) else "shown to be "
-    found = recommended(report)
-    if found is None:
-        none = "is" if is_counted(report) else "is shown to be"
-        return f"no {kind} {none} at most {margin(report)} worse than {reference.label}"
-    run, drift = found
+    kind = "evaluated type" if view.record.failures else "type"
+    pair = recommended(view)
+    if pair is None:
+        verb = "is shown to be" if view.is_slice else "is"
+        return f"no {kind} {verb} at most {view.margin} worse than {reference.label}"
+    run, drift = pair
+    shown = "shown to be " if view.is_slice else ""
     sizes = f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
     return (
-        f"{run.label} ({sizes}) is the smallest {kind} that is {shown}at most {margin(report)} "
+        f"{run.label} ({sizes}) is the smallest {kind} that is {shown}at most {view.margin} "
         f"worse than {reference.label}: {_difference(drift)}"
     )
 
 
-def _outcomes(report: Report, pairs: _Pairs, reference: ModelRun) -> str:
+def _outcomes(view: _View, reference: ModelRun) -> str:
     """Return what is known of each type, by outcome."""
     by_kind: dict[_Kind, list[Drift]] = {}
-    for _, found in pairs:
-        by_kind.setdefault(_kind(found, report.data.n_total), []).append(found)
-    name, within = reference.label, margin(report)
+    for drift in view.drifts:
+        by_kind.setdefault(_kind(drift, view.record.data.n_total), []).append(drift)
+    name, within = reference.label, view.margin
     words: dict[_Kind, str] = {
         "equivalent": f"equivalent to {name} within {within}",
         "clearly better": f"better than {name} by more than {within}",
@@ -101,14 +114,18 @@ def _outcomes(report: Report, pairs: _Pairs, reference: ModelRun) -> str:
         "worse": f"worse than {name} by more than {within}",
         "open": "open",
     }
-    clauses = [_clause(by_kind.get(kind, []), what, kind) for kind, what in words.items()]
-    text = "; ".join(clause for clause in clauses if clause)
+    clauses = [
+        _clause(by_kind[kind], predicate, kind)
+        for kind, predicate in words.items()
+        if kind in by_kind
+    ]
+    text = "; ".join(clauses)
     return text[:1].upper() + text[1:]
 
 
-def _kind(found: Drift, population: int) -> _Kind:
+def _kind(drift: Drift, population: int) -> _Kind:
     """Return the outcome, and what is known beside it: on which side, and whether no worse."""
-    split = found.split
+    split = drift.split
     if not split.non_inferior or split.outcome == "equivalent":
         return split.outcome
     if split.outcome == "open":
@@ -117,55 +134,52 @@ def _kind(found: Drift, population: int) -> _Kind:
     return "clearly better" if is_beyond else "better"
 
 
-def _clause(drifts: Sequence[Drift], what: str, kind: _Kind) -> str:
-    if not drifts:
-        return ""
+def _clause(drifts: Sequence[Drift], predicate: str, kind: _Kind) -> str:
     with_points = kind not in ("equivalent", "no worse", "open")
     names = [
-        f"{found.label} ({fmt.signed(found.difference_points, 2)} points)"
+        f"{drift.label} ({fmt.signed(drift.difference_points, 2)} points)"
         if with_points
-        else found.label
-        for found in drifts
+        else drift.label
+        for drift in drifts
     ]
-    return f"{errors.listed(names)} {'is' if len(names) == 1 else 'are'} {what}"
+    return f"{listed(names)} {plural(len(names), 'is', 'are')} {predicate}"
 
 
-def _sureness(report: Report) -> str:
-    found = sampled(report)
-    if not found:
+def _sureness(view: _View) -> str:
+    sampled = view.sampled
+    if not sampled:
         return ""
-    if not is_sample(report):
+    if not view.is_sample:
         return (
             "The first items of a file are no random sample of it, so only what is certain, "
             "whatever the others are, is said"
         )
-    is_one, is_stopped = len(found) == 1, stopping_of(report) is not None
-    early = f", whenever {'it' if is_one else 'each of them'} stopped" if is_stopped else ""
-    is_said = any(each.split.outcome != "open" or each.split.non_inferior for each in found)
-    if is_one:
-        what = f"What is said of {found[0].label} holds" if is_said else "Its interval holds"
-        return f"{what} {together(report)}{early}"
-    if not are_together(report):
+    holds, is_stopped = view.sureness.clause, view.stopping is not None
+    them = plural(len(sampled), "it", "each of them")
+    early = f", whenever {them} stopped" if is_stopped else ""
+    is_said = any(drift.split.outcome != "open" or drift.split.non_inferior for drift in sampled)
+    if len(sampled) == 1:
+        said = f"What is said of {sampled[0].label} holds" if is_said else "Its interval holds"
+        return f"{said} {holds}{early}"
+    if not view.are_together:
         early = ", whenever it stopped" if is_stopped else ""
-        return f"What is said of each type holds {together(report)}{early}"
+        return f"What is said of each type holds {holds}{early}"
     if not is_said:
-        return f"Their intervals hold {together(report)}{early}"
-    return (
-        f"What is said of the types is right {together(report)}, and so are their intervals{early}"
-    )
+        return f"Their intervals hold {holds}{early}"
+    return f"What is said of the types is right {holds}, and so are their intervals{early}"
 
 
-def _power(report: Report, pairs: _Pairs) -> str:
+def _power(view: _View) -> str:
     """Return how many items would probably show more, of types that are not decided."""
     needed = [
-        (found.split.items_for_power, found.label)
-        for _, found in pairs
-        if found.split.items_for_power is not None
+        (drift.split.items_for_power, drift.label)
+        for drift in view.drifts
+        if drift.split.items_for_power is not None
     ]
     if not needed:
         return ""
     most, label = max(needed)
-    total, reference = report.data.n_total, report.runs[0].label
+    total, reference = view.record.data.n_total, view.runs[0].run.label
     if most >= total:
         items = f"all {total:,} items show for certain what {label} is"
     else:
@@ -174,18 +188,18 @@ def _power(report: Report, pairs: _Pairs) -> str:
             f"type which flips as often as {label} is equivalent, if its accuracy on the split is "
             f"{reference}'s"
         )
-    points = report.drift[0].split.margin_points
+    points = view.drifts[0].split.margin_points
     return f"{items[0].upper()}{items[1:]}; --until {points:g} stops as soon as each is decided"
 
 
-def _new_items(report: Report) -> str:
+def _new_items(view: _View) -> str:
     """Return the second row of the headline: what the named type does on new items."""
-    found = recommended(report)
-    interval = found[1].new_items if found and is_counted(report) else None
-    if found is None or interval is None:
+    pair = recommended(view)
+    interval = pair[1].new_items if pair and not view.is_slice else None
+    if pair is None or interval is None:
         return ""
-    run, drift = found
-    whichever = ", whichever type is named" if len(report.drift) > 1 else ""
+    run, drift = pair
+    whichever = ", whichever type is named" if len(view.drifts) > 1 else ""
     return (
         f"New items of the same kind are another question: there {run.label} is at "
         f"{fmt.signed(drift.difference_points, 2)} points "
@@ -194,29 +208,27 @@ def _new_items(report: Report) -> str:
     )
 
 
-def _difference(found: Drift) -> str:
-    points = f"{fmt.signed(found.difference_points, 2)} points"
-    if found.split.is_exact:
+def _difference(drift: Drift) -> str:
+    points = f"{fmt.signed(drift.difference_points, 2)} points"
+    if drift.split.is_exact:
         return points
-    interval = fmt.difference_interval(found.split.interval_points, found.split.margin_points)
+    interval = fmt.difference_interval(drift.split.interval_points, drift.split.margin_points)
     return f"{points} {interval}"
 
 
-def _alone(report: Report, run: ModelRun) -> str:
-    found = primary(report, run)
-    estimate = split_estimate(found, None)
-    interval = estimate.interval
+def _alone(view: _View, reference: RunView) -> str:
+    split, new_items = reference.accuracy.split_interval, reference.accuracy.interval
     known = []
-    if interval.low < interval.high:
-        sure = fmt.level(interval) if is_sample(report) else "for certain"
-        known.append(f"{sure} {fmt.accuracy_interval(interval)}")
-    if found.interval is not None:
-        known.append(_for_new_items(found.interval))
+    if split.low < split.high:
+        sure = fmt.level(split) if view.is_sample else "for certain"
+        known.append(f"{sure} {fmt.accuracy_interval(split)}")
+    if new_items is not None:
+        known.append(_for_new_items(new_items))
     how = f" ({'; '.join(known)})" if known else ""
-    why = failed_clause(report.failures) or "No other type was evaluated"
+    why = failed_clause(view.record.failures) or "No other type was evaluated"
     return (
-        f"{_where(report)}{run.label} answers {fmt.accuracy(estimate.value)}% correctly{how}. "
-        f"{why}, so there is no drift to report"
+        f"{_where(view)}{reference.run.label} answers {fmt.accuracy(reference.accuracy.value)}% "
+        f"correctly{how}. {why}, so there is no drift to report"
     )
 
 

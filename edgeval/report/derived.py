@@ -1,4 +1,4 @@
-"""What a saved record holds that follows from its numbers: made again when it is read.
+"""Derived numbers: what of a saved record follows from the others, made again when it is read.
 
 A record keeps it for readers without edgeval. One that an older edgeval wrote, or that was edited,
 may hold another verdict than its numbers give; no view shows that one.
@@ -39,13 +39,13 @@ def renewed(record: _Kind) -> _Kind:
 
 def _renewed_report(record: Report) -> Report:
     runs = [_counted(run, record) for run in record.runs]
-    found = record.model_copy(update={"runs": runs})
-    drifts = _drifts(found)
-    by_label = {each.label: each for each in drifts}
-    compared = [_estimated(run, by_label.get(run.label), found) for run in runs]
-    runs = [run if run.label in by_label else _settled(run, found) for run in compared]
-    found = found.model_copy(update={"drift": drifts, "runs": runs})
-    return found.model_copy(update={"verdicts": verdicts(found)})
+    record = record.model_copy(update={"runs": runs})
+    drifts = _drifts(record)
+    by_label = {drift.label: drift for drift in drifts}
+    compared = [_estimated(run, by_label.get(run.label), record) for run in runs]
+    runs = [run if run.label in by_label else _settled(run, record) for run in compared]
+    record = record.model_copy(update={"drift": drifts, "runs": runs})
+    return record.model_copy(update={"verdicts": verdicts(record)})
 
 
 def _counted(run: ModelRun, record: Report | Evaluation) -> ModelRun:
@@ -54,25 +54,27 @@ def _counted(run: ModelRun, record: Report | Evaluation) -> ModelRun:
     if design == "weighted":
         return run
     population, is_random = record.data.n_total, record.data.order != "file"
-    found = {
-        name: metric(each.correct, each.total, population, is_random=is_random)
+    metrics = {
+        name: metric(measured.correct, measured.total, population, is_random=is_random)
         if design is None
-        else each.model_copy(update={"value": each.correct / each.total, "interval": None})
-        for name, each in run.metrics.items()
+        else measured.model_copy(
+            update={"value": measured.correct / measured.total, "interval": None}
+        )
+        for name, measured in run.metrics.items()
     }
-    return run.model_copy(update={"metrics": found})
+    return run.model_copy(update={"metrics": metrics})
 
 
-def _estimated(run: ModelRun, found: Drift | None, record: Report) -> ModelRun:
+def _estimated(run: ModelRun, drift: Drift | None, record: Report) -> ModelRun:
     """Return a run of which less was counted: its accuracy is the reference's and a difference."""
-    if found is None or found.stopping is None:
+    if drift is None or drift.stopping is None:
         return run
-    run = run.model_copy(update={"stopping": found.stopping})
-    if found.stopping.design != "weighted":
+    run = run.model_copy(update={"stopping": drift.stopping})
+    if drift.stopping.design != "weighted":
         return run
     name = record.protocol.metric
     estimate = difference_estimate(
-        record.runs[0].metrics[name].value, found.difference_points, found.split.interval_points
+        record.runs[0].metrics[name].value, drift.difference_points, drift.split.interval_points
     )
     update = {"value": estimate.value, "interval": None, "split_interval": estimate.interval}
     metrics = {**run.metrics, name: run.metrics[name].model_copy(update=update)}
@@ -83,11 +85,11 @@ def _drifts(record: Report) -> list[Drift]:
     """Return the comparisons with what their flips or, where they stopped early, intervals say."""
     if not record.drift:
         return []
-    flips = [_of_flips(each, record) for each in record.drift]
-    found = at_margin(
+    flips = [_of_flips(drift, record) for drift in record.drift]
+    judged_drifts = at_margin(
         record.model_copy(update={"drift": flips}), record.drift[0].split.margin_points
     )
-    return [_finished(each, record) for each in found]
+    return [_finished(drift, record) for drift in judged_drifts]
 
 
 def at_margin(record: Report, margin_points: float) -> list[Drift]:
@@ -103,38 +105,38 @@ def at_margin(record: Report, margin_points: float) -> list[Drift]:
         record.drift,
         record.data.n_total,
         margin_points,
-        file_bytes=[sizes.get(each.label, 0) for each in record.drift],
+        file_bytes=[sizes.get(drift.label, 0) for drift in record.drift],
         is_random=record.data.order != "file",
     )
 
 
-def _of_flips(found: Drift, record: Report) -> Drift:
+def _of_flips(drift: Drift, record: Report) -> Drift:
     """Return a comparison with what its own flips say, without what the others change of it."""
-    lost = sum(_is_lost(flip) for flip in found.flips)
-    gained = len(found.flips) - lost
+    lost = sum(_is_lost(flip) for flip in drift.flips)
+    gained = len(drift.flips) - lost
     update: dict[str, object] = {
         "reference": record.runs[0].label,
         "right_to_wrong": lost,
         "wrong_to_right": gained,
     }
-    if found.stopping is None:
-        update["difference_points"] = 100 * (gained - lost) / found.n_items
+    if drift.stopping is None:
+        update["difference_points"] = 100 * (gained - lost) / drift.n_items
         update["mcnemar_p"] = mcnemar(gained, lost)
-        return found.model_copy(update=update)
-    interval = found.split.interval_points
+        return drift.model_copy(update=update)
+    interval = drift.split.interval_points
     return stopped(
-        found.model_copy(update=update), found.stopping, found.difference_points, interval
+        drift.model_copy(update=update), drift.stopping, drift.difference_points, interval
     )
 
 
-def _finished(found: Drift, record: Report) -> Drift:
+def _finished(drift: Drift, record: Report) -> Drift:
     """Return a comparison with what follows from its interval."""
-    update: dict[str, object] = {"split_accuracy": _split_accuracy(found, record)}
-    if found.stopping is not None:
-        limit = limit_items(found.stopping.points, record.data.n_total)
-        is_decided = shows(found.split, record.data.n_total, limit)
-        update["stopping"] = found.stopping.model_copy(update={"is_decided": is_decided})
-    return found.model_copy(update=update)
+    update: dict[str, object] = {"split_accuracy": _split_accuracy(drift, record)}
+    if drift.stopping is not None:
+        limit = limit_items(drift.stopping.points, record.data.n_total)
+        is_decided = shows(drift.split, record.data.n_total, limit)
+        update["stopping"] = drift.stopping.model_copy(update={"is_decided": is_decided})
+    return drift.model_copy(update=update)
 
 
 def _settled(run: ModelRun, record: Report | Evaluation) -> ModelRun:
@@ -151,25 +153,25 @@ def _settled(run: ModelRun, record: Report | Evaluation) -> ModelRun:
     return run.model_copy(update=update)
 
 
-def _split_accuracy(found: Drift, record: Report) -> object:
+def _split_accuracy(drift: Drift, record: Report) -> object:
     """Return the accuracy on the split, if the reference's is known of it and the other's is not.
 
     See ``against_reference``.
     """
     known = record.runs[0].metrics[record.protocol.metric]
     is_random = record.data.order != "file"
-    if not is_random or not found.n_items < known.total == record.data.n_total:
+    if not is_random or not drift.n_items < known.total == record.data.n_total:
         return None
-    return difference_estimate(known.value, found.difference_points, found.split.interval_points)
+    return difference_estimate(known.value, drift.difference_points, drift.split.interval_points)
 
 
 def _contradictions(record: Report | Evaluation) -> Iterator[str]:
     """Yield where numbers that all are measured contradict each other: then none can be shown."""
     data, name = record.data, record.protocol.metric
     for run in record.runs:
-        for each in run.metrics.values():
-            if each.total > data.n_total:
-                yield f"{run.label} has {each.total:,} items, and the data {data.n_total:,}"
+        for measured in run.metrics.values():
+            if measured.total > data.n_total:
+                yield f"{run.label} has {measured.total:,} items, and the data {data.n_total:,}"
     counts = [run.metrics[name].total for run in record.runs if name in run.metrics]
     if isinstance(record, Report) and record.reference is not None:
         counts = counts[:1]
@@ -196,38 +198,38 @@ def _of_speeds(record: Report | Evaluation) -> Iterator[str]:
 def _of_drift(record: Report) -> Iterator[str]:
     name = record.protocol.metric
     run_of = {run.label: run.metrics[name] for run in record.runs[1:]}
-    for label in (found.label for found in record.drift):
+    for label in (drift.label for drift in record.drift):
         if label not in run_of:
             yield f"{label} is compared, and no run, or several comparisons, have that name"
-        run_of = {each: measured for each, measured in run_of.items() if each != label}
+        run_of = {other: measured for other, measured in run_of.items() if other != label}
     run_of = {run.label: run.metrics[name] for run in record.runs[1:]}
-    for found in record.drift:
-        if not all(map(_is_flip, found.flips)) or len(found.flips) > found.n_items:
-            yield f"{found.label} has flips that are none"
-        by_source = None if found.stopping else found.new_items_clustered
-        if by_source is not None and not _can_be(by_source, found):
-            yield f"{found.label} is compared by sources that its items cannot have"
-        if found.stopping is None:
-            yield from _of_counts(found, run_of[found.label], record.runs[0].metrics[name])
+    for drift in record.drift:
+        if not all(map(_is_flip, drift.flips)) or len(drift.flips) > drift.n_items:
+            yield f"{drift.label} has flips that are none"
+        by_source = None if drift.stopping else drift.new_items_clustered
+        if by_source is not None and not _can_be(by_source, drift):
+            yield f"{drift.label} is compared by sources that its items cannot have"
+        if drift.stopping is None:
+            yield from _of_counts(drift, run_of[drift.label], record.runs[0].metrics[name])
 
 
-def _of_counts(found: Drift, measured: Metric, reference: Metric) -> Iterator[str]:
-    if found.n_items != measured.total:
-        yield f"{found.label} is compared on {found.n_items:,} items, and has {measured.total:,}"
+def _of_counts(drift: Drift, measured: Metric, reference: Metric) -> Iterator[str]:
+    if drift.n_items != measured.total:
+        yield f"{drift.label} is compared on {drift.n_items:,} items, and has {measured.total:,}"
     if measured.total == reference.total:
-        flips: Sequence[Flip] = found.flips
+        flips: Sequence[Flip] = drift.flips
         gained = len(flips) - 2 * sum(map(_is_lost, flips))
         if measured.correct - reference.correct != gained:
             yield (
-                f"{found.label} has {measured.correct - reference.correct:+,} right items beside "
+                f"{drift.label} has {measured.correct - reference.correct:+,} right items beside "
                 f"the reference, and its flips give {gained:+,}"
             )
 
 
-def _can_be(by_source: ClusteredInterval, found: Drift) -> bool:
+def _can_be(by_source: ClusteredInterval, drift: Drift) -> bool:
     """Return whether items that flipped may be of so many sources, and go together so much."""
-    n_items, is_single = found.n_items, by_source.n_clusters >= found.n_items
-    return bool(found.flips) and not is_single and by_source.design_effect <= 2 * n_items
+    n_items, is_single = drift.n_items, by_source.n_clusters >= drift.n_items
+    return bool(drift.flips) and not is_single and by_source.design_effect <= 2 * n_items
 
 
 def _is_lost(flip: Flip) -> bool:

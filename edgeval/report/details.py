@@ -1,15 +1,15 @@
-"""The tables behind the ladder: differences, flips, distributions, all metrics and the files."""
+"""Tables of differences: outcomes, flips and changes of log-probabilities, and all metrics."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-from edgeval.records import Drift, Flip, Report, Speed
+from edgeval.errors import counted
+from edgeval.records import Drift, Flip, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import compared_runs, is_counted, reading
-from edgeval.report.items import is_uneven, items_of
-from edgeval.report.selfchecks import FAILED, NOT_CHECKED, gpu_runs, shift_of
+from edgeval.report.items import items_in_short
+from edgeval.report.record_view import RecordView
 from edgeval.report.speeds import EMPTY
 
 
@@ -18,117 +18,91 @@ class Table:
     """A table of text; the first column names the row.
 
     Attributes:
+        caption: What it holds, and of which items, or a heading.
         header: Name of each column.
         rows: The cells of each row.
         words: Columns that hold words; the others hold numbers.
         hashes: Columns that hold hashes.
     """
 
+    caption: str
     header: list[str]
     rows: list[list[str]]
     words: tuple[int, ...] = (0,)
     hashes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class FlipTable:
-    """The flipped items of one type, as far as they are shown."""
-
-    summary: str
-    table: Table
-
-
-def difference_table(report: Report) -> Table:
+def difference_table(view: RecordView[Report]) -> Table:
     """Return each type's difference on the split and what is known of it, a row a type.
 
     Then what is about new items; where the evaluations stopped early there is nothing of that.
+
+    Args:
+        view: The view of a record that compares something.
     """
-    drifts = _drifts(report)
-    has_new, has_intervals = any(found.new_items for found in drifts), not is_counted(report)
-    needs_items = any(found.split.items_for_power for found in drifts)
+    has_new, has_intervals = view.has_new_items, view.is_slice
+    needs_items = any(drift.split.items_for_power for drift in view.drifts)
     header = ["type", "difference", *(["95% split"] if has_intervals else []), "outcome"]
     header += ["at most the margin worse", *(["items for 90% power"] if needs_items else [])]
     words = (0, header.index("outcome"), header.index("outcome") + 1)
     header += ["95% new items", "McNemar p", "Holm p"] if has_new else []
     rows = []
-    for found in drifts:
-        split, needed = found.split, found.split.items_for_power
-        row = [found.label, fmt.signed(found.difference_points, 2)]
-        row += [_split_interval(found)] if has_intervals else []
-        row += [reading(found), "yes" if split.non_inferior else "not shown"]
+    for drift in view.drifts:
+        split, needed = drift.split, drift.split.items_for_power
+        row = [drift.label, fmt.signed(drift.difference_points, 2)]
+        row += [_split_interval(drift)] if has_intervals else []
+        row += [split.outcome, "yes" if split.non_inferior else "not shown"]
         row += [EMPTY if needed is None else f"{fmt.about(needed)}"] if needs_items else []
-        rows.append(row + (_of_new_items(found) if has_new else []))
-    return Table(header, rows, words=words)
+        rows.append(row + (_of_new_items(drift) if has_new else []))
+    return Table(_difference_caption(view), header, rows, words=words)
 
 
-def _split_interval(found: Drift) -> str:
-    if found.split.is_exact:
+def _difference_caption(view: RecordView[Report]) -> str:
+    """Return what the table of differences holds: the split first, then new items."""
+    looks = ", valid at every look" if view.stopping is not None else ""
+    split = (
+        f"with intervals that hold {view.sureness.clause}{looks}"
+        if view.is_slice
+        else "counted on all of it"
+    )
+    new_items, several = "", " for all together" if len(view.drifts) > 1 else ""
+    if view.has_new_items:
+        new_items = (
+            f"; then the interval for new items of the same kind, with 95%{several}, and McNemar's "
+            "p, which is about new items too"
+        )
+    return (
+        f"Differences to {view.runs[0].run.label} in points on the split, {split}, and what each "
+        f"says beside a margin of {view.margin}{new_items}. On {items_in_short(view)}."
+    )
+
+
+def _split_interval(drift: Drift) -> str:
+    if drift.split.is_exact:
         return "exact"
-    return fmt.difference_interval(found.split.interval_points, found.split.margin_points)
+    return fmt.difference_interval(drift.split.interval_points, drift.split.margin_points)
 
 
-def _of_new_items(found: Drift) -> list[str]:
-    new, p_values = found.new_items, (found.mcnemar_p, found.mcnemar_p_holm)
+def _of_new_items(drift: Drift) -> list[str]:
+    interval, p_values = drift.new_items, (drift.mcnemar_p, drift.mcnemar_p_holm)
+    margin = drift.split.margin_points
     return [
-        EMPTY if new is None else fmt.difference_interval(new, found.split.margin_points),
+        EMPTY if interval is None else fmt.difference_interval(interval, margin),
         *(EMPTY if p is None else fmt.p_value(p) for p in p_values),
     ]
 
 
-def stopping_table(report: Report) -> Table | None:
-    """Return when and why each run stopped early, a row a type; None where none did."""
-    rows = []
-    for run in report.runs:
-        found = run.stopping
-        if found is None:
-            continue
-        rows.append(
-            [
-                run.label,
-                f"{found.n_items:,}",
-                "by what they can tell" if found.design == "weighted" else found.design,
-                "yes" if found.is_decided else "no",
-            ]
-        )
-    header = ["type", "items", "drawn", "decided"]
-    return Table(header, rows, words=(0, 2, 3)) if rows else None
+def drift_table(view: RecordView[Report]) -> Table:
+    """Return the flips of each group and the changes of the log-probabilities, a row a type.
 
-
-def self_check_table(report: Report) -> Table | None:
-    """Return how close each GPU run came to the CPU, a row a type; None where none was checked."""
-    runs = gpu_runs(report.runs)
-    rows = []
-    for name, run in runs:
-        found = run.self_check
-        if found is None:
-            rows.append([name, NOT_CHECKED, *[EMPTY] * 7])
-            continue
-        rows.append(
-            [
-                name,
-                "passed" if found.has_passed else FAILED,
-                fmt.nats(found.token_change),
-                f"{found.bar:.2g}",
-                EMPTY if found.own_change is None else fmt.nats(found.own_change),
-                shift_of(found) or EMPTY,
-                fmt.nats(found.mean_logprob_change),
-                fmt.nats(found.max_logprob_change),
-                f"{found.n_same_picks:,} of {found.n_items:,}",
-            ]
-        )
-    header = ["type", "self-check", "nats a token", "allowed", "by quantization", "shift, points"]
-    header += ["mean |Δ logprob|", "largest |Δ|", "same picks"]
-    is_checked = any(run.self_check for _, run in runs)
-    return Table(header, rows, words=(0, 1)) if is_checked else None
-
-
-def drift_table(report: Report) -> Table:
-    """Return the flips of each group and the changes of the log-probabilities, a row a type."""
-    groups = report.data.groups
+    Args:
+        view: The view of a record that compares something.
+    """
+    groups = view.record.data.groups
     # Runs of different numbers of items have others of each group, which the record does not hold.
     header = [
         "type",
-        *(name if is_uneven(report) else f"{name} ({n:,} items)" for name, n in groups.items()),
+        *(name if view.is_uneven else f"{name} ({n:,} items)" for name, n in groups.items()),
         "mean Δ logprob",
         "mean |Δ|",
         "RMS Δ",
@@ -136,102 +110,42 @@ def drift_table(report: Report) -> Table:
         "mean Δ lead",
     ]
     rows = []
-    for found in _drifts(report):
-        counts = Counter((flip.group, _is_lost(flip)) for flip in found.flips)
+    for drift in view.drifts:
+        counts = Counter((flip.group, _is_lost(flip)) for flip in drift.flips)
         rows.append(
             [
-                found.label,
+                drift.label,
                 *(f"{counts[g, True]:,} lost / {counts[g, False]:,} gained" for g in groups),
-                fmt.signed(found.mean_logprob_change, 4),
-                fmt.plain(found.mean_abs_logprob_change, 3),
-                fmt.plain(found.rms_logprob_change, 3),
-                fmt.plain(found.p99_abs_logprob_change, 3),
-                fmt.signed(found.mean_margin_shift, 4),
+                fmt.signed(drift.mean_logprob_change, 4),
+                fmt.plain(drift.mean_abs_logprob_change, 3),
+                fmt.plain(drift.rms_logprob_change, 3),
+                fmt.plain(drift.p99_abs_logprob_change, 3),
+                fmt.signed(drift.mean_margin_shift, 4),
             ]
         )
-    return Table(header, rows)
+    no_sample = " They were drawn by what they can tell, and are no sample."
+    caption = (
+        f"Items whose correctness differs from {view.runs[0].run.label}, by group, and changes of "
+        f"the choices' log-probabilities in nats, on {items_in_short(view)}."
+        f"{no_sample if view.is_weighted else ''}"
+    )
+    return Table(caption, header, rows)
 
 
-def flip_tables(report: Report, shown: int) -> list[FlipTable]:
+def flip_tables(view: RecordView[Report], n_shown: int) -> list[Table]:
     """Return the first flipped items of each type that has any.
 
     Args:
-        report: The record, which holds all of them.
-        shown: How many of each type.
+        view: The view of the record, which holds all of them.
+        n_shown: How many of each type.
     """
-    return [_flip_table(found, shown) for found in _drifts(report) if found.flips]
+    return [_flip_table(drift, n_shown) for drift in view.drifts if drift.flips]
 
 
-def metrics_table(report: Report) -> Table:
-    """Return every metric in percent, a row a type."""
-    has_items = is_uneven(report)
-    names = list(dict.fromkeys(name for run in report.runs for name in run.metrics))
-    rows = [
-        [
-            run.label,
-            *([f"{items_of(report, run):,}"] if has_items else []),
-            *(
-                fmt.accuracy(run.metrics[name].value) if name in run.metrics else EMPTY
-                for name in names
-            ),
-        ]
-        for run in report.runs
-    ]
-    return Table(["type", *(["items"] if has_items else []), *names], rows)
-
-
-def files_table(report: Report) -> Table:
-    """Return how each file was run, a row a type."""
-    header = [
-        "type",
-        "file",
-        "bytes",
-        "tokens decoded",
-        "logit rows",
-        "batch / ubatch",
-        "attention",
-        "loading",
-        "scoring",
-        "SHA-256",
-    ]
-    rows = [
-        [
-            run.label,
-            run.file,
-            f"{run.file_bytes:,}",
-            f"{run.tokens_decoded:,}",
-            f"{run.logit_rows:,}",
-            f"{run.batch_tokens:,} / {run.n_ubatch:,}",
-            f"{'flash' if run.flash_attention else 'plain'}, {run.cache_type} cache",
-            *_seconds(run.speed),
-            run.sha256,
-        ]
-        for run in report.runs
-    ]
-    return Table(header, rows, words=(0, 1, 6, 9), hashes=(9,))
-
-
-def _seconds(speed: Speed | None) -> tuple[str, str]:
-    """Return how long loading and scoring took in the record's command."""
-    if speed is None:
-        return EMPTY, EMPTY
-    loading = EMPTY if speed.load_s is None else fmt.duration(speed.load_s)
-    return loading, fmt.duration(speed.elapsed_s)
-
-
-def _drifts(report: Report) -> list[Drift]:
-    return [found for _, found in compared_runs(report) if found is not None]
-
-
-def _is_lost(flip: Flip) -> bool:
-    return flip.reference_pick == flip.gold
-
-
-def _flip_table(found: Drift, most: int) -> FlipTable:
-    shown = found.flips[:most]
-    total = f"{len(found.flips):,} flipped item{'s' if len(found.flips) > 1 else ''}"
-    part = "" if len(shown) == len(found.flips) else f", the first {len(shown)}"
-    header = ["item", "group", "gold", f"{found.reference} picks", f"{found.label} picks", "change"]
+def _flip_table(drift: Drift, n_shown: int) -> Table:
+    shown = drift.flips[:n_shown]
+    part = "" if len(shown) == len(drift.flips) else f", the first {len(shown)}"
+    header = ["item", "group", "gold", f"{drift.reference} picks", f"{drift.label} picks", "change"]
     rows = [
         [
             flip.item,
@@ -243,4 +157,37 @@ def _flip_table(found: Drift, most: int) -> FlipTable:
         ]
         for flip in shown
     ]
-    return FlipTable(f"{found.label}: {total}{part}", Table(header, rows, words=(0, 1, 5)))
+    caption = f"{drift.label}: {counted(len(drift.flips), 'flipped item')}{part}"
+    return Table(caption, header, rows, words=(0, 1, 5))
+
+
+def _is_lost(flip: Flip) -> bool:
+    return flip.reference_pick == flip.gold
+
+
+def metrics_table(view: RecordView[Report]) -> Table:
+    """Return every metric in percent, a row a type."""
+    runs, has_items = view.runs, view.is_uneven
+    names = list(dict.fromkeys(name for run in runs for name in run.run.metrics))
+    rows = [
+        [
+            run.run.label,
+            *([f"{run.n_items:,}"] if has_items else []),
+            *(
+                fmt.accuracy(run.run.metrics[name].value) if name in run.run.metrics else EMPTY
+                for name in names
+            ),
+        ]
+        for run in runs
+    ]
+    header = ["type", *(["items"] if has_items else []), *names]
+    return Table(_metrics_caption(view), header, rows)
+
+
+def _metrics_caption(view: RecordView[Report]) -> str:
+    items = items_in_short(view)
+    if not (view.is_slice and view.drifts and view.drifts[0].split_accuracy):
+        return f"All metrics in percent, from the same pass over {items}."
+    if view.stopping is not None:
+        return f"All metrics that the items evaluated can tell, in percent, on {items}."
+    return f"All metrics in percent, as counted on {items}."

@@ -1,13 +1,14 @@
-"""How to read the report: one short paragraph a subject, each with its source."""
+"""Explanations: how to read the report, a paragraph a subject with its source."""
 
 from __future__ import annotations
 
 from edgeval.records import Report
 from edgeval.report import explanations_of_new_items as new_items
-from edgeval.report.comparison import are_together, is_counted, is_estimated, margin, sampled
 from edgeval.report.explanations_of_new_items import Explanation
-from edgeval.report.items import is_sample, stopping_of
-from edgeval.report.selfchecks import gpu_runs
+from edgeval.report.machines import gpu_runs
+from edgeval.report.record_view import RecordView
+
+_View = RecordView[Report]
 
 _UNITS = {
     "acc": "nats",
@@ -17,35 +18,33 @@ _UNITS = {
 }
 
 
-def explanations(report: Report) -> list[Explanation]:
-    """Return the paragraphs that this report needs."""
-    is_stopped = stopping_of(report) is not None
-    found = [_population()]
-    if not is_sample(report):
-        found.append(_file_order())
-    elif not is_counted(report):
-        found += [_every_look(report)] if is_stopped else [_split()]
-    found += _of_drifts(report, is_stopped=is_stopped) if report.drift else []
-    found += new_items.explanations(report)
-    if any(drift.divergence for drift in report.drift):
-        found += [_divergence(report), _displacement()]
-    if gpu_runs(report.runs):
-        found.append(_gpu(report))
-    return found
+def explanations(view: RecordView[Report]) -> list[Explanation]:
+    """Return the paragraphs that a report needs."""
+    paragraphs = [_population()]
+    if not view.is_sample:
+        paragraphs.append(_file_order())
+    elif view.is_slice:
+        paragraphs.append(_every_look(view) if view.stopping is not None else _split())
+    paragraphs += _of_drifts(view) if view.drifts else []
+    paragraphs += new_items.explanations(view)
+    if any(drift.divergence for drift in view.drifts):
+        paragraphs += [_divergence(view), _displacement()]
+    if gpu_runs(view.record.runs):
+        paragraphs.append(_gpu(view.record.engine.backend))
+    return paragraphs
 
 
-def _of_drifts(report: Report, *, is_stopped: bool) -> list[Explanation]:
-    found = [_outcomes(report)]
-    if not is_counted(report) and is_sample(report) and not is_stopped:
-        found.append(_exact_test())
-        n = len(sampled(report))
-        found += [_together(n)] if n > 1 else []
-    if any(run.stopping and run.stopping.design == "weighted" for run in report.runs):
-        found.append(_weighted())
-    if is_estimated(report):
-        found.append(_estimator(report))
-    has_agreement = any(drift.pick_agreement is not None for drift in report.drift)
-    return [*found, _flips(has_agreement=has_agreement), _logprobs(report)]
+def _of_drifts(view: _View) -> list[Explanation]:
+    paragraphs = [_outcomes(view)]
+    if view.is_slice and view.is_sample and view.stopping is None:
+        n_types = len(view.sampled)
+        paragraphs += [_exact_test(), *([_together(n_types)] if n_types > 1 else [])]
+    if view.is_weighted:
+        paragraphs.append(_weighted())
+    if view.is_estimated:
+        paragraphs.append(_estimator(view))
+    flips = _flips(has_agreement=view.has_agreement)
+    return [*paragraphs, flips, _logprobs(view.record.protocol.metric)]
 
 
 def _population() -> Explanation:
@@ -57,13 +56,13 @@ def _population() -> Explanation:
     )
 
 
-def _outcomes(report: Report) -> Explanation:
-    reference, within = report.runs[0].label, margin(report)
+def _outcomes(view: _View) -> Explanation:
+    reference, within = view.runs[0].run.label, view.margin
     together = (
         " What is said of all types holds together, so that choosing among them makes it no less "
         "sure."
     )
-    is_chosen = len(report.drift) > 1 and are_together(report)
+    is_chosen = len(view.drifts) > 1 and view.are_together
     return Explanation(
         f"Difference to {reference}",
         f"On the split a type is equivalent if its accuracy is no further than {within} from "
@@ -110,9 +109,9 @@ def _file_order() -> Explanation:
     )
 
 
-def _every_look(report: Report) -> Explanation:
+def _every_look(view: _View) -> Explanation:
     shares = " The 5% are divided among the types that are compared."
-    is_shared = len(report.drift) > 1 and are_together(report)
+    is_shared = len(view.drifts) > 1 and view.are_together
     return Explanation(
         "Interval that is valid at every look",
         "Each evaluation stopped as soon as what was asked of it was decided. An ordinary interval "
@@ -143,8 +142,8 @@ def _weighted() -> Explanation:
     )
 
 
-def _estimator(report: Report) -> Explanation:
-    reference = report.runs[0].label
+def _estimator(view: _View) -> Explanation:
+    reference = view.runs[0].run.label
     return Explanation(
         "Accuracy by difference",
         f"{reference} is known of every item of the split. The accuracy of a type that was "
@@ -155,11 +154,11 @@ def _estimator(report: Report) -> Explanation:
     )
 
 
-def _divergence(report: Report) -> Explanation:
+def _divergence(view: _View) -> Explanation:
     return Explanation(
         "KL divergence",
-        f"How far the next-token distributions are from those of {report.runs[0].label}, as the "
-        "mean over the scored positions of some items, in nats. At each position the 32 tokens "
+        f"How far the next-token distributions are from those of {view.runs[0].run.label}, as "
+        "the mean over the scored positions of some items, in nats. At each position the 32 tokens "
         "that the reference finds most likely are told apart, and all others, the remainder, count "
         "as one. Merging outcomes never increases a divergence (data processing inequality), so "
         "these give a lower bound of the KL divergence of the whole distributions. What is missing "
@@ -186,8 +185,7 @@ def _displacement() -> Explanation:
     )
 
 
-def _gpu(report: Report) -> Explanation:
-    backend = report.engine.backend
+def _gpu(backend: str) -> Explanation:
     is_cuda = backend == "cuda"
     theirs = (
         "CUDA in blocks of 32 (Q8_1), or of 64 for Q2_K; F16 weights it multiplies in F16, and F32 "
@@ -233,8 +231,7 @@ def _flips(*, has_agreement: bool) -> Explanation:
     )
 
 
-def _logprobs(report: Report) -> Explanation:
-    metric = report.protocol.metric
+def _logprobs(metric: str) -> Explanation:
     return Explanation(
         "Changes of the log-probabilities",
         "Of every choice of every item: the mean says whether a type finds them less likely, the "

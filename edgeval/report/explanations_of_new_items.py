@@ -1,11 +1,13 @@
-"""What is said of new items beside the split, explained: accuracies, differences and p-values."""
+"""Explanations of new items: accuracies, differences and p-values beside those of the split."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeval.records import Report
+from edgeval.records import Drift, Report
 from edgeval.report import formatting as fmt
+from edgeval.report.record_view import RecordView
 
 
 @dataclass(frozen=True)
@@ -18,14 +20,15 @@ class Explanation:
     url: str = ""
 
 
-def explanations(report: Report) -> list[Explanation]:
+def explanations(view: RecordView[Report]) -> list[Explanation]:
     """Return the paragraphs that a report needs on what it says of new items."""
-    found = []
-    if any(run.metrics[report.protocol.metric].interval for run in report.runs):
-        found.append(_new_items())
-    if any(drift.new_items for drift in report.drift):
-        found += [_paired(report), *_sources(report), _mcnemar(), _holm(report)]
-    return found
+    paragraphs = []
+    if any(run.accuracy.interval for run in view.runs):
+        paragraphs.append(_new_items())
+    if view.has_new_items:
+        n_types = len(view.drifts)
+        paragraphs += [_paired(n_types), *_sources(view.drifts), _mcnemar(), _holm(n_types)]
+    return paragraphs
 
 
 def _new_items() -> Explanation:
@@ -38,30 +41,30 @@ def _new_items() -> Explanation:
     )
 
 
-def _paired(report: Report) -> Explanation:
+def _paired(n_types: int) -> Explanation:
     wide = ", wide enough that those of all types hold together with 95%"
     return Explanation(
         "Difference on new items",
         "The paired interval of the difference for other items of the same kind"
-        f"{wide if len(report.drift) > 1 else ''}. Nothing is called equivalent or worse by it.",
+        f"{wide if n_types > 1 else ''}. Nothing is called equivalent or worse by it.",
         "Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479",
         "https://doi.org/10.3102/1076998611411915",
     )
 
 
-def _sources(report: Report) -> list[Explanation]:
+def _sources(drifts: Sequence[Drift]) -> list[Explanation]:
     """Return what items of one source change, where some have one in common."""
-    known = [(drift, each) for drift in report.drift if (each := drift.new_items_clustered)]
+    known = [(drift, clustered) for drift in drifts if (clustered := drift.new_items_clustered)]
     if not known:
         return []
-    widest, found = max(known, key=lambda pair: pair[1].design_effect)
-    least, most = min(each.design_effect for _, each in known), found.design_effect
-    shares = list(dict.fromkeys(f"{each:.2f}" for each in (least, most)))
-    interval = fmt.difference_interval(found.interval_points, widest.split.margin_points)
+    widest, clustered = max(known, key=lambda pair: pair[1].design_effect)
+    effects = (min(other.design_effect for _, other in known), clustered.design_effect)
+    shares = list(dict.fromkeys(f"{effect:.2f}" for effect in effects))
+    interval = fmt.difference_interval(clustered.interval_points, widest.split.margin_points)
     return [
         Explanation(
             "Items of one source",
-            f"The items are from {found.n_clusters:,} videos or articles, and those of one may "
+            f"The items are from {clustered.n_clusters:,} videos or articles, and those of one may "
             "flip together. "
             "With the source as the unit, the variance of the difference is "
             f"{' to '.join(shares)} times as large (design effect), and the interval for new "
@@ -83,10 +86,10 @@ def _mcnemar() -> Explanation:
     )
 
 
-def _holm(report: Report) -> Explanation:
+def _holm(n_types: int) -> Explanation:
     return Explanation(
         "Holm p",
-        f"McNemar's p adjusted for the number of types compared, here {len(report.drift)}. If no "
+        f"McNemar's p adjusted for the number of types compared, here {n_types}. If no "
         "type differed, one ladder in twenty at most would have any below 0.05.",
         "Holm 1979, Scandinavian Journal of Statistics 6:65",
     )

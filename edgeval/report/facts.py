@@ -1,17 +1,25 @@
-"""How it was measured, and what was claimed: one line a subject."""
+"""Facts: how a record was measured and what was claimed, one line a subject."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from edgeval import errors
-from edgeval.records import Citation, Claim, ClaimCitation, Machine, Report
+from edgeval.errors import listed, plural
+from edgeval.records import Citation, Claim, ClaimCitation, Machine, Report, Verdict
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import backend_and_threads, named, plain_kernels, where
-from edgeval.report.items import is_uneven, items_of, reference_items, slice_sentence
-from edgeval.report.selfchecks import check_of_run, self_check
+from edgeval.report.items import reference_items, slice_sentence
+from edgeval.report.machines import (
+    backend_and_threads,
+    check_of_run,
+    plain_kernels,
+    self_check,
+    where,
+)
+from edgeval.report.record_view import RecordView
 from edgeval.report.speeds import from_store, in_full
+
+_View = RecordView[Report]
 
 
 @dataclass(frozen=True)
@@ -29,25 +37,26 @@ def paper_url(arxiv_id: str) -> str:
     return f"https://arxiv.org/abs/{quote(arxiv_id)}"
 
 
-def place(cited: Citation | ClaimCitation) -> str:
+def location(cited: Citation | ClaimCitation) -> str:
     """Return where a claim stands within its source."""
     page = f", page {cited.pdf_page}" if cited.pdf_page is not None else ""
     return f"{cited.section}{page}: row {cited.row}, column {cited.column}"
 
 
-def facts(report: Report) -> list[Fact]:
+def facts(view: RecordView[Report]) -> list[Fact]:
     """Return how it was measured, one line a subject."""
+    report = view.record
     model, data, engine, device = report.model, report.data, report.engine, report.device
     groups = ", ".join(f"{name} {count:,}" for name, count in data.groups.items())
-    counted = report.reference or max(report.runs, key=lambda run: items_of(report, run))
-    whose = f" of {counted.label}" if is_uneven(report) else ""
+    counted = view.reference or max(view.runs, key=lambda run: run.n_items)
+    whose = f" of {counted.run.label}" if view.is_uneven else ""
     return [
         _model_fact(report),
         Fact("Model SHA-256", model.fingerprint, is_hash=True),
         Fact("Parameters", f"{report.runs[0].n_params:,}"),
         *_imatrix_facts(report),
-        *_reference_facts(report),
-        Fact("Items", f"{slice_sentence(report)}; by group{whose}: {groups}"),
+        *_reference_facts(view),
+        Fact("Items", f"{slice_sentence(view)}; by group{whose}: {groups}"),
         Fact("Data SHA-256", data.fingerprint, is_hash=True),
         Fact(
             "Protocol",
@@ -56,29 +65,27 @@ def facts(report: Report) -> list[Fact]:
         ),
         *_shot_facts(report),
         Fact("Engine", f"llama.cpp through {engine.version}"),
-        Fact("Backend", backend_and_threads(report)),
+        Fact("Backend", backend_and_threads(view)),
         *_kernel_facts(report),
         *_self_check_facts(report),
         Fact("Features", engine.features),
-        Fact("Machine", _machine(device)),
+        Fact("Device", _machine(device)),
         Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
-        *_store_facts(report),
-        Fact("Elapsed", f"{fmt.duration(report.elapsed_s)}{_without(report)}"),
-        Fact("Peak memory", _peak_memory(report) + _not_loaded(report)),
+        *_store_facts(view),
+        Fact("Elapsed", f"{fmt.duration(report.elapsed_s)}{_without(view)}"),
+        Fact("Peak memory", _peak_memory(report) + _not_loaded(view)),
         Fact("Made", f"{fmt.moment(report.created_at)} by edgeval {report.edgeval_version}"),
     ]
 
 
-def claim_facts(report: Report, index: int) -> list[Fact]:
+def claim_facts(view: RecordView[Report], claim: Claim, verdict: Verdict) -> list[Fact]:
     """Return what one verdict's claim is, one line a subject."""
-    verdict = report.verdicts[index]
-    claim = verdict.claim_citation
     return [
-        _published(report.claims[index]),
-        Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {reference_items(report)}"),
-        *_source_facts(report.claims[index], claim),
+        _published(claim),
+        Fact("Measured", f"{fmt.accuracy(verdict.score)}, on {reference_items(view)}"),
+        *_source_facts(claim, verdict.claim_citation),
         Fact("Protocol match", verdict.protocol_match),
-        *_note_facts(claim.notes),
+        *_note_facts(verdict.claim_citation.notes),
         Fact("Verdict", f"{verdict.id}, {fmt.moment(verdict.computed_at)}"),
     ]
 
@@ -98,16 +105,16 @@ def _published(claim: Claim) -> Fact:
 
 
 def _source_facts(claim: Claim, cited: Citation | ClaimCitation) -> list[Fact]:
-    found = [
+    facts = [
         Fact("Tolerance", f"±{fmt.points(claim.tolerance_points)}"),
-        Fact("Source", place(cited)),
+        Fact("Source", location(cited)),
     ]
     if cited.paper_arxiv_id:
         url = paper_url(cited.paper_arxiv_id)
-        found.append(Fact("Paper", f"arXiv:{cited.paper_arxiv_id}", url))
+        facts.append(Fact("Paper", f"arXiv:{cited.paper_arxiv_id}", url))
     if cited.quoted_text:
-        found.append(Fact("Quoted", f"“{cited.quoted_text}”"))
-    return found
+        facts.append(Fact("Quoted", f"“{cited.quoted_text}”"))
+    return facts
 
 
 def _note_facts(notes: str) -> list[Fact]:
@@ -124,9 +131,9 @@ def _model_fact(report: Report) -> Fact:
     return Fact("Model", f"{model.repo} at {revision}", url)
 
 
-def _reference_facts(report: Report) -> list[Fact]:
+def _reference_facts(view: _View) -> list[Fact]:
     """Return what measured a reference that is from a file; nothing of one measured here."""
-    run = report.reference
+    run = view.reference.run if view.reference else None
     if run is None or run.from_reference is None:
         return []
     known = run.from_reference
@@ -153,39 +160,40 @@ def _reference_facts(report: Report) -> list[Fact]:
     ]
 
 
-def _store_facts(report: Report) -> list[Fact]:
+def _store_facts(view: _View) -> list[Fact]:
     """Return which scores this run took from the store, and who computed them."""
+    metric = view.record.protocol.metric
     return [
         Fact(
             "From the store",
-            f"{run.n_from_store:,} of the {items_of(report, run):,} items of {name}, computed on "
-            f"{from_store(run)}",
+            f"{run.n_from_store:,} of the {run.metrics[metric].total:,} items of {name}, computed "
+            f"on {from_store(run)}",
         )
-        for name, run in named(report.runs)
+        for name, run in view.named
         if run.n_from_store
     ]
 
 
-def _without(report: Report) -> str:
+def _without(view: _View) -> str:
     """Return what the command took no time for; empty where it scored everything."""
-    names = [name for name, run in named(report.runs) if run.n_from_store]
-    return f", without what the store had of {errors.listed(names)}" if names else ""
+    names = [name for name, run in view.named if run.n_from_store]
+    return f", without what the store had of {listed(names)}" if names else ""
 
 
-def _not_loaded(report: Report) -> str:
+def _not_loaded(view: _View) -> str:
     """Return which models the command had no memory for; empty where it scored with all."""
-    names = [name for name, run in named(report.runs) if run.n_from_store and run.speed is None]
-    return f", without {errors.listed(names)}, which the store knew" if names else ""
+    names = [name for name, run in view.named if run.n_from_store and run.speed is None]
+    return f", without {listed(names)}, which the store knew" if names else ""
 
 
 def _kernel_facts(report: Report) -> list[Fact]:
-    found = plain_kernels(report.runs)
-    return [Fact("Kernels", f"llama.cpp's plain ones for {found}")] if found else []
+    plain = plain_kernels(report.runs)
+    return [Fact("Kernels", f"llama.cpp's plain ones for {plain}")] if plain else []
 
 
 def _self_check_facts(report: Report) -> list[Fact]:
-    found = self_check(report.engine.backend, report.runs)
-    return [Fact("Self-check", found)] if found else []
+    check = self_check(report.engine.backend, report.runs)
+    return [Fact("Self-check", check)] if check else []
 
 
 def _peak_memory(report: Report) -> str:
@@ -195,8 +203,8 @@ def _peak_memory(report: Report) -> str:
 
 
 def _machine(device: Machine) -> str:
-    plural = "" if device.physical_cores == 1 else "s"
-    cores = f"{device.physical_cores} core{plural} ({device.logical_cores} logical)"
+    n_cores = device.physical_cores
+    cores = f"{n_cores} {plural(n_cores, 'core')} ({device.logical_cores} logical)"
     return f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"
 
 
@@ -211,11 +219,11 @@ def _shot_facts(report: Report) -> list[Fact]:
 
 
 def _imatrix_facts(report: Report) -> list[Fact]:
-    found = []
+    facts = []
     for matrix in dict.fromkeys(run.imatrix for run in report.runs if run.imatrix is not None):
         chunks = "" if matrix.n_chunks is None else f"{matrix.n_chunks:,} chunks of "
         source = "" if matrix.dataset is None else f", from {chunks}{matrix.dataset}"
-        found.append(Fact("Importance matrix", matrix.file + source))
+        facts.append(Fact("Importance matrix", matrix.file + source))
         if matrix.sha256 is not None:
-            found.append(Fact("Importance matrix SHA-256", matrix.sha256, is_hash=True))
-    return found
+            facts.append(Fact("Importance matrix SHA-256", matrix.sha256, is_hash=True))
+    return facts

@@ -1,10 +1,10 @@
-"""What is said of types that failed, and of what that leaves open."""
+"""Failures in words: which types failed, and what that leaves open."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeval import errors
+from edgeval.errors import listed, plural
 from edgeval.records import Failure, Report
 
 FAILED = "failed"
@@ -13,7 +13,7 @@ FAILED = "failed"
 
 def failure_sentences(failures: Sequence[Failure]) -> list[str]:
     """Return of each failure what was being done, what happened and what is kept."""
-    return [f"{each.label} {failure_sentence(each)}" for each in failures]
+    return [f"{failure.label} {failure_sentence(failure)}" for failure in failures]
 
 
 def failure_sentence(failure: Failure) -> str:
@@ -27,21 +27,21 @@ def failure_sentence(failure: Failure) -> str:
 
 def failed_clause(failures: Sequence[Failure]) -> str:
     """Return which types failed, without a full stop; empty for none."""
-    return f"{errors.listed([each.label for each in failures])} failed" if failures else ""
+    return f"{listed([failure.label for failure in failures])} failed" if failures else ""
 
 
 def reference_failed(report: Report) -> str:
     """Return what a failed reference leaves open, as a sentence; empty if it did not fail."""
-    failed = next((each for each in report.failures if each.is_reference), None)
+    failed = next((failure for failure in report.failures if failure.is_reference), None)
     if failed is None:
         return ""
-    claims = "claim is" if len(report.claims) == 1 else "claims are"
+    claims = plural(len(report.claims), "claim is", "claims are")
     judged = f" and the {claims} not judged" if report.claims else ""
     return f"The reference, {failed.label}, failed, so nothing is compared{judged}."
 
 
 def not_compared(report: Report) -> str:
     """Return what a failed reference leaves open, and which other types failed, as sentences."""
-    others = [each for each in report.failures if not each.is_reference]
+    others = [failure for failure in report.failures if not failure.is_reference]
     also = f" {failed_clause(others)} too." if others else ""
     return f"{reference_failed(report)}{also}"

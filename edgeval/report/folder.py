@@ -1,4 +1,4 @@
-"""The folder of a report: one run's alone, from before the first score to the last line shown."""
+"""Folder of a report: one run's alone, from before the first score to the last line shown."""
 
 from __future__ import annotations
 

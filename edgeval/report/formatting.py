@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timezone
 
+from edgeval.errors import plural
 from edgeval.records import Interval
 
 MINUS = "\N{MINUS SIGN}"
@@ -121,7 +122,7 @@ def about(count: int) -> str:
 
 def points(count: float) -> str:
     """Return a number of points: ``1 point``, ``0.5 points``."""
-    return f"{count:g} point{'' if count == 1 else 's'}"
+    return f"{count:g} {plural(count, 'point')}"
 
 
 def _side(value: float, edge: float) -> int:

@@ -1,4 +1,4 @@
-"""Records as they are in files: those of an older schema, and what they say otherwise."""
+"""Older records: what files of another schema hold, and what they say otherwise."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from edgeval.errors import plural
 from edgeval.records import SCHEMA_VERSION
 from edgeval.system.untrusted import printable
+from edgeval.tasks import names
 
 OLDEST: int = 2
 """The oldest schema that is read."""
+_SAME_RULES: int = 4
+"""The oldest that concluded by today's rules; later ones say more."""
+_WITH_TASK: int = 5
 
 _TIMES = ("elapsed_s", "load_s", "tokens_per_s")
 """Of a run in schema 2: sums over whoever worked on it, with whatever threads and on whatever
@@ -29,34 +34,46 @@ _MOST_SHOWN = 3
 
 def current(content: Any) -> Any:
     """Return the content of a record in this schema; what is none is returned as it is."""
-    version = content.get("schema_version") if isinstance(content, dict) else None
+    version: Any = content.get("schema_version") if isinstance(content, dict) else None
     if version not in range(OLDEST, SCHEMA_VERSION):
         return content
     content = {**content, "schema_version": SCHEMA_VERSION}
     if version == OLDEST:
         content = _changed(content, "runs", _timeless)
-    content = _changed(content, "runs", _without_worth)
-    return _changed(_changed(content, "drift", _without_worth), "drift", _of_split)
+    if version < _SAME_RULES:
+        content = _changed(content, "runs", _without_worth)
+        content = _changed(_changed(content, "drift", _without_worth), "drift", _of_split)
+    return _with_task(content) if version < _WITH_TASK else content
 
 
 def _changed(content: dict[str, Any], name: str, change: Callable[..., Any]) -> dict[str, Any]:
     """Return a record with each entry of a list changed."""
-    found = content.get(name)
-    if not isinstance(found, list):
+    entries = content.get(name)
+    if not isinstance(entries, list):
         return content
-    return {**content, name: [change(each) if isinstance(each, dict) else each for each in found]}
+    changed = [change(entry) if isinstance(entry, dict) else entry for entry in entries]
+    return {**content, name: changed}
+
+
+def _with_task(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a record that names its task: there was one when records named none."""
+    data = content.get("data")
+    if not isinstance(data, dict):
+        return content
+    task = {"task": names.UNNAMED_TASK, "task_version": names.UNNAMED_TASK_VERSION}
+    return {**content, "data": {**data, **task}}
 
 
 def _timeless(run: dict[str, Any]) -> dict[str, Any]:
     return _without(run, _TIMES)
 
 
-def _without_worth(found: dict[str, Any]) -> dict[str, Any]:
+def _without_worth(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a run, or a comparison, without the items in random order that its own were worth."""
-    stopping = found.get("stopping")
+    stopping = entry.get("stopping")
     if not isinstance(stopping, dict):
-        return found
-    return {**found, "stopping": _without(stopping, ("effective_items",))}
+        return entry
+    return {**entry, "stopping": _without(stopping, ("effective_items",))}
 
 
 def _of_split(drift: dict[str, Any]) -> dict[str, Any]:
@@ -75,27 +92,30 @@ def comparable(content: Any) -> Any:
 
     Older schemas judged by other rules: what they concluded is no contradiction.
     """
-    version = content.get("schema_version") if isinstance(content, dict) else None
+    version: Any = content.get("schema_version") if isinstance(content, dict) else None
     if version not in range(OLDEST, SCHEMA_VERSION):
         return content
-    kept = _without(content, ("schema_version", "verdicts"))
+    kept = _without(content, ("schema_version",))
+    if version >= _SAME_RULES:
+        return kept
+    kept = _without(kept, ("verdicts",))
     return _changed(_changed(kept, "drift", _measured), "runs", _measured)
 
 
-def _measured(found: dict[str, Any]) -> dict[str, Any]:
+def _measured(entry: dict[str, Any]) -> dict[str, Any]:
     """Return what of a run, or of a comparison, later schemas say alike."""
-    found, metrics = _without(found, _JUDGED), found.get("metrics")
+    entry, metrics = _without(entry, _JUDGED), entry.get("metrics")
     if not isinstance(metrics, dict):
-        return found
+        return entry
     counted = {
-        name: _without(each, _INTERVALS) if isinstance(each, dict) else each
-        for name, each in metrics.items()
+        name: _without(metric, _INTERVALS) if isinstance(metric, dict) else metric
+        for name, metric in metrics.items()
     }
-    return {**found, "metrics": counted}
+    return {**entry, "metrics": counted}
 
 
-def _without(found: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name not in names}
+def _without(entry: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in names}
 
 
 def corrections(file: str, content: Any, record: Mapping[str, Any]) -> list[str]:
@@ -107,15 +127,15 @@ def corrections(file: str, content: Any, record: Mapping[str, Any]) -> list[str]
         record: The record with what follows from its numbers.
     """
     # A verdict counts for more than the digits behind it.
-    found = sorted(
+    changes = sorted(
         _changes(content, record),
         key=lambda text: (not text.startswith("verdicts."), ".status " not in text),
     )
-    if not found:
+    if not changes:
         return []
-    places = "one place" if len(found) == 1 else f"{len(found):,} places"
-    more = len(found) - _MOST_SHOWN
-    shown = "; ".join(found[:_MOST_SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
+    places = plural(len(changes), "one place", f"{len(changes):,} places")
+    more = len(changes) - _MOST_SHOWN
+    shown = "; ".join(changes[:_MOST_SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
     return [
         f"{file} says otherwise than its own numbers in {places}, for an older edgeval wrote it or "
         f"it was edited: {shown}. Shown is what the numbers give."
@@ -125,8 +145,9 @@ def corrections(file: str, content: Any, record: Mapping[str, Any]) -> list[str]
 def _changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
     """Yield each value that differs, with its path; values that are not in both are left out."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in (each for each in new if each in old):
-            yield from _changes(old[name], new[name], f"{path}.{name}" if path else name)
+        for name in new:
+            if name in old:
+                yield from _changes(old[name], new[name], f"{path}.{name}" if path else name)
     elif isinstance(old, list) and isinstance(new, list):
         for index, (before, after) in enumerate(zip(old, new, strict=False)):
             yield from _changes(before, after, f"{path}.{index}")

@@ -1,36 +1,39 @@
-"""Why a verdict is what it is: one paragraph that a reviewer can follow, from the record alone."""
+"""Reasoning of a verdict: one paragraph that a reviewer can follow, from the record alone."""
 
 from __future__ import annotations
 
+from edgeval.errors import counted
 from edgeval.gguf.remarks import remarks_on
-from edgeval.records import Claim, Report, Stopping
-from edgeval.report import claim_outcome, speeds
+from edgeval.records import Claim, ModelRun, Report, Stopping
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import where
-from edgeval.report.facts import place
-from edgeval.report.items import items_of, judged_run
-from edgeval.report.selfchecks import check_of_run
+from edgeval.report import speeds, verdicts
+from edgeval.report.facts import location
+from edgeval.report.machines import check_of_run, where
+from edgeval.report.record_view import RecordView
 from edgeval.stats.verdict import Judgement, judge, row_contradiction
+
+_View = RecordView[Report]
 
 _HASH_DIGITS = 12
 
 
-def reasoning(report: Report, claim: Claim) -> str:
+def reasoning(view: RecordView[Report], claim: Claim) -> str:
     """Return what was measured and claimed, what differs, what follows and how sure it is.
 
     Args:
-        report: A record whose reference did not fail.
+        view: The view of a record whose reference did not fail.
         claim: One of its claims.
     """
-    found = judge(claim, judged_run(report), report.data, report.protocol)
+    report = view.record
+    judgement = judge(claim, view.judged_run.run, report.data, report.protocol)
     sentences = [
-        _measured(report, found),
-        _setting(report),
+        _measured(view, judgement),
+        _setting(view),
         _claimed(claim),
         row_contradiction(report),
-        _differences(found),
-        _conclusion(report, claim, found),
-        claim_outcome.confidence(found),
+        _differences(judgement),
+        _conclusion(report, claim, judgement),
+        verdicts.confidence(judgement),
     ]
     return " ".join(filter(None, sentences))
 
@@ -41,9 +44,8 @@ def not_measured(report: Report) -> str:
     return f"Not measured here: {', '.join(numbers)}." if numbers else ""
 
 
-def _measured(report: Report, found: Judgement) -> str:
-    run, data = judged_run(report), report.data
-    n_items = items_of(report, run)
+def _measured(view: _View, judgement: Judgement) -> str:
+    run, data, n_items = view.judged_run.run, view.record.data, view.judged_run.n_items
     items = f"all {n_items:,} items"
     drawn = ""
     if n_items < data.n_total:
@@ -54,28 +56,29 @@ def _measured(report: Report, found: Judgement) -> str:
             else f"; drawn at random with seed {data.seed}"
         )
     return (
-        f"{report.model.title}, as {run.label} ({run.file}, SHA-256 {_short(run.sha256)}), scores "
-        f"{found.metric} {fmt.accuracy(found.measured.value)} on {items} of {data.name} "
-        f"(SHA-256 {_short(data.fingerprint)}{drawn}). {_known(report, found)}"
+        f"{view.record.model.title}, as {run.label} ({run.file}, SHA-256 {_short(run.sha256)}), "
+        f"scores {judgement.metric} {fmt.accuracy(judgement.measured.value)} on {items} of "
+        f"{data.name} (SHA-256 {_short(data.fingerprint)}{drawn}). {_known(view, judgement)}"
     ).rstrip()
 
 
-def _known(report: Report, found: Judgement) -> str:
+def _known(view: _View, judgement: Judgement) -> str:
     """Return what is known of the whole split, as a sentence; empty if nothing is."""
-    stopping, interval = judged_run(report).stopping, found.measured.split_interval
-    if found.is_whole:
+    stopping, interval = view.judged_run.run.stopping, judgement.measured.split_interval
+    data = view.record.data
+    if judgement.is_whole:
         return "Every item of the split was scored, so this number has no sampling error."
     if stopping is not None:
         return (
             f"{_stopped(stopping)} The {fmt.level(interval)} interval for all "
-            f"{report.data.n_total:,} items of {report.data.name}, valid at every look, is "
+            f"{data.n_total:,} items of {data.name}, valid at every look, is "
             f"{fmt.accuracy_interval(interval)}."
         )
-    if not found.is_sample:
+    if not judgement.is_sample:
         return ""
     return (
-        f"The exact {fmt.level(interval)} interval for all {found.population:,} items of the split "
-        f"is {fmt.accuracy_interval(interval)}."
+        f"The exact {fmt.level(interval)} interval for all {judgement.population:,} items of the "
+        f"split is {fmt.accuracy_interval(interval)}."
     )
 
 
@@ -87,19 +90,20 @@ def _stopped(stopping: Stopping) -> str:
     return f"{after}, the most that it might use, before what was asked was decided to ±{points}."
 
 
-def _setting(report: Report) -> str:
+def _setting(view: _View) -> str:
     """Return with what it was measured, by which kernels and, of a GPU, how that was checked."""
+    run = view.judged_run.run
     parts = (
-        _tool(report),
-        *remarks_on([judged_run(report)]),
-        _kernels(report),
-        check_of_run(judged_run(report)),
+        _tool(view),
+        *remarks_on([run]),
+        _kernels(run),
+        check_of_run(run),
     )
     return " ".join(part for part in parts if part)
 
 
-def _tool(report: Report) -> str:
-    protocol, engine, run = report.protocol, report.engine, judged_run(report)
+def _tool(view: _View) -> str:
+    protocol, engine, run = view.record.protocol, view.record.engine, view.judged_run.run
     known = run.from_reference
     if known is not None:
         return (
@@ -111,24 +115,23 @@ def _tool(report: Report) -> str:
     return (
         f"It was measured with protocol {protocol.label} (version {protocol.version}) by llama.cpp "
         f"through {engine.version}, on backend {where(engine.backend, run.offload)}"
-        f"{_computed(report)}."
+        f"{_computed(view)}."
     )
 
 
-def _computed(report: Report) -> str:
+def _computed(view: _View) -> str:
     """Return on what machine with how many threads, also of what the store had."""
-    run = judged_run(report)
-    here = f" with {speeds.threads(report.engine.threads)}, on {report.device.cpu}"
+    run, record = view.judged_run.run, view.record
+    here = f" with {counted(record.engine.threads, 'thread')}, on {record.device.cpu}"
     if not run.n_from_store:
         return here
-    n_items, before = items_of(report, run), speeds.from_store(run)
-    if run.n_from_store == n_items:
+    before = speeds.from_store(run)
+    if run.n_from_store == view.judged_run.n_items:
         return f"; all its scores come from the store, computed on {before}"
     return f"{here}; {run.n_from_store:,} of its scores come from the store, computed on {before}"
 
 
-def _kernels(report: Report) -> str:
-    run = judged_run(report)
+def _kernels(run: ModelRun) -> str:
     if run.kernels == "default" or run.from_reference is not None:
         return ""
     why = f" ({run.kernels_reason})" if run.kernels_reason else ""
@@ -142,20 +145,21 @@ def _claimed(claim: Claim) -> str:
     count = f", which is {claim.correct:,} right items" if claim.correct is not None else ""
     return (
         f"The claim is {claim.metric} {claim.printed} with protocol {claim.protocol} on the "
-        f"{claim.n_items:,} items of {claim.data} ({paper}{place(cited)}{words}){count}."
+        f"{claim.n_items:,} items of {claim.data} ({paper}{location(cited)}{words}){count}."
     )
 
 
-def _differences(found: Judgement) -> str:
-    if found.match.kind == "exact":
+def _differences(judgement: Judgement) -> str:
+    if judgement.match.kind == "exact":
         return "Protocol and items are the claim's and no weights are quantized: an exact match."
-    what = "a proxy of" if found.match.kind == "proxy" else "another than"
-    return f"This measurement is {what} the one claimed ({'; '.join(found.match.differences)})."
+    relation = "a proxy of" if judgement.match.kind == "proxy" else "another than"
+    differences = "; ".join(judgement.match.differences)
+    return f"This measurement is {relation} the one claimed ({differences})."
 
 
-def _conclusion(report: Report, claim: Claim, found: Judgement) -> str:
-    why = claim_outcome.reason(claim, found, report.data)
-    return f"{why[0].upper()}{why[1:]}: {claim_outcome.outcome(claim, found)}."
+def _conclusion(report: Report, claim: Claim, judgement: Judgement) -> str:
+    why = verdicts.reason(claim, judgement, report.data)
+    return f"{why[0].upper()}{why[1:]}: {verdicts.outcome(claim, judgement)}."
 
 
 def _short(digest: str) -> str:

@@ -1,4 +1,4 @@
-"""The saved record and its views: Markdown, HTML and the verdict. Nothing here runs a model."""
+"""Files of a report: the saved record, its pages and its verdict. Nothing here runs a model."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def load(directory: Path) -> Report:
     return _validated(Report, path, content)
 
 
-def load_record(path: Path) -> Report | Evaluation:
+def load_record(path: str | Path) -> Report | Evaluation:
     """Read a report, or what ``edgeval eval --json`` printed.
 
     Args:
@@ -83,6 +83,7 @@ def load_record(path: Path) -> Report | Evaluation:
     Raises:
         EdgevalError: If there is none, or if it is damaged or of another schema.
     """
+    path = Path(path)
     if path.is_dir():
         return load(path)
     try:
@@ -192,14 +193,14 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
     except ValidationError as error:
         raise _no_report(path, untrusted.problem(error)) from error
     try:
-        found = renewed(record)
+        current = renewed(record)
     except (ValueError, ArithmeticError) as error:
         raise EdgevalError(
             f"{path} contradicts itself: {untrusted.printable(str(error), 400)}; restore it, or "
             "run the evaluation again"
         ) from error
-    found.corrected(*older.corrections(path.name, comparable, found.model_dump(mode="json")))
-    return found
+    current.corrected(*older.corrections(path.name, comparable, current.model_dump(mode="json")))
+    return current
 
 
 def _no_report(path: Path, problem: str) -> EdgevalError:

@@ -214,8 +214,9 @@ def _item_score(
     choices = [score.logprobs for score in scores]
     if not all(np.isfinite(choice).all() for choice in choices):
         raise not_finite(item)
-    # Choices may begin with the same tokens; the context itself is never scored.
-    shared = max(0, common_prefix_length(requests) - requests[0].start)
+    # Choices after one context may begin with the same tokens; the context itself is never scored.
+    is_one = len(item.contexts) == 1
+    shared = max(0, common_prefix_length(requests) - requests[0].start) if is_one else 0
     return ItemScore(
         item=item,
         logprobs=tuple(float(choice.sum()) for choice in choices),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgeval.records import UNQUANTIZED, Claim, DataSource, ModelRun, ProtocolInfo, ProtocolMatch
+from edgeval.tasks.names import family_of
 
 _LEAST_SHARE = 0.005
 """A smaller share of a file's weights would be shown as none."""
@@ -34,9 +35,10 @@ def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo)
 
 def _mismatch(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> str:
     """Return why a measurement is of something else than the claim is; empty if it is not."""
-    if claim.metric not in run.metrics or protocol.name.startswith("lm-eval") != (
-        claim.protocol.startswith("lm-eval")
-    ):
+    if claim.task != data.task:
+        return f"task {data.task} where the claim is of {claim.task}"
+    is_of_family = family_of(protocol.name) == family_of(claim.protocol)
+    if claim.metric not in run.metrics or not is_of_family:
         return f"protocol {protocol.name} where the claim is {claim.metric} of {claim.protocol}"
     if protocol.shots:
         return f"protocol {protocol.label} where the claim is 0-shot"

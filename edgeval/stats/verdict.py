@@ -33,6 +33,8 @@ _NAMESPACE = uuid.UUID("6f9f2a53-6b0c-5d0e-9c55-2f8f2f6a1c11")
 
 _NOT_IN_ID = {"decimals", "correct", "row_average"}
 """What is kept of a claim since its verdicts have ids: they follow from its number and place."""
+_DATA_NOT_IN_ID = {"task", "task_version"}
+"""The same of data: a claim is judged only on its own task's."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def verdict(
     """
     found = judge(claim, run, data, protocol)
     claimed = claim.model_dump_json(exclude=_NOT_IN_ID)
-    inputs = (claimed, *(part.model_dump_json() for part in (data, protocol)))
+    measured = data.model_dump_json(exclude=_DATA_NOT_IN_ID)
+    inputs = (claimed, measured, protocol.model_dump_json())
     notes = (
         claim.notes,
         f"protocol_match is {found.match.kind}",

@@ -19,7 +19,7 @@ from edgeval.store.runs import readable, row_of, transaction
 from edgeval.system.files import refuse_existing
 
 
-def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
+def export_reference(path: str | Path, number: int, target: str | Path) -> ReferenceHeader:
     """Write what a run says of every item it has scored as a reference file.
 
     Sketches of its next-token distributions go with it, as far as it has them.
@@ -36,6 +36,7 @@ def export_reference(path: Path, number: int, target: Path) -> ReferenceHeader:
         EdgevalError: If there is no such run, it has no scores, it was measured by an edgeval that
             did not keep what a reference needs, or the target exists or cannot be written.
     """
+    path, target = Path(path), Path(target)
     refuse_existing(target)
     with readable(path) as connection, transaction(connection, "BEGIN"):
         row, stored_run = row_of(connection, path, number)

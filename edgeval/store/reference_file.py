@@ -48,6 +48,8 @@ def write(target: Path, header: ReferenceHeader, packed: Packed) -> ReferenceHea
     """
     refuse_existing(target)
     content = header.model_dump(mode="json")
+    # As in a store: what a key did not name before, a file of the same meaning does not name now.
+    content["setting"] = json.loads(header.setting.text)
     content["sha256"] = _hash(content, packed)
     text = np.frombuffer(json.dumps(content).encode(), np.uint8)
     members: dict[str, Any] = {_HEADER: text, **packed.arrays()}

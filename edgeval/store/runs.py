@@ -25,17 +25,18 @@ from edgeval.store.stored_run import StoredRun
 from edgeval.system.progress import Progress
 from edgeval.system.temporary import temporary_folder
 from edgeval.system.untrusted import require_moment
+from edgeval.tasks import registry
 
 _COLUMNS = ("key", "attempt", "setting", "file", "data", "created_at")
 
 
-def list_runs(path: Path) -> list[Run]:
+def list_runs(path: str | Path) -> list[Run]:
     """Return the runs of a store, the oldest first.
 
     Raises:
         StoreError: If there is no store, or it cannot be read.
     """
-    with readable(path) as connection:
+    with readable(Path(path)) as connection:
         return _runs(connection)
 
 
@@ -134,6 +135,7 @@ def _runs(connection: sqlite3.Connection) -> list[Run]:
                 number=row["id"],
                 file=row["file"],
                 type=next((each.info.file_type for each in stored_run.plans()), None),
+                task=registry.of_key(setting.task),
                 protocol=setting.protocol,
                 shots=setting.shots,
                 data=row["data"],

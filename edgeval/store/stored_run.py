@@ -64,10 +64,10 @@ class StoredRun:
         for index in packed.keys() & items.keys():
             item, (_, text) = items[index], packed[index]
             values = _values(text)
-            if any(len(value) != len(item.choices) for value in values):
+            if any(len(value) != item.n_choices for value in values):
                 raise StoreError(
                     f"run {self.number} of the store has {len(values[0])} choices for item "
-                    f"{item.id}, which has {len(item.choices)}; edgeval runs delete {self.number} "
+                    f"{item.id}, which has {item.n_choices}; edgeval runs delete {self.number} "
                     "removes it"
                 )
             found[index] = ItemScore(item, *values)

@@ -1,7 +1,8 @@
-"""Progress of long work, told to whoever watches: rich bars on a terminal, nothing elsewhere."""
+"""Progress of long work, told to whoever watches: in a terminal, in a notebook, or nobody."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol
@@ -42,7 +43,7 @@ class _Silent:
 
 
 class NoProgress:
-    """Shows nothing; the default of every public function."""
+    """Shows nothing."""
 
     @contextmanager
     def task(self, description: str, total: float | None, unit: Unit) -> Iterator[Task]:
@@ -51,3 +52,33 @@ class NoProgress:
 
     def log(self, message: str) -> None:
         """Ignore the message."""
+
+
+ProgressOption = Progress | Literal["auto"] | None
+"""What public functions take: ``auto`` for bars where someone watches, in a terminal or a notebook;
+None for silence; or what shows progress in another way."""
+
+
+def progress_of(option: ProgressOption) -> Progress:
+    """Return what shows progress; what nobody may need is not loaded."""
+    if option is None:
+        return NoProgress()
+    if option != "auto":
+        return option
+    if _is_notebook():
+        from edgeval.system.notebook import NotebookProgress
+
+        return NotebookProgress()
+    # Without a terminal of its own, as under pythonw, a program has no stderr at all.
+    if sys.stderr is not None and sys.stderr.isatty():
+        from edgeval.system.bars_on_demand import BarsOnDemand
+
+        return BarsOnDemand()
+    return NoProgress()
+
+
+def _is_notebook() -> bool:
+    """Return whether a kernel runs this: IPython is loaded then, and its shell has that kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

@@ -49,11 +49,12 @@ def draw(items: Sequence[Item], pool: Sequence[Item], shots: int) -> list[list[I
 
 
 def prompt(item: Item, shown: Sequence[Item]) -> Item:
-    """Return the item with solved items before its context, each with its right choice."""
-    solved = (
-        f"{each.context}{_BEFORE_ANSWER}{each.choices[each.gold]}{_AFTER_ANSWER}" for each in shown
+    """Return the item with solved items before its contexts, each with its right choice."""
+    right = (each.pairs[each.gold] for each in shown)
+    solved = "".join(
+        f"{context}{_BEFORE_ANSWER}{choice}{_AFTER_ANSWER}" for context, choice in right
     )
-    return replace(item, context=f"{''.join(solved)}{item.context}")
+    return replace(item, contexts=tuple(f"{solved}{context}" for context in item.contexts))
 
 
 def _draw_for(item: Item, pool: Sequence[Item], shots: int, generator: random.Random) -> list[Item]:

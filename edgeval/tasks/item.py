@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeval.errors import DataError
+
 
 @dataclass(frozen=True)
 class Item:
@@ -12,19 +14,47 @@ class Item:
     Attributes:
         id: Identifier within the data set.
         group: What the item is a kind of; slices are stratified by it.
-        context: Text before the choices.
-        choices: The candidate endings.
-        gold: Index of the right choice.
+        contexts: Texts before the choices: one for all of them, or one for each.
+        choices: The candidate endings: one for each context, or one that follows all of them.
+        gold: Index of the right pair.
         source: What the item was made of; items of one video or article have the same. Empty where
             that is not known. It is no part of what is scored.
     """
 
     id: str
     group: str
-    context: str
+    contexts: tuple[str, ...]
     choices: tuple[str, ...]
     gold: int
     source: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no pairs, or has no right one.
+
+        Raises:
+            DataError: If it does.
+        """
+        counts = {len(self.contexts), len(self.choices)}
+        if 0 in counts or len(counts - {1}) > 1:
+            raise DataError(
+                f"item {self.id} has {len(self.contexts)} contexts and {len(self.choices)} "
+                "choices; correct it"
+            )
+        if not 0 <= self.gold < self.n_choices:
+            raise DataError(f"item {self.id} has no choice {self.gold}; correct its label")
+
+    @property
+    def n_choices(self) -> int:
+        """Number of pairs to choose from."""
+        return max(len(self.contexts), len(self.choices))
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """What is scored: each choice after its context."""
+        n = self.n_choices
+        contexts = self.contexts * n if len(self.contexts) == 1 else self.contexts
+        choices = self.choices * n if len(self.choices) == 1 else self.choices
+        return tuple(zip(contexts, choices, strict=True))
 
 
 @dataclass(frozen=True)
@@ -48,9 +78,9 @@ class ItemScore:
     @property
     def n_chars(self) -> tuple[int, ...]:
         """Number of characters of each choice, without the space before it."""
-        return tuple(len(choice) for choice in self.item.choices)
+        return tuple(len(choice) for _, choice in self.item.pairs)
 
     @property
     def n_bytes(self) -> tuple[int, ...]:
         """Number of UTF-8 bytes of each choice, without the space before it."""
-        return tuple(len(choice.encode()) for choice in self.item.choices)
+        return tuple(len(choice.encode()) for _, choice in self.item.pairs)

@@ -6,15 +6,17 @@ A change of meaning is a new version: a score is never compared with one of anot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol as TypingProtocol
 
 import numpy as np
 
 from edgeval.errors import DataError, EdgevalError, closest
-from edgeval.tasks.hellaswag import Rendering
 from edgeval.tasks.item import Item
+from edgeval.tasks.names import FAMILIES, Family
 from edgeval.tasks.requests import Int32, Request, common_prefix_length
+from edgeval.tasks.task import TEXT_SUFFIX, Rendering, Task
 
 DEFAULT = "lm-eval"
 
@@ -50,10 +52,10 @@ class Protocol:
     Attributes:
         name: What users type.
         version: Raised when the meaning changes.
-        rendering: The task's rendering of a record.
+        rendering: The rendering of a task's rows; not every task has it.
         adds_ends: Whether texts get the BOS and EOS tokens that the tokenizer adds by its own
             default.
-        metric: The primary metric.
+        metric: The primary metric, where the task has no other.
         few_shot: Whether the tool can show solved items before the one it asks.
         tool: The tool whose numbers these are.
         versions: Its versions that give them.
@@ -69,6 +71,11 @@ class Protocol:
     tool: str
     versions: str
     encode: Callable[[Protocol, Item, Tokenizes], list[Request]]
+
+    @property
+    def family(self) -> Family:
+        """The protocols that its numbers may stand for, but for their BOS policy."""
+        return FAMILIES[self.name]
 
     def requests(self, item: Item, tokenizer: Tokenizes) -> list[Request]:
         """Return one request a choice, truncated on the left to the model's window.
@@ -102,6 +109,27 @@ def get(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
+def of_task(task: Task, name: str | None = None, data: Path | None = None) -> Protocol:
+    """Return the protocol that a task's items are scored by, with the task's primary metric.
+
+    Args:
+        task: The task.
+        name: Name of the protocol; None for the default of the data.
+        data: The local file that is evaluated, if it is one.
+
+    Raises:
+        EdgevalError: If there is none of that name, or the task has no rendering for it.
+    """
+    is_text = data is not None and data.suffix.lower() == TEXT_SUFFIX
+    protocol = get(name or ("llama.cpp" if is_text and task.read_text else DEFAULT))
+    if protocol.rendering not in task.renderings:
+        able = [each.name for each in PROTOCOLS.values() if each.rendering in task.renderings]
+        raise EdgevalError(
+            f"task {task.name} has no {protocol.name} protocol; use --protocol {' or '.join(able)}"
+        )
+    return replace(protocol, metric=task.metric or protocol.metric)
+
+
 def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list[Request]:
     """Encode as lm-evaluation-harness does (``TemplateLM._encode_pair``).
 
@@ -112,15 +140,17 @@ def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list[R
     alone: of a token that reaches over the boundary nothing is left, and where the tokenizer adds
     EOS, it stands after the context and the choice loses its first token.
     """
-    context = item.context.rstrip()
-    spaces = item.context[len(context) :]
-    if protocol.adds_ends and not item.context and tokenizer.first is not None:
-        return [_after_first(choice, item, tokenizer) for choice in item.choices]
-    before = _as_harness(protocol, context, item, tokenizer)
+    before: dict[str, list[int]] = {}
     requests = []
-    for choice in item.choices:
-        whole = _as_harness(protocol, f"{context}{spaces} {choice}", item, tokenizer)
-        requests.append(_request([*before, *whole[len(before) :]], len(before), item))
+    for context, choice in item.pairs:
+        if protocol.adds_ends and not context and tokenizer.first is not None:
+            requests.append(_after_first(choice, item, tokenizer))
+            continue
+        if context not in before:
+            before[context] = _as_harness(protocol, context.rstrip(), item, tokenizer)
+        start = len(before[context])
+        whole = _as_harness(protocol, f"{context} {choice}", item, tokenizer)
+        requests.append(_request([*before[context], *whole[start:]], start, item))
     return requests
 
 
@@ -160,7 +190,7 @@ def _encode_shared(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list
 
     Each text gets BOS and EOS where the GGUF says so (``common_tokenize``).
     """
-    texts = [f"{item.context} {choice}" for choice in item.choices]
+    texts = [f"{context} {choice}" for context, choice in item.pairs]
     wholes = [
         np.array(protocol.ended(tokenizer.tokenize(text), tokenizer), np.int32) for text in texts
     ]

@@ -1,7 +1,8 @@
-"""The rows of a data file, and the text of one, read within bounds."""
+"""The rows of any task: of a data file, read within bounds, or of the hub."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import stat
@@ -13,7 +14,7 @@ from edgeval.errors import DataError
 from edgeval.system.file_kinds import kind_of_bytes
 from edgeval.system.untrusted import UnreadableError, decoded, parse_json, printable, read_regular
 
-Row = tuple[str, Any]
+PlacedRow = tuple[str, Any]
 """Where a row is, for a sentence, and what it is."""
 
 _MAX_BYTES: Final = 256_000_000
@@ -27,7 +28,16 @@ _MAX_BATCH_BYTES: Final = 64_000_000
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
-def rows_of(path: Path) -> Iterator[Row]:
+SUFFIXES: Final = (".jsonl", ".json", ".parquet")
+
+_OF_AN_ODD_ANSWER: Final[tuple[type[Exception], ...]] = (
+    *(ValueError, RuntimeError, LookupError),
+    *(TypeError, AttributeError, ImportError),
+)
+"""What ``datasets`` raises where a hub answers with other fields than it expects."""
+
+
+def rows_of(path: Path) -> Iterator[PlacedRow]:
     """Yield the rows of a ``.jsonl``, ``.json`` or ``.parquet`` file.
 
     A ``.json`` is a list, or what ``Dataset.to_json`` writes: an object a row, one after another.
@@ -36,12 +46,52 @@ def rows_of(path: Path) -> Iterator[Row]:
     Raises:
         DataError: If the file cannot be read, or goes beyond what data do.
     """
-    readers: dict[str, Callable[[Path], Iterator[Row]]] = {
+    readers: dict[str, Callable[[Path], Iterator[PlacedRow]]] = {
         ".jsonl": _jsonl,
         ".json": _json,
         ".parquet": _parquet,
     }
     yield from readers[path.suffix.lower()](path)
+
+
+def hub_rows(
+    name: str, config: str | None, split: str, *, offline: bool, local_copy: str
+) -> Iterator[PlacedRow]:
+    """Yield the rows of a split of a data set on the hub.
+
+    Args:
+        name: Name of the data set.
+        config: Its configuration; None for its only one.
+        split: The split.
+        offline: Use only what is cached.
+        local_copy: The option that takes a file instead.
+
+    Raises:
+        DataError: If it is neither cached nor to be had.
+    """
+    # Where a file is read, neither the hub's client nor datasets is loaded.
+    from edgeval.hub import answers, fetch, names
+
+    offline = fetch.is_offline("HF_DATASETS_OFFLINE") or offline
+    # The hub's client would retry for half a minute.
+    reason = "offline" if offline else fetch.why_unreachable()
+    import datasets
+
+    errors: tuple[type[Exception], ...] = (*answers.client_errors(), *_OF_AN_ODD_ANSWER)
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
+    try:
+        with fetch.without_network() if reason else contextlib.nullcontext():
+            rows = datasets.load_dataset(name, *filter(None, [config]), split=split)
+    except errors as error:
+        found = reason or names.redacted(f"{type(error).__name__}: {error}".splitlines()[0])
+        raise DataError(
+            f"the data set {name} is neither cached here nor to be had from the hub ({found}); go "
+            f"online once and run again, or give a local copy with {local_copy}"
+        ) from error
+    for number, row in enumerate(rows, start=1):
+        yield f"{name} {split} item {number}", row
 
 
 def read_text(path: Path, limit_bytes: int = _MAX_TEXT_BYTES) -> str:
@@ -111,7 +161,7 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
+def _jsonl(path: Path) -> Iterator[PlacedRow]:
     text = read_text(path, _MAX_BYTES)
     if text.lstrip()[:1] == "[" and text.rstrip()[-1:] == "]":
         yield from _values(path, text)
@@ -122,11 +172,11 @@ def _jsonl(path: Path) -> Iterator[Row]:
             yield where, _parsed(line, where)
 
 
-def _json(path: Path) -> Iterator[Row]:
+def _json(path: Path) -> Iterator[PlacedRow]:
     yield from _values(path, read_text(path, _MAX_BYTES))
 
 
-def _values(path: Path, text: str) -> Iterator[Row]:
+def _values(path: Path, text: str) -> Iterator[PlacedRow]:
     """Yield the items of a list, or the values that follow one another."""
     at = _skip(text, 0)
     is_list = text[at : at + 1] == "["
@@ -201,7 +251,7 @@ def _parsed(text: str, where: str) -> Any:
         raise DataError(f"{where} is not valid JSON ({error}); correct it") from error
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path) -> Iterator[PlacedRow]:
     import pyarrow
     import pyarrow.parquet
 

@@ -14,8 +14,9 @@ from peers.process import PeerError
 
 from edgeval import llama
 from edgeval.checkpoints.convert.convert import convert
-from edgeval.evaluation.setup import EvalSetup, Options, prepare
-from edgeval.quantize.quantize import quantize
+from edgeval.evaluation.options import Options
+from edgeval.evaluation.setup import EvalSetup, prepare
+from edgeval.quantization.quantize import quantize
 
 TYPES = ("F32", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 MIB = 1024 * 1024

@@ -19,7 +19,7 @@ from peers.process import PeerError
 
 from edgeval import llama
 from edgeval.evaluation.file_scorer import evaluate_file
-from edgeval.evaluation.setup import Options
+from edgeval.evaluation.options import Options
 from edgeval.llama import placement
 from edgeval.store.store import Store
 from gpu.check import MIB, TYPES, Check, FindDevice, setup_on

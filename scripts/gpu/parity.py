@@ -12,7 +12,7 @@ from peers.process import PeerError
 
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.setup import EvalSetup
-from edgeval.quantize.quantize import quantize
+from edgeval.quantization.quantize import quantize
 from edgeval.store.store import Store
 from gpu.agreement import METRICS, agreement, distance
 from gpu.check import Check

@@ -92,8 +92,8 @@ def replay(url: str, items: Sequence[Item], n_tokens: Sequence[Sequence[int]]) -
     """
     return [
         [
-            _reply(url, item.context, f" {choice}", n)
-            for choice, n in zip(item.choices, counts, strict=True)
+            _reply(url, context, f" {choice}", n)
+            for (context, choice), n in zip(item.pairs, counts, strict=True)
         ]
         for item, counts in zip(items, n_tokens, strict=True)
     ]

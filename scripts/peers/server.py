@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeval.tasks import hellaswag
+from edgeval.tasks.hellaswag import HELLASWAG
 from peers import answers, replies, tools
 from peers.answers import Answers
 from peers.bench import DEMO, Bench, Items
@@ -45,7 +45,7 @@ def _ask(
     """Compare one GGUF's answers; with a checkpoint, also with ``hf``'s."""
     scored = tools.edgeval(bench, gguf, items.jsonl, "lm-eval-bos")
     ours = answers.from_edgeval(scored.samples)
-    rendered = hellaswag.load(items.jsonl).items("lm-eval")
+    rendered = HELLASWAG.load(items.jsonl).items("lm-eval")
     theirs, elapsed_s, failure = None, None, None
     with replies.server(bench, gguf) as url:
         try:

@@ -16,7 +16,7 @@ from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.gguf.parts import read_header
 from edgeval.system.files import FileState, file_state, refuse_existing, replacing
-from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.progress import ProgressOption, progress_of
 
 __all__ = ["CONVERTER_VERSION", "OutputType", "convert"]
 
@@ -27,13 +27,13 @@ _HEADER_BYTES = 16 * 1024 * 1024
 
 
 def convert(
-    source: Path,
-    target: Path,
+    source: str | Path,
+    target: str | Path,
     dtype: OutputType = "f16",
     *,
     name: str | None = None,
     fingerprint: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = "auto",
 ) -> Path:
     """Convert a Hugging Face checkpoint directory to a GGUF file.
 
@@ -45,7 +45,7 @@ def convert(
         dtype: Type of the matrices.
         name: The model's name in the metadata; by default what the checkpoint calls itself.
         fingerprint: What the checkpoint's has to be; None for any.
-        progress: Where to show progress.
+        progress: Where to show progress; None for nowhere.
 
     Returns:
         ``target``.
@@ -56,6 +56,7 @@ def convert(
         ChangedFileError: If the checkpoint changes meanwhile, or has another fingerprint.
         EdgevalError: If the target exists or cannot be written.
     """
+    source, target = Path(source), Path(target)
     refuse_existing(target)
     checkpoint = Checkpoint(source)
     states = _states(checkpoint)
@@ -63,7 +64,7 @@ def convert(
     tensors = list(outputs(checkpoint, config, dtype))
     tokenizer = _proven(checkpoint, config)
     total = sum(output.nbytes for output in tensors)
-    bars = progress or NoProgress()
+    bars = progress_of(progress)
     left_out = strays.remarks(checkpoint.tensors.values())
     for remark in (*tokenizer.remarks, *left_out, *metadata.remarks(checkpoint)):
         bars.log(f"{source}: {remark}")

@@ -13,6 +13,7 @@ from edgeval.tasks.protocol import DEFAULT, Protocol
 _PROTOCOL_FIELDS = (
     "name",
     "version",
+    "family",
     "rendering",
     "adds_ends",
     "metric",

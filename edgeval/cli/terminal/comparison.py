@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 from edgeval.records.comparison import ComparedMachine, ComparedRun, Comparison
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import device_names
 from edgeval.report.compare.labels import short_cpu
 from edgeval.report.compare.matching import is_weighted
 from edgeval.report.compare.speeds import is_of_part
 from edgeval.report.failures import FAILED
-from edgeval.report.selfchecks import self_check_in_short
+from edgeval.report.machines import device_names, self_check_in_short
 from edgeval.report.speeds import MARK
 from edgeval.system.console import Said, Styled, Table
 
@@ -32,7 +31,7 @@ def table(found: Comparison) -> Table:
     for name, cells in _facts(found).items():
         grid.add_row(name, *cells)
     _add_section(grid, title, found, lambda run: _right_items(run, metric), FAILED)
-    if any(run.beside for row in found.rows for run in row.runs if run):
+    if any(run.beside for row in found.types for run in row.runs if run):
         _add_section(grid, "difference", found, _difference)
     _add_section(grid, "tokens/s", found, _tokens_per_s)
     _add_section(grid, "items/s", found, _items_per_s)
@@ -73,7 +72,7 @@ def _add_section(
     """Add a row a name; ``failed`` stands where that failed."""
     grid.add_section()
     grid.add_row(Styled(title, "bold"))
-    for row in found.rows:
+    for row in found.types:
         outcomes = zip(row.runs, row.failures, strict=True)
         cells = (cell(run) if run else (failed if failure else _NONE) for run, failure in outcomes)
         grid.add_row(row.name, *cells)

@@ -8,7 +8,7 @@ from edgeval.evaluation.reference import Reference
 from edgeval.gguf.remarks import of_file
 from edgeval.records import Metric, protocol_label
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import where
+from edgeval.report.machines import where
 from edgeval.report.speeds import in_full
 from edgeval.system.console import Table, listing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeval.records import protocol_label
 from edgeval.records.runs import Repair, Run, RunDetails
 from edgeval.report import formatting as fmt
-from edgeval.report.backends import device_names
+from edgeval.report.machines import device_names
 from edgeval.report.speeds import cpu_load, machine
 from edgeval.system.console import Table, listing
 

@@ -18,12 +18,13 @@ from edgeval.records.cache import CacheContents, Pruned
 from edgeval.records.comparison import Comparison
 from edgeval.records.inspection import Inspection
 from edgeval.records.runs import Repair, Run, RunDetails
-from edgeval.report import conclusion, reasoning, selfchecks, speeds, view
-from edgeval.report.backends import plain_kernels, where
+from edgeval.report import conclusion, machines, reasoning, speeds, verdicts
 from edgeval.report.compare.sentences import alarms, sentences
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.formatting import points, size
-from edgeval.report.items import stopping_of, until_decided
+from edgeval.report.items import until_decided
+from edgeval.report.machines import plain_kernels, where
+from edgeval.report.record_view import RecordView
 from edgeval.system.console import Console, Frame, Lines, Table, stderr_console, stdout_console
 
 _TYPE_COLUMNS = 4
@@ -31,18 +32,18 @@ _TYPE_COLUMNS = 4
 
 def print_report(report: Report) -> None:
     """Print the ladder, what it means and the verdicts."""
-    console = stdout_console()
+    console, view = stdout_console(), RecordView.of(report)
     wraps = not console.is_terminal  # A file gets a line a paragraph, a screen whole words.
-    console.print(ladder_table(report))
+    console.print(ladder_table(view))
     _print_failures(report, console)
     _print_remarks(report, console)
-    if sentence := view.interval_sentence(report):
+    if sentence := conclusion.interval_sentence(view):
         console.print(sentence, soft_wrap=wraps)
     style = LOUD if report.reference is None else None
-    console.print(conclusion.conclusion(report), style=style, soft_wrap=wraps)
-    for sentence in view.verdict_sentences(report):
+    console.print(conclusion.conclusion(view), style=style, soft_wrap=wraps)
+    for sentence in verdicts.verdict_sentences(view):
         console.print(sentence, soft_wrap=wraps)
-    _print_computed(report, console)
+    _print_computed(view, console)
     _print_corrections(report, console)
 
 
@@ -53,31 +54,29 @@ def print_files(folder: Path) -> None:
     stdout_console().print(f"{folder}: {', '.join(present)}", soft_wrap=True)
 
 
-def print_verdicts(
-    report: Report, verdicts: Sequence[Verdict], margin: float | None = None
-) -> None:
+def print_verdicts(report: Report, judged: Sequence[Verdict], margin: float | None = None) -> None:
     """Print what a record says about each published number, and why.
 
     Args:
         report: The record.
-        verdicts: Its verdicts, in the order of its claims; none if its reference failed.
+        judged: Its verdicts, in the order of its claims; none if its reference failed.
         margin: The tolerance in points that was asked for instead of the claims' own.
     """
-    console = stdout_console()
+    console, view = stdout_console(), RecordView.of(report)
     wraps = not console.is_terminal
     if failed := reference_failed(report):
         _print_unjudged(report, failed, console)
-    for claim, verdict in zip([] if failed else report.claims, verdicts, strict=True):
-        heading = f"{view.STATUS_LABELS[verdict.status]}: {view.claim_in_short(claim)}"
+    for claim, verdict in zip([] if failed else report.claims, judged, strict=True):
+        heading = f"{verdicts.STATUS_LABELS[verdict.status]}: {verdicts.claim_in_short(claim)}"
         console.print(heading, style="bold", soft_wrap=wraps)
-        console.print(reasoning.reasoning(report, claim), soft_wrap=wraps)
-    if verdicts and margin is not None:
+        console.print(reasoning.reasoning(view, claim), soft_wrap=wraps)
+    if judged and margin is not None:
         sentence = (
             f"Judged by ±{points(margin)}, as --margin says, not by the claims' own tolerance."
         )
         console.print(sentence, soft_wrap=wraps)
     if not report.claims:
-        console.print(view.NO_CLAIM, soft_wrap=wraps)
+        console.print(verdicts.NO_CLAIM, soft_wrap=wraps)
     if rest := reasoning.not_measured(report):
         console.print(rest, soft_wrap=wraps)
     _print_corrections(report, console)
@@ -85,15 +84,13 @@ def print_verdicts(
 
 def print_evaluation(result: Evaluation) -> None:
     """Print one line a GGUF."""
-    console = stdout_console()
-    console.print(evaluation_table(result))
+    console, view = stdout_console(), RecordView.of(result)
+    console.print(evaluation_table(view))
     _print_failures(result, console)
     _print_remarks(result, console)
-    stopping = stopping_of(result)
-    if stopping is not None:
-        sentence = f"{until_decided(result, stopping)}. {view.EVERY_LOOK}"
-        console.print(sentence, soft_wrap=True)
-    _print_computed(result, console)
+    if stopped := until_decided(view):
+        console.print(f"{stopped}. {conclusion.EVERY_LOOK}", soft_wrap=True)
+    _print_computed(view, console)
 
 
 def print_comparison(found: Comparison) -> None:
@@ -221,7 +218,7 @@ def _print_unjudged(report: Report, failed: str, console: Console) -> None:
     """Print the claims of a record that judges none, and why: its reference failed."""
     wraps = not console.is_terminal
     for claim in report.claims:
-        heading = f"Not judged: {view.claim_in_short(claim)}"
+        heading = f"Not judged: {verdicts.claim_in_short(claim)}"
         console.print(heading, style="bold", soft_wrap=wraps)
     console.print(failed, soft_wrap=wraps)
     for sentence in failure_sentences([each for each in report.failures if each.is_reference]):
@@ -241,16 +238,17 @@ def _print_remarks(record: Report | Evaluation, console: Console) -> None:
         console.print(sentence, style=LOUD, soft_wrap=not console.is_terminal)
 
 
-def _print_computed(record: Report | Evaluation, console: Console) -> None:
+def _print_computed(view: RecordView[Report | Evaluation], console: Console) -> None:
     """Print what the speeds belong to and, where that is worth a word, kernels and GPUs."""
-    for sentence in speeds.sentences(record):
+    record = view.record
+    for sentence in speeds.sentences(view):
         console.print(sentence, soft_wrap=True)
     if plain := plain_kernels(record.runs):
         sentence = f"Computed with llama.cpp's plain kernels: {plain}."
         console.print(sentence, soft_wrap=True)
-    if sentence := selfchecks.computed(record):
+    if sentence := machines.computed(view):
         console.print(sentence, soft_wrap=True)
-    if failure := selfchecks.failure(record.engine.backend, record.runs):
+    if failure := machines.failed_self_check(record.engine.backend, record.runs):
         console.print(failure, style=LOUD, soft_wrap=True)
 
 

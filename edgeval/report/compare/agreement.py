@@ -1,4 +1,4 @@
-"""How far two machines' numbers of right items may be apart."""
+"""Agreement: how far two machines' numbers of right items may be apart."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _count_pair(
 ) -> CountPair:
     distance = abs(correct - reference_correct)
     limit = tolerance(total, items, level)
-    found: Agreement = "differs" if distance > limit else "within tolerance"
+    agreement: Agreement = "differs" if distance > limit else "within tolerance"
     return CountPair(
         correct=correct,
         reference_correct=reference_correct,
@@ -82,5 +82,5 @@ def _count_pair(
         p_value=probability(distance, total, items),
         tolerance=limit,
         false_alarm=level,
-        agreement=found if distance else "equal",
+        agreement=agreement if distance else "equal",
     )

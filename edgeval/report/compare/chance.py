@@ -1,4 +1,4 @@
-"""By how much rounding moves a number of right items: its exact distribution.
+"""Rounding: the exact distribution of how far it moves a number of right items.
 
 Of ``n`` items each may turn from right to wrong or back, by itself, with at most the probability
 ``share``. Rounding has no direction, so that both are as probable, and the number of right items

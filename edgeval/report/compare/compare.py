@@ -1,10 +1,10 @@
-"""Saved records of several machines side by side. Nothing here runs a model."""
+"""Comparison of saved records of several machines, side by side. Nothing here runs a model."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from edgeval.errors import EdgevalError
@@ -16,7 +16,6 @@ from edgeval.records.comparison import (
     ComparedType,
     Comparison,
 )
-from edgeval.report.backends import devices_of
 from edgeval.report.compare.agreement import FALSE_ALARM, count_pairs, n_counts, worst
 from edgeval.report.compare.labels import labels
 from edgeval.report.compare.matching import (
@@ -30,6 +29,7 @@ from edgeval.report.compare.matching import (
 )
 from edgeval.report.compare.outcomes import beside_reference, contradict
 from edgeval.report.compare.speeds import items_per_s, ratio
+from edgeval.report.machines import devices_of
 from edgeval.report.record_files import load_record
 from edgeval.stats.paired import MARGIN_POINTS, require_margin
 from edgeval.system.sharing import shareable_path
@@ -37,7 +37,7 @@ from edgeval.system.sharing import shareable_path
 __all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
 
 
-def compare(paths: Sequence[Path], margin_points: float = MARGIN_POINTS) -> Comparison:
+def compare(paths: Sequence[str | Path], margin_points: float = MARGIN_POINTS) -> Comparison:
     """Put saved records side by side.
 
     Args:
@@ -49,7 +49,8 @@ def compare(paths: Sequence[Path], margin_points: float = MARGIN_POINTS) -> Comp
         EdgevalError: If there are fewer than two, one cannot be read, or the margin is none.
     """
     require_margin(margin_points)
-    return compare_records([load_record(path) for path in paths], paths, margin_points)
+    files = [Path(path) for path in paths]
+    return compare_records([load_record(path) for path in files], files, margin_points)
 
 
 def compare_records(
@@ -79,17 +80,19 @@ def compare_records(
         _with_outcomes(column, beside_reference(record, margin_points))
         for column, record in zip(columns, records, strict=True)
     ]
-    columns = [columns[0], *(_with_contradictions(each, columns[0]) for each in columns[1:])]
+    columns = [columns[0], *(_with_contradictions(column, columns[0]) for column in columns[1:])]
     failures = [failed]
     failures += [
         _failed(other.failures, column) for other, column in zip(others, columns[1:], strict=True)
     ]
     names = dict.fromkeys(itertools.chain(*columns, *failures))
-    machines = zip(labels([each.device for each in records], paths), records, paths, strict=True)
+    machines = zip(
+        labels([record.device for record in records], paths), records, paths, strict=True
+    )
     return Comparison(
         margin_points=margin_points,
         machines=[_machine(label, record, path, first) for label, record, path in machines],
-        rows=[
+        types=[
             ComparedType(
                 name=name,
                 runs=[column.get(name) for column in columns],
@@ -100,7 +103,7 @@ def compare_records(
     )
 
 
-def require_agreement(found: Comparison) -> None:
+def require_agreement(comparison: Comparison) -> None:
     """Raise unless records could be compared, and agree.
 
     Raises:
@@ -108,8 +111,8 @@ def require_agreement(found: Comparison) -> None:
     """
     pairs = [
         (row.name, machine.label, run)
-        for row in found.rows
-        for machine, run in zip(found.machines[1:], row.runs[1:], strict=True)
+        for row in comparison.types
+        for machine, run in zip(comparison.machines[1:], row.runs[1:], strict=True)
         if run is not None
     ]
     if all(run.standing == "not comparable" for _, _, run in pairs):
@@ -133,19 +136,23 @@ def _named(runs: Sequence[ModelRun], taken: Collection[str] = ()) -> dict[str, M
     for run in runs:
         name = run.label if n_labels[run.label] == 1 else f"{run.label} {run.file}"
         numbered = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
-        named[next(each for each in numbered if each not in named and each not in taken)] = run
+        named[_first_free(numbered, named, taken)] = run
     return named
 
 
 def _failed(failures: Sequence[Failure], taken: Collection[str]) -> dict[str, Failure]:
     """Return a record's failures by names that its runs, which took theirs, do not have."""
-    found: dict[str, Failure] = {}
+    failed: dict[str, Failure] = {}
     for failure in failures:
         longer = f"{failure.label} {failure.file}"
         numbered = (f"{longer} ({n})" for n in itertools.count(2))
         names = itertools.chain([failure.label, longer], numbered)
-        found[next(each for each in names if each not in taken and each not in found)] = failure
-    return found
+        failed[_first_free(names, failed, taken)] = failure
+    return failed
+
+
+def _first_free(names: Iterable[str], *taken: Collection[str]) -> str:
+    return next(name for name in names if not any(name in others for others in taken))
 
 
 def _column(
@@ -155,10 +162,10 @@ def _column(
     failed: Collection[str],
 ) -> dict[str, ComparedRun]:
     """Return a record's runs by name, compared with those of the first, where some failed."""
-    found, left = partners(first, other)
+    partner_runs, left = partners(first, other)
     matched = [
         (name, run, reference, _reasons(run, reference, other, first))
-        for name, run, reference in zip(names, found, first.runs, strict=True)
+        for name, run, reference in zip(names, partner_runs, first.runs, strict=True)
         if run is not None
     ]
     # Each count may be wrong as improbably as leaves all of them the stated probability.
@@ -173,8 +180,8 @@ def _column(
                 | ({} if of_counts else _compared(run, reference, FALSE_ALARM / n_all))
             )
     for name, run in _named(left, names).items():
-        what = "failed" if name in failed else "not evaluated"
-        column[name] = _uncompared(run, other, [f"{what} on the first machine"])
+        why_not = "failed" if name in failed else "not evaluated"
+        column[name] = _uncompared(run, other, [f"{why_not} on the first machine"])
     return column
 
 
@@ -191,11 +198,11 @@ def _uncompared(
 
 
 def _with_outcomes(
-    column: dict[str, ComparedRun], found: dict[str, Beside]
+    column: dict[str, ComparedRun], outcomes: dict[str, Beside]
 ) -> dict[str, ComparedRun]:
     """Return a record's runs with what it says of them beside its own reference."""
     return {
-        name: run.model_copy(update={"beside": found.get(run.run.label)})
+        name: run.model_copy(update={"beside": outcomes.get(run.run.label)})
         for name, run in column.items()
     }
 
@@ -222,8 +229,8 @@ def _reasons(
     first: Report | Evaluation,
 ) -> tuple[list[str], list[str]]:
     """Return why two runs are not the same measurement, and why their counts say nothing."""
-    found = setting_reasons(other, first) + file_reasons(run, reference, other, first)
-    return found, metric_reasons(run, reference, other.data, first.data)
+    of_measurement = setting_reasons(other, first) + file_reasons(run, reference, other, first)
+    return of_measurement, metric_reasons(run, reference, other.data, first.data)
 
 
 def _compared(run: ModelRun, reference: ModelRun, level: float) -> dict[str, object]:
@@ -231,7 +238,7 @@ def _compared(run: ModelRun, reference: ModelRun, level: float) -> dict[str, obj
     metrics = count_pairs(run, reference, level)
     speed_ratio, why_not = ratio(run, reference)
     return {
-        "standing": worst(each.agreement for each in metrics.values()),
+        "standing": worst(pair.agreement for pair in metrics.values()),
         "differences": run_differences(run, reference),
         "metrics": metrics,
         "speed_ratio": speed_ratio,

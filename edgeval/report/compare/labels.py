@@ -1,4 +1,4 @@
-"""Short names of machines, different for each."""
+"""Labels of machines: short names, no two the same."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def labels(devices: Sequence[Machine], paths: Sequence[Path]) -> list[str]:
     """
     cpus = [short_cpu(device) for device in devices]
     n_cpus = Counter(cpus)
-    found = [
+    names = [
         cpu if n_cpus[cpu] == 1 else _file_label(path)
         for cpu, path in zip(cpus, paths, strict=True)
     ]
-    n_labels = Counter(found)
+    n_labels = Counter(names)
     return [
         label if n_labels[label] == 1 else f"{label} ({number})"
-        for number, label in enumerate(found, start=1)
+        for number, label in enumerate(names, start=1)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Which runs of two records are the same measurement, and how they may differ."""
+"""Matching runs of two records: which are the same measurement, and how they may differ."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from edgeval.records import DataSource, Evaluation, ModelRun, OffloadInfo, ProtocolInfo, Report
 from edgeval.records.comparison import MatchedBy
-from edgeval.report.backends import device_names, devices_of
+from edgeval.report.machines import device_names, devices_of
 
 _FEATURE = re.compile(r"(\w+) = (\S+)")
 
@@ -24,14 +24,14 @@ def partners(
         left over.
     """
     left = list(other.runs)
-    found: list[ModelRun | None] = [None] * len(first.runs)
+    matched: list[ModelRun | None] = [None] * len(first.runs)
     for is_same in (_same_file, _same_type, _same_label):
         for index, run in enumerate(first.runs):
-            partner = next((each for each in left if is_same(each, run)), None)
-            if found[index] is None and partner is not None:
-                found[index] = partner
+            partner = next((other_run for other_run in left if is_same(other_run, run)), None)
+            if matched[index] is None and partner is not None:
+                matched[index] = partner
                 left.remove(partner)
-    return found, left
+    return matched, left
 
 
 def matched_by(run: ModelRun, reference: ModelRun) -> MatchedBy:
@@ -54,8 +54,8 @@ def file_reasons(
 ) -> list[str]:
     """Return what keeps a run's file from being the same model as another's."""
     if _same_file(run, reference):
-        pres = [each.pre_tokenizer for each in (run, reference)]
-        given, other_given = ((each.given if each else None) or "the file's own" for each in pres)
+        pres = (run.pre_tokenizer, reference.pre_tokenizer)
+        given, other_given = ((pre.given if pre else None) or "the file's own" for pre in pres)
         changed = _changed("pre-tokenizer ", given, other_given)
         return [f"other {changed}"] if changed else []
     theirs, ours = _fingerprint(other), _fingerprint(first)
@@ -99,7 +99,7 @@ def is_weighted(run: ModelRun) -> bool:
 def setting_differences(other: Report | Evaluation, first: Report | Evaluation) -> list[str]:
     """Return what differs between two records for all runs, and may."""
     theirs, ours = other.engine, first.engine
-    found = [
+    differences = [
         _changed("edgeval ", other.edgeval_version, first.edgeval_version),
         _changed("", theirs.version, ours.version),
         _changed("backend ", _backend(other), _backend(first)),
@@ -107,19 +107,19 @@ def setting_differences(other: Report | Evaluation, first: Report | Evaluation) 
         _features(theirs.features, ours.features),
         "items in another order" if _order(other.data) != _order(first.data) else "",
     ]
-    return [difference for difference in found if difference]
+    return [difference for difference in differences if difference]
 
 
 def run_differences(run: ModelRun, reference: ModelRun) -> list[str]:
     """Return what differs between two comparable runs, and may."""
-    found = [
+    differences = [
         _changed("batch size ", f"{run.batch_tokens:,}", f"{reference.batch_tokens:,}"),
         _changed("cache ", run.cache_type, reference.cache_type),
         _changed("attention ", _attention(run), _attention(reference)),
         _changed("kernels ", run.kernels, reference.kernels),
         _layers(run.offload, reference.offload),
     ]
-    return [difference for difference in found if difference]
+    return [difference for difference in differences if difference]
 
 
 def _data_reasons(theirs: DataSource, ours: DataSource) -> list[str]:
@@ -139,15 +139,15 @@ def _protocol_reasons(
 ) -> list[str]:
     if theirs.name != ours.name:
         return [f"other protocol ({theirs.name}, not {ours.name})"]
-    found = []
+    reasons = []
     if theirs.version != ours.version:
-        found.append(f"other version of the protocol ({theirs.version}, not {ours.version})")
+        reasons.append(f"other version of the protocol ({theirs.version}, not {ours.version})")
     if theirs.shots != ours.shots:
-        found.append(f"other number of shots ({theirs.shots}, not {ours.shots})")
+        reasons.append(f"other number of shots ({theirs.shots}, not {ours.shots})")
     pools = [data.shot_pool and data.shot_pool.fingerprint for data in (their_data, our_data)]
     if theirs.shots == ours.shots and pools[0] != pools[1]:
-        found.append("shots of other data")
-    return found
+        reasons.append("shots of other data")
+    return reasons
 
 
 def _same_file(run: ModelRun, reference: ModelRun) -> bool:
@@ -195,8 +195,8 @@ def _layers(theirs: OffloadInfo | None, ours: OffloadInfo | None) -> str:
     )
 
 
-def _changed(what: str, theirs: str, ours: str) -> str:
-    return "" if theirs == ours else f"{what}{theirs}, not {ours}"
+def _changed(name: str, theirs: str, ours: str) -> str:
+    return "" if theirs == ours else f"{name}{theirs}, not {ours}"
 
 
 def _features(theirs: str, ours: str) -> str:

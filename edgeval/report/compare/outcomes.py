@@ -1,4 +1,4 @@
-"""What each machine's record says of its types beside its own reference, at one margin."""
+"""Outcomes of the compared records: their types beside their own references, at one margin."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def beside_reference(record: Report | Evaluation, margin_points: float) -> dict[
     if not isinstance(record, Report):
         return {}
     return {
-        each.label: Beside(
-            reference=each.reference, difference_points=each.difference_points, split=each.split
+        drift.label: Beside(
+            reference=drift.reference, difference_points=drift.difference_points, split=drift.split
         )
-        for each in at_margin(record, margin_points)
+        for drift in at_margin(record, margin_points)
     }
 
 
@@ -34,14 +34,14 @@ def contradict(one: Beside | None, other: Beside | None) -> bool:
     return max(low, other_low) >= min(high, other_high)
 
 
-def _stated(found: SplitDifference) -> tuple[float, float]:
+def _stated(split: SplitDifference) -> tuple[float, float]:
     """Return the differences, in points, that an outcome says are possible."""
-    margin, interval = found.margin_points, found.interval_points
-    if found.outcome == "equivalent":
+    margin, interval = split.margin_points, split.interval_points
+    if split.outcome == "equivalent":
         return -margin, margin
-    if found.outcome == "worse":
+    if split.outcome == "worse":
         return -math.inf, -margin
-    if found.outcome == "open":
+    if split.outcome == "open":
         return -math.inf, math.inf
     if interval.low >= 0:
         return (margin if interval.low >= margin else 0.0), math.inf

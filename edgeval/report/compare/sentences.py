@@ -1,11 +1,11 @@
-"""What the tables of a comparison leave out: what differs, what was not compared, and why."""
+"""Sentences of a comparison: what differs, what was not compared, and why."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from edgeval.errors import listed
+from edgeval.errors import listed, plural
 from edgeval.gguf.remarks import remarks_on
 from edgeval.records import ModelRun
 from edgeval.records.comparison import Beside, ComparedMachine, ComparedRun, Comparison, CountPair
@@ -13,26 +13,26 @@ from edgeval.report import formatting as fmt
 from edgeval.report.compare.agreement import FALSE_ALARM, FROM_BEST
 from edgeval.report.compare.speeds import is_of_part
 from edgeval.report.failures import failure_sentence
-from edgeval.report.selfchecks import failure
+from edgeval.report.machines import failed_self_check
 from edgeval.report.speeds import MARK
 
 _Runs = list[tuple[str, ComparedRun]]
 
 
-def alarms(found: Comparison) -> Iterator[str]:
+def alarms(comparison: Comparison) -> Iterator[str]:
     """Yield what must not be overlooked, in sentences.
 
     That is what a record says otherwise than its numbers, each failed self-check, each remark on a
     file, each run too far apart in right items, and each outcome that contradicts another.
     """
-    for machine in found.machines:
+    for machine in comparison.machines:
         yield from (f"{machine.label}: {sentence}" for sentence in machine.corrections)
-    for index, machine in enumerate(found.machines):
-        if failed := failure(machine.engine.backend, found.runs_of(index)):
+    for index, machine in enumerate(comparison.machines):
+        if failed := failed_self_check(machine.engine.backend, comparison.runs_of(index)):
             yield f"{machine.label}: {failed}"
-        for remark in remarks_on(found.runs_of(index)):
+        for remark in remarks_on(comparison.runs_of(index)):
             yield f"{machine.label}: {remark}"
-    for machine, runs in _others(found):
+    for machine, runs in _others(comparison):
         for name, run in runs:
             apart = {
                 metric: pair for metric, pair in run.metrics.items() if pair.agreement == "differs"
@@ -40,14 +40,14 @@ def alarms(found: Comparison) -> Iterator[str]:
             if not apart:
                 continue
             yield f"{machine.label}: {name} DIFFERS in its right items: {_apart(apart)}."
-    yield from _contradictions(found)
+    yield from _contradictions(comparison)
 
 
-def _contradictions(found: Comparison) -> Iterator[str]:
+def _contradictions(comparison: Comparison) -> Iterator[str]:
     """Yield which outcomes cannot both be true of one difference."""
-    label, margin = found.machines[0].label, fmt.points(found.margin_points)
-    firsts = {row.name: row.runs[0] for row in found.rows}
-    for machine, runs in _others(found):
+    label, margin = comparison.machines[0].label, fmt.points(comparison.margin_points)
+    firsts = {row.name: row.runs[0] for row in comparison.types}
+    for machine, runs in _others(comparison):
         for name, run in runs:
             first = firsts[name]
             if run.is_contradicted and run.beside and first and first.beside:
@@ -77,18 +77,18 @@ def _apart(pairs: Mapping[str, CountPair]) -> str:
     )
 
 
-def sentences(found: Comparison) -> Iterator[str]:
+def sentences(comparison: Comparison) -> Iterator[str]:
     """Yield what failed on each machine, then what agrees, what was not compared, what differs."""
-    for index, machine in enumerate(found.machines):
-        for row in found.rows:
+    for index, machine in enumerate(comparison.machines):
+        for row in comparison.types:
             if failure := row.failures[index]:
                 yield f"{machine.label}: {row.name} {failure_sentence(failure)}"
-    if any(run.beside for row in found.rows for run in row.runs if run):
+    if any(run.beside for row in comparison.types for run in row.runs if run):
         yield (
             "Differences are those of each machine's types to its own reference on the whole "
-            f"split, in points, held to a margin of {fmt.points(found.margin_points)}."
+            f"split, in points, held to a margin of {fmt.points(comparison.margin_points)}."
         )
-    for machine, runs in _others(found):
+    for machine, runs in _others(comparison):
         compared = [(name, run) for name, run in runs if run.metrics]
         texts = [
             _tally(compared),
@@ -99,20 +99,20 @@ def sentences(found: Comparison) -> Iterator[str]:
             *_no_ratios(compared),
         ]
         yield from (f"{machine.label}: {text}." for text in texts if text)
-    for index, machine in enumerate(found.machines):
-        named = [(row.name, run.run) for row in found.rows if (run := row.runs[index])]
+    for index, machine in enumerate(comparison.machines):
+        named = [(row.name, run.run) for row in comparison.types if (run := row.runs[index])]
         yield from (f"{machine.label}: {text}." for text in _timeless(named))
 
 
-def _others(found: Comparison) -> Iterator[tuple[ComparedMachine, _Runs]]:
+def _others(comparison: Comparison) -> Iterator[tuple[ComparedMachine, _Runs]]:
     """Yield each machine but the first with its runs, and what they are called."""
-    for index, machine in enumerate(found.machines[1:], start=1):
-        yield machine, [(row.name, run) for row in found.rows if (run := row.runs[index])]
+    for index, machine in enumerate(comparison.machines[1:], start=1):
+        yield machine, [(row.name, run) for row in comparison.types if (run := row.runs[index])]
 
 
 def _tally(runs: _Runs) -> str:
     counts = Counter(run.standing for _, run in runs)
-    parts = [f"{counts[each]} {each}" for each in FROM_BEST if counts[each]]
+    parts = [f"{counts[agreement]} {agreement}" for agreement in FROM_BEST if counts[agreement]]
     return f"right items by every metric: {', '.join(parts)}" if parts else ""
 
 
@@ -130,8 +130,8 @@ def _tolerance(runs: _Runs) -> str:
 
 def _other_files(runs: _Runs) -> str:
     names = [name for name, run in runs if run.matched_by == "model and type"]
-    what = "is another file" if len(names) == 1 else "are other files"
-    return f"{listed(names)} {what} of the same model and type" if names else ""
+    files = plural(len(names), "is another file", "are other files")
+    return f"{listed(names)} {files} of the same model and type" if names else ""
 
 
 def _refusals(runs: _Runs) -> Iterator[str]:
@@ -147,10 +147,10 @@ def _refusals(runs: _Runs) -> Iterator[str]:
 def _differences(machine: ComparedMachine, runs: _Runs) -> str:
     if not runs:
         return ""
-    found = _by_text((name, text) for name, run in runs for text in run.differences)
+    by_text = _by_text((name, text) for name, run in runs for text in run.differences)
     of_runs = [
         text if len(names) == len(runs) else f"{text} ({listed(names)})"
-        for text, names in found.items()
+        for text, names in by_text.items()
     ]
     return "; ".join([*machine.differences, *of_runs])
 
@@ -183,7 +183,7 @@ def _timeless(runs: list[tuple[str, ModelRun]]) -> Iterator[str]:
 
 def _by_text(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Return for each text the names that it is said of."""
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for name, text in pairs:
-        found.setdefault(text, []).append(name)
-    return found
+        names.setdefault(text, []).append(name)
+    return names

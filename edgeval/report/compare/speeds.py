@@ -1,4 +1,4 @@
-"""Whether two speeds are of the same work on the same device, so that their ratio says much."""
+"""Ratios of speeds, where both are of the same work on the same device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def items_per_s(run: ModelRun) -> float | None:
 
 def is_of_part(run: ModelRun) -> bool:
     """Return whether a run's speed was measured on fewer items than its accuracies."""
-    n_items = max((found.total for found in run.metrics.values()), default=0)
+    n_items = max((metric.total for metric in run.metrics.values()), default=0)
     return run.speed is not None and run.speed.n_items < n_items
 
 

@@ -20,10 +20,10 @@ from edgeval.gguf.remarks import of_file
 from edgeval.gguf.type_mix import mix_to_be
 from edgeval.gguf.types import FILE_TYPES
 from edgeval.llama.machine import physical_cores
-from edgeval.quantize.provenance import Provenance
+from edgeval.quantization.provenance import Provenance
 from edgeval.records import UNQUANTIZED
 from edgeval.system.files import replacing
-from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.progress import NoProgress, Progress, ProgressOption, progress_of
 
 _TENSOR_LINE = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
 _HEADER_BYTES = 16 * 1024 * 1024
@@ -31,14 +31,14 @@ _HEADER_BYTES = 16 * 1024 * 1024
 
 @running()
 def quantize(
-    source: Path,
+    source: str | Path,
     types: Sequence[str],
-    out_dir: Path | None = None,
+    out_dir: str | Path | None = None,
     *,
-    imatrix: Path | None = None,
+    imatrix: str | Path | None = None,
     requantize: bool = False,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = "auto",
 ) -> list[Path]:
     """Quantize a GGUF to several types.
 
@@ -52,7 +52,7 @@ def quantize(
         imatrix: An importance matrix, in either format of llama.cpp.
         requantize: Whether the source may be quantized already.
         threads: CPU threads; by default one a physical core.
-        progress: Where to show progress.
+        progress: Where to show progress; None for nowhere.
 
     Returns:
         The files, in the order of ``types``, named ``SOURCE-TYPE.gguf``.
@@ -62,8 +62,8 @@ def quantize(
         EdgevalError: If the source is quantized already, the importance matrix is missing for a
             type, damaged or of another model, or a target exists that is no such file.
     """
-    bars = progress or NoProgress()
-    source = model_files(source)[0]
+    bars = progress_of(progress)
+    source = model_files(Path(source))[0]
     # Q4_K is Q4_K_M.
     with running() as engine:
         names = list(dict.fromkeys(engine.writable_type(name) for name in types))
@@ -78,14 +78,14 @@ def quantize(
             f"{source} is {found} already, and quantizing it again would measure two losses at "
             "once; start from an F16 GGUF or the checkpoint, or allow it with --requantize"
         )
-    matrix = None if imatrix is None else imatrix_file.read(imatrix)
+    matrix = None if imatrix is None else imatrix_file.read(Path(imatrix))
     if matrix is not None:
         matrix.require_fit(header)
     recipes = [recipe_of(source, name, matrix) for name in names]
     for warning in _warnings(header, recipes):
         bars.log(warning)
     stem = re.sub(rf"[-.]{re.escape(found)}$", "", model_stem(source), flags=re.IGNORECASE)
-    targets = [(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
+    targets = [Path(out_dir or source.parent) / f"{stem}-{name}.gguf" for name in names]
     with held(model_files(source), bars) as contents:
         origin = Provenance(contents, matrix)
         to_make = []

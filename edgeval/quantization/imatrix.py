@@ -14,22 +14,22 @@ from edgeval.gguf.parts import model_files, unchanged
 from edgeval.gguf.remarks import pre_sentence
 from edgeval.llama.machine import physical_cores
 from edgeval.system.files import refuse_existing
-from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.progress import Progress, ProgressOption, progress_of
 from edgeval.tasks.readers import read_bytes
 
 CHUNK_TOKENS = 512
 
 
 def imatrix(
-    model: Path,
-    data: Path,
-    out: Path,
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
     *,
     chunk_tokens: int = CHUNK_TOKENS,
     chunks: int | None = None,
     pre: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = "auto",
 ) -> Path:
     """Compute an importance matrix: how large the inputs of each column of a model's tensors are.
 
@@ -44,7 +44,7 @@ def imatrix(
         chunks: Read at most so many chunks; None for all.
         pre: The pre-tokenizer to use instead of the model's own, a name of llama.cpp's.
         threads: CPU threads; by default one a physical core.
-        progress: Where to show progress.
+        progress: Where to show progress; None for nowhere.
 
     Returns:
         ``out``.
@@ -57,10 +57,11 @@ def imatrix(
     """
     if chunk_tokens < 1 or (chunks is not None and chunks < 1):
         raise EdgevalError("--context and --chunks count from 1; use larger numbers")
+    data, out = Path(data), Path(out)
     refuse_existing(out)
     text = _text(data)
-    bars = progress or NoProgress()
-    model = model_files(model)[0]
+    bars = progress_of(progress)
+    model = model_files(Path(model))[0]
     with unchanged(model, "its importance matrix was computed"), running() as engine:
         if (found := engine.info(model, pre).pre_tokenizer) is not None:
             bars.log(f"{model.name}: {pre_sentence(found)}")

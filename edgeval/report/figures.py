@@ -1,4 +1,4 @@
-"""Geometry of the figures; the template draws it."""
+"""Figures: their geometry in pixels, which the template draws."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from edgeval.records import Interval, Report
 from edgeval.report import formatting as fmt
-from edgeval.report.comparison import Reading, compared_runs, margin, split_estimate
-from edgeval.report.view import ladder_rows
+from edgeval.report.ladder import ladder_rows
+from edgeval.report.record_view import RecordView, RunOutcome, as_counted
 
 WIDTH = 720
 
@@ -31,7 +31,7 @@ class Point:
     bits: float
     value: float
     ends: tuple[float, float] | None
-    reading: Reading
+    outcome: RunOutcome
     text: str
 
 
@@ -70,16 +70,18 @@ class Figure:
     marks: list[Mark]
 
 
-def drift_figure(report: Report) -> Figure | None:
+def drift_figure(view: RecordView[Report]) -> Figure | None:
     """Return the differences to the reference, or None if nothing was compared."""
     points = []
-    for (run, found), row in zip(compared_runs(report), ladder_rows(report), strict=True):
-        if row.reading == "not compared":
+    for run, row in zip(view.runs, ladder_rows(view), strict=True):
+        if run.outcome == "not compared":
             continue
-        value = found.difference_points if found else 0.0
-        ends = _ends(found.split.interval_points, 1) if found and not found.split.is_exact else None
+        drift, ends = run.drift, None
+        if drift is not None and not drift.split.is_exact:
+            ends = _ends(drift.split.interval_points, 1)
+        value = drift.difference_points if drift else 0.0
         text = f"{row.type}, {row.bits_per_weight} bits: {row.difference}"
-        points.append(Point(run.label, run.bits_per_weight, value, ends, row.reading, text))
+        points.append(Point(row.type, run.run.bits_per_weight, value, ends, run.outcome, text))
     if len(points) < 2:
         return None
     reference = points[0].label
@@ -88,32 +90,33 @@ def drift_figure(report: Report) -> Figure | None:
         f"Difference in accuracy to {reference}, by bits per weight",
         points,
         line=0.0,
-        band=report.drift[0].split.margin_points,
-        line_labels=[f"±{margin(report)}"],
+        band=view.drifts[0].split.margin_points,
+        line_labels=[f"±{view.margin}"],
         y_label=f"difference to {reference} (points)",
         tick_text=fmt.signed,
     )
 
 
-def claim_figure(report: Report) -> Figure | None:
+def claim_figure(view: RecordView[Report]) -> Figure | None:
     """Return the accuracies next to the first claim, or None without one of the same metric."""
+    report = view.record
     if not report.verdicts or report.verdicts[0].protocol_match == "mismatch":
         return None
     claim = report.claims[0]
     points = []
     is_primary = claim.metric == report.protocol.metric
-    for (run, found), row in zip(compared_runs(report), ladder_rows(report), strict=True):
-        measured = run.metrics.get(claim.metric)
-        if measured is None:
+    for run, row in zip(view.runs, ladder_rows(view), strict=True):
+        accuracy = run.run.metrics.get(claim.metric)
+        if accuracy is None:
             return None
-        estimate = split_estimate(measured, found if is_primary else None)
+        estimate = run.estimate if is_primary else as_counted(accuracy)
         interval = estimate.interval
         ends = _ends(interval, 100) if interval.low < interval.high else None
         value = 100 * estimate.value
         text = f"{row.type}, {row.bits_per_weight} bits: {fmt.plain(value, 2)}"
         if ends:
             text += f" {fmt.accuracy_interval(interval)}"
-        points.append(Point(run.label, run.bits_per_weight, value, ends, row.reading, text))
+        points.append(Point(row.type, run.run.bits_per_weight, value, ends, run.outcome, text))
     return _figure(
         "claim",
         "Accuracy of each type and the published number, by bits per weight",

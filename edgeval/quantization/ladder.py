@@ -20,10 +20,10 @@ from edgeval.gguf.imatrix_file import ImportanceMatrix
 from edgeval.gguf.parts import model_files, read_header
 from edgeval.gguf.precision import DEFAULT_BASE, base_for
 from edgeval.gguf.remarks import same_files
-from edgeval.quantize.cache import used
-from edgeval.quantize.provenance import Provenance
-from edgeval.quantize.quantize import quantize_to, recipe_of
-from edgeval.quantize.rungs import Rung, changed, file_stem, hash_file, made_hash, rungs
+from edgeval.quantization.cache import used
+from edgeval.quantization.provenance import Provenance
+from edgeval.quantization.quantize import quantize_to, recipe_of
+from edgeval.quantization.rungs import Rung, changed, file_stem, hash_file, made_hash, rungs
 from edgeval.records import UNQUANTIZED, ModelRun, SameFile
 from edgeval.system.files import GGUF_FOLDER, alone, cache_folder, write_text
 from edgeval.system.progress import Progress

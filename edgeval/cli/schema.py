@@ -1,4 +1,4 @@
-"""Commands that list what edgeval knows."""
+"""The command that prints the JSON Schema of a record."""
 
 from __future__ import annotations
 
@@ -7,32 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgeval.cli.options import Json
 from edgeval.system.console import print_json
-
-
-def models(as_json: Json = False) -> None:
-    """List the model cards and their claims."""
-    from edgeval.checkpoints import cards
-    from edgeval.cli.terminal import catalog
-
-    found = list(cards.cards().values())
-    if as_json:
-        print_json(catalog.cards_json(found))
-    else:
-        catalog.print_cards(found)
-
-
-def protocols(as_json: Json = False) -> None:
-    """List the protocols and the tools whose numbers they give."""
-    from edgeval.cli.terminal import catalog
-    from edgeval.tasks.protocol import PROTOCOLS
-
-    found = list(PROTOCOLS.values())
-    if as_json:
-        print_json(catalog.protocols_json(found))
-    else:
-        catalog.print_protocols(found)
 
 
 class RecordName(str, Enum):

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import progress_bars
-from edgeval.cli.options import STORE, Json, StoreFile
+from edgeval.cli.options import Json, StoreFile
+from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.system.console import print_json, say, stdout_console
 
 reference = typer.Typer(
@@ -24,7 +25,7 @@ def export(
         int, typer.Argument(metavar="RUN", help="Number of the run, of edgeval runs.")
     ],
     target: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, a .npz.")],
-    store: StoreFile = STORE,
+    store: StoreFile = DEFAULT_STORE,
 ) -> None:
     """Write what a run says of every item it has scored, for run --reference."""
     from edgeval.store.reference_export import export_reference

@@ -1,0 +1,40 @@
+"""The command that evaluates GGUF files as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeval.cli.app import engine_starting, progress_bars
+from edgeval.cli.options import Json, takes_options
+from edgeval.evaluation.options import Options
+from edgeval.system.console import print_json
+
+
+# What is beside a reference: there is none.
+@takes_options(without=("margin", "kl_items"))
+def evaluate(
+    ggufs: Annotated[list[Path], typer.Argument(metavar="GGUF...", help="Files to evaluate.")],
+    *,
+    options: Options,
+    samples: Annotated[
+        Path | None,
+        typer.Option("--samples", help="Write each item's log-probabilities as JSON lines."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate GGUF files as they are."""
+    with engine_starting():
+        from edgeval.cli.terminal import terminal
+        from edgeval.evaluation.evaluate import evaluate as evaluate_files
+        from edgeval.evaluation.failures import require_all
+
+        with progress_bars() as progress:
+            result = evaluate_files(ggufs, options, samples=samples, progress=progress)
+    if as_json:
+        print_json(result.model_dump_json(indent=2))
+    else:
+        terminal.print_evaluation(result)
+    require_all(result.failures)

@@ -1,0 +1,108 @@
+"""The command that evaluates a model's ladder and reports it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
+from edgeval.cli.options import WHAT, names, takes_options
+from edgeval.evaluation.options import DEFAULT_LADDER, Options
+from edgeval.system.streams import OutputError, flush
+
+
+class BaseType(str, Enum):
+    """What a checkpoint is converted to before it is quantized."""
+
+    f16 = "f16"
+    bf16 = "bf16"
+    f32 = "f32"
+
+
+@takes_options()
+def run(
+    context: typer.Context,
+    model: Annotated[
+        str,
+        typer.Argument(help="Card name, hub repository, checkpoint directory or .gguf file."),
+    ] = "demo",
+    quant: Annotated[
+        str,
+        typer.Option(
+            "--quant",
+            help="File types; the most precise one is the reference.",
+            rich_help_panel=WHAT,
+        ),
+    ] = ",".join(DEFAULT_LADDER),
+    dtype: Annotated[
+        BaseType | None,
+        typer.Option(
+            "--dtype",
+            case_sensitive=False,
+            help="What a checkpoint is converted to before it is quantized.",
+            show_default="the most precise type of --quant, or f16",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    imatrix: Annotated[
+        Path | None,
+        typer.Option(
+            "--imatrix",
+            metavar="FILE",
+            help="Importance matrix: what it changes is evaluated without it and with it.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference",
+            metavar="FILE",
+            help="Compare with a file of edgeval reference export; its type is not evaluated.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    *,
+    options: Options,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Folder of the report.", show_default="edgeval-results/MODEL-TIME"
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the report that --out holds.")
+    ] = False,
+) -> None:
+    """Convert, quantize and evaluate a model, and report the drift and the verdict."""
+    with engine_starting():
+        from edgeval.cli.terminal import terminal
+        from edgeval.evaluation import pipeline
+        from edgeval.evaluation.failures import require_all
+
+        with progress_bars() as progress:
+            # The folder is held until all is shown: who is killed before may run the same again.
+            folder = context.with_resource(
+                pipeline.report_folder(model, out, typed(), overwrite=overwrite, progress=progress)
+            )
+            record, _ = pipeline.run(
+                model,
+                options,
+                types=names(quant),
+                imatrix=imatrix,
+                reference=reference,
+                dtype=None if dtype is None else dtype.value,
+                out=folder,
+                command=command_line(),
+                progress=progress,
+            )
+    try:
+        terminal.print_report(record)
+        terminal.print_files(folder)
+        flush()
+    except OutputError as error:
+        raise error.keeping(f"the report is whole, in {folder}") from error
+    require_all(record.failures)

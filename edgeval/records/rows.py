@@ -1,0 +1,53 @@
+"""Rows of records for a data frame: plain values, with their units in their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgeval.records.drift import Drift, Outcome
+from edgeval.records.failures import Failure
+from edgeval.records.results import ModelRun
+
+Row = dict[str, Any]
+
+
+def run_row(run: ModelRun, metric: str, drift: Drift | None, outcome: Outcome | str) -> Row:
+    """Return the row of a run; the names are explained at ``Report.rows``.
+
+    Args:
+        run: What was measured.
+        metric: Name of the protocol's metric.
+        drift: Its comparison with the reference, if there is one.
+        outcome: What is known of it beside the reference.
+    """
+    measured = run.metrics[metric]
+    estimate = drift.split_accuracy if drift else None
+    value, interval = measured.value, measured.split_interval
+    if estimate is not None:
+        value, interval = estimate.value, estimate.interval
+    points = drift.split.interval_points if drift else None
+    return {
+        "type": run.label,
+        "file": run.file,
+        "size_bytes": run.file_bytes,
+        "bits_per_weight": run.bits_per_weight,
+        "n_items": measured.total,
+        "accuracy": value,
+        "accuracy_low": interval.low,
+        "accuracy_high": interval.high,
+        "difference_points": drift.difference_points if drift else None,
+        "difference_low_points": points.low if points else None,
+        "difference_high_points": points.high if points else None,
+        "outcome": outcome,
+        "lost": drift.right_to_wrong if drift else None,
+        "gained": drift.wrong_to_right if drift else None,
+        "pick_agreement": drift.pick_agreement if drift else None,
+        "kl_nats": drift.divergence.kl_nats if drift and drift.divergence else None,
+        "tokens_per_s": run.speed.tokens_per_s if run.speed else None,
+    }
+
+
+def failure_row(failure: Failure, like: Row) -> Row:
+    """Return the row of a type that failed: it has the names of another row, and no numbers."""
+    known = {"type": failure.label, "file": failure.file, "outcome": "failed"}
+    return dict.fromkeys(like) | known

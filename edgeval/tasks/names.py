@@ -1,0 +1,27 @@
+"""Names of tasks and protocols, and what can be said of them without NumPy or pydantic."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+DEFAULT_TASK: Final = "hellaswag"
+
+UNNAMED_TASK: Final = "hellaswag"
+"""The task of records and of keys of scores that name none: there was one when they began."""
+
+UNNAMED_TASK_VERSION: Final = 1
+
+Family = Literal["lm-eval", "llama.cpp"]
+
+FAMILIES: Final[dict[str, Family]] = {
+    "lm-eval": "lm-eval",
+    "lm-eval-bos": "lm-eval",
+    "llama.cpp": "llama.cpp",
+}
+"""By the names of protocols: numbers within a family may stand for each other, but for their BOS
+policy."""
+
+
+def family_of(protocol: str) -> str:
+    """Return the family of a protocol by its name; one that is not known is a family of its own."""
+    return FAMILIES.get(protocol, protocol)

@@ -1,0 +1,171 @@
+"""A task: where its rows are, and what items they make."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from edgeval.errors import DataError
+from edgeval.system.escapes import without_surrogates
+from edgeval.system.file_kinds import kind_of
+from edgeval.system.untrusted import printable
+from edgeval.tasks.item import Item
+from edgeval.tasks.readers import SUFFIXES, PlacedRow, hub_rows, read_text, rows_of
+
+Rendering = Literal["lm-eval", "text"]
+"""Which tool's texts are made of a row: lm-evaluation-harness's, or those of a text file."""
+
+TEXT_SUFFIX: Final = ".txt"
+
+_IN_ITS_SCHEMA = f"FILE ({', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} in the hub's schema"
+
+
+class Row(ABC):
+    """One row of a task's data."""
+
+    @property
+    @abstractmethod
+    def content(self) -> Sequence[str | int]:
+        """What the fingerprint of a data set covers of it: all that an item is made of."""
+
+    @abstractmethod
+    def item(self, rendering: Rendering) -> Item:
+        """Return the item that it is, rendered for a protocol.
+
+        Raises:
+            DataError: If it cannot be rendered so.
+        """
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Rows and where they came from.
+
+    Attributes:
+        name: The hub's name and split, or the file's name.
+        rows: All rows, in order.
+    """
+
+    name: str
+    rows: Sequence[Row]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the content of all rows, as hexadecimal digits.
+
+        The same items as .jsonl, .json, .parquet or from the hub have the same fingerprint.
+        """
+        digest = hashlib.sha256()
+        for row in self.rows:
+            digest.update(json.dumps(list(row.content), ensure_ascii=False).encode())
+        return digest.hexdigest()
+
+    def items(self, rendering: Rendering) -> list[Item]:
+        """Return all rows as items, rendered for a protocol.
+
+        Raises:
+            DataError: If the rows cannot be rendered so.
+        """
+        return [row.item(rendering) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A benchmark.
+
+    Attributes:
+        name: What users type, and records say.
+        version: Raised when its items, or which of their choices is right, change.
+        data_name: Name of its data set on the hub.
+        split: The split that is evaluated.
+        shots_split: The split that solved items are drawn from.
+        row: Makes a row of one in the hub's schema; raises ``pydantic.ValidationError``.
+        renderings: What its rows can be rendered as.
+        data_config: The configuration of the data set, if it has several.
+        metric: The primary metric; None for that of the protocol.
+        read_text: Reads a ``.txt`` file, if the task has a text format; raises ``DataError``.
+    """
+
+    name: str
+    version: int
+    data_name: str
+    split: str
+    shots_split: str
+    row: Callable[[Any], Row]
+    renderings: tuple[Rendering, ...]
+    data_config: str | None = None
+    metric: str | None = None
+    read_text: Callable[[Path], Sequence[Row]] | None = None
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the files that are read."""
+        return (*SUFFIXES, TEXT_SUFFIX) if self.read_text else SUFFIXES
+
+    def load(self, path: Path | None = None, *, offline: bool = False) -> DataSet:
+        """Load the items that are evaluated.
+
+        Args:
+            path: ``.jsonl``, ``.json`` or ``.parquet`` in the hub's schema, or ``.txt`` in the
+                task's text format; None for the hub.
+            offline: Use only what is cached.
+
+        Raises:
+            DataError: If the data are missing, malformed or empty.
+        """
+        text = ", or llama.cpp's .txt" if self.read_text else ""
+        return self._load(path, self.split, offline, f"--data {_IN_ITS_SCHEMA}{text})")
+
+    def load_shots(self, path: Path | None = None, *, offline: bool = False) -> DataSet:
+        """Load the solved items that shots are drawn from; see ``load``.
+
+        Raises:
+            DataError: If the data are missing, malformed or empty.
+        """
+        return self._load(path, self.shots_split, offline, f"--shots-data {_IN_ITS_SCHEMA})")
+
+    def _load(self, path: Path | None, split: str, offline: bool, local_copy: str) -> DataSet:
+        if path is not None:
+            data_set = DataSet(without_surrogates(path.name), self._rows_of(path))
+        else:
+            rows = hub_rows(
+                self.data_name, self.data_config, split, offline=offline, local_copy=local_copy
+            )
+            data_set = DataSet(f"{self.data_name} {split}", self._parsed(rows))
+        if not data_set.rows:
+            raise DataError(f"{data_set.name} holds no items; check the file")
+        return data_set
+
+    def _rows_of(self, path: Path) -> Sequence[Row]:
+        suffix = path.suffix.lower()
+        if suffix not in self.suffixes:
+            # What is no file is no file of another format.
+            if not path.is_file():
+                read_text(path)
+            if (kind := kind_of(path)) is not None and kind.what != "JSON":
+                raise DataError(f"{path} is {kind.what}, not a data file; {kind.remedy}")
+            raise DataError(
+                f"{path} is none of {', '.join(self.suffixes)}; convert it to one of them"
+            )
+        if suffix == TEXT_SUFFIX and self.read_text:
+            return self.read_text(path)
+        return self._parsed(rows_of(path))
+
+    def _parsed(self, rows: Iterable[PlacedRow]) -> list[Row]:
+        return [self._row(row, where) for where, row in rows]
+
+    def _row(self, row: Any, where: str) -> Row:
+        try:
+            return self.row(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "the item"
+            shown, reason = repr(first["input"])[:60], printable(" ".join(first["msg"].split()))
+            raise DataError(f"{where}: {field} is {shown}: {reason}; correct it") from error
