@@ -22,9 +22,12 @@ _OF_KERNELS = re.compile(
 )
 
 
+_OF_PROGRESS = re.compile(r".+: [\d,.]+ (of [\d,.]+ )?(MB|chunks|items|tensors)\b")
+
+
 def without_kernels(lines: Iterable[str]) -> list[str]:
-    """Return lines without what is said of the CPU's kernels, which depends on the CPU."""
-    return [line for line in lines if not _OF_KERNELS.match(line)]
+    """Return lines without what depends on the CPU: its kernels, and progress of slow work."""
+    return [line for line in lines if not (_OF_KERNELS.match(line) or _OF_PROGRESS.match(line))]
 
 
 class Lines(NoProgress):

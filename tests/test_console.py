@@ -8,15 +8,11 @@ import pytest
 import rich.cells
 from hostile import TEXTS, UNSEEN
 
-from edgeval.system.console import (
-    Console,
-    Lines,
-    Styled,
-    Table,
-    TerminalProgress,
-    listing,
-    stderr_console,
-)
+from edgeval.system.bars import TerminalProgress
+from edgeval.system.console import stderr_console
+from edgeval.system.listings import Listing
+from edgeval.system.screen import Console, Lines, Styled
+from edgeval.system.tables import Table
 
 
 def terminal() -> tuple[io.StringIO, Console]:
@@ -139,11 +135,11 @@ def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_of_a_text_is_lost_or_obeyed(text: str) -> None:
     file, console = terminal()
     table = Table(f"title {text}")
-    table.add_column(f"head {text}", overflow="fold")
+    table.add_column(f"head {text}")
     table.add_column("number", right=True)
     table.add_row(text, Styled(text, "bold red"))
     table.add_row(Lines(text, "below"), [Styled("a: ", "bold"), text])
-    for each in (table, listing({text: text}), text, Styled(text, "bold"), [text, "end"]):
+    for each in (table, Listing({text: text}), text, Styled(text, "bold"), [text, "end"]):
         console.print(each)
     with TerminalProgress(console) as progress:
         progress.log(text)
@@ -161,8 +157,8 @@ def test_tables_and_cut_cells_keep_their_width(encoding: str) -> None:
     buffer = io.BytesIO()
     file = io.TextIOWrapper(buffer, encoding=encoding, errors="strict")
     table = Table("\N{MINUS SIGN}\N{MULTIPLICATION SIGN}")
-    table.add_column("\N{MINUS SIGN}" * 10, no_wrap=True)
-    table.add_column("value", overflow="ellipsis")
+    table.add_column("\N{MINUS SIGN}" * 10)
+    table.add_column("value", is_cut=True)
     table.add_row("1\N{EN DASH}2\N{HORIZONTAL ELLIPSIS}", "x" * 200)
     table.add_row("\N{LESS-THAN OR EQUAL TO} \N{GREEK SMALL LETTER PI}", "\u4e2d" * 100)
     Console(file=file, width=60).print(table)
@@ -186,24 +182,30 @@ def test_a_stderr_that_fails_stops_no_run() -> None:
 
 def test_a_table_leaves_out_what_a_narrow_screen_has_no_room_for() -> None:
     def shown(width: int) -> list[str]:
-        table = Table()
-        table.add_column("type")
-        table.add_column(Lines("bits/", "weight"), leaves=1)
-        table.add_column("outcome")
-        table.add_column("size", leaves=2)
-        table.add_row("Q4_K_M", "4.85", "equivalent", "636 MiB")
+        numbers = (Lines("bits/", "weight"), "size")
+        titles = ("type", "a longer description", *numbers)
+        table = Table.of(None, titles, numbers=numbers, leaving=numbers)
+        table.add_row("Q4_K_M", "medium-sized-blocks-of-four-bits-and-more", "4.85", "636 MiB")
         table.add_section()
-        table.add_row("Q2_K", "3.13", "worse", "411 MiB")
+        table.add_row("Q2_K", "small-blocks-of-two-bits", "3.13", "411 MiB")
         stream = io.StringIO()
         Console(file=stream, width=width, highlight=False).print(table)
         return stream.getvalue().splitlines()
 
-    whole, narrow, narrowest = shown(80), shown(36), shown(28)
+    whole, narrow, narrower, lines = shown(80), shown(70), shown(62), shown(50)
     assert "4.85" in "".join(whole)
     assert "Left out" not in "".join(whole)
-    assert "bits/weight." in " ".join(" ".join(narrow).split())
+    assert narrow[-1] == "Left out of a screen this narrow: bits/weight."
     assert "636 MiB" in "".join(narrow)
     assert "4.85" not in "".join(narrow)
-    assert "equivalent" in "".join(narrowest)
-    assert "636 MiB" not in "".join(narrowest)
-    assert "bits/weight, size." in " ".join(" ".join(narrowest).split())
+    assert narrower[-1] == "Left out of a screen this narrow: bits/weight, size."
+    assert "636 MiB" not in "".join(narrower)
+    assert lines == [
+        "type    a longer description",
+        "  bits/weight     size",
+        "Q4_K_M  medium-sized-blocks-of-four-bits-and-more",
+        "         4.85  636 MiB",
+        "",
+        "Q2_K    small-blocks-of-two-bits",
+        "         3.13  411 MiB",
+    ]

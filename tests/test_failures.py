@@ -23,8 +23,10 @@ from rich.console import Console
 from test_cli import edgeval
 from test_report import Page, tables, with_minus
 
-from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal import report as terminal
+from edgeval.cli.terminal.comparison import print_comparison
 from edgeval.cli.terminal.comparison import table as comparison_table
+from edgeval.cli.terminal.verdict import print_verdicts
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, Report
 from edgeval.records.comparison import Comparison
@@ -362,11 +364,11 @@ def test_hostile_failures_are_text_everywhere(
         outside_code = re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE)
         assert not re.search(r"(?<!\\)<", outside_code)
         assert r"\<script\>alert(1)\</script\> \| \`x\`" in markdown
-        terminal.print_verdicts(record, record.verdicts)
+        print_verdicts(record, record.verdicts)
         shown = capsys.readouterr().out
         shown += printed(record, capsys) + printed(evaluation(record), capsys)
         found = compare(record, record)
-        terminal.print_comparison(found)
+        print_comparison(found)
         shown += capsys.readouterr().out
         assert not [char for char in shown if not char.isprintable() and char != "\n"]
         assert r"\x1b[2J\x1b]0;owned\x07 [bold]loud[/bold] \r<script>" in shown
@@ -375,7 +377,7 @@ def test_hostile_failures_are_text_everywhere(
 def test_hostile_types_are_text_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     failures = [each.model_copy(update={"type": "\x1b[2J[b]"}) for each in SOME.failures[:1]]
     record = SOME.model_copy(update={"failures": failures})
-    terminal.print_comparison(compare(record, record))
+    print_comparison(compare(record, record))
     shown = capsys.readouterr().out + printed(record, capsys) + printed(evaluation(record), capsys)
     assert "\x1b" not in shown
     # Four rows of the comparison, and one of each other table.

@@ -13,7 +13,8 @@ from rich.console import Console
 from stores import DEVICE, FACTS, MODEL_FACTS, WORK, open_run, score_of
 from test_report import Page, cells, tables
 
-from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal import report as terminal
+from edgeval.cli.terminal import runs as runs_terminal
 from edgeval.cli.terminal.comparison import table as comparison_table
 from edgeval.cli.terminal.reference import reference_table
 from edgeval.evaluation.options import Options
@@ -295,7 +296,7 @@ def test_a_reference_file_and_a_stored_run_name_their_gpu(
 ) -> None:
     db = stored(tmp_path / "a.db", **GPU)
     there = "cuda with 2 of 3 layers on NVIDIA H200, the rest on the CPU"
-    terminal.print_run(show_run(db, 1))
+    runs_terminal.print_run(show_run(db, 1))
     assert capsys.readouterr().out.splitlines()[-1] == f"Computed with {there}."
     export_reference(db, 1, tmp_path / "ref.npz")
     reference = load_reference(tmp_path / "ref.npz")
@@ -320,7 +321,7 @@ def test_a_run_from_a_reference_file_has_its_devices(tmp_path: Path, tiny_items:
 def test_a_stored_run_on_the_cpu_has_no_such_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal.print_run(show_run(stored(tmp_path / "a.db"), 1))
+    runs_terminal.print_run(show_run(stored(tmp_path / "a.db"), 1))
     assert "Computed with" not in capsys.readouterr().out
 
 

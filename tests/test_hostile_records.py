@@ -17,7 +17,9 @@ from hostile import TEXTS, UNSEEN, replaced, strings
 from report_example import example_reference, failed_report, gpu_report, sliced_report
 from report_example import stopped_report as stopped
 
-from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal import report as terminal
+from edgeval.cli.terminal.comparison import print_comparison
+from edgeval.cli.terminal.verdict import print_verdicts
 from edgeval.errors import EdgevalError
 from edgeval.records import (
     Evaluation,
@@ -108,14 +110,14 @@ def views(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     shown = {}
     if isinstance(record, Report):
         terminal.print_report(record)
-        terminal.print_verdicts(record, verdicts(record))
+        print_verdicts(record, verdicts(record))
         shown = {"html": pages.html_page(record), "markdown": pages.markdown_page(record)}
     else:
         terminal.print_evaluation(record)
     other = path.with_name("other.json")
     if not other.exists():
         other.write_text(json.dumps(RECORDS["full"]), encoding="utf-8")
-    terminal.print_comparison(compare([other, path]))
+    print_comparison(compare([other, path]))
     captured = capsys.readouterr()
     return shown | {"terminal": captured.out + captured.err}
 

@@ -17,11 +17,12 @@ import pytest
 from report_example import HOSTILE, example_report, failed_report, sliced_report, stopped_report
 
 import edgeval
-from edgeval.records import Evaluation, Report
+from edgeval import Evaluation, Report
 from edgeval.report import record_files
 from edgeval.system import progress
+from edgeval.system.bars import TerminalProgress
 from edgeval.system.bars_on_demand import BarsOnDemand
-from edgeval.system.console import Console, TerminalProgress
+from edgeval.system.screen import Console
 
 
 def evaluation_of(report: Report) -> Evaluation:

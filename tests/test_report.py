@@ -25,7 +25,7 @@ from report_example import (
 )
 
 from edgeval import errors
-from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal import report as terminal
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, ImatrixInfo, Interval, Report, VerdictStatus
 from edgeval.report import (

@@ -22,9 +22,9 @@ from stores import DEVICE as STORE_DEVICE
 from stores import FACTS, add_items, open_run, score_of, without_remainders
 from tiny import make_items, write_items
 
-from edgeval.cli.terminal import terminal
+from edgeval.cli.terminal import report as terminal
 from edgeval.cli.terminal.reference import reference_table
-from edgeval.cli.terminal.runs import run_tables
+from edgeval.cli.terminal.runs import print_run, run_tables
 from edgeval.evaluation import file_scorer, kl_items
 from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.evaluate import evaluate
@@ -358,7 +358,7 @@ def test_work_of_an_older_edgeval_has_no_speed(
     assert (before.threads, before.tokens_per_s, before.n_items) == (None, None, 10)
     assert before.tokens_decoded == first.tokens_decoded
     capsys.readouterr()
-    terminal.print_run(show_run(db, 1))
+    print_run(show_run(db, 1))
     rows = capsys.readouterr().out.partition("computed by")[2].splitlines()
     cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in rows if row[:1] == "│"]
     assert [(row[1], row[3], row[4], row[7]) for row in cells[:1]] == [(DASH, DASH, "10", DASH)]

@@ -15,9 +15,13 @@ from test_cli import COMMAND, edgeval
 
 PACKAGE = Path(__file__).resolve().parents[1] / "edgeval"
 PRINTING = {
-    "rich": {"console.py"},
-    "print": {"engine/worker.py", "kernels/isolation.py"},  # Their parent reads it.
-    "write": {"streams.py", "console.py", "cli/app.py"},
+    "rich": {f"system/{name}.py" for name in ("screen", "tables", "listings", "bars")},
+    "print": {
+        "engine/worker.py",  # Its parent reads it, and the next one's.
+        "engine/kernels/isolation.py",
+        "system/notebook.py",  # Notebooks keep what their cells print.
+    },
+    "write": {"system/streams.py", "system/console.py", "cli/app.py"},
 }
 """Where output may be made; everything else goes through them."""
 

@@ -1,4 +1,4 @@
-"""The command line: parse, call one public function, render. No logic."""
+"""Command line: parse, call one public function, render. No logic."""
 
 from edgeval.cli.app import app, main
 from edgeval.cli.cache import cache

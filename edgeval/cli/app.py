@@ -1,4 +1,4 @@
-"""The application: its options, its errors, its exit codes."""
+"""Application: its options, its errors, its exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgeval.system.escapes import cut, visible
 from edgeval.system.sharing import shareable_command
 
 if TYPE_CHECKING:
-    from edgeval.system.console import TerminalProgress
+    from edgeval.system.bars import TerminalProgress
 
 
 _INTERRUPTED = 130
@@ -120,7 +120,8 @@ def progress_bars(*folders: Path) -> Iterator[TerminalProgress]:
             ``run`` and ``eval`` name none, for what they call does that itself.
     """
     from edgeval.quantization.cache import clean
-    from edgeval.system.console import TerminalProgress, stderr_console
+    from edgeval.system.bars import TerminalProgress
+    from edgeval.system.console import stderr_console
 
     with TerminalProgress(stderr_console()) as progress:
         if folders:

@@ -21,7 +21,7 @@ def list_all(context: typer.Context, as_json: Json = False) -> None:
     """List what is kept so that it need not be made again, or prune it."""
     if context.invoked_subcommand is not None:
         return
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal import cache as terminal
     from edgeval.quantization.cache import contents
 
     found = contents()
@@ -42,7 +42,7 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Remove GGUFs that were not used for a while, and what killed runs left."""
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal import cache as terminal
     from edgeval.quantization.cache import prune as prune_cache
 
     with progress_bars() as progress:

@@ -1,4 +1,4 @@
-"""The command that puts records of several machines side by side."""
+"""Command that puts records of several machines side by side."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def compare(
     Right items have to agree within what rounding explains; speed may differ. Each type is
     shown beside its own machine's reference, too.
     """
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal.comparison import print_comparison
     from edgeval.report.compare.compare import compare as compare_files
     from edgeval.report.compare.compare import require_agreement
 
@@ -43,5 +43,5 @@ def compare(
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:
-        terminal.print_comparison(found)
+        print_comparison(found)
     require_agreement(found)

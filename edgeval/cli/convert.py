@@ -1,4 +1,4 @@
-"""The command that makes a GGUF of a checkpoint."""
+"""Command that makes a GGUF of a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that looks at the machine and the installation."""
+"""Command that looks at the machine and the installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that evaluates GGUF files as they are."""
+"""Command that evaluates GGUF files as they are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def evaluate(
 ) -> None:
     """Evaluate GGUF files as they are."""
     with engine_starting():
-        from edgeval.cli.terminal import terminal
+        from edgeval.cli.terminal.report import print_evaluation
         from edgeval.evaluation.evaluate import evaluate as evaluate_files
         from edgeval.evaluation.failures import require_all
 
@@ -36,5 +36,5 @@ def evaluate(
     if as_json:
         print_json(result.model_dump_json(indent=2))
     else:
-        terminal.print_evaluation(result)
+        print_evaluation(result)
     require_all(result.failures)

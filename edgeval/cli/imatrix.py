@@ -1,4 +1,4 @@
-"""The command that computes an importance matrix."""
+"""Command that computes an importance matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that looks into a GGUF."""
+"""Command that looks into a GGUF."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Show what a GGUF says of itself: metadata, tokenizer, tensors."""
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal import inspection as terminal
     from edgeval.gguf.inspect import inspect as inspect_gguf
 
     with progress_bars() as progress:

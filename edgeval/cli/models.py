@@ -1,4 +1,4 @@
-"""The command that lists the model cards."""
+"""Command that lists the model cards."""
 
 from __future__ import annotations
 

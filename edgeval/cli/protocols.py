@@ -1,4 +1,4 @@
-"""The command that lists the protocols."""
+"""Command that lists the protocols."""
 
 from __future__ import annotations
 

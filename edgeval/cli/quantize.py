@@ -1,4 +1,4 @@
-"""The command that quantizes a GGUF."""
+"""Command that quantizes a GGUF."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class TypesCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help, then the types; only then is llama.cpp loaded."""
-        from edgeval.cli.terminal import terminal
+        from edgeval.cli.terminal.types import print_types
         from edgeval.engine import running
 
         super().format_help(ctx, formatter)
         with running() as engine:
-            terminal.print_types(engine.writable_types())
+            print_types(engine.writable_types())
 
 
 def quantize(

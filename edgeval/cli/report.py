@@ -1,4 +1,4 @@
-"""The command that renders a saved record again."""
+"""Command that renders a saved record again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Render a report again from its saved record."""
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal.records import print_corrections
+    from edgeval.cli.terminal.report import print_files, print_report
     from edgeval.report import record_files as reports
 
     record = reports.load(folder)
     reports.render(record, folder)
     if as_json:
-        terminal.print_corrections(record)
+        print_corrections(record)
         print_json(record.model_dump_json(indent=2))
     else:
-        terminal.print_report(record)
-        terminal.print_files(folder)
+        print_report(record)
+        print_files(folder)

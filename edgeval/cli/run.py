@@ -1,4 +1,4 @@
-"""The command that evaluates a model's ladder and reports it."""
+"""Command that evaluates a model's ladder and reports it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def run(
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict."""
     with engine_starting():
-        from edgeval.cli.terminal import terminal
+        from edgeval.cli.terminal.report import print_files, print_report
         from edgeval.evaluation import pipeline
         from edgeval.evaluation.failures import require_all
 
@@ -100,8 +100,8 @@ def run(
                 progress=progress,
             )
     try:
-        terminal.print_report(record)
-        terminal.print_files(folder)
+        print_report(record)
+        print_files(folder)
         flush()
     except OutputError as error:
         raise error.keeping(f"the report is whole, in {folder}") from error

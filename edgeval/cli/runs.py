@@ -37,12 +37,13 @@ def list_all(
                     f"write it after {context.invoked_subcommand}", param_hint=option
                 )
         return
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal import runs as terminal
+    from edgeval.cli.terminal.records import records_json
     from edgeval.store.runs import list_runs
 
     found = list_runs(store)
     if as_json:
-        print_json(terminal.records_json(found))
+        print_json(records_json(found))
     else:
         terminal.print_runs(found, store)
 
@@ -50,7 +51,7 @@ def list_all(
 @runs.command()
 def show(number: Number, store: StoreFile = DEFAULT_STORE, as_json: Json = False) -> None:
     """Show what the store holds of a run: setting, items scored, plans."""
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal import runs as terminal
     from edgeval.store.runs import show_run
 
     found = show_run(store, number)
@@ -120,7 +121,7 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Check the store, and recover what can be read of a damaged one into a new one."""
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal import runs as terminal
     from edgeval.store.repair import repair as repair_store
 
     with progress_bars(store.parent, (out or store).parent):

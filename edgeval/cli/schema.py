@@ -1,4 +1,4 @@
-"""The command that prints the JSON Schema of a record."""
+"""Command that prints the JSON Schema of a record."""
 
 from __future__ import annotations
 

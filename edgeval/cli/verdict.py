@@ -1,4 +1,4 @@
-"""The command that judges published numbers from a saved record."""
+"""Command that judges published numbers from a saved record."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ def verdict(
     as_json: Json = False,
 ) -> None:
     """Say what a saved run shows about the published numbers, and why."""
-    from edgeval.cli.terminal import terminal
+    from edgeval.cli.terminal.records import print_corrections, records_json
+    from edgeval.cli.terminal.verdict import print_verdicts
     from edgeval.report import record_files
     from edgeval.stats.verdict import at_margin
 
     saved = record_files.load_run(run)
     record = saved if margin is None else at_margin(saved, margin)
     if as_json:
-        terminal.print_corrections(saved)
-        print_json(terminal.records_json(record.verdicts))
+        print_corrections(saved)
+        print_json(records_json(record.verdicts))
     else:
-        terminal.print_verdicts(record, record.verdicts, margin)
+        print_verdicts(record, record.verdicts, margin)

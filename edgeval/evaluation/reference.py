@@ -8,13 +8,10 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeval.errors import DataError, EdgevalError
-from edgeval.evaluation.file_scorer import FileResult
-from edgeval.evaluation.kl_items import ReferenceTopLogprobs
-from edgeval.evaluation.kl_sample import having_sketches
 from edgeval.evaluation.model_run import model_run
-from edgeval.evaluation.setup import EvalSetup
 from edgeval.records import Metric, ReferenceInfo
 from edgeval.records.reference import ReferenceHeader
 from edgeval.stats import metrics
@@ -22,10 +19,14 @@ from edgeval.stats.top_logprobs import VERSION, is_readable, unpack
 from edgeval.store.reference_file import read
 from edgeval.store.reference_packing import Packed
 from edgeval.system.untrusted import UnreadableError, printable, read_regular
-from edgeval.tasks import registry
 from edgeval.tasks.item import Item, ItemScore
 from edgeval.tasks.protocol import of_task
 from edgeval.tasks.requests import Work
+
+if TYPE_CHECKING:
+    from edgeval.evaluation.file_scorer import FileResult
+    from edgeval.evaluation.kl_items import ReferenceTopLogprobs
+    from edgeval.evaluation.setup import EvalSetup
 
 __all__ = ["Reference", "ReferenceHeader", "load_reference"]
 
@@ -89,6 +90,9 @@ class Reference:
         Raises:
             EdgevalError: If an item has another number of choices, or a sketch cannot be read.
         """
+        # Who only shows the file needs nothing that evaluates.
+        from edgeval.evaluation.file_scorer import FileResult
+
         rest = set(self.indices) - set(setup.indices) if self.is_whole else ()
         items = {index: setup.item_at(index) for index in (*setup.indices, *sorted(rest))}
         found = self.scores(items)
@@ -120,6 +124,9 @@ class Reference:
 
     def _sketches_for(self, setup: EvalSetup) -> ReferenceTopLogprobs | None:
         """Return the sketches that it has for a setup and this edgeval reads, if any."""
+        from edgeval.evaluation.kl_items import ReferenceTopLogprobs
+        from edgeval.evaluation.kl_sample import having_sketches
+
         readable = [index for index, packed in self.sketches.items() if is_readable(packed)]
         chosen = having_sketches(setup, readable)
         try:
@@ -146,6 +153,8 @@ class Reference:
         Raises:
             EdgevalError: If the file cannot be read, or is another data set.
         """
+        from edgeval.tasks import registry
+
         key = self.header.setting
         task = registry.task(registry.of_key(key.task))
         data_set = task.load(data)

@@ -1,1 +1,1 @@
-"""The report: views of a saved record. Nothing here runs a model."""
+"""Report: views of a saved record. Nothing here runs a model."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edgeval.system.console import TerminalProgress, stderr_console
+from edgeval.system.bars import TerminalProgress
+from edgeval.system.console import stderr_console
 from edgeval.system.progress import Task, Unit
 
 

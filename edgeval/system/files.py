@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import platformdirs
-from filelock import FileLock, Timeout
-
 from edgeval.errors import EdgevalError
 from edgeval.system.progress import NoProgress, Progress
 from edgeval.system.temporary import temporary_file
@@ -35,12 +32,11 @@ _SPARE_BYTES = 16 * 1024 * 1024
 
 def cache_folder() -> Path:
     """Return where GGUFs are kept: ``EDGEVAL_CACHE``, or the platform's cache folder."""
-    configured = os.environ.get("EDGEVAL_CACHE")
-    return (
-        Path(configured).expanduser()
-        if configured
-        else Path(platformdirs.user_cache_dir("edgeval"))
-    )
+    if configured := os.environ.get("EDGEVAL_CACHE"):
+        return Path(configured).expanduser()
+    import platformdirs  # Who names a folder needs none of the platform's.
+
+    return Path(platformdirs.user_cache_dir("edgeval"))
 
 
 @dataclass(frozen=True)
@@ -198,6 +194,8 @@ def alone(lock: Path, waiting: str, progress: Progress | None = None) -> Iterato
         OSError: If the folder cannot be written.
         NotImplementedError: If its disk knows no locks.
     """
+    from filelock import FileLock, Timeout  # Who only reads locks nothing.
+
     held = FileLock(lock)
     try:
         held.acquire(blocking=False)
@@ -214,6 +212,8 @@ def others_have(lock: Path) -> bool:
     """Return whether another process holds a lock; nothing is made where there is none."""
     if not lock.exists():
         return False
+    from filelock import FileLock, Timeout
+
     held = FileLock(lock)
     try:
         held.acquire(blocking=False)

@@ -1,4 +1,4 @@
-"""The standard streams: any encoding, closed, full, or a pipe that nobody reads any more.
+"""Standard streams: any encoding, closed, full, or a pipe that nobody reads any more.
 
 Whatever library writes to them: what is written there cannot move a cursor and always fits the
 encoding. Only ``rich`` writes past that, and gets its text from ``console``.

@@ -1,4 +1,4 @@
-"""What every task yields, and what a model says about it."""
+"""Item: what every task yields, and what a model says about it."""
 
 from __future__ import annotations
 

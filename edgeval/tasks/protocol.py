@@ -5,18 +5,20 @@ A change of meaning is a new version: a score is never compared with one of anot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from typing import Protocol as TypingProtocol
 
-import numpy as np
-
-from edgeval.errors import DataError, EdgevalError, closest
-from edgeval.tasks.item import Item
+from edgeval.errors import EdgevalError, closest
 from edgeval.tasks.names import FAMILIES, Family
-from edgeval.tasks.requests import Int32, Request, common_prefix_length
-from edgeval.tasks.task import TEXT_SUFFIX, Rendering, Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgeval.tasks.item import Item
+    from edgeval.tasks.requests import Int32, Request
+    from edgeval.tasks.task import Rendering, Task
 
 DEFAULT = "lm-eval"
 
@@ -59,7 +61,8 @@ class Protocol:
         few_shot: Whether the tool can show solved items before the one it asks.
         tool: The tool whose numbers these are.
         versions: Its versions that give them.
-        encode: Makes the requests of one item.
+        encoding: Whether context and choice are encoded as a pair, or what the texts of an item
+            share is its context.
     """
 
     name: str
@@ -70,7 +73,7 @@ class Protocol:
     few_shot: bool
     tool: str
     versions: str
-    encode: Callable[[Protocol, Item, Tokenizes], list[Request]]
+    encoding: Literal["pair", "shared"]
 
     @property
     def family(self) -> Family:
@@ -83,10 +86,10 @@ class Protocol:
         Raises:
             DataError: If a choice is empty, or alone longer than the window.
         """
-        if not all(item.choices):
-            raise DataError(f"item {item.id}: a choice has no text; correct the item")
-        requests = self.encode(self, item, tokenizer)
-        return [_truncated(request, tokenizer.n_context_train, item) for request in requests]
+        # Who lists the protocols encodes nothing, and waits for no array library.
+        from edgeval.tasks.encoding import requests_of
+
+        return requests_of(self, item, tokenizer)
 
     def ended(self, tokens: Int32, tokenizer: Tokenizes) -> list[int]:
         """Return the tokens of a text with those that the tokenizer adds, where they are wanted."""
@@ -120,6 +123,8 @@ def of_task(task: Task, name: str | None = None, data: Path | None = None) -> Pr
     Raises:
         EdgevalError: If there is none of that name, or the task has no rendering for it.
     """
+    from edgeval.tasks.task import TEXT_SUFFIX
+
     is_text = data is not None and data.suffix.lower() == TEXT_SUFFIX
     protocol = get(name or ("llama.cpp" if is_text and task.read_text else DEFAULT))
     if protocol.rendering not in task.renderings:
@@ -128,98 +133,6 @@ def of_task(task: Task, name: str | None = None, data: Path | None = None) -> Pr
             f"task {task.name} has no {protocol.name} protocol; use --protocol {' or '.join(able)}"
         )
     return replace(protocol, metric=task.metric or protocol.metric)
-
-
-def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list[Request]:
-    """Encode as lm-evaluation-harness does (``TemplateLM._encode_pair``).
-
-    Its versions since pull request 531 of June 2023 do; those before encoded the two apart.
-
-    The context's trailing spaces move to the continuation; the choice's tokens are those of the
-    whole string after as many as the context alone has. They follow the tokens that the context has
-    alone: of a token that reaches over the boundary nothing is left, and where the tokenizer adds
-    EOS, it stands after the context and the choice loses its first token.
-    """
-    before: dict[str, list[int]] = {}
-    requests = []
-    for context, choice in item.pairs:
-        if protocol.adds_ends and not context and tokenizer.first is not None:
-            requests.append(_after_first(choice, item, tokenizer))
-            continue
-        if context not in before:
-            before[context] = _as_harness(protocol, context.rstrip(), item, tokenizer)
-        start = len(before[context])
-        whole = _as_harness(protocol, f"{context} {choice}", item, tokenizer)
-        requests.append(_request([*before[context], *whole[start:]], start, item))
-    return requests
-
-
-def _as_harness(protocol: Protocol, text: str, item: Item, tokenizer: Tokenizes) -> list[int]:
-    """Return the tokens of a text, to which nothing is added if it begins with BOS already.
-
-    Source: ``HFLM.tok_encode`` of lm-evaluation-harness 0.4.13.
-
-    Raises:
-        DataError: If a special token stands before the end: its tokenizers do not agree on what
-            follows.
-    """
-    tokens = tokenizer.tokenize(text, parse_special=True)
-    special = next((each for each in tokens[:-1].tolist() if each in tokenizer.controls), None)
-    if special is not None:
-        raise DataError(
-            f"item {item.id} holds {tokenizer.controls[special]!r}, a special token of the model, "
-            "and transformers' tokenizers split what follows it in more than one way, so "
-            "lm-evaluation-harness has no one number for it; remove the item, or use --protocol "
-            "llama.cpp, which takes it for text"
-        )
-    if tokenizer.mark and text.startswith(tokenizer.mark):
-        return list(tokens.tolist())
-    return protocol.ended(tokens, tokenizer)
-
-
-def _after_first(choice: str, item: Item, tokenizer: Tokenizes) -> Request:
-    """Return the request of a choice without context, as ``TemplateLM.loglikelihood`` makes it."""
-    tokens = tokenizer.tokenize(f" {choice}", parse_special=True).tolist()
-    if tokenizer.first is not None and tokens[:1] != [tokenizer.first]:
-        tokens = [tokenizer.first, *tokens]
-    return _request(tokens, 1, item)
-
-
-def _encode_shared(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list[Request]:
-    """Encode as llama-perplexity --hellaswag does: the tokens all choices share are context.
-
-    Each text gets BOS and EOS where the GGUF says so (``common_tokenize``).
-    """
-    texts = [f"{context} {choice}" for context, choice in item.pairs]
-    wholes = [
-        np.array(protocol.ended(tokenizer.tokenize(text), tokenizer), np.int32) for text in texts
-    ]
-    shared = common_prefix_length([Request(whole, 1) for whole in wholes])
-    return [_request(whole, shared, item) for whole in wholes]
-
-
-def _request(tokens: Sequence[int] | Int32, start: int, item: Item) -> Request:
-    if start < 1:
-        raise DataError(f"item {item.id}: the context has no tokens to predict from; correct it")
-    if start >= len(tokens):
-        raise DataError(f"item {item.id}: a choice has no tokens of its own; correct it")
-    return Request(np.asarray(tokens, dtype=np.int32), start)
-
-
-def _truncated(request: Request, window: int, item: Item) -> Request:
-    """Drop tokens on the left, as lm-evaluation-harness does.
-
-    The last token is never an input, so one more than the window fits.
-    """
-    excess = len(request.tokens) - (window + 1)
-    if excess <= 0:
-        return request
-    if excess >= request.start:
-        raise DataError(
-            f"item {item.id}: a choice has {len(request.tokens) - request.start} tokens, more than "
-            f"the model's window of {window}; remove the item or use a model with a larger window"
-        )
-    return Request(request.tokens[excess:], request.start - excess)
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -237,7 +150,7 @@ PROTOCOLS: dict[str, Protocol] = {
                 "git master from 2 June 2023 (pull request 531) and 0.4.0 to 0.4.9.1; not the tag "
                 "v0.3.0, which encodes context and continuation apart and has no hf-causal"
             ),
-            encode=_encode_pair,
+            encoding="pair",
         ),
         Protocol(
             name="lm-eval-bos",
@@ -248,7 +161,7 @@ PROTOCOLS: dict[str, Protocol] = {
             few_shot=True,
             tool="lm-evaluation-harness",
             versions="from 0.4.9.2",
-            encode=_encode_pair,
+            encoding="pair",
         ),
         Protocol(
             name="llama.cpp",
@@ -259,7 +172,7 @@ PROTOCOLS: dict[str, Protocol] = {
             few_shot=False,
             tool="llama-perplexity --hellaswag",
             versions="since pull request 5017, January 2024",
-            encode=_encode_shared,
+            encoding="shared",
         ),
     )
 }

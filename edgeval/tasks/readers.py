@@ -1,4 +1,4 @@
-"""The rows of any task: of a data file, read within bounds, or of the hub."""
+"""Rows of any task: of a data file, read within bounds, or of the hub."""
 
 from __future__ import annotations
 

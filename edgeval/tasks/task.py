@@ -1,4 +1,4 @@
-"""A task: where its rows are, and what items they make."""
+"""Task: where its rows are, and what items they make."""
 
 from __future__ import annotations
 

@@ -1,14 +1,18 @@
-"""What edgeval knows by name, as tables and as JSON: model cards and protocols."""
+"""Catalog of what edgeval knows by name: model cards and protocols, as tables and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from edgeval.checkpoints.cards import Card
-from edgeval.records import Claim
-from edgeval.system.console import Table, stdout_console
+from edgeval.system.console import stdout_console
+from edgeval.system.tables import Table
 from edgeval.tasks.protocol import DEFAULT, Protocol
+
+if TYPE_CHECKING:
+    from edgeval.checkpoints.cards import Card
+    from edgeval.records import Claim
 
 _PROTOCOL_FIELDS = (
     "name",
@@ -29,16 +33,13 @@ def print_cards(cards: Sequence[Card]) -> None:
     What cannot be what it says is marked, and the reason stands below.
     """
     tasks = list(dict.fromkeys(claim.task for card in cards for claim in card.claims))
-    table = Table("published numbers, in percent")
-    for title in ("name", *tasks):
-        table.add_column(title, right=title in tasks, overflow="fold")
+    table = Table.of("published numbers, in percent", ("name", *tasks), numbers=tasks)
     for card in cards:
         values = {claim.task: _marked(claim) for claim in card.claims}
         table.add_row(card.name, *(values.get(task, "") for task in tasks))
     console = stdout_console()
     console.print(table)
-    for line in _below(cards):
-        console.print(line, soft_wrap=True)
+    console.print_each(_below(cards))
 
 
 def _marked(claim: Claim) -> str:
@@ -77,9 +78,8 @@ def cards_json(cards: Sequence[Card]) -> str:
 
 def print_protocols(protocols: Sequence[Protocol]) -> None:
     """Print the protocols, one line each, and whose numbers they give."""
-    table = Table("protocols")
-    for title in ("name", "version", "metric", "BOS, EOS", "shots"):
-        table.add_column(title, right=title == "version", overflow="fold")
+    titles = ("name", "version", "metric", "BOS, EOS", "shots")
+    table = Table.of("protocols", titles, numbers=("version",))
     for protocol in protocols:
         table.add_row(
             protocol.name,
@@ -90,10 +90,10 @@ def print_protocols(protocols: Sequence[Protocol]) -> None:
         )
     console = stdout_console()
     console.print(table)
-    for protocol in protocols:
-        sentence = f"{protocol.name}: the numbers of {protocol.tool}, {protocol.versions}."
-        console.print(sentence, soft_wrap=True)
-    console.print(f"default: {DEFAULT}; llama.cpp for .txt", soft_wrap=True)
+    console.print_each(
+        f"{each.name}: the numbers of {each.tool}, {each.versions}." for each in protocols
+    )
+    console.print(f"default: {DEFAULT}; llama.cpp for .txt")
 
 
 def protocols_json(protocols: Sequence[Protocol]) -> str:

@@ -1,23 +1,36 @@
-"""A comparison as a table for the terminal, a column a machine."""
+"""Comparison as a table for the terminal, a column a machine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from edgeval.cli.terminal.records import LOUD
+from edgeval.records import DataSource
 from edgeval.records.comparison import ComparedMachine, ComparedRun, Comparison
 from edgeval.report import formatting as fmt
 from edgeval.report.compare.labels import short_cpu
 from edgeval.report.compare.matching import is_weighted
+from edgeval.report.compare.sentences import alarms, sentences
 from edgeval.report.compare.speeds import is_of_part
 from edgeval.report.failures import FAILED
 from edgeval.report.machines import device_names, self_check_in_short
 from edgeval.report.speeds import MARK
-from edgeval.system.console import Said, Styled, Table
-
-LOUD = "bold red"
-"""How a run that differs is shown."""
+from edgeval.system.console import stdout_console
+from edgeval.system.screen import Said, Styled
+from edgeval.system.tables import Table
 
 _NONE, _TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print several machines' records side by side."""
+    console = stdout_console()
+    first = found.machines[0]
+    title = f"{_items(first.data)}, protocol {first.protocol.label}"
+    console.print(title, style="bold")
+    console.print(table(found))
+    console.print_each(alarms(found), style=LOUD)
+    console.print_each(sentences(found))
 
 
 def table(found: Comparison) -> Table:
@@ -25,7 +38,7 @@ def table(found: Comparison) -> Table:
     metric = found.machines[0].protocol.metric
     title = f"right, {metric}"
     grid = Table()
-    grid.add_column(min_width=len(title))
+    grid.add_column(is_whole=True)
     for machine in found.machines:
         grid.add_column(machine.label, right=True)
     for name, cells in _facts(found).items():
@@ -116,3 +129,9 @@ def _tokens_per_s(run: ComparedRun) -> str:
 
 def _items_per_s(run: ComparedRun) -> str:
     return _NONE if run.items_per_s is None else fmt.plain(run.items_per_s, 2)
+
+
+def _items(data: DataSource) -> str:
+    if data.n_items == data.n_total:
+        return f"all {data.n_items:,} items of {data.name}"
+    return f"a slice: {data.n_items:,} of {data.n_total:,} items of {data.name}"

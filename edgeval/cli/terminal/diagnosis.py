@@ -1,4 +1,4 @@
-"""A diagnosis for the terminal, rendered without loading llama.cpp."""
+"""Diagnosis for the terminal, rendered without loading llama.cpp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from edgeval import errors
 from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck
 from edgeval.report import formatting as fmt
-from edgeval.system.console import Lines, Said, Styled, Table, listing, stdout_console
+from edgeval.system.console import stdout_console
+from edgeval.system.listings import Listing
+from edgeval.system.screen import Lines, Said, Styled
+from edgeval.system.tables import Table
 
 _LOUD = "bold red"
 _STYLES = {"problem": _LOUD, "advice": "bold yellow"}
@@ -17,8 +20,8 @@ _NONE, _TIMES, _DELTA = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}", "\N{GREEK CAPI
 def print_diagnosis(found: Diagnosis) -> None:
     """Print what was found, a sentence on each thing that is wrong, and the conclusion last."""
     console = stdout_console()
-    console.print(listing(_facts(found)))
-    console.print()
+    console.print(Listing(_facts(found)))
+    console.print("")
     if found.types:
         console.print(_types(found))
     if found.devices:
@@ -26,10 +29,9 @@ def print_diagnosis(found: Diagnosis) -> None:
     if found.checks:
         console.print(_checks(found))
     for each in found.findings:
-        sentence = [Styled(f"{each.kind}: ", _STYLES[each.kind]), each.sentence]
-        # A command that is copied from it has to stay one line.
-        console.print(sentence, soft_wrap=True)
-    console.print(conclusion(found), style="bold", soft_wrap=True)
+        kind = Styled(f"{each.kind}: ", _STYLES[each.kind])
+        console.print([kind, each.sentence])
+    console.print(conclusion(found), style="bold")
 
 
 def conclusion(found: Diagnosis) -> str:
@@ -104,11 +106,9 @@ def _backend(backend: Backend) -> str:
 
 
 def _types(found: Diagnosis) -> Table:
-    table = Table(f"Types on the CPU, with {found.model}")
-    table.add_column("type", no_wrap=True)
-    table.add_column("kernels", no_wrap=True)
-    table.add_column(Lines(f"most |{_DELTA} logprob|", "to exact"), right=True, no_wrap=True)
-    table.add_column("tokens/s", right=True, no_wrap=True)
+    numbers = (Lines(f"most |{_DELTA} logprob|", "to exact"), "tokens/s")
+    title = f"Types on the CPU, with {found.model}"
+    table = Table.of(title, ("type", "kernels", *numbers), numbers=numbers)
     for each in found.types:
         change, rate = each.max_logprob_change, each.tokens_per_s
         table.add_row(
@@ -122,12 +122,9 @@ def _types(found: Diagnosis) -> Table:
 
 def _devices(devices: Sequence[Gpu], backends: Sequence[Backend]) -> Table:
     labels = {each.name: _backend(each) for each in backends}
-    table = Table("devices")
-    table.add_column("name", no_wrap=True)
-    table.add_column("description", overflow="fold")
-    table.add_column("backend", overflow="fold")
-    table.add_column("memory", right=True)
-    table.add_column("free", right=True)
+    numbers = ("memory", "free")
+    titles = ("name", "description", "backend", *numbers)
+    table = Table.of("devices", titles, numbers=numbers)
     for each in devices:
         table.add_row(
             each.name,
@@ -140,14 +137,11 @@ def _devices(devices: Sequence[Gpu], backends: Sequence[Backend]) -> Table:
 
 
 def _checks(found: Diagnosis) -> Table:
-    table = Table(f"GPUs beside the CPU, with {found.model}")
-    table.add_column("device", no_wrap=True)
-    table.add_column("type", no_wrap=True)
-    titles = (("same", "picks"), ("most", f"|{_DELTA} logprob|"), ("nats", "a token"), ("allowed",))
-    for title in titles:
-        table.add_column(Lines(*title), right=True, no_wrap=True)
-    table.add_column("speed", right=True, no_wrap=True)
-    table.add_column("result", no_wrap=True)
+    same, nats = Lines("same", "picks"), Lines("nats", "a token")
+    most = Lines("most", f"|{_DELTA} logprob|")
+    numbers = (same, most, nats, "allowed", "speed")
+    title = f"GPUs beside the CPU, with {found.model}"
+    table = Table.of(title, ("device", "type", *numbers, "result"), numbers=numbers)
     for check in found.checks:
         table.add_row(check.device, check.type, *_numbers(check), _result(check))
     return table

@@ -1,7 +1,8 @@
-"""An inspection as tables for the terminal."""
+"""Inspection as tables for the terminal."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from edgeval.gguf.remarks import of_file
 from edgeval.records.inspection import Inspection, MetadataValue, TokenizerInfo, TypeSum
 from edgeval.report import formatting as fmt
-from edgeval.system.console import Table, listing
+from edgeval.system.console import stdout_console
+from edgeval.system.listings import Listing
+from edgeval.system.tables import Table
 
 _LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
 NO_PRE = (
@@ -20,7 +23,17 @@ _LONGEST = 300
 """Characters of a value that are looked at; no line of a terminal has more."""
 
 
-def tables(found: Inspection) -> Iterator[Table]:
+def print_inspection(found: Inspection) -> None:
+    """Print what a GGUF says of itself, in tables."""
+    stdout_console().print_each(tables(found), are_apart=True)
+
+
+def inspection_json(found: Inspection) -> str:
+    """Return an inspection as a JSON object."""
+    return json.dumps(found.model_dump(mode="json"), indent=2)
+
+
+def tables(found: Inspection) -> Iterator[Table | Listing]:
     """Yield what to print, one below another."""
     yield _facts(found)
     if found.tokenizer is not None:
@@ -32,7 +45,7 @@ def tables(found: Inspection) -> Iterator[Table]:
         yield _tensors(found)
 
 
-def _facts(found: Inspection) -> Table:
+def _facts(found: Inspection) -> Listing:
     others = f" and {found.n_files - 1:,} more" if found.n_files > 1 else ""
     rows = {
         "file": f"{found.file}{others}, {fmt.size(found.file_bytes)}",
@@ -58,7 +71,7 @@ def _file_type(found: Inspection) -> str:
     return " ".join([found.file_type + (":" if notes else ""), *notes])
 
 
-def _facts_of_tokenizer(tokenizer: TokenizerInfo) -> Table:
+def _facts_of_tokenizer(tokenizer: TokenizerInfo) -> Listing:
     types = ", ".join(f"{n:,} {name}" for name, n in (tokenizer.types or {}).items())
     adds = {
         "BOS": tokenizer.adds_bos,
@@ -87,8 +100,8 @@ def _facts_of_tokenizer(tokenizer: TokenizerInfo) -> Table:
 
 def _metadata(metadata: dict[str, MetadataValue]) -> Table:
     table = Table(f"metadata: {len(metadata):,} keys")
-    table.add_column("key", no_wrap=True)
-    table.add_column("value", overflow="ellipsis")
+    table.add_column("key")
+    table.add_column("value", is_cut=True)
     for key, value in metadata.items():
         table.add_row(key[:_LONGEST], _value(value)[:_LONGEST])
     return table
@@ -102,10 +115,8 @@ def _value(value: MetadataValue) -> str:
 
 
 def _types(types: Sequence[TypeSum]) -> Table:
-    table = Table("tensors by type")
-    table.add_column("type")
-    for title in ("tensors", "parameters", "size", "bits/weight"):
-        table.add_column(title, right=True)
+    numbers = ("tensors", "parameters", "size", "bits/weight")
+    table = Table.of("tensors by type", ("type", *numbers), numbers=numbers)
     for each in types:
         table.add_row(
             each.type,
@@ -125,16 +136,16 @@ def _tensors(found: Inspection) -> Table:
         row = _LAYER.sub("*", tensor.name), str(tensor.shape)
         counts.setdefault(row, Counter())[tensor.type] += 1
         sizes[row] += tensor.n_bytes
-    table = Table(f"tensors: {len(found.tensors):,}, those of all layers in one row")
-    table.add_column("name", no_wrap=True)
-    table.add_column("shape", right=True)
-    table.add_column("types")
-    table.add_column("size", right=True)
+    table = Table.of(
+        f"tensors: {len(found.tensors):,}, those of all layers in one row",
+        ("name", "shape", "types", "size"),
+        numbers=("shape", "size"),
+    )
     for (name, shape), types in counts.items():
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in types.most_common())
         table.add_row(name[:_LONGEST], shape, kinds, fmt.size(sizes[name, shape]))
     return table
 
 
-def _listing(rows: dict[str, str]) -> Table:
-    return listing({name: value[:_LONGEST] for name, value in rows.items()})
+def _listing(rows: dict[str, str]) -> Listing:
+    return Listing({name: value[:_LONGEST] for name, value in rows.items()})

@@ -1,19 +1,22 @@
-"""A reference file as text for the terminal."""
+"""Reference file as text for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from edgeval.evaluation.reference import Reference
 from edgeval.gguf.remarks import of_file
 from edgeval.records import Metric, protocol_label
 from edgeval.report import formatting as fmt
 from edgeval.report.machines import where
 from edgeval.report.speeds import in_full
-from edgeval.system.console import Table, listing
+from edgeval.system.listings import Listing
+
+if TYPE_CHECKING:
+    from edgeval.evaluation.reference import Reference
 
 
-def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None = None) -> Table:
+def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None = None) -> Listing:
     """Return what a reference file says before its scores, in short.
 
     Args:
@@ -52,4 +55,4 @@ def reference_table(reference: Reference, metrics: Mapping[str, Metric] | None =
         if interval.low < interval.high:
             known = f"95 % interval for the split {fmt.accuracy_interval(interval)}"
         rows[name] = f"{fmt.accuracy(metric.value)}, {known}"
-    return listing(rows)
+    return Listing(rows)

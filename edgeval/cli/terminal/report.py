@@ -1,30 +1,67 @@
-"""A ladder, and an evaluation without one, as tables for the terminal."""
+"""Ladder, or an evaluation without one, as tables for the terminal."""
 
 from __future__ import annotations
 
-from edgeval.gguf.remarks import mix_in_short
+from pathlib import Path
+
+from edgeval.cli.terminal.records import LOUD, print_corrections
+from edgeval.gguf.remarks import mix_in_short, remarks
 from edgeval.records import Evaluation, Interval, Report
+from edgeval.report import conclusion, machines, speeds, verdicts
 from edgeval.report import formatting as fmt
-from edgeval.report import speeds
-from edgeval.report.failures import FAILED
-from edgeval.report.items import counted_items, slice_sentence
+from edgeval.report.failures import FAILED, failure_sentences
+from edgeval.report.items import counted_items, slice_sentence, until_decided
 from edgeval.report.ladder import ladder_rows
 from edgeval.report.record_view import RecordView
 from edgeval.report.speeds import rate
-from edgeval.system.console import Lines, Said, Table
+from edgeval.system.console import stdout_console
+from edgeval.system.screen import Console, Lines, Said
+from edgeval.system.tables import Table
+
+
+def print_report(report: Report) -> None:
+    """Print the ladder, what it means and the verdicts."""
+    console, view = stdout_console(), RecordView.of(report)
+    console.print(ladder_table(view))
+    _print_failures(report, console)
+    _print_remarks(report, console)
+    if sentence := conclusion.interval_sentence(view):
+        console.print(sentence)
+    style = LOUD if report.reference is None else None
+    console.print(conclusion.conclusion(view), style=style)
+    console.print_each(verdicts.verdict_sentences(view))
+    _print_computed(view, console)
+    print_corrections(report, console)
+
+
+def print_files(folder: Path) -> None:
+    """Print where the report was written."""
+    names = ("report.html", "report.md", "report.json", "verdict.json")
+    present = [name for name in names if (folder / name).is_file()]
+    stdout_console().print(f"{folder}: {', '.join(present)}")
+
+
+def print_evaluation(result: Evaluation) -> None:
+    """Print one line a GGUF."""
+    console, view = stdout_console(), RecordView.of(result)
+    console.print(evaluation_table(view))
+    _print_failures(result, console)
+    _print_remarks(result, console)
+    if stopped := until_decided(view):
+        console.print(f"{stopped}. {conclusion.EVERY_LOOK}")
+    _print_computed(view, console)
 
 
 def ladder_table(view: RecordView[Report]) -> Table:
     """Return a row for each type, the reference first and those that failed last."""
     report = view.record
     metric = report.protocol.metric
-    what = f"{report.model.title}, protocol {report.protocol.label}"
-    table = Table(f"{what}: {slice_sentence(view)}")
+    model = f"{report.model.title}, protocol {report.protocol.label}"
+    heading = f"{model}: {slice_sentence(view)}"
     has_items, is_known = view.is_uneven, not view.is_slice
     # Those of an accuracy that is a difference away from another say what the difference's do.
     has_intervals = not is_known and not view.is_estimated
     has_new_items = is_known and view.has_new_items
-    table.add_column("type")
     # Narrow, so that a screen of 120 holds them all.
     bits: Said = Lines("bits/", "weight") if view.drifts else "bits/weight"
     titles: list[Said] = ["size", bits, *(["items"] if has_items else []), metric]
@@ -34,9 +71,9 @@ def ladder_table(view: RecordView[Report]) -> Table:
         titles.append(Lines("lost/", "gained"))
     # What a narrow screen has no room for, the least wanted first.
     leaving = (bits, "new items", "95 %", "certain", "size", "tokens/s")
-    for title in (*titles, "tokens/s"):
-        leaves = leaving.index(title) + 1 if title in leaving else 0
-        table.add_column(title, right=title != "outcome", leaves=leaves)
+    columns = ("type", *titles, "tokens/s")
+    numbers = [title for title in columns if title not in ("type", "outcome")]
+    table = Table.of(heading, columns, numbers=numbers, leaving=leaving)
     for row in ladder_rows(view):
         difference = row.difference if row.counts != speeds.EMPTY else speeds.EMPTY
         compared = (difference, row.outcome, *([row.new_items] if has_new_items else []))
@@ -63,14 +100,15 @@ def evaluation_table(view: RecordView[Evaluation]) -> Table:
     metric = result.protocol.metric
     known = dict.fromkeys(name for run in result.runs[:1] for name in run.metrics)
     names = [metric, *(name for name in known if name != metric)]
-    table = Table(f"{counted_items(view)}, protocol {result.protocol.label}")
     has_items = view.is_uneven
-    table.add_column("file")
-    table.add_column("type")
-    titles = [*(["items"] if has_items else []), *names]
-    sure = "95 %" if view.is_sample else "certain"
-    for title in (*titles, f"{metric} {sure}", "new items", "tokens/s"):
-        table.add_column(title, right=True)
+    certain = f"{metric} {'95 %' if view.is_sample else 'certain'}"
+    numbers = [*(["items"] if has_items else []), *names, certain, "new items", "tokens/s"]
+    table = Table.of(
+        f"{counted_items(view)}, protocol {result.protocol.label}",
+        ("file", "type", *numbers),
+        numbers=numbers,
+        leaving=("new items", *reversed(names[1:]), certain, "tokens/s"),
+    )
     for row in view.runs:
         run = row.run
         table.add_row(
@@ -100,3 +138,26 @@ def _type(label: str, mix: str, source: str = "") -> Lines:
     last = mix or label
     of = (f"{label}:", mix) if mix else (label,)
     return Lines(*of[:-1], f"{last},", source) if source else Lines(*of)
+
+
+def _print_failures(record: Report | Evaluation, console: Console) -> None:
+    """Print a paragraph for each type that failed."""
+    console.print_each(failure_sentences(record.failures), style=LOUD)
+
+
+def _print_remarks(record: Report | Evaluation, console: Console) -> None:
+    """Print what has to be known of the files beside their numbers."""
+    console.print_each(remarks(record), style=LOUD)
+
+
+def _print_computed(view: RecordView[Report | Evaluation], console: Console) -> None:
+    """Print what the speeds belong to and, where that is worth a word, kernels and GPUs."""
+    record = view.record
+    console.print_each(speeds.sentences(view))
+    if plain := machines.plain_kernels(record.runs):
+        sentence = f"Computed with llama.cpp's plain kernels: {plain}."
+        console.print(sentence)
+    if sentence := machines.computed(view):
+        console.print(sentence)
+    if failure := machines.failed_self_check(record.engine.backend, record.runs):
+        console.print(failure, style=LOUD)

@@ -1,18 +1,42 @@
-"""The runs of a store as tables for the terminal."""
+"""Runs of a store as tables for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeval.records import protocol_label
 from edgeval.records.runs import Repair, Run, RunDetails
 from edgeval.report import formatting as fmt
-from edgeval.report.machines import device_names
+from edgeval.report.machines import device_names, where
 from edgeval.report.speeds import cpu_load, machine
-from edgeval.system.console import Table, listing
+from edgeval.system.console import stdout_console
+from edgeval.system.listings import Listing
+from edgeval.system.tables import Table
 
 _UNKNOWN = "\N{EN DASH}"
+_LEAVING = ("latest", "data", "when", "protocol")
+"""What a narrow screen has no room for, the least wanted first."""
+
+
+def print_runs(runs: Sequence[Run], path: Path) -> None:
+    """Print the runs of a store, one line each."""
+    stdout_console().print(runs_table(runs, path))
+
+
+def print_run(run: RunDetails) -> None:
+    """Print what a store holds of a run, in tables."""
+    console = stdout_console()
+    console.print_each(run_tables(run), are_apart=True)
+    known = (plan.facts.model.shape for plan in run.plans if plan.facts.model is not None)
+    if run.setting.devices and (shape := next(known, None)):
+        there = where(run.setting.backend, run.setting.offload(shape.n_layers))
+        console.print(f"Computed with {there}.")
+
+
+def print_repair(found: Repair) -> None:
+    """Print what was recovered of a store, and what was lost."""
+    stdout_console().print_each(repair_lines(found))
 
 
 def runs_table(runs: Sequence[Run], path: Path) -> Table:
@@ -21,7 +45,7 @@ def runs_table(runs: Sequence[Run], path: Path) -> Table:
     has_devices = any(run.devices for run in runs)
     titles = ["run", "file", "type", "protocol", "data", "items"]
     titles += [*(["computed on"] if has_devices else []), "when", "latest"]
-    table = _table(f"runs in {path}", titles, numbers={"run", "items"})
+    table = Table.of(f"runs in {path}", titles, numbers=("run", "items"), leaving=_LEAVING)
     for run in runs:
         table.add_row(
             str(run.number),
@@ -37,9 +61,9 @@ def runs_table(runs: Sequence[Run], path: Path) -> Table:
     return table
 
 
-def run_tables(run: RunDetails) -> Iterator[Table]:
+def run_tables(run: RunDetails) -> Iterator[Table | Listing]:
     """Yield what to print of one run, one below another."""
-    yield listing(
+    yield Listing(
         {
             "run": f"{run.number}, {'the latest' if run.is_latest else 'an earlier one'} of its "
             "setting",
@@ -53,15 +77,17 @@ def run_tables(run: RunDetails) -> Iterator[Table]:
     unsaid = set() if run.setting.devices else {"devices", "gpu_layers"}
     unsaid |= set() if run.setting.pre_tokenizer else {"pre_tokenizer"}
     rest = {name: value for name, value in run.setting if name not in unsaid}
-    names = {"devices": device_names(run.setting.devices)} if run.setting.devices else {}
-    yield listing({name: str(value) for name, value in (rest | names).items()})
+    names = {"task": run.task}
+    if run.setting.devices:
+        names["devices"] = device_names(run.setting.devices)
+    yield Listing({name: str(value) for name, value in (rest | names).items()})
     yield _plans(run)
     yield _stints(run)
 
 
 def _plans(run: RunDetails) -> Table:
-    titles = ["plan", "items", "scored", "tokens"]
-    table = _table("plans", titles, numbers=set(titles))
+    titles = ("plan", "items", "scored", "tokens")
+    table = Table.of("plans", titles, numbers=titles)
     for number, plan in enumerate(run.plans, start=1):
         table.add_row(
             str(number), f"{plan.n_items:,}", f"{plan.n_scored:,}", f"{plan.tokens_decoded:,}"
@@ -71,9 +97,9 @@ def _plans(run: RunDetails) -> Table:
 
 def _stints(run: RunDetails) -> Table:
     """Return who computed what, a row for each command and plan: no speed without all it needs."""
-    numbers = {"plan", "threads", "items", "tokens", "seconds", "tokens/s", "CPUs busy elsewhere"}
     titles = ["plan", "when", "device", "threads", "items", "tokens", "seconds", "tokens/s"]
-    table = _table("computed by", [*titles, "CPUs busy elsewhere"], numbers=numbers)
+    titles.append("CPUs busy elsewhere")
+    table = Table.of("computed by", titles, numbers={*titles} - {"when", "device"})
     for number, plan in enumerate(run.plans, start=1):
         for stint in plan.stints:
             rate, begun = stint.tokens_per_s, stint.measured_at
@@ -98,7 +124,7 @@ def repair_lines(found: Repair) -> Iterator[str | Table]:
         yield f"{found.store} is whole: {len(found.runs):,} runs, {scored:,} items scored"
         return
     left_title = "to be scored again"
-    table = _table(
+    table = Table.of(
         f"recovered from {found.store}",
         ["run", "file", "items", left_title],
         numbers={"run", "items", left_title},
@@ -118,10 +144,3 @@ def repair_lines(found: Repair) -> Iterator[str | Table]:
 
 def _when(run: Run) -> str:
     return f"{run.created_at:%Y-%m-%d %H:%M} UTC"
-
-
-def _table(title: str, columns: Sequence[str], numbers: Set[str]) -> Table:
-    table = Table(title)
-    for name in columns:
-        table.add_column(name, right=name in numbers, overflow="fold")
-    return table
