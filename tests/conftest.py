@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import make_checkpoint, make_items, write_items, write_text
 
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.engine import Local, kernels, use
+from edgeval.gguf import contents
 from edgeval.quantization.imatrix import imatrix
 from edgeval.records import KernelChoice
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from edgeval.system.files import KERNEL_FOLDER, cache_folder
+from tests.helpers.paths import SHARED
+from tests.helpers.tiny import make_checkpoint, make_items, write_items, write_text
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -46,9 +48,30 @@ def _no_shared_store(
 
 @pytest.fixture(autouse=True)
 def _engine_in_this_process() -> Iterator[None]:
-    """Let llama.cpp run where a test can see into it; commands start a process of their own."""
+    """Let llama.cpp run where a test can see into it, and not in a process that has to start."""
     with use(Local()):
         yield
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache in which no GGUF is but those that the test makes.
+
+    What was found out about llama.cpp's kernels, which takes seconds, serves it too.
+    """
+    cache, known = tmp_path / "cache", cache_folder() / KERNEL_FOLDER
+    cache.mkdir()
+    known.mkdir(exist_ok=True)
+    with contextlib.suppress(OSError):  # Windows asks for a privilege.
+        (cache / KERNEL_FOLDER).symlink_to(known, target_is_directory=True)
+    monkeypatch.setenv("EDGEVAL_CACHE", str(cache))
+    return cache
+
+
+@pytest.fixture
+def without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files be read as soon as they are written, where none changes while it is read."""
+    monkeypatch.setattr(contents, "_let_times_tell", lambda _: None)
 
 
 @pytest.fixture

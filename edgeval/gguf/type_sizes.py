@@ -42,7 +42,7 @@ BITS_PER_WEIGHT: Final = {
 """Tensor bits over parameters of a model of TinyLlama 1.1B's shape, by llama.cpp's own forecast;
 with an importance matrix where the type needs one. Another shape has other numbers.
 
-``tests/test_type_sizes.py`` holds them to what the installed llama.cpp says.
+``tests/llama/test_type_sizes.py`` holds them to what the installed llama.cpp says.
 """
 
 NEEDS_IMATRIX: Final = frozenset(

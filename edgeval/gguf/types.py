@@ -7,7 +7,7 @@ from typing import Any
 
 import gguf
 
-# The gguf package may differ from llama.cpp (tests/test_gguf_package.py): Q2_0 is in llama.cpp
+# The gguf package may differ from llama.cpp (tests/gguf/test_package.py): Q2_0 is in llama.cpp
 # since llama-cpp-python 0.3.36, and its Q8_1 has two half-precision numbers a block.
 BLOCKS: dict[str, tuple[int, int, int]] = {
     each.name: (each.value, *gguf.GGML_QUANT_SIZES[each]) for each in gguf.GGMLQuantizationType

@@ -77,7 +77,7 @@ def bonett_price(gained: int, lost: int, total: int, level: float = LEVEL) -> In
     Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37:479: one flip each
     way is added, so that the interval has a width when there are no flips. It speaks about new
     items of the same kind. How often it holds their difference is enumerated in
-    ``tests/test_coverage.py`` and told in BENCHMARKS.md.
+    ``tests/stats/test_coverage.py`` and told in BENCHMARKS.md.
 
     Args:
         gained: Number of items that only the compared model has right.

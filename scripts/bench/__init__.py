@@ -1,0 +1,1 @@
+"""Commands that take the numbers of BENCHMARKS.md."""

@@ -1,0 +1,1 @@
+"""Commands that hold edgeval to a law or to another tool."""

@@ -1,0 +1,1 @@
+"""Commands that made the demo checkpoint, its items and its claim."""

@@ -1,0 +1,1 @@
+"""Parts of ``scripts.bench.gpu``: what it needs, and one module a section."""

@@ -1,0 +1,1 @@
+"""Parts of ``scripts.bench.peers``: building the peers, running them, and one module a section."""

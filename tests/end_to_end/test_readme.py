@@ -1,0 +1,95 @@
+"""README: one page, whose commands, code and picture are real; the installation beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeval.llama.builds import PORTABLE, rebuild_command
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTALL_PAGE = (ROOT / "edgeval" / "docs" / "install.md").read_text(encoding="utf-8")
+INSTALL = [
+    [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+    for line in INSTALL_PAGE.splitlines()
+    if line.startswith("|") and "--force-reinstall" in line
+]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_it_is_one_page() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_its_picture_is_small() -> None:
+    (name,) = re.findall(r"!\[[^\]]+\]\((.+\.png)\)", README)
+    picture = (ROOT / name).read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 150_000
+
+
+def test_its_second_block_is_a_notebook_cell_that_runs(tmp_path: Path) -> None:
+    language, cell = BLOCKS[1]
+    assert language == "python"
+    shown = cell.rstrip().splitlines()[-1]
+    program = f"{cell}\nprint(({shown})._repr_html_())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("<table", "Q4_K_M", "<svg"))
+
+
+def test_a_checkout_is_tested_as_it_says_to_install_it() -> None:
+    (command,) = re.findall(r"^(pip install \S+)", README, re.MULTILINE)
+    assert command in INSTALL_PAGE
+    recipe = ROOT / ".ci" / "run"
+    if not recipe.is_file():
+        pytest.skip("a source distribution has no .ci")
+    assert command.split()[-1] in recipe.read_text(encoding="utf-8")
+
+
+def without_version(command: str) -> str:
+    found, n_versions = re.subn(r"llama-cpp-python==[\d.]+", "llama-cpp-python==", command)
+    assert n_versions == 1
+    return found
+
+
+@pytest.mark.parametrize(("system", "platform"), [("linux", "Linux"), ("win32", "Windows")])
+def test_it_builds_each_backend_as_an_error_would_say(
+    system: str, platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    commands = {
+        backend.lower(): command
+        for backend, where, command, _ in INSTALL
+        if where.startswith(platform)
+    }
+    assert list(commands) == ["cuda", "vulkan", "rocm", "sycl"]
+    for backend, command in commands.items():
+        assert without_version(command) == without_version(rebuild_command(backend))
+
+
+def test_it_makes_the_portable_build_that_the_package_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    (command,) = [line for line in INSTALL_PAGE.splitlines() if line.startswith("CMAKE_ARGS=")]
+    assert without_version(command) == without_version(rebuild_command(options=PORTABLE))
+
+
+def test_it_pins_the_version_that_the_package_starts_from() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (oldest,) = re.findall(r'"llama-cpp-python>=([\d.]+),', project)
+    versions = {re.search(r"python==([\d.]+)", command)[1] for _, _, command, _ in INSTALL}  # type: ignore[index]
+    assert versions == {oldest}

@@ -1,0 +1,141 @@
+"""Records are shown to others: they tell no folder of this machine, and nobody's name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edgeval.gguf import provenance
+from edgeval.records import Failure
+from edgeval.report.compare.compare import compare
+from edgeval.system.sharing import shareable_command, shareable_path, shareable_text
+from tests.helpers.command import edgeval
+
+NAME = "Somebodys-Own-Name"
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", f"/home/{NAME}")
+    monkeypatch.setenv("USERPROFILE", rf"C:\Users\{NAME}")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (f"/home/{NAME}/models/m.gguf", "m.gguf"),
+        ("~/m.gguf", "m.gguf"),
+        ("~other/models/m.gguf", "m.gguf"),
+        ("../other/m.gguf", "m.gguf"),
+        (f"{NAME}/m.gguf", "m.gguf"),
+        (rf"C:\Users\{NAME}\m.gguf", "m.gguf"),
+        (r"\\server\share\m.gguf", "m.gguf"),
+        ("file:///tmp/m.gguf", "m.gguf"),
+        (f"/home/{NAME}/", "~"),
+        ("m.gguf", "m.gguf"),
+        ("models/m.gguf", "models/m.gguf"),
+        ("TinyLlama/TinyLlama-1.1B", "TinyLlama/TinyLlama-1.1B"),
+        ("https://a.example/b/c", "https://a.example/b/c"),
+        ("F16,Q8_0", "F16,Q8_0"),
+        ("-", "-"),
+        ("/", "/"),
+        ("..", ".."),
+    ],
+)
+def test_a_path_tells_no_folder_outside(given: str, shown: str) -> None:
+    assert shareable_path(given) == shown
+    command = shareable_command(["edgeval", given, f"--out={given}"])
+    assert shlex.split(command) == ["edgeval", shown, f"--out={shown}"]
+
+
+def test_a_command_can_be_typed_again() -> None:
+    given = ["edgeval", "run", "/a/my model[old].gguf", "--limit", "5", "b\udcff\n"]
+    assert shareable_command(given) == ("edgeval run 'my model[old].gguf' --limit 5 'b\\xff\n'")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cannot open /home/me/.cache/x.so (at /opt/y.c:12)", "cannot open x.so (at y.c:12)"),
+        ("cannot open 'C:\\Users\\me\\m.gguf'; free some", "cannot open 'm.gguf'; free some"),
+        ("5 tokens/s and/or 1/2, see https://a.example/b/c", None),
+    ],
+)
+def test_a_sentence_tells_no_folder(text: str, shown: str | None) -> None:
+    assert shareable_text(text) == (shown or text)
+
+
+def test_what_other_tools_wrote_tells_no_folder() -> None:
+    values = {
+        provenance.MATRIX_FILE: "/models_out/secret/im.gguf",
+        provenance.MATRIX_DATASET: "/training_dir/calibration.txt",
+    }
+    found = provenance.imatrix_info(values.get)
+    assert found is not None
+    assert (found.file, found.dataset) == ("im.gguf", "calibration.txt")
+    reason = "killed; see /home/me/core for more."
+    failure = Failure.of("Q4_0", "m.gguf", doing="scoring", reason=reason)
+    assert failure.reason == "killed; see core for more."
+
+
+def test_no_record_of_a_whole_run_tells_whose_machine_it_was(
+    tiny_checkpoint: Path, tiny_items: Path, tiny_matrix: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / NAME
+    work = home / "work"
+    work.mkdir(parents=True)
+    shutil.copytree(tiny_checkpoint, work / "tiny")
+    for path in (tiny_items, tiny_matrix):
+        shutil.copy(path, work)
+    environment = {
+        "HOME": str(home),
+        "EDGEVAL_CACHE": str(home / "cache"),
+        "USER": NAME,
+        "LOGNAME": NAME,
+    }
+    # The kernels that were tried for the other tests serve here, too.
+    if (tried := Path(os.environ["EDGEVAL_CACHE"]) / "kernels").is_dir():
+        shutil.copytree(tried, home / "cache" / "kernels")
+
+    def succeed(*arguments: str) -> str:
+        given = [argument.replace("WORK", str(work)) for argument in arguments]
+        result = edgeval(*given, cwd=work, **environment)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    shared = ["--data", f"WORK/{tiny_items.name}", "--store", "WORK/s.db", "--limit", "8"]
+    matrix = ["--imatrix", f"WORK/{tiny_matrix.name}"]
+    succeed("run", "WORK/tiny", "--quant", "F16,Q4_K_M", *matrix, *shared, "--out=WORK/out")
+    succeed("reference", "export", "1", "WORK/ref.npz", "--store", "WORK/s.db")
+    succeed("runs", "export", "1", "WORK/run.json", "--store", "WORK/s.db")
+    gguf = str(next((home / "cache").rglob("*-Q4_K_M-imatrix.gguf")))
+    printed = {
+        "eval": succeed("eval", gguf, *shared, "--samples", "WORK/samples.jsonl", "--json"),
+        "compare": succeed("compare", "WORK/out", "WORK/out", "--json"),
+        "inspect": succeed("inspect", gguf, "--json"),
+        "reference": succeed("reference", "show", "WORK/ref.npz", "--json"),
+        "runs": succeed("runs", "--json", "--store", "WORK/s.db"),
+        "GGUF": Path(gguf).read_bytes().decode("latin-1"),
+    }
+    with zipfile.ZipFile(work / "ref.npz") as archive:
+        for name in archive.namelist():
+            printed[name] = archive.read(name).decode("latin-1")
+    files = [*(work / "out").iterdir(), work / "run.json", work / "samples.jsonl", work / "s.db"]
+    assert {"report.json", "report.html", "report.md"} <= {path.name for path in files}
+    printed |= {path.name: path.read_bytes().decode("latin-1") for path in files}
+    for name, content in printed.items():
+        assert NAME not in content, name
+        assert str(tmp_path) not in content, name
+    command = json.loads((work / "out" / "report.json").read_text(encoding="utf-8"))["command"]
+    assert command == (
+        f"edgeval run tiny --quant F16,Q4_K_M --imatrix {tiny_matrix.name} "
+        f"--data {tiny_items.name} --store s.db --limit 8 --out=out"
+    )
+    found = compare([work / "out", work / "out" / "report.json"])
+    assert [machine.file for machine in found.machines] == ["out", "report.json"]
