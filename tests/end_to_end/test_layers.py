@@ -97,3 +97,9 @@ def test_files_stay_small() -> None:
         for path in PACKAGE.rglob("*.py")
     }
     assert {path: n for path, n in lines.items() if n > 300} == {}
+
+
+def test_a_wheel_holds_nothing_but_the_package() -> None:
+    settings = (PACKAGE.parent / "pyproject.toml").read_text("utf-8")
+    section = settings.split("[tool.hatch.build.targets.wheel]")[1].split("[")[1]
+    assert section.split("]")[0] == '"edgeval"'
