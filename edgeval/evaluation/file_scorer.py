@@ -104,7 +104,6 @@ class FileScorer:
         self._store = store
         self._wanted = wanted
         self._progress = progress
-        self._timing = Timing(setup.threads)
         self._n_stored = 0
 
     def __enter__(self) -> FileScorer:
@@ -128,6 +127,8 @@ class FileScorer:
             self._distributions = DistributionWork(
                 self._wanted, setup.indices, self._run, self._contents.sha256
             )
+            # What is timed begins once the file was hashed, and the run is this process's.
+            self._timing = Timing(setup.threads)
             self._stack = stack.pop_all()
         return self
 
