@@ -26,10 +26,10 @@ from scripts.lib.gpu.check import Check, cmake_options
 from scripts.lib.peers.bench import Bench
 from scripts.lib.peers.build import Peers
 from scripts.lib.peers.process import PeerError
+from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("plain_kernels")
 
-ROOT = Path(__file__).resolve().parent.parent
 TOTAL = 64 * 2**30
 
 
