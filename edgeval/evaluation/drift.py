@@ -100,6 +100,7 @@ def _paired(
         setup.protocol.metric,
         margin_points=setup.margin_points,
         has_imatrix=measured.run.imatrix is not None,
+        label=measured.run.name,
         divergence=measured.divergence,
     )
     if sequential is None:

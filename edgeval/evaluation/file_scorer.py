@@ -24,10 +24,12 @@ from edgeval.records import Divergence, ModelFacts, ModelRun
 from edgeval.records.plan import PlanInfo
 from edgeval.scoring.results import ItemResult
 from edgeval.scoring.timing import Timing
+from edgeval.stats.metrics import nats_per_token
 from edgeval.stats.sequential import EveryItem, SequentialEvaluation
 from edgeval.store.store import Store
 from edgeval.system.escapes import without_surrogates
 from edgeval.system.progress import NoProgress, Progress, Task
+from edgeval.system.untrusted import printable
 from edgeval.tasks.item import Item, ItemScore
 from edgeval.tasks.requests import Work
 
@@ -37,6 +39,7 @@ _SAVE_INTERVAL_S = 1.0
 """Scores are saved this often, or after each batch where that takes longer."""
 
 _SCORED = "it was scored"
+_MOST_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,8 @@ class FileScorer:
         self._engine.release()
         self._contents.require_unchanged(_SCORED)
         work, info = self._run.totals(scores.keys())
+        gguf = self._model.gguf
+        quantized_by = gguf.metadata("general.quantized_by")
         speed, known = self._timing.speed, self._run.speeds(scores.keys())
         stopping = sequential.stopping()
         run = model_run(
@@ -156,6 +161,9 @@ class FileScorer:
             file=self._path.name,
             file_bytes=self._contents.n_bytes,
             stopping=stopping,
+            quantized_by=printable(quantized_by, 100)[:_MOST_CHARS] if quantized_by else None,
+            wants_bos=gguf.wants_bos,
+            nats_per_token=nats_per_token(list(scores.values())),
             n_from_store=self._n_stored,
             speed=speed,
             stored=[each for each in known if speed is None or not each.is_of_same_command(speed)],

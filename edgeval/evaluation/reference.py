@@ -107,6 +107,7 @@ class Reference:
                 list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
             ),
             file=header.file,
+            nats_per_token=metrics.nats_per_token(list(scores.values())),
             file_bytes=header.model.file_bytes,
             from_reference=ReferenceInfo(
                 file=self.path.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -256,6 +257,7 @@ def prepare(options: Options) -> EvalSetup:
         order=options.order if options.until is None else "simple",
         seed=options.seed,
         groups=dict(sorted(Counter(groups[index] for index in chosen[: options.limit]).items())),
+        chance=math.fsum(1 / item.n_choices for item in everything) / len(everything),
         shot_pool=pool,
     )
     return EvalSetup(

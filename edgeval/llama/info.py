@@ -22,6 +22,7 @@ class GgufInfo:
         n_vocab: Number of token ids.
         file_bytes: Size of its files.
         values: The metadata as llama.cpp prints it, by key.
+        wants_bos: Whether its tokenizer puts a BOS token before every text by its own default.
         is_recurrent: Whether all it knows of the tokens before is one state, which sequences cannot
             share token by token.
         other_kind: What it is, if it does not predict the next token; else None.
@@ -34,6 +35,7 @@ class GgufInfo:
     n_vocab: int
     file_bytes: int
     values: Mapping[str, str] = field(repr=False)
+    wants_bos: bool = False
     is_recurrent: bool = False
     other_kind: str | None = None
     pre: str | None = None

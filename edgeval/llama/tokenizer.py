@@ -100,20 +100,21 @@ class Tokenizer(Owner):
         self._vocab = llama_cpp.llama_model_get_vocab(self.handle)
         self.file_type = header.file_type
         self.n_vocab = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
+        self.bos = self._added(llama_cpp.llama_vocab_get_add_bos, llama_cpp.llama_vocab_bos)
+        self.eos = self._added(llama_cpp.llama_vocab_get_add_eos, llama_cpp.llama_vocab_eos)
         self.info = GgufInfo(
             path,
             self.file_type,
             self.n_vocab,
             sum(each.stat().st_size for each in model_files(path)),
             self._values() | _of_layers(header),
+            wants_bos=self.bos is not None,
             is_recurrent=bool(llama_cpp.llama_model_is_recurrent(self.handle)),
             other_kind=self._other_kind(header),
             pre=pre,
             pre_tokenizer=pre_tokenizers.pre_tokenizer(header, pre),
         )
         self.n_context_train = self.dimension("context_length")
-        self.bos = self._added(llama_cpp.llama_vocab_get_add_bos, llama_cpp.llama_vocab_bos)
-        self.eos = self._added(llama_cpp.llama_vocab_get_add_eos, llama_cpp.llama_vocab_eos)
         self.first = self._first()
         self.mark = self._mark()
         self.controls: Mapping[int, str] = _controls(header)

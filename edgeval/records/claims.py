@@ -52,7 +52,8 @@ class Claim(Record):
         row_average: The published average of its row: of all numbers of the model that have it.
         tolerance_points: How far a measurement may be from it and still reproduce it.
         metric: The metric it is of.
-        protocol: The protocol it was measured with; shots are 0.
+        protocol: The protocol it was measured with, or what else is known of how.
+        shots: Number of solved items shown before each item.
         data: The data set it was measured on.
         data_fingerprint: Fingerprint of that data set, if known.
         n_items: Number of items in that data set.
@@ -68,6 +69,7 @@ class Claim(Record):
     tolerance_points: float = Field(default=1.0, gt=0)
     metric: str
     protocol: str
+    shots: int = Field(default=0, ge=0, le=1000)
     data: str
     data_fingerprint: str | None = None
     n_items: int = Field(gt=0, le=MOST_ITEMS)

@@ -40,14 +40,16 @@ class TensorMix(Record):
 
 
 class SameFile(Record):
-    """A type of a ladder that was not evaluated, since its tensors would be another one's.
+    """A type, or a file, of a ladder that was not evaluated, since its tensors are another one's.
 
     Attributes:
         type: llama.cpp's name of the file type.
         has_imatrix: Whether it would have been made with the importance matrix.
+        file: Its file name, where it is a ready file; None of one that would have been made.
         same_as: What reports call the other one.
     """
 
     type: str
     has_imatrix: bool = False
+    file: str | None = None
     same_as: str

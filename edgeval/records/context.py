@@ -50,7 +50,8 @@ class ModelSource(Record):
         title: What reports call it.
         repo: Repository on the hub, if it came from there.
         revision: Commit on the hub, if it came from there.
-        fingerprint: SHA-256 over the checkpoint's files, or of the GGUF.
+        fingerprint: SHA-256 over the checkpoint's files, or of the GGUF; of several GGUFs, over
+            their hashes.
     """
 
     name: str
@@ -88,6 +89,8 @@ class DataSource(Record):
             (seeded, all orders alike: what stopping early needs) or ``file``.
         seed: Seed of the random order.
         groups: Number of evaluated items of each group.
+        chance: Accuracy of who picks blindly: the mean of one over the number of choices; None in
+            records of an older edgeval.
         shot_pool: Where the shots are from; None without shots.
     """
 
@@ -100,6 +103,7 @@ class DataSource(Record):
     order: Literal["random", "simple", "file"]
     seed: int
     groups: dict[str, int]
+    chance: float | None = Field(default=None, gt=0, le=1)
     shot_pool: ShotPool | None = None
 
 

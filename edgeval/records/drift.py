@@ -8,7 +8,7 @@ from pydantic import Field
 
 from edgeval.records.base import Interval, Record
 from edgeval.records.divergence import Divergence
-from edgeval.records.results import Estimate, Stopping, run_label
+from edgeval.records.results import MOST_NAME_CHARS, Estimate, Stopping, run_label
 
 Outcome = Literal["equivalent", "worse", "different", "open"]
 
@@ -77,6 +77,7 @@ class Drift(Record):
     Attributes:
         type: The compared model's file type.
         has_imatrix: Whether it was quantized with an importance matrix.
+        name: What tells its file from others of its type; None where nothing has to.
         reference: What reports call the reference.
         n_items: Number of pairs.
         difference_points: Accuracy minus the reference's, in points.
@@ -111,6 +112,7 @@ class Drift(Record):
 
     type: str
     has_imatrix: bool = False
+    name: str | None = Field(default=None, max_length=MOST_NAME_CHARS)
     reference: str
     n_items: int = Field(ge=1)
     difference_points: float
@@ -135,4 +137,4 @@ class Drift(Record):
     @property
     def label(self) -> str:
         """What reports call the compared model; the label of its run."""
-        return run_label(self.type, self.has_imatrix)
+        return run_label(self.type, self.has_imatrix, self.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from edgeval.records.base import Record
-from edgeval.records.results import run_label
+from edgeval.records.results import MOST_NAME_CHARS, run_label
 from edgeval.system.sharing import shareable_text
 
 _TYPE_CHARS, _FILE_CHARS, _DOING_CHARS, _REASON_CHARS = 100, 1000, 200, 2000
@@ -18,6 +18,7 @@ class Failure(Record):
     Attributes:
         type: llama.cpp's name of the file type.
         has_imatrix: Whether it was to be quantized with an importance matrix.
+        name: What tells its file from others of its type; None where nothing has to.
         file: File name.
         doing: What was being done, for use behind ``failed while``: ``scoring``.
         reason: What happened and what to do next, as a whole sentence or several.
@@ -27,6 +28,7 @@ class Failure(Record):
 
     type: str = Field(max_length=_TYPE_CHARS)
     has_imatrix: bool = False
+    name: str | None = Field(default=None, max_length=MOST_NAME_CHARS)
     file: str = Field(max_length=_FILE_CHARS)
     doing: str = Field(max_length=_DOING_CHARS)
     reason: str = Field(max_length=_REASON_CHARS)
@@ -42,6 +44,7 @@ class Failure(Record):
         doing: str,
         reason: str,
         has_imatrix: bool = False,
+        name: str | None = None,
         n_items: int = 0,
         is_reference: bool = False,
     ) -> Failure:
@@ -53,12 +56,14 @@ class Failure(Record):
             doing: Its ``doing``.
             reason: Its ``reason``.
             has_imatrix: Its ``has_imatrix``.
+            name: Its ``name``.
             n_items: Its ``n_items``.
             is_reference: Its ``is_reference``.
         """
         return cls(
             type=_line(file_type, _TYPE_CHARS),
             has_imatrix=has_imatrix,
+            name=name,
             file=_line(file, _FILE_CHARS),
             doing=_line(doing, _DOING_CHARS),
             reason=_line(reason, _REASON_CHARS),
@@ -69,7 +74,7 @@ class Failure(Record):
     @property
     def label(self) -> str:
         """What reports call it, as they would its run."""
-        return run_label(self.type, self.has_imatrix)
+        return run_label(self.type, self.has_imatrix, self.name)
 
 
 def _line(text: str, most: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,9 +18,11 @@ from edgeval.records.notebook import Shown
 from edgeval.records.results import ModelRun
 from edgeval.records.rows import failure_row, run_row
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 _MOST_METRICS: Final = 20
+
+Sentence = Annotated[str, Field(max_length=2000)]
 
 
 class Evaluation(Shown, SavedRecord):
@@ -38,7 +40,7 @@ class Evaluation(Shown, SavedRecord):
         failures: Those that could not be.
     """
 
-    schema_version: Literal[5] = SCHEMA_VERSION
+    schema_version: Literal[6] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     data: DataSource
@@ -91,6 +93,8 @@ class Report(Shown, SavedRecord):
         created_at: When the run was begun, in UTC.
         command: The command line.
         model: Where the ladder came from.
+        base_model: Repository on the hub that ready files say they are of; None where they say
+            nothing, and where they are made of the checkpoint here.
         data: The items; those of the reference or, if it failed, of the run that has the most.
         protocol: How they were scored.
         engine: What computed the numbers.
@@ -98,6 +102,8 @@ class Report(Shown, SavedRecord):
         runs: The models of the ladder, the reference first unless it failed.
         failures: The models of the ladder that could not be made or scored, in its order.
         same_files: Those that were left out, since their tensors would be another one's.
+        unlike: In what files differ that were compared all the same, for who ran it forced it; a
+            sentence each, and none as a rule.
         drift: Each other model beside the reference; empty if that failed.
         claims: The published numbers of the model on the evaluated task.
         other_claims: Those on other tasks, which this record cannot judge.
@@ -109,11 +115,12 @@ class Report(Shown, SavedRecord):
             itself; None where it computed in the command's own.
     """
 
-    schema_version: Literal[5] = SCHEMA_VERSION
+    schema_version: Literal[6] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     command: str
     model: ModelSource
+    base_model: str | None = Field(default=None, max_length=200)
     data: DataSource
     protocol: ProtocolInfo
     engine: Engine
@@ -121,6 +128,7 @@ class Report(Shown, SavedRecord):
     runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
     same_files: list[SameFile] = Field(default_factory=list)
+    unlike: list[Sentence] = Field(default_factory=list)
     drift: list[Drift]
     claims: list[Claim] = Field(default_factory=list)
     other_claims: list[Claim] = Field(default_factory=list)

@@ -16,9 +16,20 @@ UNQUANTIZED = ("F32", "F16", "BF16")
 """llama.cpp's file types that keep the checkpoint's weights, or nearly."""
 
 
-def run_label(file_type: str, has_imatrix: bool) -> str:
-    """Return what reports call a run; no two runs of a ladder are called the same."""
-    return f"{file_type} +imatrix" if has_imatrix else file_type
+MOST_NAME_CHARS = 100
+"""Of what tells a file from others of its type."""
+
+
+def run_label(file_type: str, has_imatrix: bool, name: str | None = None) -> str:
+    """Return what reports call a run; no two runs of a ladder are called the same.
+
+    Args:
+        file_type: llama.cpp's name of the file type.
+        has_imatrix: Whether it was quantized with an importance matrix.
+        name: What tells it from other files of its type, if any are in the ladder.
+    """
+    label = f"{file_type} +imatrix" if has_imatrix else file_type
+    return label if name is None else f"{label} ({name})"
 
 
 class Metric(Record):
@@ -191,7 +202,9 @@ class ModelRun(Record):
 
     Attributes:
         type: llama.cpp's name of the file type.
+        name: What tells it from other files of its type; None where nothing has to.
         imatrix: The importance matrix it was quantized with; None without one.
+        quantized_by: Who quantized it, as the file says; None where it does not.
         file: File name.
         sha256: Hash of the file.
         file_bytes: Size of the file.
@@ -199,7 +212,11 @@ class ModelRun(Record):
         n_params: Number of parameters.
         mix: Of what tensors it is; None where that is not known.
         pre_tokenizer: What is to be known of its pre-tokenizer; None where it is as the file says.
+        wants_bos: Whether its tokenizer puts a BOS token before a text by its own default; None
+            where that is not known.
         metrics: Accuracies by metric name.
+        nats_per_token: Mean of -log p of a token of the right choices, in nats; None in records of
+            an older edgeval.
         stopping: When and why it stopped early; None where all items were to be evaluated.
         tokens_decoded: Tokens that were decoded for it, in this command or before.
         tokens_lower_bound: Tokens in the prefix tree of the whole run.
@@ -224,7 +241,9 @@ class ModelRun(Record):
     """
 
     type: str
+    name: str | None = Field(default=None, max_length=MOST_NAME_CHARS)
     imatrix: ImatrixInfo | None = None
+    quantized_by: str | None = Field(default=None, max_length=200)
     file: str
     sha256: str
     file_bytes: int
@@ -232,7 +251,9 @@ class ModelRun(Record):
     n_params: int
     mix: TensorMix | None = None
     pre_tokenizer: PreTokenizer | None = None
+    wants_bos: bool | None = None
     metrics: dict[str, Metric]
+    nats_per_token: float | None = Field(default=None, ge=0)
     stopping: Stopping | None = None
     tokens_decoded: int
     tokens_lower_bound: int
@@ -254,4 +275,4 @@ class ModelRun(Record):
     @property
     def label(self) -> str:
         """What reports call it: ``Q4_K_M``, or ``Q4_K_M +imatrix``."""
-        return run_label(self.type, self.imatrix is not None)
+        return run_label(self.type, self.imatrix is not None, self.name)

@@ -40,8 +40,8 @@ def _mismatch(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolI
     is_of_family = family_of(protocol.name) == family_of(claim.protocol)
     if claim.metric not in run.metrics or not is_of_family:
         return f"protocol {protocol.name} where the claim is {claim.metric} of {claim.protocol}"
-    if protocol.shots:
-        return f"protocol {protocol.label} where the claim is 0-shot"
+    if protocol.shots != claim.shots:
+        return f"protocol {protocol.label} where the claim is {claim.shots}-shot"
     if claim.data_fingerprint not in (None, data.fingerprint):
         return f"{data.name} holds other items than the claim's {claim.data}"
     return ""

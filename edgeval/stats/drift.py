@@ -24,6 +24,7 @@ def drift(
     *,
     margin_points: float = MARGIN_POINTS,
     has_imatrix: bool = False,
+    label: str | None = None,
     divergence: Divergence | None = None,
 ) -> Drift:
     """Compare two runs over the same items in the same order.
@@ -38,6 +39,7 @@ def drift(
         metric: The metric whose picks are compared.
         margin_points: Two accuracies this close are called equivalent.
         has_imatrix: Whether the compared model was quantized with an importance matrix.
+        label: What tells its file from others of its type; None where nothing has to.
         divergence: How far its next-token distributions are from the reference's, if known.
 
     Raises:
@@ -71,6 +73,7 @@ def drift(
     return Drift(
         type=name,
         has_imatrix=has_imatrix,
+        name=label,
         reference=reference_name,
         n_items=len(scores),
         difference_points=100 * (gained - lost) / len(scores),

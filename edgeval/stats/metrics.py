@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from edgeval.records import Interval, Metric
@@ -86,6 +87,20 @@ def metrics_of(
         )
         for name in METRICS
     }
+
+
+def nats_per_token(scores: Sequence[ItemScore]) -> float:
+    """Return the mean of -log p over the tokens of the right choices, in nats.
+
+    A model that knows nothing of a language has the logarithm of its vocabulary's size.
+
+    Args:
+        scores: Scores of one item or more.
+    """
+    golds = [score.item.gold for score in scores]
+    total = math.fsum(score.logprobs[gold] for score, gold in zip(scores, golds, strict=True))
+    n_tokens = sum(score.n_tokens[gold] for score, gold in zip(scores, golds, strict=True))
+    return max(0.0, -total / n_tokens)
 
 
 def _argmax(values: Sequence[float]) -> int:

@@ -31,9 +31,9 @@ _ROUNDING_POINTS = 1e-9
 
 _NAMESPACE = uuid.UUID("6f9f2a53-6b0c-5d0e-9c55-2f8f2f6a1c11")
 
-_NOT_IN_ID = {"decimals", "correct", "row_average"}
+_NOT_IN_ID = {"decimals", "correct", "row_average", "shots"}
 """What is kept of a claim since its verdicts have ids: they follow from its number and place."""
-_DATA_NOT_IN_ID = {"task", "task_version"}
+_DATA_NOT_IN_ID = {"task", "task_version", "chance"}
 """The same of data: a claim is judged only on its own task's."""
 
 

@@ -53,6 +53,8 @@ def test_a_report_says_what_it_said_and_names_its_task(tmp_path: Path) -> None:
     # All else is as it was: numbers and conclusions, or there were corrections, and the texts.
     now = found.model_dump(mode="json")
     del now["data"]["task"], now["data"]["task_version"]
+    assert (now["base_model"], now["data"].pop("chance")) == (None, None)
+    assert [claim.pop("shots") for claim in now["claims"]] == [0] * len(now["claims"])
     for name in ("command", "model", "data", "protocol", "engine", "device", "claims"):
         assert now[name] == content[name]
     assert [each["id"] for each in now["verdicts"]] == [each["id"] for each in content["verdicts"]]

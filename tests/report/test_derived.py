@@ -37,7 +37,7 @@ RECORDS = {
 # What was averaged over scores, or drawn: a record does not hold what it is made of.
 MEASURED = {
     Drift: {
-        *("type", "has_imatrix", "n_items", "pick_agreement", "flips", "divergence"),
+        *("type", "has_imatrix", "name", "n_items", "pick_agreement", "flips", "divergence"),
         *("mean_logprob_change", "mean_abs_logprob_change", "rms_logprob_change"),
         *("p99_abs_logprob_change", "mean_margin_shift"),
         # Their parts are looked at one by one.

@@ -52,7 +52,8 @@ def full() -> Report:
         }
     )
     matrix = ImatrixInfo(file="im.gguf", sha256="a" * 64, dataset="wiki", n_chunks=3)
-    rest[-1] = rest[-1].model_copy(update={"imatrix": matrix})
+    named = {"imatrix": matrix, "name": "theirs", "quantized_by": "them"}
+    rest[-1] = rest[-1].model_copy(update=named)
     *drift, last = record.drift
     data = record.data.model_copy(
         update={"shot_pool": ShotPool(name="pool", fingerprint="f", n_items=9)}
@@ -60,10 +61,12 @@ def full() -> Report:
     return record.model_copy(
         update={
             "runs": [first, second, *rest],
-            "drift": [*drift, last.model_copy(update={"has_imatrix": True})],
+            "drift": [*drift, last.model_copy(update={"has_imatrix": True, "name": "theirs"})],
             "data": data,
             "protocol": record.protocol.model_copy(update={"shots": 5}),
-            "same_files": [SameFile(type="Q5_0", same_as="Q8_0")],
+            "base_model": "owner/base",
+            "same_files": [SameFile(type="Q5_0", file="same.gguf", same_as="Q8_0")],
+            "unlike": ["tokenizers differ"],
             "claims": [each.model_copy(update={"data_fingerprint": "f"}) for each in record.claims],
             "other_claims": record.claims,
         }
