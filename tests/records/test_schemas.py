@@ -78,6 +78,7 @@ def misfit(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
 def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     """One record of each kind, as it is written."""
     record = failed_report("Q4_0", "Q2_K", n_items=300, status="partial")
+    record = record.model_copy(update={"base_model": "owner/name"})
     save(with_plain_kernels(record, {"Q8_0": "1.32 times as fast here"}), tmp_path)
     export_run(make_store(tmp_path / "a.db", runs=1, items=4), 1, tmp_path / "run.json")
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
