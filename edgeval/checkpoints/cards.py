@@ -109,6 +109,12 @@ def find(name: str) -> Card | None:
     return cards().get(name)
 
 
+def find_repo(repo: str) -> Card | None:
+    """Return the card of a repository of the hub, whose names know no case; or None."""
+    wanted = repo.casefold()
+    return next((card for card in cards().values() if (card.repo or "").casefold() == wanted), None)
+
+
 def unknown_model(name: str) -> EdgevalError:
     """Return the error for a model that is no card, repository, directory or file."""
     return EdgevalError(

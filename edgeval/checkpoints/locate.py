@@ -1,16 +1,21 @@
-"""Location of a model: a card, a hub repository, a checkpoint directory or a GGUF."""
+"""Location of a model: a card, a hub repository, a checkpoint directory or GGUFs."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from edgeval.checkpoints import cards
 from edgeval.checkpoints.checkpoint import Checkpoint
+from edgeval.checkpoints.ready_files import ReadyFile, in_folder, matching, source_repo
 from edgeval.errors import EdgevalError, HubError
 from edgeval.gguf.contents import sha256_of
-from edgeval.gguf.parts import model_files, model_stem
+from edgeval.gguf.parts import model_files, model_stem, read_header
 from edgeval.hub import fetch, names
 from edgeval.records import ModelSource
 from edgeval.system.progress import Progress
@@ -19,30 +24,69 @@ from edgeval.system.untrusted import printable
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A model found: a checkpoint directory or a GGUF, and how it is cited."""
+    """A model found: a checkpoint directory, a GGUF, or several; and how it is cited.
+
+    Attributes:
+        path: The checkpoint directory, or the first GGUF.
+        kind: ``checkpoint``, or ``gguf``.
+        info: How it is cited.
+        card: Its card, if it has one.
+        ggufs: The GGUFs, if it is any.
+    """
 
     path: Path
     kind: Literal["checkpoint", "gguf"]
     info: ModelSource
     card: cards.Card | None = None
+    ggufs: tuple[ReadyFile, ...] = ()
 
 
 @dataclass(frozen=True)
 class ModelLocation:
-    """Where a model is, before anything is read or downloaded: a path or a hub repository."""
+    """Where a model is, before anything large is read or downloaded.
+
+    Attributes:
+        card: Its card, if it has one.
+        path: A checkpoint directory, or the only GGUF.
+        repo: A repository of the hub.
+        revision: Branch, tag or commit of that.
+        ggufs: The GGUFs, if it is any: one, or several of a ladder.
+        base_model: The repository that GGUFs say they are of.
+    """
 
     card: cards.Card | None = None
     path: Path | None = None
     repo: str | None = None
     revision: str = "main"
+    ggufs: tuple[ReadyFile, ...] = ()
+    base_model: str | None = None
 
 
-def locate(model: str) -> ModelLocation:
+def locate(*models: str) -> ModelLocation:
     """Find a model by card name, path or hub repository, without the network.
 
+    Args:
+        models: The model; or several, each GGUFs: files, folders or patterns.
+
     Raises:
-        EdgevalError: If there is no such card or path, or the directory is no checkpoint.
+        EdgevalError: If there is no such card or path, a directory holds no model, or one of
+            several is no GGUF.
     """
+    if len(models) == 1:
+        return _located(models[0])
+    ggufs: list[ReadyFile] = []
+    for model in models:
+        found = _located(model).ggufs
+        if not found:
+            raise EdgevalError(
+                f"{printable(model)} is no GGUF, and only GGUFs are compared with each other; name "
+                "one model, or several .gguf files, folders or patterns of them"
+            )
+        ggufs += found
+    return _of_ggufs(tuple(dict.fromkeys(ggufs)))
+
+
+def _located(model: str) -> ModelLocation:
     card = cards.find(model)
     if card is not None and card.checkpoint is not None:
         return ModelLocation(card, path=cards.cards_folder() / card.checkpoint)
@@ -51,19 +95,45 @@ def locate(model: str) -> ModelLocation:
     path = Path(model)
     try:
         is_directory, is_file = path.is_dir(), path.is_file()
+        ggufs = matching(model)
     except OSError as error:  # A name that no disk can have.
         raise EdgevalError(
             f"cannot look at {printable(model)} ({error.strerror}); check the path"
         ) from error
     if is_directory:
-        return ModelLocation(path=Checkpoint(path).directory)
+        return _in_directory(path)
     if is_file:
-        return ModelLocation(path=model_files(path)[0])
+        return _of_ggufs((ReadyFile(model_files(path)[0], model),))
+    if ggufs is not None:
+        if not ggufs:
+            raise EdgevalError(f"no .gguf file matches {printable(model)}; check the pattern")
+        return _of_ggufs(tuple(ggufs))
     if path.suffix == ".gguf" or path.is_absolute() or model.startswith((".", "~")):
         raise EdgevalError(f"nothing at {printable(model)}; check the path")
     if names.is_repo_id(model):
         return ModelLocation(repo=model)
     raise cards.unknown_model(model)
+
+
+def _in_directory(path: Path) -> ModelLocation:
+    """Return a checkpoint or, if a directory has none, the GGUFs that it holds."""
+    if not (path / "config.json").is_file():
+        ggufs = in_folder(path)
+        if ggufs:
+            return _of_ggufs(tuple(ggufs))
+    return ModelLocation(path=Checkpoint(path).directory)
+
+
+def _of_ggufs(ggufs: tuple[ReadyFile, ...]) -> ModelLocation:
+    path, base_model = ggufs[0].path if len(ggufs) == 1 else None, _base_model(ggufs)
+    card = None if base_model is None else cards.find_repo(base_model)
+    return ModelLocation(card, path=path, ggufs=ggufs, base_model=base_model)
+
+
+def _base_model(ggufs: Sequence[ReadyFile]) -> str | None:
+    """Return the repository that GGUFs say they are of, if no two say different ones."""
+    said = {source_repo(read_header(each.path)) for each in ggufs} - {None}
+    return said.pop() if len(said) == 1 else None
 
 
 def fetch_model(
@@ -75,10 +145,10 @@ def fetch_model(
         EdgevalError: If it cannot be read or downloaded.
     """
     card, commit = location.card, None
+    if location.ggufs:
+        return _ggufs_found(location, progress)
     if location.path is not None:
-        path = location.path
-        # Only a file's name ends in a suffix: a directory may be called model-1.5t.
-        name = path.resolve().name if path.is_dir() else model_stem(path)
+        path, name = location.path, location.path.resolve().name
     else:
         repo = str(location.repo)
         try:
@@ -90,16 +160,34 @@ def fetch_model(
                 raise
             raise HubError(f"no local path {repo}, and as a hub repository: {error}") from error
         path, name, commit = found.path, repo, found.commit
-    fingerprint = (
-        Checkpoint(path).fingerprint
-        if path.is_dir()
-        else sha256_of(*model_files(path), progress=progress)
-    )
     info = ModelSource(
         name=card.name if card else name,
         title=card.title if card else name,
         repo=location.repo,
         revision=commit,
-        fingerprint=fingerprint,
+        fingerprint=Checkpoint(path).fingerprint,
     )
-    return ModelFiles(path, "checkpoint" if path.is_dir() else "gguf", info, card)
+    return ModelFiles(path, "checkpoint", info, card)
+
+
+def _ggufs_found(location: ModelLocation, progress: Progress | None) -> ModelFiles:
+    """Return GGUFs as a model, cited by their name or by what all their names begin with."""
+    ggufs = location.ggufs
+    hashes = [sha256_of(*model_files(each.path), progress=progress) for each in ggufs]
+    together = "".join(f"{each}\n" for each in hashes).encode()
+    name = common_name([model_stem(each.path) for each in ggufs])
+    info = ModelSource(
+        name=name,
+        title=name,
+        fingerprint=hashes[0] if len(hashes) == 1 else hashlib.sha256(together).hexdigest(),
+    )
+    return ModelFiles(ggufs[0].path, "gguf", info, location.card, ggufs)
+
+
+def common_name(stems: Sequence[str]) -> str:
+    """Return what names begin with, up to the end of a word; that of several GGUFs together."""
+    if len(stems) == 1:
+        return stems[0]
+    words = zip(*(re.split(r"(?=[-. ])", stem) for stem in stems), strict=False)
+    shared = itertools.takewhile(lambda alike: len(set(alike)) == 1, words)
+    return "".join(alike[0] for alike in shared).strip("-. ") or f"{len(stems)} GGUFs"

@@ -89,7 +89,7 @@ _ANNOTATIONS: dict[str, Any] = {
         _what(
             callback=folded,
             help="lm-eval, lm-eval-bos or llama.cpp; see edgeval protocols.",
-            show_default="lm-eval; llama.cpp for .txt",
+            show_default="the claim's, or lm-eval-bos; llama.cpp for .txt",
         ),
     ],
     "shots": Annotated[int, _what(min=0, help="Show N solved items before each item.")],

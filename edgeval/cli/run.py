@@ -25,18 +25,25 @@ class BaseType(str, Enum):
 @takes_options()
 def run(
     context: typer.Context,
-    model: Annotated[
-        str,
-        typer.Argument(help="Card name, hub repository, checkpoint directory or .gguf file."),
-    ] = "demo",
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL...]",
+            help="Card name, hub repository or checkpoint directory; or .gguf files, or folders of "
+            "them.",
+            show_default="demo",
+        ),
+    ] = None,
     quant: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--quant",
-            help="File types; the most precise one is the reference.",
+            metavar="TYPE,...",
+            help="File types; of ready files, which of them. The most precise is the reference.",
+            show_default=f"{','.join(DEFAULT_LADDER)}; all ready files",
             rich_help_panel=WHAT,
         ),
-    ] = ",".join(DEFAULT_LADDER),
+    ] = None,
     dtype: Annotated[
         BaseType | None,
         typer.Option(
@@ -57,14 +64,23 @@ def run(
         ),
     ] = None,
     reference: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--reference",
-            metavar="FILE",
-            help="Compare with a file of edgeval reference export; its type is not evaluated.",
+            help="Compare with a file of edgeval reference export, whose type is not evaluated; a "
+            "type; or, for ready files, a GGUF or their model's repository.",
+            show_default="the most precise type",
             rich_help_panel=WHAT,
         ),
     ] = None,
+    force_compare: Annotated[
+        bool,
+        typer.Option(
+            "--force-compare",
+            help="Compare ready files that are not shown to be of one model.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     *,
     options: Options,
     out: Annotated[
@@ -77,7 +93,11 @@ def run(
         bool, typer.Option("--overwrite", help="Replace the report that --out holds.")
     ] = False,
 ) -> None:
-    """Convert, quantize and evaluate a model, and report the drift and the verdict."""
+    """Convert, quantize and evaluate a model, and report the drift and the verdict.
+
+    Several GGUFs, or a folder of them, are a ladder that is ready: they are evaluated as they are.
+    """
+    chosen = models or ["demo"]
     with engine_starting():
         from edgeval.cli.terminal.report import print_files, print_report
         from edgeval.evaluation import pipeline
@@ -86,15 +106,16 @@ def run(
         with progress_bars() as progress:
             # The folder is held until all is shown: who is killed before may run the same again.
             folder = context.with_resource(
-                pipeline.report_folder(model, out, typed(), overwrite=overwrite, progress=progress)
+                pipeline.report_folder(chosen, out, typed(), overwrite=overwrite, progress=progress)
             )
             record, _ = pipeline.run(
-                model,
+                chosen,
                 options,
-                types=names(quant),
+                types=None if quant is None else names(quant),
                 imatrix=imatrix,
                 reference=reference,
                 dtype=None if dtype is None else dtype.value,
+                force_compare=force_compare,
                 out=folder,
                 command=command_line(),
                 progress=progress,

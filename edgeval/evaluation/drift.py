@@ -18,7 +18,9 @@ from edgeval.store.store import Store
 from edgeval.system.progress import Progress
 
 
-def measure_reference(path: Path, setup: EvalSetup, store: Store, progress: Progress) -> FileResult:
+def measure_reference(
+    path: Path, setup: EvalSetup, store: Store, progress: Progress, tag: str | None = None
+) -> FileResult:
     """Return what the first file of a ladder says: of all items, or of as many as were asked for.
 
     It never stops early: its own verdict is exact, and the others need the fewer items the more is
@@ -29,6 +31,7 @@ def measure_reference(path: Path, setup: EvalSetup, store: Store, progress: Prog
         setup: What is evaluated and how.
         store: Where scores are kept.
         progress: Where to show progress.
+        tag: What tells it from other files of its type.
     """
     sketched = to_sketch(setup)
     return evaluate_file(
@@ -37,10 +40,13 @@ def measure_reference(path: Path, setup: EvalSetup, store: Store, progress: Prog
         store,
         wanted=KeepTopLogprobs(sketched.indices, sketched.drawn) if sketched.indices else None,
         progress=progress,
+        tag=tag,
     )
 
 
-def measure_alone(path: Path, setup: EvalSetup, store: Store, progress: Progress) -> FileResult:
+def measure_alone(
+    path: Path, setup: EvalSetup, store: Store, progress: Progress, tag: str | None = None
+) -> FileResult:
     """Return what a file of a ladder says where there is no reference to compare it with.
 
     Args:
@@ -48,9 +54,10 @@ def measure_alone(path: Path, setup: EvalSetup, store: Store, progress: Progress
         setup: What is evaluated and how.
         store: Where scores are kept.
         progress: Where to show progress.
+        tag: What tells it from other files of its type.
     """
     return evaluate_file(
-        path, setup, store, sequential=sequential_accuracy(setup), progress=progress
+        path, setup, store, sequential=sequential_accuracy(setup), progress=progress, tag=tag
     )
 
 
@@ -61,6 +68,7 @@ def compare_with(
     store: Store,
     progress: Progress,
     n_compared: int,
+    tag: str | None = None,
 ) -> tuple[FileResult, Drift]:
     """Return what another file says of the same items, and how it differs.
 
@@ -71,6 +79,7 @@ def compare_with(
         store: Where scores are kept.
         progress: Where to show progress.
         n_compared: Number of files that are compared with the reference.
+        tag: What tells it from other files of its type.
     """
     sequential = sequential_drift(setup, reference.scores, n_compared)
     # What the reference has not seen cannot be compared.
@@ -82,6 +91,7 @@ def compare_with(
         wanted=reference.top_logprobs,
         sequential=sequential,
         progress=progress,
+        tag=tag,
     )
     return measured, _paired(reference, measured, setup, sequential)
 

@@ -38,6 +38,7 @@ class Failures:
         *,
         doing: str,
         has_imatrix: bool = False,
+        name: str | None = None,
         is_reference: bool = False,
     ) -> _Result | None:
         """Return what an action returns; None if llama.cpp died of it, or computes it wrongly.
@@ -48,6 +49,7 @@ class Failures:
             file: Its name.
             doing: What is done, for use behind ``failed while``.
             has_imatrix: Whether the file is made with an importance matrix.
+            name: What tells it from other files of its type; None where nothing has to.
             is_reference: Whether the others are compared with it.
         """
         try:
@@ -63,6 +65,7 @@ class Failures:
                     doing=doing,
                     reason=error.reason,
                     has_imatrix=has_imatrix,
+                    name=name,
                     n_items=error.n_items if isinstance(error, EngineDiedError) else 0,
                     is_reference=is_reference,
                 )

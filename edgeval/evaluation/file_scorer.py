@@ -67,6 +67,7 @@ def evaluate_file(
     wanted: KeepTopLogprobs | ReferenceTopLogprobs | None = None,
     sequential: SequentialEvaluation | None = None,
     progress: Progress | None = None,
+    tag: str | None = None,
 ) -> FileResult:
     """Score the items of the setup with one GGUF: every one, or as many as early stopping needs.
 
@@ -80,6 +81,7 @@ def evaluate_file(
             those of a reference. Scores are the same with it and without.
         sequential: What is to be found out; its items are indices of the setup. None for all items.
         progress: Where to show progress.
+        tag: What tells it from other files of its type, where reports show several.
 
     Raises:
         EdgevalError: If the file cannot be evaluated, does not fit in memory, or has other tokens
@@ -88,7 +90,8 @@ def evaluate_file(
     data = setup.data
     every_item = EveryItem(setup.indices, data.n_total, is_random=data.order != "file")
     with FileScorer(path, setup, store, wanted, progress or NoProgress()) as scorer:
-        return scorer.result(sequential or every_item)
+        found = scorer.result(sequential or every_item)
+    return replace(found, run=found.run.model_copy(update={"name": tag}))
 
 
 class FileScorer:

@@ -14,13 +14,13 @@ from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import FileResult
 from edgeval.evaluation.reference import Reference
 from edgeval.evaluation.setup import EvalSetup
-from edgeval.quantization.ladder import Ladder
-from edgeval.quantization.rungs import Rung
+from edgeval.quantization.rungs import LadderFiles, LadderRung
 from edgeval.records import Drift, ModelRun
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
 
 _Result = TypeVar("_Result")
+_File = tuple[LadderRung, Path]
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,7 @@ class LadderResult:
     indices: Collection[int]
 
 
-def made_files(
-    ladder: Ladder, failures: Failures, *, has_reference: bool
-) -> list[tuple[Rung, Path]]:
+def made_files(ladder: LadderFiles, failures: Failures, *, has_reference: bool) -> list[_File]:
     """Return the files of a ladder that can be made."""
     files = []
     for index, rung in enumerate(ladder.rungs):
@@ -49,7 +47,8 @@ def made_files(
             rung.name,
             ladder.file_name(rung),
             doing=f"quantizing to {rung.name}",
-            has_imatrix=rung.matrix is not None,
+            has_imatrix=rung.has_imatrix,
+            name=rung.tag,
             is_reference=has_reference and index == 0,
         )
         if path is not None:
@@ -58,7 +57,7 @@ def made_files(
 
 
 def measured(
-    files: Sequence[tuple[Rung, Path]],
+    files: Sequence[_File],
     setup: EvalSetup,
     store: Store,
     progress: Progress,
@@ -68,35 +67,34 @@ def measured(
     """Return what files say, each beside the reference if there is one."""
 
     def attempt(
-        file: tuple[Rung, Path], action: Callable[[Path], _Result], is_reference: bool = False
+        file: _File, action: Callable[[Path, str | None], _Result], is_reference: bool = False
     ) -> _Result | None:
         rung, path = file
         return failures.attempt(
-            functools.partial(action, path),
+            functools.partial(action, path, rung.tag),
             rung.name,
             path.name,
             doing="scoring",
-            has_imatrix=rung.matrix is not None,
+            has_imatrix=rung.has_imatrix,
+            name=rung.tag,
             is_reference=is_reference,
         )
 
     others = list(files)
     reference: FileResult | None = None
     if known is not None:
-        if files:
-            reference_checks.require_model(known, files[0][1], setup.options.pre)
         for note in reference_checks.notes(known, setup):
             progress.log(note)
         reference = known.measured(setup)
     elif not any(each.is_reference for each in failures.found):
         reference = attempt(
             others.pop(0),
-            lambda path: measure_reference(path, setup, store, progress),
+            lambda path, tag: measure_reference(path, setup, store, progress, tag),
             is_reference=True,
         )
     if reference is None:
         alone = [
-            attempt(file, lambda path: measure_alone(path, setup, store, progress))
+            attempt(file, lambda path, tag: measure_alone(path, setup, store, progress, tag))
             for file in others
         ]
         found = [each for each in alone if each is not None]
@@ -105,7 +103,9 @@ def measured(
     compared = [
         attempt(
             file,
-            lambda path: compare_with(reference, path, setup, store, progress, len(others)),
+            lambda path, tag: compare_with(
+                reference, path, setup, store, progress, len(others), tag
+            ),
         )
         for file in others
     ]

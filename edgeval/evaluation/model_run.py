@@ -35,6 +35,7 @@ def model_run(
         sha256=key.gguf_sha256,
         bits_per_weight=8 * info.tensor_bytes / info.n_params,
         n_params=info.n_params,
+        vocabulary_size=model.shape.vocabulary_size,
         mix=model.mix,
         pre_tokenizer=model.pre_tokenizer,
         metrics=dict(metrics),

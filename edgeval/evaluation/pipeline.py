@@ -12,23 +12,27 @@ from typing import NamedTuple
 
 from edgeval import __version__
 from edgeval.checkpoints import cards
-from edgeval.checkpoints.locate import ModelLocation, fetch_model, locate
+from edgeval.checkpoints.locate import (
+    ModelFiles,
+    ModelLocation,
+    common_name,
+    fetch_model,
+    locate,
+)
 from edgeval.engine import running
-from edgeval.errors import EdgevalError
 from edgeval.evaluation import reference_checks
+from edgeval.evaluation.against import against
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.ladder import made_files, measured
-from edgeval.evaluation.options import DEFAULT_LADDER, RESULTS_FOLDER, Options
-from edgeval.evaluation.reference import Reference, load_reference
+from edgeval.evaluation.ladder_files import Wanted, made_ladder, ready_ladder
+from edgeval.evaluation.options import RESULTS_FOLDER, Options
+from edgeval.evaluation.reference import Reference
 from edgeval.evaluation.selfcheck import checked
 from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.evaluation.yardstick import yardstick
-from edgeval.gguf import imatrix_file
-from edgeval.gguf.precision import reference_first, with_base
 from edgeval.llama import machine
 from edgeval.quantization.cache import clean
-from edgeval.quantization.ladder import Ladder
-from edgeval.quantization.rungs import Rung, file_stem
+from edgeval.quantization.rungs import LadderFiles, LadderRung, file_stem
 from edgeval.records import Claim, Failure, Report
 from edgeval.report import formatting as fmt
 from edgeval.report import record_files
@@ -39,6 +43,8 @@ from edgeval.stats.verdict import judged
 from edgeval.store.presence import require_place
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress, ProgressOption, progress_of
+from edgeval.tasks.protocol import PROTOCOLS
+from edgeval.tasks.task import TEXT_SUFFIX
 
 
 class RunResult(NamedTuple):
@@ -53,13 +59,14 @@ class RunResult(NamedTuple):
 
 @running()
 def run(
-    model: str | Path = "demo",
+    model: str | Path | Sequence[str | Path] = "demo",
     options: Options | None = None,
     *,
-    types: Sequence[str] = DEFAULT_LADDER,
+    types: Sequence[str] | None = None,
     imatrix: str | Path | None = None,
     reference: str | Path | None = None,
     dtype: str | None = None,
+    force_compare: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
     command: str = "",
@@ -67,16 +74,24 @@ def run(
 ) -> RunResult:
     """Evaluate a model's ladder and write the report.
 
+    The ladder is made of one model, or it is of GGUFs that are there already: several that are
+    named, those of a folder, or a single quantized one.
+
     Args:
-        model: Card name, hub repository, checkpoint directory or GGUF file.
+        model: Card name, hub repository, checkpoint directory or GGUF; or several GGUFs, or folders
+            of them.
         options: What is evaluated and how; by default all of HellaSwag, and no store.
-        types: File types of the ladder. The most precise one is the reference, unless that is a
-            file.
+        types: File types of the ladder, by default those of ``DEFAULT_LADDER``; of ready files,
+            which of them, by default all. The most precise one is the reference, unless another is
+            named.
         imatrix: An importance matrix: what it changes is evaluated without it and with it.
-        reference: A reference file: all types are compared with it, and its own is not evaluated.
+        reference: What the others are compared with: a reference file, whose own type is not
+            evaluated; a type of the ladder; or, for ready files, a GGUF or the card or repository
+            of their model.
         dtype: Type that a checkpoint is converted to before it is quantized, F16, BF16 or F32; by
             default the most precise one in ``types``, or F16. In the default ladder it is the
             reference.
+        force_compare: Whether ready files are compared that are not shown to be of one model.
         out: Folder of the report. By default a new one in ``edgeval-results``.
         overwrite: Whether a report that is there is replaced.
         command: The command line, for the record.
@@ -88,32 +103,35 @@ def run(
     Raises:
         EdgevalError: If anything cannot be used; nothing half-written is left.
     """
-    bars, model = progress_of(progress), str(model)
-    location = locate(model)
+    bars, models = progress_of(progress), model_names(model)
+    location = locate(*models)
     clean(bars, *([options.store.parent] if options and options.store else []))
     out = None if out is None else Path(out)
-    with report_folder(model, out, command, overwrite=overwrite, progress=bars) as folder:
-        record = _record(
-            location,
+    with report_folder(models, out, command, overwrite=overwrite, progress=bars) as folder:
+        wanted = Wanted(
             types,
-            options or Options(),
             imatrix=None if imatrix is None else Path(imatrix),
-            reference_file=None if reference is None else Path(reference),
             dtype=dtype,
-            command=command,
-            progress=bars,
+            against=against(None if reference is None else str(reference)),
+            is_forced=force_compare,
         )
+        record = _record(location, wanted, options or Options(), command, bars)
         record_files.save(record, folder)
         return RunResult(record, folder)
 
 
+def model_names(model: str | Path | Sequence[str | Path]) -> list[str]:
+    """Return the names of what is evaluated, of which there may be several."""
+    return [str(model)] if isinstance(model, str | Path) else [str(each) for each in model]
+
+
 def report_folder(
-    model: str, out: Path | None, command: str, *, overwrite: bool, progress: Progress
+    models: Sequence[str], out: Path | None, command: str, *, overwrite: bool, progress: Progress
 ) -> contextlib.AbstractContextManager[Path]:
     """Return a context that has the folder of a run's report to itself.
 
     Args:
-        model: As ``run`` takes it.
+        models: What is evaluated.
         out: The folder; by default a new one in ``edgeval-results``.
         command: The command line; the same one may go on where it was killed.
         overwrite: Whether a report that is there is replaced.
@@ -126,31 +144,22 @@ def report_folder(
         remove_unfinished(parent, progress)
     if out is not None:
         return reserved(out, command=command, overwrite=overwrite, progress=progress)
-    name = f"{file_stem(model)}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+    stem = common_name([file_stem(model) for model in models])
+    name = f"{file_stem(stem)}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
     return new_folder(RESULTS_FOLDER, name)
 
 
 def _record(
-    location: ModelLocation,
-    types: Sequence[str],
-    options: Options,
-    *,
-    imatrix: Path | None,
-    reference_file: Path | None,
-    dtype: str | None,
-    command: str,
-    progress: Progress,
+    location: ModelLocation, wanted: Wanted, options: Options, command: str, progress: Progress
 ) -> Report:
     """Evaluate a ladder, and return what there is to report."""
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
-    known = None if reference_file is None else load_reference(reference_file)
-    base = None if dtype is None else dtype.upper()
-    if base is not None and tuple(types) == DEFAULT_LADDER:
-        types = with_base(types, base)
-    names = _ladder_types(types, known, progress)
-    matrix = None if imatrix is None else imatrix_file.read(imatrix)
-    setup = prepare(_with_card_data(options, location.card))
+    known, is_ready = wanted.known, wanted.is_ready(location)
+    wanted.require_usable(location)
+    claims, other_claims = _claims(location.card, options.task)
+    options = _with_protocol(_with_card_data(options, location.card), claims, known)
+    setup = prepare(options)
     if known is not None:
         reference_checks.require_items(known, setup)
     if options.store is not None:
@@ -159,20 +168,12 @@ def _record(
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         reference_checks.require_checkpoint(known, setup.checkpoint)
-    ladder = Ladder(
-        source,
-        names,
-        threads=setup.threads,
-        progress=progress,
-        matrix=matrix,
-        pre=options.pre,
-        known=known.header.type if known else None,
-        base=base,
-    )
-    _warn_of_few_items(setup, len(names) - (known is None), progress)
-    claims, other_claims = _claims(source.card, setup.data.task)
+    ladder, unlike = _ladder(wanted, source, setup, progress, is_ready=is_ready)
+    _warn_of_few_items(setup, len(ladder.rungs) - (known is None), progress)
     failures = Failures(len(ladder.rungs), progress)
     files = made_files(ladder, failures, has_reference=known is None)
+    if known is not None and files:
+        unlike += reference_checks.unlike(known, files[0][1], options.pre, wanted.is_forced)
     with Store(options.store) as store:
         if files:
             held_to = yardstick([(rung.name, path) for rung, path in files], known, setup)
@@ -187,13 +188,15 @@ def _record(
         created_at=created_at,
         command=command,
         model=source.info,
+        base_model=location.base_model if is_ready else None,
         data=setup.data_of(result.indices),
         protocol=setup.protocol_info(),
         engine=setup.engine(),
         device=machine.describe(),
         runs=result.runs,
         failures=_in_order(failures.found, ladder.rungs),
-        same_files=ladder.same_files,
+        same_files=list(ladder.same_files),
+        unlike=unlike,
         drift=result.drift,
         other_claims=other_claims,
         elapsed_s=time.perf_counter() - started,
@@ -201,6 +204,16 @@ def _record(
         worker_peak_rss_bytes=worker_peak,
     )
     return renewed(judged(record, claims))
+
+
+def _ladder(
+    wanted: Wanted, source: ModelFiles, setup: EvalSetup, progress: Progress, *, is_ready: bool
+) -> tuple[LadderFiles, list[str]]:
+    """Return the files of a ladder, and in what they are of different models."""
+    if not is_ready:
+        return made_ladder(wanted, source, setup, progress), []
+    ladder = ready_ladder(wanted, source, setup, progress)
+    return ladder, list(ladder.unlike)
 
 
 def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) -> None:
@@ -218,39 +231,24 @@ def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) ->
         )
 
 
-def _in_order(failures: Sequence[Failure], rungs: Sequence[Rung]) -> list[Failure]:
+def _in_order(failures: Sequence[Failure], rungs: Sequence[LadderRung]) -> list[Failure]:
     """Return failures in the order of the ladder."""
-    order = [(rung.name, rung.matrix is not None) for rung in rungs]
-    return sorted(failures, key=lambda each: order.index((each.type, each.has_imatrix)))
+    order = [rung.label for rung in rungs]
+    return sorted(failures, key=lambda failure: order.index(failure.label))
 
 
-def _ladder_types(
-    types: Sequence[str], reference: Reference | None, progress: Progress
-) -> list[str]:
-    """Return the types to evaluate, the reference first; that of a reference file is not."""
-    with running() as engine:
-        names = [engine.file_type(name) for name in types]
-    if not names:
-        raise EdgevalError("the ladder is empty; name at least one type with --quant")
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise EdgevalError(f"{repeated} is in the ladder twice; name each type once in --quant")
-    if reference is None:
-        ordered = reference_first(names)
-        if ordered != names:
-            progress.log(
-                f"{ordered[0]} is the reference, being the most precise type asked for; the others "
-                "are compared with it"
-            )
-        return ordered
-    own = reference.header.type
-    left = [name for name in names if name != own]
-    if not left:
-        raise EdgevalError(
-            f"{reference.path} is {own}, and so is all of the ladder; add a type to --quant that "
-            "is compared with it"
-        )
-    return left
+def _with_protocol(options: Options, claims: Sequence[Claim], known: Reference | None) -> Options:
+    """Return options with the protocol of the reference file or, without one, of the claims.
+
+    Without either it is the default of the data, by which a text begins as its tokenizer asks.
+    """
+    is_text = options.data is not None and options.data.suffix.lower() == TEXT_SUFFIX
+    if options.protocol is not None or is_text:
+        return options
+    if known is not None:
+        return replace(options, protocol=known.header.setting.protocol)
+    of_claims = (claim.protocol for claim in claims if claim.protocol in PROTOCOLS)
+    return replace(options, protocol=next(of_claims, None))
 
 
 def _with_card_data(options: Options, card: cards.Card | None) -> Options:

@@ -93,6 +93,27 @@ def require_model(reference: Reference, gguf: Path, pre: str | None = None) -> N
         _require_same(reference, ("norms", *norms, _OTHER_MODEL))
 
 
+def unlike(reference: Reference, gguf: Path, pre: str | None, is_forced: bool) -> list[str]:
+    """Return in what a reference is of another model than a GGUF, where that is forced.
+
+    Args:
+        reference: The reference.
+        gguf: The model.
+        pre: The pre-tokenizer that is used instead of its own.
+        is_forced: Whether they are compared all the same.
+
+    Raises:
+        EdgevalError: If it is, and it is not forced, or the GGUF cannot be read.
+    """
+    try:
+        require_model(reference, gguf, pre)
+    except EdgevalError as error:
+        if not is_forced:
+            raise
+        return [f"{gguf.name}: {error}"]
+    return []
+
+
 def notes(reference: Reference, setup: EvalSetup) -> Iterator[str]:
     """Yield what differs and does not matter much, in sentences."""
     theirs, ours = reference.header.setting.engine, llama.engine_version()

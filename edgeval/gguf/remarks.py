@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edgeval.errors import listed
-from edgeval.records import Evaluation, ModelRun, PreTokenizer, Report, SameFile, TensorMix
+from edgeval.records import (
+    Evaluation,
+    ModelRun,
+    PreTokenizer,
+    Report,
+    SameFile,
+    TensorMix,
+    run_label,
+)
 
 _LEAST_SHARE = 0.005
 """A smaller one would be shown as none."""
@@ -59,15 +67,25 @@ def mix_in_short(mix: TensorMix | None) -> str:
 
 
 def same_files(found: Sequence[SameFile]) -> str:
-    """Return which types were left out since they would be others; empty if none were."""
+    """Return which types, or files, were left out since they are others; empty if none were."""
+    return " ".join(filter(None, (_same_types(found), _same_bytes(found))))
+
+
+def _same_types(found: Sequence[SameFile]) -> str:
     by_other: dict[str, list[str]] = {}
     for each in found:
-        name = f"{each.type} +imatrix" if each.has_imatrix else each.type
-        by_other.setdefault(each.same_as, []).append(name)
+        if each.file is None:
+            name = run_label(each.type, each.has_imatrix)
+            by_other.setdefault(each.same_as, []).append(name)
     if not by_other:
         return ""
     clauses = [f"for {listed(names)} as for {other}" for other, names in by_other.items()]
     return f"Not evaluated: of this model llama.cpp makes the same tensors {listed(clauses)}."
+
+
+def _same_bytes(found: Sequence[SameFile]) -> str:
+    clauses = [f"{each.file} is {each.same_as}" for each in found if each.file is not None]
+    return f"Not evaluated twice: byte for byte, {listed(clauses)}." if clauses else ""
 
 
 def _mix_sentence(file_type: str, mix: TensorMix) -> str:

@@ -1,4 +1,4 @@
-"""Rungs of a ladder: one file each, of a type, with or without an importance matrix."""
+"""Rungs of a ladder: one file each, of a type, made now or ready."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
@@ -13,7 +14,52 @@ from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.imatrix_file import ImportanceMatrix
 from edgeval.gguf.parts import model_stem
 from edgeval.quantization.quantize import recipe_of
-from edgeval.records import UNQUANTIZED, run_label
+from edgeval.records import UNQUANTIZED, ModelRun, SameFile, run_label
+
+
+class LadderRung(Protocol):
+    """One file of a ladder, whether it is made now or was ready."""
+
+    @property
+    def name(self) -> str:
+        """Its type."""
+
+    @property
+    def tag(self) -> str | None:
+        """What tells it from other files of its type; None where nothing has to."""
+
+    @property
+    def has_imatrix(self) -> bool:
+        """Whether it is quantized with an importance matrix."""
+
+    @property
+    def label(self) -> str:
+        """What reports call it."""
+
+
+class LadderFiles(Protocol):
+    """The files of a ladder, in its order."""
+
+    @property
+    def rungs(self) -> Sequence[LadderRung]:
+        """The files, the reference first."""
+
+    @property
+    def same_files(self) -> Sequence[SameFile]:
+        """Those that were left out, since they would be another one."""
+
+    def file_name(self, rung: Any) -> str:
+        """Return what a file is called."""
+
+    def make(self, rung: Any) -> Path:
+        """Return a file, made now if need be."""
+
+    def require_same(self, runs: Sequence[ModelRun]) -> None:
+        """Refuse scores of files that changed after they were made or taken.
+
+        Raises:
+            ChangedFileError: If one did.
+        """
 
 
 @dataclass(frozen=True)
@@ -24,9 +70,18 @@ class Rung:
     matrix: ImportanceMatrix | None = None
 
     @property
+    def tag(self) -> None:
+        """Nothing: there is one of each type."""
+
+    @property
+    def has_imatrix(self) -> bool:
+        """Whether it is quantized with an importance matrix."""
+        return self.matrix is not None
+
+    @property
     def label(self) -> str:
         """What reports call it."""
-        return run_label(self.name, self.matrix is not None)
+        return run_label(self.name, self.has_imatrix)
 
 
 def rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[Rung]:
@@ -56,8 +111,7 @@ def rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[Ru
 
 def file_stem(name: str) -> str:
     """Return a name without the characters that file systems refuse."""
-    path = Path(name)
-    base = str(path.with_name(model_stem(path))) if name.endswith(".gguf") else name
+    base = model_stem(Path(name)) if name.endswith(".gguf") else name
     return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")
 
 

@@ -210,6 +210,7 @@ class ModelRun(Record):
         file_bytes: Size of the file.
         bits_per_weight: Tensor bits over parameters.
         n_params: Number of parameters.
+        vocabulary_size: Number of token ids; None in records of an older edgeval.
         mix: Of what tensors it is; None where that is not known.
         pre_tokenizer: What is to be known of its pre-tokenizer; None where it is as the file says.
         wants_bos: Whether its tokenizer puts a BOS token before a text by its own default; None
@@ -249,6 +250,7 @@ class ModelRun(Record):
     file_bytes: int
     bits_per_weight: float = Field(gt=0)
     n_params: int
+    vocabulary_size: int | None = Field(default=None, ge=0)
     mix: TensorMix | None = None
     pre_tokenizer: PreTokenizer | None = None
     wants_bos: bool | None = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from edgeval.errors import listed, plural
-from edgeval.records import Drift, Interval, ModelRun, Outcome, Report
+from edgeval.records import UNQUANTIZED, Drift, Interval, ModelRun, Outcome, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.failures import failed_clause, not_compared
 from edgeval.report.items import all_items, items_in_short, until_decided
@@ -228,7 +228,18 @@ def _alone(view: _View, reference: RunView) -> str:
     why = failed_clause(view.record.failures) or "No other type was evaluated"
     return (
         f"{_where(view)}{reference.run.label} answers {fmt.accuracy(reference.accuracy.value)}% "
-        f"correctly{how}. {why}, so there is no drift to report"
+        f"correctly{how}. {why}, so there is no drift to report{_remedy(view)}"
+    )
+
+
+def _remedy(view: _View) -> str:
+    """Return what would give a drift to who has a quantized file alone."""
+    if view.record.failures or view.runs[0].run.type in UNQUANTIZED:
+        return ""
+    source = view.record.base_model or "the repository of its model"
+    return (
+        "; name its F16 or BF16 file beside it, or with --reference that file, "
+        f"{source}, or a file of edgeval reference export"
     )
 
 

@@ -9,9 +9,9 @@ import functools
 
 import jinja2
 
-from edgeval.gguf.remarks import remarks
 from edgeval.records import Report
 from edgeval.report import (
+    cautions,
     conclusion,
     details,
     divergences,
@@ -32,6 +32,7 @@ from edgeval.report.record_view import RecordView
 from edgeval.system import escapes
 
 _PARTS = (
+    cautions,
     conclusion,
     details,
     divergences,
@@ -75,5 +76,4 @@ def template(name: str) -> jinja2.Template:
     )
     environment.filters |= {"fenced": escapes.fenced, "link_text": escapes.link_text}
     environment.globals |= {part.__name__.rpartition(".")[2]: part for part in _PARTS}
-    environment.globals |= {"remarks": remarks}
     return environment.get_template(name)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from edgeval.tasks.requests import Int32, Request
     from edgeval.tasks.task import Rendering, Task
 
-DEFAULT = "lm-eval"
+DEFAULT = "lm-eval-bos"
+"""A text begins as its tokenizer asks, unless a published number was measured otherwise."""
 
 
 class Tokenizes(TypingProtocol):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeval.cli.terminal.records import LOUD, print_corrections
-from edgeval.gguf.remarks import mix_in_short, remarks
+from edgeval.gguf.remarks import mix_in_short
 from edgeval.records import Evaluation, Interval, Report
 from edgeval.report import conclusion, machines, speeds, verdicts
 from edgeval.report import formatting as fmt
+from edgeval.report.cautions import cautions
 from edgeval.report.failures import FAILED, failure_sentences
 from edgeval.report.items import counted_items, slice_sentence, until_decided
 from edgeval.report.ladder import ladder_rows
@@ -24,7 +25,7 @@ def print_report(report: Report) -> None:
     console, view = stdout_console(), RecordView.of(report)
     console.print(ladder_table(view))
     _print_failures(report, console)
-    _print_remarks(report, console)
+    _print_cautions(report, console)
     if sentence := conclusion.interval_sentence(view):
         console.print(sentence)
     style = LOUD if report.reference is None else None
@@ -46,7 +47,7 @@ def print_evaluation(result: Evaluation) -> None:
     console, view = stdout_console(), RecordView.of(result)
     console.print(evaluation_table(view))
     _print_failures(result, console)
-    _print_remarks(result, console)
+    _print_cautions(result, console)
     if stopped := until_decided(view):
         console.print(f"{stopped}. {conclusion.EVERY_LOOK}")
     _print_computed(view, console)
@@ -145,9 +146,9 @@ def _print_failures(record: Report | Evaluation, console: Console) -> None:
     console.print_each(failure_sentences(record.failures), style=LOUD)
 
 
-def _print_remarks(record: Report | Evaluation, console: Console) -> None:
-    """Print what has to be known of the files beside their numbers."""
-    console.print_each(remarks(record), style=LOUD)
+def _print_cautions(record: Report | Evaluation, console: Console) -> None:
+    """Print what has to be known before the numbers are believed."""
+    console.print_each(cautions(record), style=LOUD)
 
 
 def _print_computed(view: RecordView[Report | Evaluation], console: Console) -> None:

@@ -1,0 +1,92 @@
+"""What a ladder is compared with: its own most precise file, or what ``--reference`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeval.checkpoints import cards
+from edgeval.checkpoints.locate import ModelLocation, fetch_model, locate
+from edgeval.checkpoints.ready_files import ReadyFile
+from edgeval.evaluation.reference import Reference, load_reference
+from edgeval.gguf.precision import base_for
+from edgeval.hub import names
+from edgeval.quantization.ladder import Ladder
+from edgeval.system.file_kinds import GGUF, kind_of
+from edgeval.system.progress import Progress
+
+_SUFFIXES = (".npz", ".gguf")
+
+
+@dataclass(frozen=True)
+class Against:
+    """What others are compared with, before anything large is read or downloaded.
+
+    Attributes:
+        known: A reference file, whose scores are known.
+        gguf: A GGUF.
+        label: A type, or the name of a file, of the ladder itself.
+        model: A model that has to be downloaded or converted first.
+    """
+
+    known: Reference | None = None
+    gguf: ReadyFile | None = None
+    label: str | None = None
+    model: ModelLocation | None = None
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether it is a GGUF, which stands beside the others in a ladder of ready files."""
+        return self.gguf is not None or self.model is not None
+
+
+def against(reference: str | None) -> Against:
+    """Return what ``--reference`` names.
+
+    Args:
+        reference: A reference file, a GGUF, a type of the ladder, a card or a hub repository.
+
+    Raises:
+        EdgevalError: If there is no such thing.
+    """
+    if reference is None:
+        return Against()
+    path = Path(reference)
+    if path.is_file() and kind_of(path) is GGUF:
+        return Against(gguf=locate(reference).ggufs[0])
+    if path.is_dir() or names.is_repo_id(reference) or cards.find(reference) is not None:
+        return Against(model=locate(reference))
+    if path.name == reference and not path.exists() and path.suffix not in _SUFFIXES:
+        return Against(label=reference)
+    return Against(known=load_reference(path))
+
+
+def made(
+    wanted: Against,
+    types: Sequence[str],
+    *,
+    threads: int,
+    offline: bool,
+    progress: Progress,
+) -> ReadyFile | None:
+    """Return the GGUF that others are compared with, downloaded and converted if need be.
+
+    Args:
+        wanted: What was named.
+        types: Types that are compared with it.
+        threads: CPU threads.
+        offline: Never touch the network.
+        progress: Where to show progress.
+
+    Raises:
+        EdgevalError: If it cannot be had.
+    """
+    if wanted.model is None:
+        return wanted.gguf
+    source = fetch_model(wanted.model, offline=offline, progress=progress)
+    if source.ggufs:
+        return source.ggufs[0]
+    base = base_for(types)
+    ladder = Ladder(source, [base], threads=threads, progress=progress, base=base)
+    return ReadyFile(ladder.make(ladder.rungs[0]), f"{source.info.name}/{base}.gguf")
