@@ -66,6 +66,11 @@ def mix_in_short(mix: TensorMix | None) -> str:
     return f"{_percent(share)} {kind}"
 
 
+def mix_in_full(mix: TensorMix) -> str:
+    """Return of what tensors the weights are, the most first: ``81 % Q4_K, 19 % Q6_K``."""
+    return ", ".join(_shares(mix))
+
+
 def same_files(found: Sequence[SameFile]) -> str:
     """Return which types, or files, were left out since they are others; empty if none were."""
     return " ".join(filter(None, (_same_types(found), _same_bytes(found))))
@@ -89,8 +94,7 @@ def _same_bytes(found: Sequence[SameFile]) -> str:
 
 
 def _mix_sentence(file_type: str, mix: TensorMix) -> str:
-    shares = [(kind, share) for kind, share in mix.shares.items() if share >= _LEAST_SHARE]
-    parts = listed([f"{_percent(share)} {kind}" for kind, share in shares])
+    parts = listed(_shares(mix))
     if mix.said is not None:
         return (
             f"the file says that it is {mix.said}, and its weights are {parts}: it is called "
@@ -106,6 +110,11 @@ def _mix_sentence(file_type: str, mix: TensorMix) -> str:
             f"{whose} rows do not fit the blocks of {mix.own}: llama.cpp falls back to other types."
         )
     return " ".join(sentences)
+
+
+def _shares(mix: TensorMix) -> list[str]:
+    shares = [(kind, share) for kind, share in mix.shares.items() if share >= _LEAST_SHARE]
+    return [f"{_percent(share)} {kind}" for kind, share in shares]
 
 
 def _percent(share: float) -> str:

@@ -90,7 +90,7 @@ def _tokenizers(header: Header, other: Header, pre: str | None) -> Iterator[str]
     ours, theirs = (_tokenizer(each, pre) for each in (header, other))
     for name in sorted(ours.keys() | theirs.keys()):
         if name in _ENDS and not (name in ours and name in theirs):
-            # What is not said is llama.cpp's default: whoever has it loaded compares that.
+            # What is not said is llama.cpp's default.
             continue
         if not _is_same(ours.get(name), theirs.get(name)):
             yield (

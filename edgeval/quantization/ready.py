@@ -173,7 +173,7 @@ class ReadyLadder:
         header = read_header(first.path)
         for rung in self.rungs[1:]:
             other = read_header(rung.path)
-            found = [*differences(header, other, self._pre), *self._ends(first, rung)]
+            found = differences(header, other, self._pre) or list(self._ends(first, rung))
             if not found:
                 continue
             if not is_forced:
@@ -264,7 +264,7 @@ def _is(rung: ReadyRung, name: str) -> bool:
 
 
 def _refusal(first: ReadyRung, rung: ReadyRung, found: Sequence[str], names: str) -> str:
-    more = f" (and {len(found) - 1} more differences)" if len(found) > 1 else ""
+    more = f" (and {counted(len(found) - 1, 'more difference')})" if len(found) > 1 else ""
     hint = f"; {names}" if names else ""
     return (
         f"{rung.file.name} is not shown to be of the model of {first.file.name}: it {found[0]}"

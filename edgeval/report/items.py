@@ -13,6 +13,12 @@ def all_items(count: int) -> str:
     return plural(count, "the only item", f"all {count:,} items")
 
 
+def chance_in_short(record: Report | Evaluation) -> str:
+    """Return the accuracy of who picks blindly, as ``chance 25.00``; empty where it is unknown."""
+    chance = record.data.chance
+    return "" if chance is None else f"chance {fmt.accuracy(chance)}"
+
+
 def items_in_short(view: RecordView[Report | Evaluation]) -> str:
     """Return which items the numbers are of, for use within a sentence."""
     n_total = view.record.data.n_total

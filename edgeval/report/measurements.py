@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeval.gguf.remarks import mix_in_full
 from edgeval.records import Report, SelfCheck, Speed
 from edgeval.report import formatting as fmt
 from edgeval.report.details import Table
@@ -100,6 +101,31 @@ def _speed_cells(speed: Speed, gpus: Sequence[str]) -> list[str]:
         EMPTY if rate is None else fmt.rate(rate),
         cpu_load(speed) or EMPTY,
     ]
+
+
+def contents_table(view: RecordView[Report]) -> Table | None:
+    """Return of what each file is, a row a type; None where that is not known of any.
+
+    Files of one type are often of different tensors, by whoever made them.
+    """
+    runs = view.record.runs
+    if not any(run.mix for run in runs):
+        return None
+    rows = [
+        [
+            run.label,
+            fmt.plain(run.bits_per_weight, 2),
+            EMPTY if run.mix is None else mix_in_full(run.mix),
+            "none" if run.imatrix is None else run.imatrix.file,
+            run.quantized_by or EMPTY,
+        ]
+        for run in runs
+    ]
+    header = ["type", "bits/weight", "weights", "importance matrix", "quantized by"]
+    caption = (
+        "Of what each file is: shares of its weights by ggml's types, and what it says of itself"
+    )
+    return Table(caption, header, rows, words=(0, 2, 3, 4))
 
 
 def files_table(view: RecordView[Report]) -> Table:

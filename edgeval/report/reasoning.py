@@ -25,7 +25,8 @@ def reasoning(view: RecordView[Report], claim: Claim) -> str:
         claim: One of its claims.
     """
     report = view.record
-    judgement = judge(claim, view.judged_run.run, report.data, report.protocol)
+    run = view.judged_run.run
+    judgement = judge(claim, run, report.data, report.protocol, report.base_model)
     sentences = [
         _measured(view, judgement),
         _setting(view),

@@ -43,7 +43,7 @@ def verdict_sentences(view: RecordView[Report]) -> list[str]:
 def verdict_sentence(view: RecordView[Report], claim: Claim, verdict: Verdict) -> str:
     """Return what was measured, what was published, and what follows, without the status."""
     run, report = view.judged_run.run, view.record
-    judgement = judge(claim, run, report.data, report.protocol)
+    judgement = judge(claim, run, report.data, report.protocol, report.base_model)
     difference = fmt.signed(100 * verdict.score - claim.value, 2)
     same = ", the same to the item count" if is_to_the_item(claim, judgement) else ""
     sentences = (

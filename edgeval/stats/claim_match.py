@@ -20,12 +20,27 @@ class Match:
     differences: tuple[str, ...]
 
 
-def match(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> Match:
-    """Compare what was measured with what the claim was measured with."""
+def match(
+    claim: Claim,
+    run: ModelRun,
+    data: DataSource,
+    protocol: ProtocolInfo,
+    base_model: str | None = None,
+) -> Match:
+    """Compare what was measured with what the claim was measured with.
+
+    Args:
+        claim: The published number.
+        run: The measured model.
+        data: The items it was measured on.
+        protocol: How they were scored.
+        base_model: What ready files say that they are of; None of what was made of the checkpoint.
+    """
     if found := _mismatch(claim, run, data, protocol):
         return Match("mismatch", (found,))
     differences = (
         *_of_protocol(claim, protocol),
+        *_of_source(base_model),
         *_of_weights(run),
         *_of_engine(run),
         *_of_items(claim, data),
@@ -50,6 +65,11 @@ def _mismatch(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolI
 def _of_protocol(claim: Claim, protocol: ProtocolInfo) -> Iterator[str]:
     if protocol.name != claim.protocol:
         yield f"protocol {protocol.name} (BOS policy) where the claim is {claim.protocol}"
+
+
+def _of_source(base_model: str | None) -> Iterator[str]:
+    if base_model is not None:
+        yield f"a ready file, which is of {base_model} by its own word"
 
 
 def _of_weights(run: ModelRun) -> Iterator[str]:

@@ -113,6 +113,7 @@ def verdicts(report: Report) -> list[Verdict]:
             report.created_at,
             report.edgeval_version,
             contradicts,
+            report.base_model,
         )
         for claim in report.claims
     ]
@@ -134,6 +135,7 @@ def verdict(
     computed_at: datetime,
     edgeval_version: str,
     contradicts: str = "",
+    base_model: str | None = None,
 ) -> Verdict:
     """Judge one claim by one run: the same inputs give the same verdict.
 
@@ -145,8 +147,9 @@ def verdict(
         computed_at: Time of the measurement, in UTC.
         edgeval_version: The edgeval that measured.
         contradicts: In what the claim's row contradicts itself, as a sentence.
+        base_model: What ready files say that they are of.
     """
-    found = judge(claim, run, data, protocol)
+    found = judge(claim, run, data, protocol, base_model)
     claimed = claim.model_dump_json(exclude=_NOT_IN_ID)
     measured = data.model_dump_json(exclude=_DATA_NOT_IN_ID)
     inputs = (claimed, measured, protocol.model_dump_json())
@@ -173,9 +176,15 @@ def verdict(
     )
 
 
-def judge(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolInfo) -> Judgement:
+def judge(
+    claim: Claim,
+    run: ModelRun,
+    data: DataSource,
+    protocol: ProtocolInfo,
+    base_model: str | None = None,
+) -> Judgement:
     """Return what one run says about one claim, with the numbers and differences behind it."""
-    found = match(claim, run, data, protocol)
+    found = match(claim, run, data, protocol, base_model)
     name = claim.metric if claim.metric in run.metrics else protocol.metric
     counted = run.metrics[name]
     # A file smaller than the claim's split is a part of it, however much of the file was scored.

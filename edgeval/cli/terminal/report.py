@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeval.cli.terminal.records import LOUD, print_corrections
-from edgeval.gguf.remarks import mix_in_short
-from edgeval.records import Evaluation, Interval, Report
+from edgeval.gguf.remarks import mix_in_full, mix_in_short
+from edgeval.records import Evaluation, Interval, ModelRun, Report
 from edgeval.report import conclusion, machines, speeds, verdicts
 from edgeval.report import formatting as fmt
 from edgeval.report.cautions import cautions
 from edgeval.report.failures import FAILED, failure_sentences
-from edgeval.report.items import counted_items, slice_sentence, until_decided
+from edgeval.report.items import chance_in_short, counted_items, slice_sentence, until_decided
 from edgeval.report.ladder import ladder_rows
 from edgeval.report.record_view import RecordView
 from edgeval.report.speeds import rate
@@ -25,6 +25,7 @@ def print_report(report: Report) -> None:
     console, view = stdout_console(), RecordView.of(report)
     console.print(ladder_table(view))
     _print_failures(report, console)
+    _print_contents(report, console)
     _print_cautions(report, console)
     if sentence := conclusion.interval_sentence(view):
         console.print(sentence)
@@ -58,7 +59,7 @@ def ladder_table(view: RecordView[Report]) -> Table:
     report = view.record
     metric = report.protocol.metric
     model = f"{report.model.title}, protocol {report.protocol.label}"
-    heading = f"{model}: {slice_sentence(view)}"
+    heading = "; ".join(filter(None, (f"{model}: {slice_sentence(view)}", chance_in_short(report))))
     has_items, is_known = view.is_uneven, not view.is_slice
     # Those of an accuracy that is a difference away from another say what the difference's do.
     has_intervals = not is_known and not view.is_estimated
@@ -101,11 +102,13 @@ def evaluation_table(view: RecordView[Evaluation]) -> Table:
     metric = result.protocol.metric
     known = dict.fromkeys(name for run in result.runs[:1] for name in run.metrics)
     names = [metric, *(name for name in known if name != metric)]
-    has_items = view.is_uneven
+    has_items, chance = view.is_uneven, chance_in_short(result)
     certain = f"{metric} {'95 %' if view.is_sample else 'certain'}"
     numbers = [*(["items"] if has_items else []), *names, certain, "new items", "tokens/s"]
     table = Table.of(
-        f"{counted_items(view)}, protocol {result.protocol.label}",
+        "; ".join(
+            filter(None, (f"{counted_items(view)}, protocol {result.protocol.label}", chance))
+        ),
         ("file", "type", *numbers),
         numbers=numbers,
         leaving=("new items", *reversed(names[1:]), certain, "tokens/s"),
@@ -149,6 +152,20 @@ def _print_failures(record: Report | Evaluation, console: Console) -> None:
 def _print_cautions(record: Report | Evaluation, console: Console) -> None:
     """Print what has to be known before the numbers are believed."""
     console.print_each(cautions(record), style=LOUD)
+
+
+def _print_contents(report: Report, console: Console) -> None:
+    """Print of what files of one type are: of different tensors, as a rule."""
+    console.print_each(
+        f"{run.label}: {mix_in_full(run.mix)}."
+        for run in report.runs
+        if run.mix is not None and any(_is_of_type(run, other) for other in report.runs)
+    )
+
+
+def _is_of_type(run: ModelRun, other: ModelRun) -> bool:
+    """Return whether another file has the same type, and another label."""
+    return run.type == other.type and run.label != other.label and bool(run.name or other.name)
 
 
 def _print_computed(view: RecordView[Report | Evaluation], console: Console) -> None:
