@@ -34,8 +34,8 @@ def tags(files: Sequence[TagSource]) -> list[str | None]:
     """Return what tells files that reports would call the same apart, in their order.
 
     That is who quantized them, where each says so and no two say the same; otherwise the words of
-    their names that not all of them have, of which one file may have none; otherwise the beginning
-    of their hashes.
+    their names that not all of them have, of which one file may have none; then those of their
+    folders too; otherwise the beginning of their hashes.
 
     Args:
         files: Files of one type; one alone needs no tag.
@@ -43,10 +43,10 @@ def tags(files: Sequence[TagSource]) -> list[str | None]:
     if len(files) < 2:
         return [None] * len(files)
     makers = [_shown(each.quantized_by or "") for each in files]
-    words = _distinct_words([each.name for each in files])
-    for found in (makers, words):
-        is_enough = found is words or all(found)
-        if is_enough and len(set(found)) == len(found):
+    names = [each.name for each in files]
+    words = _distinct_words([re.split(r"[/\\\\]", name)[-1] for name in names])
+    for found in (makers if all(makers) else [], words, _distinct_words(names)):
+        if len(set(found)) == len(files):
             return [each or None for each in found]
     return [each.sha256[:_DIGITS] for each in files]
 
