@@ -13,6 +13,7 @@ from pathlib import Path
 from edgeval.errors import HubError
 from edgeval.hub.checkpoint_files import WEIGHTS
 from edgeval.hub.names import COMMIT, is_plain_name
+from edgeval.hub.settings import settings
 from edgeval.system.untrusted import UnreadableError, read_json, read_regular
 
 CONFIG = "config.json"
@@ -67,11 +68,9 @@ class Cache:
     """One model's folder in the hub's cache, in the layout that all its clients share."""
 
     def __init__(self, repo: str) -> None:
-        from huggingface_hub import constants
-
         folder = f"models--{repo.replace('/', '--')}"
         self.repo = repo
-        self.root = Path(constants.HF_HUB_CACHE).expanduser().resolve()
+        self.root = Path(settings().HF_HUB_CACHE).expanduser().resolve()
         self.locks = self.root / ".locks" / folder
         self.blobs = self.root / folder / "blobs"
         self.refs = self.root / folder / "refs"
@@ -91,6 +90,10 @@ class Cache:
         path = self.snapshots / commit
         is_usable = COMMIT.fullmatch(commit) and is_complete(path)
         return HubCheckpoint(path, self.repo, revision, commit) if is_usable else None
+
+    def has(self, file: RemoteFile, commit: str) -> bool:
+        """Say whether a file is here, as a blob or under its name in a snapshot."""
+        return file.is_at(self.snapshots / commit / file.name) or file.is_at(self.blobs / file.hash)
 
     def partial(self, file: RemoteFile) -> Path:
         """Return where a file grows; older clients resume from the same name."""

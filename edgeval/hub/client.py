@@ -6,42 +6,38 @@ import errno
 import functools
 import urllib.request
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any
 from urllib.parse import quote
 
 from edgeval.errors import HubError
 from edgeval.hub.answers import Limits, NetworkError, StatusError, asked, within
-from edgeval.hub.cache import Cache, RemoteFile
-from edgeval.hub.names import COMMIT, HASH, is_plain_name, redacted
+from edgeval.hub.cache import Cache
+from edgeval.hub.listing import Listing, read_listing
+from edgeval.hub.names import is_repo_id, is_revision, redacted
+from edgeval.hub.settings import settings
 from edgeval.system.untrusted import UnreadableError, parse_json, printable
 
 _MAX_FILE_BITS = 53
+_WAYS_OUT = "give a local checkpoint directory or a .gguf file instead"
 
 
 class NotReachedError(Exception):
     """No answer, or none of a hub."""
 
 
-def settings() -> Any:
-    """Return the client's constants, which it reads from the environment when it is imported.
+def require_names(repo: str, revision: str) -> None:
+    """Refuse what cannot name a repository or a revision, before a hub or a disk is asked.
 
     Raises:
-        HubError: If a variable is none that it can read.
+        HubError: If one cannot.
     """
-    try:
-        from huggingface_hub import constants
-    except ValueError as error:
-        raise HubError(
-            f"The hub's client cannot be used ({redacted(str(error))}): correct the variables "
-            "that begin with HF_, such as HF_ENDPOINT and HF_HUB_ETAG_TIMEOUT."
-        ) from error
-    return constants
+    if not is_repo_id(repo):
+        raise HubError(f"{printable(repo)!r} is not a repository of the hub: write owner/name.")
+    if not is_revision(revision):
+        raise HubError(f"{printable(revision)!r} is no branch, tag or commit: see those of {repo}.")
 
 
-def look_up(repo: str, revision: str, limits: Limits) -> tuple[str, dict[str, RemoteFile]]:
-    """Ask the hub, once, for the commit of a revision and for its files by name.
-
-    Files in folders, and with names that not every system has, are left out: none is ever wanted.
+def look_up(repo: str, revision: str, limits: Limits) -> Listing:
+    """Ask the hub, once, for the commit of a revision and for what it holds.
 
     Raises:
         HubError: If the hub refuses.
@@ -51,7 +47,7 @@ def look_up(repo: str, revision: str, limits: Limits) -> tuple[str, dict[str, Re
     where = f"{settings().ENDPOINT}/api/models/{repo}/revision/{quote(revision, safe='')}"
     try:
         text = within(timeout_s, functools.partial(_body, f"{where}?blobs=true", timeout_s, limits))
-        return _listed(parse_json(text, bits=_MAX_FILE_BITS))
+        return read_listing(parse_json(text, bits=_MAX_FILE_BITS))
     except FutureTimeoutError as error:
         raise NotReachedError(f"no answer in HF_HUB_ETAG_TIMEOUT={timeout_s} s") from error
     except StatusError as error:
@@ -67,43 +63,20 @@ def _body(address: str, timeout_s: float, limits: Limits) -> bytes:
         return answer.body(limits.listing_bytes)
 
 
-def _listed(content: Any) -> tuple[str, dict[str, RemoteFile]]:
-    """Return the commit and the files of an answer, nothing of which is believed."""
-    if not isinstance(content, dict):
-        raise UnreadableError("it is no object")
-    commit, siblings = content.get("sha"), content.get("siblings")
-    if not isinstance(commit, str) or COMMIT.fullmatch(commit) is None:
-        raise UnreadableError(f"its commit is {_shown(commit)}")
-    if not isinstance(siblings, list):
-        raise UnreadableError(f"its list of files is {_shown(siblings)}")
-    files = {}
-    for entry in siblings:
-        name = entry.get("rfilename") if isinstance(entry, dict) else None
-        if not isinstance(name, str):
-            raise UnreadableError(f"it lists a file as {_shown(entry)}")
-        if is_plain_name(name):
-            if name in files:
-                raise UnreadableError(f"it lists {name} twice")
-            files[name] = _file(name, entry)
-    return commit, files
+def not_cached(cache: Cache, revision: str) -> HubError:
+    """Return what to tell the user of what is wanted without the network, and is not here."""
+    return HubError(
+        f"{cache.repo} (revision {revision}) is not completely in the cache {cache.root}: "
+        f"run once online to download it, or {_WAYS_OUT}."
+    )
 
 
-def _file(name: str, entry: dict[str, Any]) -> RemoteFile:
-    lfs = entry.get("lfs")
-    if not isinstance(lfs, dict | None):
-        raise UnreadableError(f"{name} has the LFS {_shown(lfs)}")
-    size = entry.get("size", 0)
-    if type(size) is not int or size < 0:
-        raise UnreadableError(f"{name} has the size {_shown(size)}")
-    digest = lfs.get("sha256") if lfs else entry.get("blobId")
-    # Some hubs list files without hashes; they are refused only if they are wanted.
-    if digest is not None and (not isinstance(digest, str) or HASH.fullmatch(digest) is None):
-        raise UnreadableError(f"{name} has the hash {_shown(digest)}")
-    return RemoteFile(name, size, digest or "")
-
-
-def _shown(value: object) -> str:
-    return printable(repr(value), 60)
+def not_reached(error: NotReachedError) -> HubError:
+    """Return what to tell the user of a hub that does not answer."""
+    return HubError(
+        f"Could not reach the hub at {redacted(settings().ENDPOINT)} ({error}): check the network "
+        f"and HF_ENDPOINT and run again, or {_WAYS_OUT}."
+    )
 
 
 def explained(error: Exception, cache: Cache, revision: str) -> HubError:

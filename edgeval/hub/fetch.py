@@ -12,14 +12,20 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
-from edgeval.errors import HubError
 from edgeval.hub.answers import Limits, NetworkError, StatusError, asked, client_errors, within
 from edgeval.hub.cache import Cache, HubCheckpoint
-from edgeval.hub.client import NotReachedError, explained, look_up, settings
-from edgeval.hub.names import is_repo_id, is_revision, redacted
+from edgeval.hub.client import (
+    NotReachedError,
+    explained,
+    look_up,
+    not_cached,
+    not_reached,
+    require_names,
+)
+from edgeval.hub.names import is_repo_id, redacted
+from edgeval.hub.settings import settings
 from edgeval.hub.transfer import download
 from edgeval.system.progress import NoProgress, Progress
-from edgeval.system.untrusted import printable
 
 __all__ = [
     "HubCheckpoint",
@@ -37,7 +43,6 @@ _REACH_S = 5.0
 _NOT_OF_A_HUB = (407, 502, 503, 504)
 """What a proxy answers that does not reach the hub."""
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-_WAYS_OUT = "give a local checkpoint directory or a .gguf file instead"
 
 
 def is_offline(*more_variables: str) -> bool:
@@ -126,35 +131,25 @@ def fetch_checkpoint(
     Raises:
         HubError: If the checkpoint is neither cached nor to be had.
     """
-    if not is_repo_id(repo):
-        raise HubError(f"{printable(repo)!r} is not a repository of the hub: write owner/name.")
-    if not is_revision(revision):
-        raise HubError(f"{printable(revision)!r} is no branch, tag or commit: see those of {repo}.")
+    require_names(repo, revision)
     progress, limits = progress or NoProgress(), limits or Limits()
-    endpoint = redacted(settings().ENDPOINT)
     cache = Cache(repo)
     cached = cache.find(revision)
     offline = offline or is_offline()
     if cached and (offline or cached.commit == revision):
         return cached
     if offline:
-        raise HubError(
-            f"{repo} (revision {revision}) is not completely in the cache {cache.root}: "
-            f"run once online to download it, or {_WAYS_OUT}."
-        )
+        raise not_cached(cache, revision)
     try:
-        commit, files = look_up(repo, revision, limits)
+        listing = look_up(repo, revision, limits)
     except NotReachedError as error:
         if cached is None:
-            raise HubError(
-                f"Could not reach the hub at {endpoint} ({error}): check the network and "
-                f"HF_ENDPOINT and run again, or {_WAYS_OUT}."
-            ) from error
+            raise not_reached(error) from error
         progress.log(f"hub not reached ({error}): using {repo} at {cached.commit[:12]} from cache")
         return cached
     try:
-        download(cache, commit, files, progress, limits)
-        cache.set_ref(revision, commit)
+        download(cache, listing, progress, limits)
+        cache.set_ref(revision, listing.commit)
     except (NetworkError, OSError) as error:
         raise explained(error, cache, revision) from error
-    return HubCheckpoint(cache.snapshots / commit, repo, revision, commit)
+    return HubCheckpoint(cache.snapshots / listing.commit, repo, revision, listing.commit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from edgeval.system.untrusted import printable
@@ -13,6 +13,8 @@ HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 _OWNER_AND_NAME = re.compile(r"\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII)
 _PLAIN = re.compile(r"[\w.+-]{1,200}", re.ASCII)
+_MOST_LEVELS = 4
+"""Of a path in a repository: folders of types, and of what they hold."""
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """Devices of Windows, whatever follows the point:
 https://learn.microsoft.com/windows/win32/fileio/naming-a-file."""
@@ -26,6 +28,37 @@ _SECRETS: Final = (
 """Names and passwords of addresses, what follows a question mark (signed addresses), and tokens."""
 
 
+class ModelName(NamedTuple):
+    """A model of the hub, as it is typed.
+
+    Attributes:
+        repo: ``owner/name``.
+        revision: Branch, tag or commit.
+        gguf: Which of the repository's GGUFs, by its type or file; None if that is not said.
+    """
+
+    repo: str
+    revision: str = "main"
+    gguf: str | None = None
+
+
+def parse_model(text: str) -> ModelName | None:
+    """Return what ``OWNER/NAME``, ``OWNER/NAME:Q4_K_M`` or ``OWNER/NAME@REVISION:Q4_K_M`` names.
+
+    The colon is that of llama.cpp's ``-hf`` and of Ollama's ``hf.co/OWNER/NAME:Q4_K_M``.
+
+    Returns:
+        None if it names nothing of a hub: a path, for example, with or without a drive.
+    """
+    where, colon, gguf = text.partition(":")
+    repo, at, revision = where.partition("@")
+    if not is_repo_id(repo) or (at and not is_revision(revision)):
+        return None
+    if colon and not is_plain_path(gguf):
+        return None
+    return ModelName(repo, revision or "main", gguf or None)
+
+
 def is_repo_id(text: str) -> bool:
     """Say whether ``text`` has the shape ``owner/name`` that the hub allows."""
     forbidden = "--" in text or ".." in text or text.endswith(".git")
@@ -37,6 +70,12 @@ def is_plain_name(name: Any) -> bool:
     if not isinstance(name, str) or _PLAIN.fullmatch(name) is None:
         return False
     return not name.startswith("-") and name.strip(".") == name and not _RESERVED.fullmatch(name)
+
+
+def is_plain_path(name: Any) -> bool:
+    """Say whether a name is that of a file in a folder or in a few folders, on every system."""
+    parts = name.split("/") if isinstance(name, str) else []
+    return 0 < len(parts) <= _MOST_LEVELS and all(map(is_plain_name, parts))
 
 
 def is_revision(text: str) -> bool:

@@ -10,42 +10,41 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from edgeval.errors import HubError
 from edgeval.hub.answers import Answer, Limits, NetworkError, asked
 from edgeval.hub.cache import CONFIG, TOKENIZERS, Cache, RemoteFile, is_index, shard_names
 from edgeval.hub.checkpoint_files import SMALL_FILES, WEIGHTS
-from edgeval.hub.client import settings
+from edgeval.hub.listing import Listing
 from edgeval.hub.names import HASH
+from edgeval.hub.settings import settings
 from edgeval.system.progress import NoProgress, Progress, Task
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE)
 _RETRY_PAUSES_S = (0.5, 1.5)
 
 
-def download(
-    cache: Cache, commit: str, listed: dict[str, RemoteFile], progress: Progress, limits: Limits
-) -> None:
-    """Complete a snapshot: fetch what no blob holds yet, then link everything, weights last.
+def download(cache: Cache, listing: Listing, progress: Progress, limits: Limits) -> None:
+    """Complete a checkpoint: fetch what no blob holds yet, then link everything, weights last.
 
     Raises:
         HubError: If the repository is no checkpoint, or what arrives is not what is listed.
         NetworkError: If what is missing does not arrive.
         OSError: If the cache cannot be written.
     """
+    commit, listed = listing.commit, listing.files
     names = choose(cache.repo, listed)
     if is_index(names[-1]):
         index = listed[names[-1]]
-        _fetch(cache, commit, [index], NoProgress(), limits)
-        cache.link(index, commit)
+        for file in fetch(cache, commit, [index], NoProgress(), limits):
+            cache.link(file, commit)
         names += shard_names(cache.snapshots / commit / index.name)
     absent = [name for name in names if name not in listed]
     if absent:
         raise HubError(f"{cache.repo} lacks {absent[0]}, which its index names: try a revision.")
-    files = [listed[name] for name in names]
-    _fetch(cache, commit, files, progress, limits)
-    for file in files:
+    for file in list(fetch(cache, commit, [listed[name] for name in names], progress, limits)):
         cache.link(file, commit)
 
 
@@ -65,19 +64,36 @@ def choose(repo: str, listed: dict[str, RemoteFile]) -> list[str]:
     return small + weights
 
 
-def _fetch(
-    cache: Cache, commit: str, files: list[RemoteFile], progress: Progress, limits: Limits
-) -> None:
-    """Bring files into the cache as blobs, unless a blob or a name in the snapshot is there."""
-    if not all(HASH.fullmatch(file.hash) for file in files):
-        raise HubError(f"The hub lists {cache.repo} without hashes: set HF_ENDPOINT to another.")
-    named, blobs = cache.snapshots / commit, cache.blobs
-    missing = [f for f in files if not f.is_at(named / f.name) and not f.is_at(blobs / f.hash)]
+def fetch(
+    cache: Cache, commit: str, files: Sequence[RemoteFile], progress: Progress, limits: Limits
+) -> Iterator[RemoteFile]:
+    """Yield each file, in order, once the cache holds its bytes; those that it lacks are fetched.
+
+    The disk is looked at before the first byte.
+
+    Raises:
+        HubError: If there is no room, or what arrives is not what is listed.
+        NetworkError: If a file does not arrive.
+        OSError: If the cache cannot be written.
+    """
+    missing = {file for file in files if not cache.has(file, commit)}
     if not missing:
+        yield from files
         return
+    if not all(HASH.fullmatch(file.hash) for file in missing):
+        raise HubError(f"The hub lists {cache.repo} without hashes: set HF_ENDPOINT to another.")
     for folder in (cache.blobs, cache.locks):
         folder.mkdir(parents=True, exist_ok=True)
     total_bytes = sum(file.size_bytes for file in missing)
+    _require_room(cache, missing, total_bytes)
+    with progress.task(f"download {cache.repo}", total_bytes, "bytes") as task:
+        for file in files:
+            if file in missing:
+                _fetch_file(cache, commit, file, task, limits)
+            yield file
+
+
+def _require_room(cache: Cache, missing: Collection[RemoteFile], total_bytes: int) -> None:
     partials = [path for path in map(cache.partial, missing) if path.is_file()]
     needed_bytes = total_bytes - sum(path.stat().st_size for path in partials)
     free_bytes = shutil.disk_usage(cache.blobs).free
@@ -86,9 +102,6 @@ def _fetch(
             f"{cache.repo} needs {needed_bytes / 1e6:,.1f} MB more, but {cache.root} has only "
             f"{free_bytes / 1e6:,.1f} MB free: free some, or set HF_HOME to a larger disk."
         )
-    with progress.task(f"download {cache.repo}", total_bytes, "bytes") as task:
-        for file in missing:
-            _fetch_file(cache, commit, file, task, limits)
 
 
 def _fetch_file(cache: Cache, commit: str, file: RemoteFile, task: Task, limits: Limits) -> None:
