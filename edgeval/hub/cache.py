@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgeval.errors import HubError
 from edgeval.hub.checkpoint_files import WEIGHTS
-from edgeval.hub.names import COMMIT, is_plain_name
+from edgeval.hub.names import COMMIT, HASH, MOST_LEVELS, is_plain_name, is_plain_path
 from edgeval.hub.settings import settings
 from edgeval.system.untrusted import UnreadableError, read_json, read_regular
 
@@ -135,6 +135,22 @@ def _copy(blob: Path, pointer: Path) -> None:
         finally:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
+
+
+def ggufs_in(snapshot: Path) -> dict[str, RemoteFile]:
+    """Return the GGUFs of a snapshot by their names in the repository, in their order.
+
+    Where the disk has no links, nothing says their hashes, which are empty then.
+    """
+    found = {}
+    for depth in range(MOST_LEVELS):
+        for path in sorted(snapshot.glob("*/" * depth + "*.gguf")):
+            name = path.relative_to(snapshot).as_posix()
+            if path.is_file() and is_plain_path(name):
+                digest = path.readlink().name if path.is_symlink() else ""
+                is_hash = HASH.fullmatch(digest)
+                found[name] = RemoteFile(name, path.stat().st_size, digest if is_hash else "")
+    return found
 
 
 def is_complete(snapshot: Path) -> bool:

@@ -10,8 +10,6 @@ from edgeval.hub.cache import RemoteFile
 from edgeval.hub.names import COMMIT, HASH, is_plain_name, is_plain_path, is_repo_id
 from edgeval.system.untrusted import UnreadableError, printable
 
-GGUF = ".gguf"
-
 _ARCHITECTURE = re.compile(r"[\w.-]{1,60}", re.ASCII)
 _MOST_BASES = 20
 """Of a merge; of them only the first that can be one is read."""
@@ -62,7 +60,7 @@ def read_listing(content: Any) -> Listing:
         name = entry.get("rfilename") if isinstance(entry, dict) else None
         if not isinstance(name, str):
             raise UnreadableError(f"it lists a file as {_shown(entry)}")
-        is_gguf = name.lower().endswith(GGUF)
+        is_gguf = name.endswith(".gguf")
         if is_plain_name(name) or (is_gguf and is_plain_path(name)):
             if name in files:
                 raise UnreadableError(f"it lists {name} twice")

@@ -13,7 +13,7 @@ HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 _OWNER_AND_NAME = re.compile(r"\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII)
 _PLAIN = re.compile(r"[\w.+-]{1,200}", re.ASCII)
-_MOST_LEVELS = 4
+MOST_LEVELS: Final = 4
 """Of a path in a repository: folders of types, and of what they hold."""
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 """Devices of Windows, whatever follows the point:
@@ -75,7 +75,7 @@ def is_plain_name(name: Any) -> bool:
 def is_plain_path(name: Any) -> bool:
     """Say whether a name is that of a file in a folder or in a few folders, on every system."""
     parts = name.split("/") if isinstance(name, str) else []
-    return 0 < len(parts) <= _MOST_LEVELS and all(map(is_plain_name, parts))
+    return 0 < len(parts) <= MOST_LEVELS and all(map(is_plain_name, parts))
 
 
 def is_revision(text: str) -> bool:

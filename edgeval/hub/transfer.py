@@ -48,6 +48,13 @@ def download(cache: Cache, listing: Listing, progress: Progress, limits: Limits)
         cache.link(file, commit)
 
 
+def is_checkpoint(listed: Collection[str]) -> bool:
+    """Say whether a repository has what ``choose`` wants."""
+    return CONFIG in listed and all(
+        any(name in listed for name in each) for each in (WEIGHTS, TOKENIZERS)
+    )
+
+
 def choose(repo: str, listed: dict[str, RemoteFile]) -> list[str]:
     """Return the files to fetch, the weights or their index last."""
     if CONFIG not in listed:

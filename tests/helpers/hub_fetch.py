@@ -22,14 +22,16 @@ from edgeval.errors import HubError
 from edgeval.hub.fetch import fetch_checkpoint
 
 
-class _Progress:
+class Watcher:
+    """A watcher of progress, who remembers what was shown."""
+
     def __init__(self) -> None:
         self.tasks: list[list[Any]] = []
         self.logs: list[str] = []
         self.amounts: list[float] = []
 
     @contextmanager
-    def task(self, description: str, total: float, unit: str) -> Iterator[_Progress]:
+    def task(self, description: str, total: float, unit: str) -> Iterator[Watcher]:
         self.tasks.append([description, total, unit])
         yield self
 
@@ -38,6 +40,12 @@ class _Progress:
 
     def log(self, message: str) -> None:
         self.logs.append(message)
+
+
+def with_room(patch: pytest.MonkeyPatch, free_bytes: int) -> None:
+    """Give the disk so many free bytes."""
+    usage = shutil.disk_usage(".")._replace(free=free_bytes)
+    patch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
 def fetch(ask: dict[str, Any], patch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -49,8 +57,7 @@ def fetch(ask: dict[str, Any], patch: pytest.MonkeyPatch) -> dict[str, Any]:
         patch: What the faults are made with.
     """
     if ask["free_bytes"] is not None:
-        usage = shutil.disk_usage(".")._replace(free=ask["free_bytes"])
-        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        with_room(patch, ask["free_bytes"])
     if ask["disk_full"]:
 
         def full(_: int) -> None:
@@ -59,7 +66,7 @@ def fetch(ask: dict[str, Any], patch: pytest.MonkeyPatch) -> dict[str, Any]:
         patch.setattr(os, "fsync", full)
     if ask["no_names"]:
         patch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(60))
-    progress: Any = _Progress()
+    progress: Any = Watcher()
     try:
         found = fetch_checkpoint(*ask["args"], progress=progress, **ask["kwargs"])
         names = ("repo", "revision", "commit")

@@ -68,6 +68,7 @@ class HubServer:
         ignore_range: Answer a Range request with the whole file.
         delay_s: Pause before every answer.
         block_pause_s: Pause after every 64 KiB of a file.
+        info: What is said of the repository besides its files: ``cardData``, ``gguf``.
         listing: Called with the listing of the files before it is sent; returns another.
         intercept: Called with every request before it is answered; answers by itself if it returns
             True.
@@ -95,6 +96,7 @@ class HubServer:
         self.cut_once = False
         self.corrupt: set[str] = set()
         self.delay_s = self.block_pause_s = 0.0
+        self.info: dict[str, Any] = {}
         self.listing: Callable[[dict[str, Any]], object] = lambda content: content
         self.intercept: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: False
         self._known: dict[Path, tuple[int, RepoFile]] = {}
@@ -222,6 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 entries.append({"rfilename": file.name})
         info = {"id": hub.repo, "modelId": hub.repo, "sha": hub.commit, "siblings": entries}
+        info |= hub.info
         body = json.dumps(entries if kind == "tree" else hub.listing(info)).encode()
         self._answer(200, body, {"Content-Type": "application/json"})
 

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,11 +86,22 @@ class User:
             variables: Of the environment, beside the user's.
             kwargs: Those of ``fetch_checkpoint``, and faults of the machine.
         """
+        started = time.monotonic()
+        with self.at_home(variables) as patch:
+            found = hub_fetch.fetch(_ask(args, kwargs), patch)
+        return Outcome(**found, elapsed_s=time.monotonic() - started)
+
+    @contextmanager
+    def at_home(self, variables: dict[str, str] | None = None) -> Iterator[pytest.MonkeyPatch]:
+        """Let the client here have the constants that it makes of the user's variables.
+
+        Args:
+            variables: Of the environment, beside the user's.
+        """
         from huggingface_hub import constants
 
         given = self._variables(variables or {})
         timeout_s = int(given.get("HF_HUB_ETAG_TIMEOUT", constants.DEFAULT_ETAG_TIMEOUT))
-        started = time.monotonic()
         with pytest.MonkeyPatch.context() as patch:
             for name in filter(_is_of_a_client, list(os.environ)):
                 patch.delenv(name)
@@ -100,8 +113,7 @@ class User:
             patch.setattr(constants, "HF_TOKEN_PATH", str(self.home / "token"))
             patch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", timeout_s)
             patch.setattr(constants, "HF_HUB_OFFLINE", "HF_HUB_OFFLINE" in given)
-            found = hub_fetch.fetch(_ask(args, kwargs), patch)
-        return Outcome(**found, elapsed_s=time.monotonic() - started)
+            yield patch
 
     def _variables(self, more: dict[str, str]) -> dict[str, str]:
         ours = {"HF_HOME": str(self.home), "HF_ENDPOINT": self.hub.url, "PYTHONUTF8": "1"}
