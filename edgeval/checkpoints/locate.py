@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +17,13 @@ from edgeval.errors import EdgevalError, HubError
 from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.parts import model_files, model_stem, read_header
 from edgeval.hub import fetch, names
+from edgeval.hub.gguf_repo import ALL
+from edgeval.hub.ggufs import GgufRepo, RemoteGguf, chosen, fetch_ggufs, list_ggufs
 from edgeval.records import ModelSource
 from edgeval.system.progress import Progress
 from edgeval.system.untrusted import printable
+
+_MOST_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class ModelLocation:
         revision: Branch, tag or commit of that.
         ggufs: The GGUFs, if it is any: one, or several of a ladder.
         base_model: The repository that GGUFs say they are of.
+        named: Repositories of the hub, or GGUFs in them, that were named: what they hold is not
+            known before the hub was asked.
+        remote: GGUFs of the hub that were chosen, with the repositories that they are in.
     """
 
     card: cards.Card | None = None
@@ -60,6 +67,8 @@ class ModelLocation:
     revision: str = "main"
     ggufs: tuple[ReadyFile, ...] = ()
     base_model: str | None = None
+    named: tuple[names.ModelName, ...] = ()
+    remote: tuple[tuple[GgufRepo, tuple[RemoteGguf, ...]], ...] = ()
 
 
 def locate(*models: str) -> ModelLocation:
@@ -75,15 +84,23 @@ def locate(*models: str) -> ModelLocation:
     if len(models) == 1:
         return _located(models[0])
     ggufs: list[ReadyFile] = []
+    named: list[names.ModelName] = []
     for model in models:
-        found = _located(model).ggufs
-        if not found:
-            raise EdgevalError(
-                f"{printable(model)} is no GGUF, and only GGUFs are compared with each other; name "
-                "one model, or several .gguf files, folders or patterns of them"
-            )
-        ggufs += found
-    return _of_ggufs(tuple(dict.fromkeys(ggufs)))
+        found = _located(model)
+        if not (found.ggufs or found.named):
+            raise not_comparable(model)
+        ggufs += found.ggufs
+        named += found.named
+    local = _of_ggufs(tuple(dict.fromkeys(ggufs)))
+    return replace(local, named=tuple(dict.fromkeys(named)))
+
+
+def not_comparable(model: str) -> EdgevalError:
+    """Return the error for one of several models that is no GGUF."""
+    return EdgevalError(
+        f"{printable(model)} is no GGUF, and only GGUFs are compared with each other; name one "
+        "model, or several .gguf files, folders or patterns of them"
+    )
 
 
 def _located(model: str) -> ModelLocation:
@@ -110,8 +127,9 @@ def _located(model: str) -> ModelLocation:
         return _of_ggufs(tuple(ggufs))
     if path.suffix == ".gguf" or path.is_absolute() or model.startswith((".", "~")):
         raise EdgevalError(f"nothing at {printable(model)}; check the path")
-    if names.is_repo_id(model):
-        return ModelLocation(repo=model)
+    named = names.parse_model(model)
+    if named is not None:
+        return ModelLocation(named=(named,))
     raise cards.unknown_model(model)
 
 
@@ -136,6 +154,74 @@ def _base_model(ggufs: Sequence[ReadyFile]) -> str | None:
     return said.pop() if len(said) == 1 else None
 
 
+def ask_hub(
+    location: ModelLocation,
+    types: Sequence[str] | None = None,
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> ModelLocation:
+    """Return a location with what the named repositories of the hub hold; nothing is downloaded.
+
+    A repository that is a checkpoint is that, unless a GGUF in it is named.
+
+    Args:
+        location: What ``locate`` found.
+        types: Types, or files, of the GGUFs that are wanted of each repository; None if none was
+            named, which is enough where there is one.
+        offline: Use the cache only.
+        progress: Where to show progress.
+
+    Raises:
+        EdgevalError: If a repository cannot be asked, has none of a type, or has several GGUFs of
+            which none was named, or if one of several models is a checkpoint.
+    """
+    if not location.named:
+        return location
+    is_alone = len(location.named) == 1 and not location.ggufs
+    remote = []
+    for named in location.named:
+        listing = _listed(named, offline=offline, progress=progress)
+        if listing is None or (listing.is_checkpoint and named.gguf is None):
+            if not is_alone:
+                raise not_comparable(named.repo)
+            return ModelLocation(repo=named.repo, revision=named.revision)
+        wanted = [named.gguf] if named.gguf else types
+        remote.append((listing, tuple(_chosen(listing, wanted))))
+    said = {listing.base_model for listing, _ in remote} | {location.base_model}
+    known = said - {None}
+    base_model = known.pop() if len(known) == 1 else None
+    card = cards.find_repo(base_model) if base_model else None
+    return replace(location, card=card, base_model=base_model, named=(), remote=tuple(remote))
+
+
+def _listed(named: names.ModelName, *, offline: bool, progress: Progress | None) -> GgufRepo | None:
+    try:
+        listing = list_ggufs(named.repo, named.revision, offline=offline, progress=progress)
+    except HubError as error:
+        raise HubError(f"no local path {named.repo}, and as a hub repository: {error}") from error
+    if listing is None and named.gguf is not None:
+        raise HubError(
+            f"{named.repo} holds no GGUF, so there is no {printable(named.gguf)} in it; name the "
+            "repository alone to convert it"
+        )
+    return listing
+
+
+def _chosen(listing: GgufRepo, wanted: Sequence[str] | None) -> list[RemoteGguf]:
+    if wanted is not None:
+        return chosen(listing, wanted)
+    if len(listing.ggufs) == 1:
+        return chosen(listing, [ALL])
+    there = [f"{gguf.label} ({gguf.size_bytes / 1e9:,.2f} GB)" for gguf in listing.ggufs]
+    more = f" and {len(there) - _MOST_SHOWN:,} more" if len(there) > _MOST_SHOWN else ""
+    raise HubError(
+        f"{listing.repo} has {len(there):,} GGUFs: {', '.join(there[:_MOST_SHOWN])}{more}; name "
+        f"those that you want with --quant, all of them with --quant {ALL}, or one as "
+        f"{listing.repo}:{listing.ggufs[0].label}"
+    )
+
+
 def fetch_model(
     location: ModelLocation, *, offline: bool = False, progress: Progress | None = None
 ) -> ModelFiles:
@@ -144,9 +230,10 @@ def fetch_model(
     Raises:
         EdgevalError: If it cannot be read or downloaded.
     """
+    location = ask_hub(location, offline=offline, progress=progress)
     card, commit = location.card, None
-    if location.ggufs:
-        return _ggufs_found(location, progress)
+    if location.ggufs or location.remote:
+        return _ggufs_found(location, offline=offline, progress=progress)
     if location.path is not None:
         path, name = location.path, location.path.resolve().name
     else:
@@ -170,15 +257,27 @@ def fetch_model(
     return ModelFiles(path, "checkpoint", info, card)
 
 
-def _ggufs_found(location: ModelLocation, progress: Progress | None) -> ModelFiles:
-    """Return GGUFs as a model, cited by their name or by what all their names begin with."""
-    ggufs = location.ggufs
+def _ggufs_found(
+    location: ModelLocation, *, offline: bool, progress: Progress | None
+) -> ModelFiles:
+    """Return GGUFs as a model, cited by their repository or by what all their names begin with."""
+    fetched = [
+        ReadyFile(paths[0], f"{repo.repo}/{gguf.name}")
+        for repo, ggufs in location.remote
+        for gguf, paths in zip(
+            ggufs, fetch_ggufs(repo, ggufs, offline=offline, progress=progress), strict=True
+        )
+    ]
+    ggufs = (*location.ggufs, *fetched)
     hashes = [sha256_of(*model_files(each.path), progress=progress) for each in ggufs]
     together = "".join(f"{each}\n" for each in hashes).encode()
-    name = common_name([model_stem(each.path) for each in ggufs])
+    source = location.remote[0][0] if len(location.remote) == 1 and not location.ggufs else None
+    name = source.repo if source else common_name([model_stem(each.path) for each in ggufs])
     info = ModelSource(
         name=name,
         title=name,
+        repo=source.repo if source else None,
+        revision=source.commit if source else None,
         fingerprint=hashes[0] if len(hashes) == 1 else hashlib.sha256(together).hexdigest(),
     )
     return ModelFiles(ggufs[0].path, "gguf", info, location.card, ggufs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval.checkpoints import cards
-from edgeval.checkpoints.locate import ModelLocation, fetch_model, locate
+from edgeval.checkpoints.locate import ModelLocation, ask_hub, fetch_model, locate
 from edgeval.checkpoints.ready_files import ReadyFile
 from edgeval.evaluation.reference import Reference, load_reference
 from edgeval.gguf.precision import base_for
@@ -55,7 +55,11 @@ def against(reference: str | None) -> Against:
     path = Path(reference)
     if path.is_file() and kind_of(path) is GGUF:
         return Against(gguf=locate(reference).ggufs[0])
-    if path.is_dir() or names.is_repo_id(reference) or cards.find(reference) is not None:
+    if (
+        path.is_dir()
+        or names.parse_model(reference) is not None
+        or cards.find(reference) is not None
+    ):
         return Against(model=locate(reference))
     if path.name == reference and not path.exists() and path.suffix not in _SUFFIXES:
         return Against(label=reference)
@@ -84,7 +88,8 @@ def made(
     """
     if wanted.model is None:
         return wanted.gguf
-    source = fetch_model(wanted.model, offline=offline, progress=progress)
+    location = ask_hub(wanted.model, offline=offline, progress=progress)
+    source = fetch_model(location, offline=offline, progress=progress)
     if source.ggufs:
         return source.ggufs[0]
     base = base_for(types)

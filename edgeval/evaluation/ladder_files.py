@@ -16,6 +16,7 @@ from edgeval.evaluation.setup import EvalSetup
 from edgeval.gguf import imatrix_file
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.precision import reference_first, with_base
+from edgeval.hub.gguf_repo import ALL
 from edgeval.quantization.ladder import Ladder
 from edgeval.quantization.ready import ReadyLadder
 from edgeval.records import UNQUANTIZED
@@ -45,18 +46,24 @@ class Wanted:
         """The reference file, if there is one."""
         return self.against.known
 
+    @property
+    def names(self) -> Sequence[str] | None:
+        """Types, or names, of the ready files that are wanted; None for all of them."""
+        types = self.types
+        return None if types is None or any(name.casefold() == ALL for name in types) else types
+
     def is_ready(self, location: ModelLocation) -> bool:
         """Return whether the files are there already: nothing is quantized here.
 
         Of a single GGUF that is not quantized a ladder is made, unless it is to be compared with
         another GGUF. A quantized one is evaluated as it is, unless other types are asked for.
         """
-        if len(location.ggufs) != 1:
-            return bool(location.ggufs)
+        if len(location.ggufs) != 1 or location.remote:
+            return bool(location.ggufs or location.remote)
         if self.against.is_gguf:
             return True
         is_quantized = read_header(location.ggufs[0].path).file_type not in UNQUANTIZED
-        return is_quantized and self.types is None
+        return is_quantized and self.names is None
 
     def require_usable(self, location: ModelLocation) -> None:
         """Refuse what cannot be asked of these files.
@@ -80,13 +87,17 @@ class Wanted:
 
 
 def ready_ladder(
-    wanted: Wanted, source: ModelFiles, setup: EvalSetup, progress: Progress
+    wanted: Wanted,
+    location: ModelLocation,
+    source: ModelFiles,
+    setup: EvalSetup,
+    progress: Progress,
 ) -> ReadyLadder:
     """Return a ladder of files that are there already; see ``ReadyLadder``."""
-    options, types = setup.options, wanted.types
+    options = setup.options
     reference = wanted.against.label or made(
         wanted.against,
-        types or (),
+        wanted.names or (),
         threads=setup.threads,
         offline=options.offline,
         progress=progress,
@@ -94,7 +105,8 @@ def ready_ladder(
     return ReadyLadder(
         source.ggufs,
         reference=reference,
-        names=types,
+        # Of a repository, what was wanted is all that was fetched.
+        names=None if location.remote else wanted.names,
         pre=options.pre,
         known_sha256=wanted.known.header.setting.gguf_sha256 if wanted.known else None,
         is_forced=wanted.is_forced,

@@ -15,6 +15,7 @@ from edgeval.checkpoints import cards
 from edgeval.checkpoints.locate import (
     ModelFiles,
     ModelLocation,
+    ask_hub,
     common_name,
     fetch_model,
     locate,
@@ -155,6 +156,7 @@ def _record(
     """Evaluate a ladder, and return what there is to report."""
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
+    location = ask_hub(location, wanted.types, offline=options.offline, progress=progress)
     known, is_ready = wanted.known, wanted.is_ready(location)
     wanted.require_usable(location)
     claims, other_claims = _claims(location.card, options.task)
@@ -168,7 +170,7 @@ def _record(
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         reference_checks.require_checkpoint(known, setup.checkpoint)
-    ladder, unlike = _ladder(wanted, source, setup, progress, is_ready=is_ready)
+    ladder, unlike = _ladder(wanted, location, source, setup, progress)
     _warn_of_few_items(setup, len(ladder.rungs) - (known is None), progress)
     failures = Failures(len(ladder.rungs), progress)
     files = made_files(ladder, failures, has_reference=known is None)
@@ -207,12 +209,16 @@ def _record(
 
 
 def _ladder(
-    wanted: Wanted, source: ModelFiles, setup: EvalSetup, progress: Progress, *, is_ready: bool
+    wanted: Wanted,
+    location: ModelLocation,
+    source: ModelFiles,
+    setup: EvalSetup,
+    progress: Progress,
 ) -> tuple[LadderFiles, list[str]]:
     """Return the files of a ladder, and in what they are of different models."""
-    if not is_ready:
+    if not wanted.is_ready(location):
         return made_ladder(wanted, source, setup, progress), []
-    ladder = ready_ladder(wanted, source, setup, progress)
+    ladder = ready_ladder(wanted, location, source, setup, progress)
     return ladder, list(ladder.unlike)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from edgeval.gguf.precision import precision
 from edgeval.gguf.provenance import imatrix_info
 from edgeval.gguf.remarks import same_files
 from edgeval.gguf.sameness import differences, names_differ
+from edgeval.hub.gguf_names import label_of
 from edgeval.quantization.rungs import changed
 from edgeval.quantization.tags import TagSource, tags
 from edgeval.records import ModelRun, SameFile, run_label
@@ -257,10 +257,10 @@ def _selected(rungs: Sequence[ReadyRung], names: Sequence[str]) -> set[int]:
 
 
 def _is(rung: ReadyRung, name: str) -> bool:
-    """Return whether a file is of a type, has a name, or a name that ends in this word."""
-    stem = model_stem(rung.path).casefold()
-    named = (rung.name.casefold(), rung.path.name.casefold(), stem)
-    return name in named or re.search(rf"[-.]{re.escape(name)}$", stem) is not None
+    """Return whether a file is of a type, says so in its name, or has that name."""
+    stem = model_stem(rung.path)
+    known = (rung.name, rung.path.name, stem, label_of(rung.path.name))
+    return name in map(str.casefold, known)
 
 
 def _refusal(first: ReadyRung, rung: ReadyRung, found: Sequence[str], names: str) -> str:

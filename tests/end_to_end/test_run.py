@@ -46,7 +46,8 @@ def test_a_path_goes_before_a_repository(
     place = locate(f"{tiny_checkpoint.parent.name}/tiny")
     assert place.repo is None
     assert place.path == Path(f"{tiny_checkpoint.parent.name}/tiny")
-    assert locate("owner/name").repo == "owner/name"
+    (named,) = locate("owner/name").named
+    assert (named.repo, named.gguf) == ("owner/name", None)
 
 
 def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) -> None:
