@@ -1,4 +1,4 @@
-"""What a ladder is compared with: its own most precise file, or what ``--reference`` names."""
+"""Comparison of a ladder: with its own most precise file, or with what ``--reference`` names."""
 
 from __future__ import annotations
 

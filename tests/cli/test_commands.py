@@ -86,7 +86,7 @@ def test_protocols_lists_them_and_their_tools() -> None:
         shots = "any" if each["few_shot"] else "none"
         assert cells == [each["name"], str(each["version"]), each["metric"], ends, shots]
         assert f"{each['name']}: the numbers of {each['tool']}, {each['versions']}." in table
-    assert table.splitlines()[-1] == "default: lm-eval; llama.cpp for .txt"
+    assert table.splitlines()[-1] == "default: a claim's, or lm-eval-bos; llama.cpp for .txt"
 
 
 @pytest.mark.process
@@ -156,7 +156,7 @@ def test_shots_are_named_wherever_the_protocol_is(
     shots = ["--data", tiny_items, "--shots", "2", "--shots-data", solved]
     ran = edgeval("run", tiny_f32, "--quant", "F32", *shots, "--out", tmp_path / "out")
     assert ran.returncode == 0, ran.stderr
-    assert "protocol lm-eval, 2-shot: all 40 items" in ran.stdout
+    assert "protocol lm-eval-bos, 2-shot: all 40 items" in ran.stdout
     text = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
     record = Report.model_validate_json(text)
     assert record.protocol.shots == 2

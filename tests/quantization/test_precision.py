@@ -13,7 +13,7 @@ from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.cli.app import main
 from edgeval.errors import CheckpointError, EdgevalError
 from edgeval.evaluation import pipeline
-from edgeval.evaluation.options import Options
+from edgeval.evaluation.options import DEFAULT_LADDER, Options
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.precision import base_for, bits, reference_first
 from edgeval.quantization.ladder import Ladder
@@ -77,7 +77,7 @@ def test_the_most_precise_type_is_the_reference(asked: str, ladder: str) -> None
 
 
 def test_bits_order_the_default_ladder() -> None:
-    found = [bits(name) for name in pipeline.DEFAULT_LADDER]
+    found = [bits(name) for name in DEFAULT_LADDER]
     assert found == sorted(found, reverse=True)
     assert min(found) > 0
 
@@ -138,7 +138,7 @@ def test_the_default_ladder_begins_with_what_is_asked_for(
     record = record_files.load(tmp_path / "report")
     types = [run.type for run in record.runs] + [each.type for each in record.same_files]
     assert types[0] == "BF16"
-    assert set(types) == {"BF16", *pipeline.DEFAULT_LADDER[1:]}
+    assert set(types) == {"BF16", *DEFAULT_LADDER[1:]}
 
 
 def test_another_order_is_said_in_one_line(

@@ -140,7 +140,7 @@ def test_without_shots_nothing_is_shown(tiny_items: Path) -> None:
     setup = prepare(Options(tiny_items, order="file"))
     assert setup.items == HELLASWAG.load(tiny_items).items("lm-eval")
     assert setup.data.shot_pool is None
-    assert (setup.protocol_info().shots, setup.protocol_info().label) == (0, "lm-eval")
+    assert (setup.protocol_info().shots, setup.protocol_info().label) == (0, "lm-eval-bos")
 
 
 def test_shots_of_the_hubs_items_are_from_its_train_split(monkeypatch: pytest.MonkeyPatch) -> None:

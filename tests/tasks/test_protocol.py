@@ -276,7 +276,7 @@ def test_the_three_protocols_are_as_designed() -> None:
         ("llama.cpp", 2, "text", True, "acc_token", False, "llama-perplexity --hellaswag"),
     ]
     assert list(PROTOCOLS) == [name for name, *_ in found]
-    assert DEFAULT == "lm-eval"
+    assert DEFAULT == "lm-eval-bos"
 
 
 @pytest.mark.parametrize(

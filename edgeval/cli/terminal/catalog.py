@@ -93,7 +93,7 @@ def print_protocols(protocols: Sequence[Protocol]) -> None:
     console.print_each(
         f"{each.name}: the numbers of {each.tool}, {each.versions}." for each in protocols
     )
-    console.print(f"default: {DEFAULT}; llama.cpp for .txt")
+    console.print(f"default: a claim's, or {DEFAULT}; llama.cpp for .txt")
 
 
 def protocols_json(protocols: Sequence[Protocol]) -> str:

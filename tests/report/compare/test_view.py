@@ -171,7 +171,9 @@ def test_the_command_compares_real_runs(tiny_f32: Path, tiny_items: Path, tmp_pa
 
     agreed = edgeval("compare", "one.json", "two", cwd=tmp_path)
     assert (agreed.returncode, agreed.stderr) == (0, "")
-    assert agreed.stdout.startswith("a slice: 20 of 40 items of items.jsonl, protocol lm-eval\n")
+    assert agreed.stdout.startswith(
+        "a slice: 20 of 40 items of items.jsonl, protocol lm-eval-bos\n"
+    )
     # Whatever else the machine computes meanwhile is said too, where it is.
     assert _without_load(agreed.stdout)[-3:] == [
         "two: right items by every metric: 1 equal.",
