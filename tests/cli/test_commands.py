@@ -165,7 +165,7 @@ def test_shots_are_named_wherever_the_protocol_is(
     assert (pool.name, pool.n_items) == ("solved.jsonl", 9)
     for name in ("report.md", "report.html"):
         page = (tmp_path / "out" / name).read_text(encoding="utf-8")
-        assert "protocol lm-eval, 2-shot (v2)" in page
+        assert "protocol lm-eval-bos, 2-shot (v2)" in page
         assert "2 an item, of 9 in solved.jsonl" in page
         assert pool.fingerprint in page
     evaluated = edgeval("eval", tiny_f32, *shots)
