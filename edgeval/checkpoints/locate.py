@@ -15,7 +15,8 @@ from edgeval.checkpoints.checkpoint import Checkpoint
 from edgeval.checkpoints.ready_files import ReadyFile, in_folder, matching, source_repo
 from edgeval.errors import EdgevalError, HubError
 from edgeval.gguf.contents import sha256_of
-from edgeval.gguf.parts import model_files, model_stem, read_header
+from edgeval.gguf.part_names import model_stem
+from edgeval.gguf.parts import model_files, read_header
 from edgeval.hub import fetch, names
 from edgeval.hub.gguf_repo import ALL
 from edgeval.hub.ggufs import GgufRepo, RemoteGguf, chosen, fetch_ggufs, list_ggufs

@@ -119,12 +119,13 @@ def progress_bars(*folders: Path) -> Iterator[TerminalProgress]:
         folders: Where it writes: what killed runs left there and in the cache is removed first.
             ``run`` and ``eval`` name none, for what they call does that itself.
     """
-    from edgeval.quantization.cache import clean
     from edgeval.system.bars import TerminalProgress
     from edgeval.system.console import stderr_console
 
     with TerminalProgress(stderr_console()) as progress:
         if folders:
+            from edgeval.quantization.cache import clean
+
             clean(progress, *folders)
         yield progress
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edgeval.gguf.parts import model_stem
+from edgeval.gguf.part_names import model_stem
 
 _TYPE = re.compile(
     r"(?<![0-9a-z])(?:(ud|i1)-)?"

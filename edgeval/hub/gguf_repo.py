@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edgeval.errors import HubError, closest, counted, listed
-from edgeval.gguf.parts import numbered, part_name
+from edgeval.gguf.part_names import numbered, part_name
 from edgeval.hub.cache import Cache, RemoteFile
 from edgeval.hub.gguf_names import is_model, label_of, type_called
 from edgeval.system.untrusted import printable

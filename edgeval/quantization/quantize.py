@@ -15,7 +15,8 @@ from edgeval.gguf.architectures import not_quantized
 from edgeval.gguf.contents import held
 from edgeval.gguf.header import Header
 from edgeval.gguf.imatrix_file import ImportanceMatrix
-from edgeval.gguf.parts import model_files, model_stem, read_header
+from edgeval.gguf.part_names import model_stem
+from edgeval.gguf.parts import model_files, read_header
 from edgeval.gguf.remarks import of_file
 from edgeval.gguf.type_mix import mix_to_be
 from edgeval.gguf.types import FILE_TYPES

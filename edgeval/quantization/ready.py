@@ -11,7 +11,8 @@ from edgeval.checkpoints.ready_files import ReadyFile
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, closest, counted, listed
 from edgeval.gguf.contents import sha256_of
-from edgeval.gguf.parts import model_files, model_stem, read_header
+from edgeval.gguf.part_names import model_stem
+from edgeval.gguf.parts import model_files, read_header
 from edgeval.gguf.precision import precision
 from edgeval.gguf.provenance import imatrix_info
 from edgeval.gguf.remarks import same_files

@@ -12,7 +12,7 @@ from edgeval.engine import running
 from edgeval.errors import ChangedFileError, EdgevalError
 from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.imatrix_file import ImportanceMatrix
-from edgeval.gguf.parts import model_stem
+from edgeval.gguf.part_names import model_stem
 from edgeval.quantization.quantize import recipe_of
 from edgeval.records import UNQUANTIZED, ModelRun, SameFile, run_label
 

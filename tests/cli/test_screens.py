@@ -10,13 +10,25 @@ from pathlib import Path
 import pytest
 
 from edgeval.checkpoints.cards import cards
-from edgeval.cli.terminal import catalog, comparison, diagnosis, inspection, report, runs, verdict
+from edgeval.cli.terminal import (
+    catalog,
+    comparison,
+    diagnosis,
+    ggufs,
+    inspection,
+    report,
+    runs,
+    verdict,
+)
 from edgeval.gguf.inspect import inspect
+from edgeval.hub.cache import RemoteFile
+from edgeval.hub.gguf_repo import GgufRepo, models_in
 from edgeval.records import Evaluation, Finding
 from edgeval.report.compare.compare import compare_records
 from edgeval.store.runs import list_runs, show_run
 from edgeval.tasks.protocol import PROTOCOLS
 from tests.helpers.diagnoses import example_diagnosis
+from tests.helpers.gguf_hub import BASE, N_PARAMS, OTHERS, REPO, SIZES
 from tests.helpers.reports import ELSEWHERE, example_report
 from tests.helpers.stores import make_store
 
@@ -82,6 +94,12 @@ def a_comparison() -> None:
     comparison.print_comparison(compare_records([record, other], [Path("a"), Path("b")], 1.0))
 
 
+def a_repository() -> GgufRepo:
+    files = {name: RemoteFile(name, n_bytes, "") for name, n_bytes in SIZES.items()}
+    found = models_in({name: file for name, file in files.items() if name.endswith(".gguf")})
+    return GgufRepo(REPO, "main", "a" * 40, found, BASE, tuple(OTHERS), N_PARAMS, "llama")
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_store(tmp_path_factory.mktemp("store") / "edgeval.db", runs=2)
@@ -95,6 +113,7 @@ def screens(store: Path, tiny_f16: Path) -> dict[str, Show]:
         "run": lambda: report.print_report(record),
         "eval": lambda: report.print_evaluation(an_evaluation()),
         "models": lambda: catalog.print_cards(list(cards().values())),
+        "models OWNER/NAME": lambda: ggufs.print_ggufs(a_repository()),
         "protocols": lambda: catalog.print_protocols(list(PROTOCOLS.values())),
         "compare": a_comparison,
         "doctor": lambda: diagnosis.print_diagnosis(example_diagnosis()),
@@ -109,6 +128,7 @@ COMMANDS = (
     "run",
     "eval",
     "models",
+    "models OWNER/NAME",
     "protocols",
     "compare",
     "doctor",

@@ -69,11 +69,12 @@ OF_FILES = (
     ("runs", "show", "1", "--store", "a.db"),
     ("reference", "show", "ref.npz"),
 )
+OF_THE_HUB = (("models", "tiny/llama", "--offline"),)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a record, a store and a reference file."""
+    """Return a folder with a record, a store, a reference file and a cache of the hub."""
     made = tmp_path_factory.mktemp("saved")
     record = example_report()
     (made / "report.json").write_text(record.model_dump_json(), encoding="utf-8")
@@ -82,11 +83,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scores = {index: score_of(index) for index in range(40)}
         run.save(run.add_plan(tuple(scores), known, DEVICE), scores, WORK)
     export_reference(made / "a.db", 1, made / "ref.npz")
+    repository = made / "hub" / "models--tiny--llama"
+    for name, text in {"refs/main": "a" * 40, f"snapshots/{'a' * 40}/a-Q8_0.gguf": "GGUF"}.items():
+        (repository / name).parent.mkdir(parents=True)
+        (repository / name).write_text(text, encoding="utf-8")
     return made
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"EDGEVAL_CACHE": str(folder / "cache")}
+    ours = {"EDGEVAL_CACHE": str(folder / "cache"), "HF_HUB_CACHE": str(folder / "hub")}
+    environment = os.environ | ours
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -97,7 +103,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", [("--version",), *PLAIN, *OF_FILES], ids=" ".join)
+@pytest.mark.parametrize("command", [("--version",), *PLAIN, *OF_FILES, *OF_THE_HUB], ids=" ".join)
 def test_a_reading_command_needs_nothing_that_computes(
     command: tuple[str, ...], folder: Path
 ) -> None:
