@@ -112,6 +112,7 @@ def test_one_of_them_and_a_revision(hub: HubServer) -> None:
     hub.revisions.add("v1")
     found = printed(f"{REPO}@v1:q8_0")
     assert (found["revision"], [gguf["label"] for gguf in found["ggufs"]]) == ("v1", ["Q8_0"])
+    assert lines(f"{REPO}@v1")[-1] == f"edgeval run {REPO}@v1 --quant Q4_K_M"
     result = edgeval("models", f"{REPO}:Q8_1")
     assert_one_sentence(result, ["has no GGUF 'Q8_1' (did you mean 'Q8_0'?)", "it has BF16, Q8_0"])
 
@@ -129,8 +130,12 @@ def test_what_is_not_whole_or_more_is_said(hub: HubServer, folder: Path) -> None
     publish(folder, {"config.json": 9, "tokenizer.json": 9, "model.safetensors": 9})
     said = lines(REPO)
     assert "BF16: only 2 of its 3 files are there." in said
-    assert "The repository is a checkpoint besides." in said
-    assert any(line.endswith(", 5.imatrix and 15 more.") or "and 15 more." in line for line in said)
+    assert said[-2:] == [
+        f"It is a checkpoint, too, which edgeval run {REPO} converts.",
+        f"edgeval run {REPO}:Q4_K_M",
+    ]
+    (others,) = [line for line in said if line.startswith("Not for evaluation: ")]
+    assert others.endswith(" and 15 more.")
 
 
 def test_what_is_no_repository_of_ggufs_is_a_sentence(hub: HubServer, folder: Path) -> None:

@@ -90,11 +90,15 @@ def _below(listing: GgufRepo) -> Iterator[str]:
         n_more = len(listing.others) - _MOST_OTHERS
         more = f" and {n_more:,} more" if n_more > 0 else ""
         yield f"Not for evaluation: {', '.join(listing.others[:_MOST_OTHERS])}{more}."
+    revision = "" if listing.revision == "main" else f"@{listing.revision}"
+    where = f"{listing.repo}{revision}"
     if listing.is_checkpoint:
-        yield "The repository is a checkpoint besides."
+        yield f"It is a checkpoint, too, which edgeval run {where} converts."
     whole = [gguf for gguf in listing.ggufs if gguf.is_whole]
     if whole:
-        yield f"edgeval run {listing.repo} --quant {_example(whole)}"
+        # Of a checkpoint, --quant names what is made of it.
+        joint = ":" if listing.is_checkpoint else " --quant "
+        yield f"edgeval run {where}{joint}{_example(whole)}"
 
 
 def _example(ggufs: list[RemoteGguf]) -> str:
