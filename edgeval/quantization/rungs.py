@@ -111,7 +111,10 @@ def rungs(base: Path, names: Sequence[str], matrix: ImportanceMatrix) -> list[Ru
 
 def file_stem(name: str) -> str:
     """Return a name without the characters that file systems refuse."""
-    base = model_stem(Path(name)) if name.endswith(".gguf") else name
+    path = Path(name)
+    if name.endswith(".gguf"):
+        path = path.with_name(model_stem(path))
+    base = path.name if path.is_absolute() else str(path)
     return re.sub(r"[^\w.-]+", "-", Path(base).name if Path(base).exists() else base).strip("-.")
 
 

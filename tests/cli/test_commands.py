@@ -169,7 +169,7 @@ def test_shots_are_named_wherever_the_protocol_is(
         assert "2 an item, of 9 in solved.jsonl" in page
         assert pool.fingerprint in page
     evaluated = edgeval("eval", tiny_f32, *shots)
-    assert "all 40 items of items.jsonl, protocol lm-eval, 2-shot" in evaluated.stdout
+    assert "all 40 items of items.jsonl, protocol lm-eval-bos, 2-shot" in evaluated.stdout
 
 
 def test_ggufs_are_made_once(
