@@ -55,7 +55,7 @@ def whole_q8(tiny_q8: Path, many_items: Path) -> FileResult:
 
 
 def _setup(items: Path, until: float = 3.0, **options: Any) -> EvalSetup:
-    return prepare(Options(data=items, until=until, **options))
+    return prepare(Options(data=items, protocol="lm-eval", until=until, **options))
 
 
 def _compare(

@@ -100,7 +100,7 @@ def test_the_same_items_and_model_match(
     [
         ({"limit": None}, "has 20 of the 40 items that are wanted, 20 are missing; use --limit 20"),
         ({"limit": 21}, "has 20 of the 21 items that are wanted, 1 are missing; use --limit 20"),
-        ({"protocol": "lm-eval-bos"}, "protocol lm-eval, and this run has lm-eval-bos; .*--proto"),
+        ({"protocol": "lm-eval"}, "protocol lm-eval-bos, and this run has lm-eval; .*--proto"),
         ({"seed": 1}, r"items that are wanted, .* missing; use "),
     ],
 )

@@ -60,7 +60,8 @@ def test_a_quantized_model_is_compared_without_the_reference(tmp_path: Path) -> 
     assert ours.from_reference is not None
     assert (ours.from_reference.file, ours.from_reference.device) == ("ref.npz", there.device)
     assert (ours.speed, ours.from_reference.speeds) == (None, [theirs.speed])
-    update = {"from_reference": None, "speed": theirs.speed}
+    # Whether a tokenizer adds BOS is not in the file.
+    update = {"from_reference": None, "speed": theirs.speed, "wants_bos": theirs.wants_bos}
     assert ours.model_copy(update=update) == theirs
     assert here.runs[1].from_reference is None
     assert [(each.status, each.score, each.confidence) for each in here.verdicts] == [
