@@ -14,6 +14,7 @@ from edgeval.evaluation.options import DEFAULT_LADDER
 from edgeval.evaluation.reference import Reference
 from edgeval.evaluation.setup import EvalSetup
 from edgeval.gguf import imatrix_file
+from edgeval.gguf.imatrix_file import ImportanceMatrix
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.precision import reference_first, with_base
 from edgeval.hub.gguf_repo import ALL
@@ -66,7 +67,7 @@ class Wanted:
         return is_quantized and self.names is None
 
     def require_usable(self, location: ModelLocation) -> None:
-        """Refuse what cannot be asked of these files.
+        """Refuse what cannot be asked of these files, before anything is loaded.
 
         Raises:
             EdgevalError: If something is for files that are made here, and these are ready, or the
@@ -114,18 +115,43 @@ def ready_ladder(
     )
 
 
-def made_ladder(wanted: Wanted, source: ModelFiles, setup: EvalSetup, progress: Progress) -> Ladder:
+@dataclass(frozen=True)
+class ToMake:
+    """Files that are to be made of one model, as far as that is known without the model.
+
+    Attributes:
+        types: Canonical names of their types, the reference first.
+        matrix: The importance matrix.
+    """
+
+    types: Sequence[str]
+    matrix: ImportanceMatrix | None
+
+    @classmethod
+    def of(cls, wanted: Wanted, progress: Progress) -> ToMake:
+        """Return what is to be made.
+
+        Raises:
+            EdgevalError: If there is no such type, one is named twice or none is left, or the
+                importance matrix cannot be read.
+        """
+        types = ladder_types(wanted, progress)
+        return cls(types, None if wanted.imatrix is None else imatrix_file.read(wanted.imatrix))
+
+
+def made_ladder(
+    to_make: ToMake, wanted: Wanted, source: ModelFiles, setup: EvalSetup, progress: Progress
+) -> Ladder:
     """Return a ladder that is quantized of one model; see ``Ladder``."""
-    base, known = None if wanted.dtype is None else wanted.dtype.upper(), wanted.known
     return Ladder(
         source,
-        ladder_types(wanted, progress),
+        to_make.types,
         threads=setup.threads,
         progress=progress,
-        matrix=None if wanted.imatrix is None else imatrix_file.read(wanted.imatrix),
+        matrix=to_make.matrix,
         pre=setup.options.pre,
-        known=known.header.type if known else None,
-        base=base,
+        known=wanted.known.header.type if wanted.known else None,
+        base=None if wanted.dtype is None else wanted.dtype.upper(),
     )
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from edgeval import __version__
 from edgeval.checkpoints import cards
 from edgeval.checkpoints.locate import (
-    ModelFiles,
     ModelLocation,
     ask_hub,
     common_name,
@@ -25,7 +24,7 @@ from edgeval.evaluation import reference_checks
 from edgeval.evaluation.against import against
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.ladder import made_files, measured
-from edgeval.evaluation.ladder_files import Wanted, made_ladder, ready_ladder
+from edgeval.evaluation.ladder_files import ToMake, Wanted, made_ladder, ready_ladder
 from edgeval.evaluation.options import RESULTS_FOLDER, Options
 from edgeval.evaluation.reference import Reference
 from edgeval.evaluation.selfcheck import checked
@@ -159,6 +158,7 @@ def _record(
     location = ask_hub(location, wanted.types, offline=options.offline, progress=progress)
     known, is_ready = wanted.known, wanted.is_ready(location)
     wanted.require_usable(location)
+    to_make = None if is_ready else ToMake.of(wanted, progress)
     claims, other_claims = _claims(location.card, options.task)
     options = _with_protocol(_with_card_data(options, location.card), claims, known)
     setup = prepare(options)
@@ -170,7 +170,13 @@ def _record(
     setup = replace(setup, checkpoint=source.info if source.kind == "checkpoint" else None)
     if known is not None:
         reference_checks.require_checkpoint(known, setup.checkpoint)
-    ladder, unlike = _ladder(wanted, location, source, setup, progress)
+    ladder: LadderFiles
+    unlike: list[str] = []
+    if to_make is not None:
+        ladder = made_ladder(to_make, wanted, source, setup, progress)
+    else:
+        ladder = ready = ready_ladder(wanted, location, source, setup, progress)
+        unlike = list(ready.unlike)
     _warn_of_few_items(setup, len(ladder.rungs) - (known is None), progress)
     failures = Failures(len(ladder.rungs), progress)
     files = made_files(ladder, failures, has_reference=known is None)
@@ -206,20 +212,6 @@ def _record(
         worker_peak_rss_bytes=worker_peak,
     )
     return renewed(judged(record, claims))
-
-
-def _ladder(
-    wanted: Wanted,
-    location: ModelLocation,
-    source: ModelFiles,
-    setup: EvalSetup,
-    progress: Progress,
-) -> tuple[LadderFiles, list[str]]:
-    """Return the files of a ladder, and in what they are of different models."""
-    if not wanted.is_ready(location):
-        return made_ladder(wanted, source, setup, progress), []
-    ladder = ready_ladder(wanted, location, source, setup, progress)
-    return ladder, list(ladder.unlike)
 
 
 def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) -> None:

@@ -46,12 +46,12 @@ def tiny_q8(tiny_f16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(tiny_f16: Path, many_items: Path) -> FileResult:
     """The reference on all items."""
-    return evaluate_file(tiny_f16, prepare(Options(data=many_items)))
+    return evaluate_file(tiny_f16, prepare(Options(data=many_items, protocol="lm-eval")))
 
 
 @pytest.fixture(scope="module")
 def whole_q8(tiny_q8: Path, many_items: Path) -> FileResult:
-    return evaluate_file(tiny_q8, prepare(Options(data=many_items)))
+    return evaluate_file(tiny_q8, prepare(Options(data=many_items, protocol="lm-eval")))
 
 
 def _setup(items: Path, until: float = 3.0, **options: Any) -> EvalSetup:
@@ -167,7 +167,7 @@ def test_drift_is_decided_by_the_items_that_can_tell(
 def test_the_split_s_accuracy_follows_from_a_slice_and_the_reference(
     tiny_q8: Path, many_items: Path, whole: FileResult, whole_q8: FileResult
 ) -> None:
-    setup = prepare(Options(data=many_items, limit=100))
+    setup = prepare(Options(data=many_items, protocol="lm-eval", limit=100))
     with Store(None) as store:
         measured, found = _compare(whole, tiny_q8, setup, store)
     assert found.n_items == 100
@@ -219,7 +219,9 @@ def test_items_of_a_whole_run_are_taken_from_the_store(
     tiny_q8: Path, many_items: Path, whole: FileResult, tmp_path: Path
 ) -> None:
     with Store(tmp_path / "a.db") as store:
-        all_of_it = evaluate_file(tiny_q8, prepare(Options(data=many_items)), store)
+        all_of_it = evaluate_file(
+            tiny_q8, prepare(Options(data=many_items, protocol="lm-eval")), store
+        )
         measured, _ = _compare(whole, tiny_q8, _setup(many_items), store)
     assert measured.run.speed is None
     assert [each.n_items for each in measured.run.stored] == [400]
@@ -256,7 +258,7 @@ def test_an_interval_is_shown_after_whole_blocks_only(tiny_f16: Path, many_items
     assert all(note.startswith("acc_norm ") and "[" in note for _, note in shown.notes)
     # Items are scored in the order of their prefixes: an accuracy so far is of no sample of them.
     shown = _Notes()
-    evaluate_file(tiny_f16, prepare(Options(data=many_items)), progress=shown)
+    evaluate_file(tiny_f16, prepare(Options(data=many_items, protocol="lm-eval")), progress=shown)
     assert shown.done == N_ITEMS
     assert shown.notes == []
 
@@ -280,7 +282,7 @@ def test_nothing_is_pursued_without_being_asked(tiny_items: Path, whole: FileRes
 def test_a_record_says_how_many_items_each_took(
     tiny_checkpoint: Path, many_items: Path, tmp_path: Path
 ) -> None:
-    options = Options(data=many_items, until=6.0, kl_items=10)
+    options = Options(data=many_items, protocol="lm-eval", until=6.0, kl_items=10)
     record, _ = pipeline.run(
         str(tiny_checkpoint), options, types=["F16", "Q8_0"], out=tmp_path / "a", progress=Lines()
     )
@@ -297,7 +299,7 @@ def test_a_record_says_how_many_items_each_took(
 def test_files_are_evaluated_until_they_are_known(
     tiny_f16: Path, tiny_q8: Path, many_items: Path
 ) -> None:
-    found = evaluate([tiny_f16, tiny_q8], Options(data=many_items, until=10.0))
+    found = evaluate([tiny_f16, tiny_q8], Options(data=many_items, protocol="lm-eval", until=10.0))
     sizes = [run.metrics["acc_norm"].total for run in found.runs]
     assert found.data.n_items == max(sizes) < N_ITEMS
     assert all(run.stopping is not None and run.stopping.is_decided for run in found.runs)
