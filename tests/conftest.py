@@ -20,9 +20,10 @@ from tests.helpers.tiny import make_checkpoint, make_items, write_items, write_t
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests away from the user's caches, and from the network."""
+    """Keep the tests away from the user's caches and cards, and from the network."""
     saved = dict(os.environ)
     os.environ["EDGEVAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["EDGEVAL_CARDS"] = str(tmp_path_factory.mktemp("cards"))
     os.environ["HF_HOME"] = str(tmp_path_factory.mktemp("hub"))
     yield
     os.environ.clear()

@@ -109,6 +109,7 @@ def _located(model: str) -> ModelLocation:
     if card is not None and card.checkpoint is not None:
         return ModelLocation(card, path=cards.cards_folder() / card.checkpoint)
     if card is not None:
+        cards.require_llama(card)
         return ModelLocation(card, repo=card.repo, revision=card.revision)
     path = Path(model)
     try:
@@ -186,7 +187,8 @@ def ask_hub(
         if listing is None or (listing.is_checkpoint and named.gguf is None):
             if not is_alone:
                 raise not_comparable(named.repo)
-            return ModelLocation(repo=named.repo, revision=named.revision)
+            card = cards.of_checkpoint(named.repo, named.revision)
+            return ModelLocation(card, repo=named.repo, revision=named.revision)
         wanted = [named.gguf] if named.gguf else types
         remote.append((listing, tuple(_chosen(listing, wanted))))
     said = {listing.base_model for listing, _ in remote} | {location.base_model}

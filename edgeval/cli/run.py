@@ -10,6 +10,7 @@ import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
 from edgeval.cli.options import WHAT, names, takes_options
+from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_LADDER, Options
 from edgeval.system.streams import OutputError, flush
 
@@ -20,6 +21,18 @@ class BaseType(str, Enum):
     f16 = "f16"
     bf16 = "bf16"
     f32 = "f32"
+
+
+def claim_texts(given: list[str] | None) -> list[str] | None:
+    """Return the claims that were typed, if all of them are understood."""
+    from edgeval.checkpoints.claim_text import parsed
+
+    for text in given or ():
+        try:
+            parsed(text)
+        except EdgevalError as error:
+            raise typer.BadParameter(str(error)) from error
+    return given
 
 
 @takes_options()
@@ -81,6 +94,27 @@ def run(
             rich_help_panel=WHAT,
         ),
     ] = False,
+    card: Annotated[
+        str | None,
+        typer.Option(
+            "--card",
+            metavar="CARD",
+            help="Judge by the published numbers of this card: its name, or its .toml file.",
+            show_default="the model's own, if it has one",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--claim",
+            callback=claim_texts,
+            metavar='"TASK METRIC NUMBER SOURCE"',
+            help="Judge by one more published number, before which N-shot, a protocol and "
+            "these-items may stand.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     *,
     options: Options,
     out: Annotated[
@@ -116,6 +150,8 @@ def run(
                 reference=reference,
                 dtype=None if dtype is None else dtype.value,
                 force_compare=force_compare,
+                card=card,
+                claims=claims or (),
                 out=folder,
                 command=command_line(),
                 progress=progress,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from edgeval import __version__
 from edgeval.checkpoints import cards
+from edgeval.checkpoints.claims import Claimed, claimed
 from edgeval.checkpoints.locate import (
     ModelLocation,
     ask_hub,
@@ -67,6 +68,8 @@ def run(
     reference: str | Path | None = None,
     dtype: str | None = None,
     force_compare: bool = False,
+    card: str | Path | None = None,
+    claims: Sequence[str] = (),
     out: str | Path | None = None,
     overwrite: bool = False,
     command: str = "",
@@ -92,6 +95,9 @@ def run(
             default the most precise one in ``types``, or F16. In the default ladder it is the
             reference.
         force_compare: Whether ready files are compared that are not shown to be of one model.
+        card: A card's name or file, whose claims are judged instead of those of the model's card.
+        claims: More published numbers to judge it by, each as ``hellaswag acc_norm 43.0 SOURCE``;
+            before the number may stand how it was measured.
         out: Folder of the report. By default a new one in ``edgeval-results``.
         overwrite: Whether a report that is there is replaced.
         command: The command line, for the record.
@@ -105,6 +111,7 @@ def run(
     """
     bars, models = progress_of(progress), model_names(model)
     location = locate(*models)
+    published = claimed(card, claims)
     clean(bars, *([options.store.parent] if options and options.store else []))
     out = None if out is None else Path(out)
     with report_folder(models, out, command, overwrite=overwrite, progress=bars) as folder:
@@ -115,7 +122,7 @@ def run(
             against=against(None if reference is None else str(reference)),
             is_forced=force_compare,
         )
-        record = _record(location, wanted, options or Options(), command, bars)
+        record = _record(location, wanted, published, options or Options(), command, bars)
         record_files.save(record, folder)
         return RunResult(record, folder)
 
@@ -150,18 +157,25 @@ def report_folder(
 
 
 def _record(
-    location: ModelLocation, wanted: Wanted, options: Options, command: str, progress: Progress
+    location: ModelLocation,
+    wanted: Wanted,
+    published: Claimed,
+    options: Options,
+    command: str,
+    progress: Progress,
 ) -> Report:
     """Evaluate a ladder, and return what there is to report."""
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
     location = ask_hub(location, wanted.types, offline=options.offline, progress=progress)
+    published = published.of(location, progress)
     known, is_ready = wanted.known, wanted.is_ready(location)
     wanted.require_usable(location)
     to_make = None if is_ready else ToMake.of(wanted, progress)
-    claims, other_claims = _claims(location.card, options.task)
-    options = _with_protocol(_with_card_data(options, location.card), claims, known)
+    options = _with_card_data(options, published.card, location.card)
+    options = _with_protocol(options, published.on(options.task)[0], known)
     setup = prepare(options)
+    claims, other_claims = published.on(options.task, setup.data)
     if known is not None:
         reference_checks.require_items(known, setup)
     if options.store is not None:
@@ -249,14 +263,7 @@ def _with_protocol(options: Options, claims: Sequence[Claim], known: Reference |
     return replace(options, protocol=next(of_claims, None))
 
 
-def _with_card_data(options: Options, card: cards.Card | None) -> Options:
-    if options.data is None and card is not None and card.data is not None:
-        return replace(options, data=cards.cards_folder() / card.data)
-    return options
-
-
-def _claims(card: cards.Card | None, task: str) -> tuple[list[Claim], list[Claim]]:
-    """Return a card's claims on the evaluated task, and those on other tasks."""
-    if card is None:
-        return [], []
-    return card.claims_on(task), [claim for claim in card.claims if claim.task != task]
+def _with_card_data(options: Options, *known: cards.Card | None) -> Options:
+    """Return options with the items of the first card that brings some, if none are named."""
+    items = (cards.cards_folder() / card.data for card in known if card and card.data)
+    return options if options.data is not None else replace(options, data=next(items, None))

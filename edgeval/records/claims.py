@@ -15,10 +15,23 @@ ProtocolMatch = Literal["exact", "proxy", "mismatch"]
 VerdictStatus = Literal["reproduced", "partial", "not_reproduced", "inconclusive"]
 
 MOST_DECIMALS: Final = 6
+MOST_SHOTS: Final = 1000
+
+NOT_STATED: Final = "not stated"
+"""The metric or the protocol of a claim whose source names none."""
 
 
 class Citation(Record):
-    """Where a claim stands."""
+    """Where a claim stands.
+
+    Attributes:
+        paper_arxiv_id: The paper, if it is one of arXiv.
+        section: The table, or what else is cited.
+        row: The row of a table; empty for none.
+        column: The column of a table; empty for none.
+        quoted_text: What stands there.
+        pdf_page: The page of the paper.
+    """
 
     paper_arxiv_id: str | None = None
     section: str
@@ -51,8 +64,8 @@ class Claim(Record):
             one count rounds to it.
         row_average: The published average of its row: of all numbers of the model that have it.
         tolerance_points: How far a measurement may be from it and still reproduce it.
-        metric: The metric it is of.
-        protocol: The protocol it was measured with, or what else is known of how.
+        metric: The metric it is of, or ``NOT_STATED``.
+        protocol: The protocol it was measured with, what else is known of how, or ``NOT_STATED``.
         shots: Number of solved items shown before each item.
         data: The data set it was measured on.
         data_fingerprint: Fingerprint of that data set, if known.
@@ -64,12 +77,12 @@ class Claim(Record):
     task: str
     value: float = Field(ge=0, le=100)
     decimals: int = Field(default=2, ge=0, le=MOST_DECIMALS)
-    correct: int | None = Field(default=None, ge=0)
+    correct: int | None = Field(default=None, ge=0, le=MOST_ITEMS)
     row_average: Average | None = None
     tolerance_points: float = Field(default=1.0, gt=0)
     metric: str
     protocol: str
-    shots: int = Field(default=0, ge=0, le=1000)
+    shots: int = Field(default=0, ge=0, le=MOST_SHOTS)
     data: str
     data_fingerprint: str | None = None
     n_items: int = Field(gt=0, le=MOST_ITEMS)
@@ -98,6 +111,11 @@ class Claim(Record):
     def printed(self) -> str:
         """The value as it was printed."""
         return f"{self.value:.{self.places}f}"
+
+    @property
+    def with_metric(self) -> str:
+        """The value as it was printed, behind its metric if that is stated."""
+        return self.printed if self.metric == NOT_STATED else f"{self.metric} {self.printed}"
 
     @property
     def counts(self) -> range:

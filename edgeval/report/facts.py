@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from edgeval.errors import listed, plural
 from edgeval.records import Citation, Claim, ClaimCitation, Machine, Report, Verdict
+from edgeval.records.claims import NOT_STATED
 from edgeval.report import formatting as fmt
 from edgeval.report.items import reference_items, slice_sentence
 from edgeval.report.machines import (
@@ -40,7 +41,16 @@ def paper_url(arxiv_id: str) -> str:
 def location(cited: Citation | ClaimCitation) -> str:
     """Return where a claim stands within its source."""
     page = f", page {cited.pdf_page}" if cited.pdf_page is not None else ""
-    return f"{cited.section}{page}: row {cited.row}, column {cited.column}"
+    places = (("row", cited.row), ("column", cited.column))
+    cell = ", ".join(f"{name} {place}" for name, place in places if place)
+    return f"{cited.section}{page}{': ' if cell else ''}{cell}"
+
+
+def citation(cited: Citation | ClaimCitation) -> str:
+    """Return the paper, where a claim stands within it, and what stands there."""
+    paper = f"arXiv:{cited.paper_arxiv_id}, " if cited.paper_arxiv_id else ""
+    words = f", “{cited.quoted_text}”" if cited.quoted_text else ""
+    return f"{paper}{location(cited)}{words}"
 
 
 def facts(view: RecordView[Report]) -> list[Fact]:
@@ -101,7 +111,8 @@ def unjudged_facts(claim: Claim) -> list[Fact]:
 
 def _published(claim: Claim) -> Fact:
     count = f", {claim.correct:,} of {claim.n_items:,} items" if claim.correct is not None else ""
-    return Fact("Published", f"{claim.printed} ({claim.metric}){count}")
+    metric = f"metric {NOT_STATED}" if claim.metric == NOT_STATED else claim.metric
+    return Fact("Published", f"{claim.printed} ({metric}){count}")
 
 
 def _source_facts(claim: Claim, cited: Citation | ClaimCitation) -> list[Fact]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgeval.records import Interval, Report
+from edgeval.records.claims import NOT_STATED
 from edgeval.report import formatting as fmt
 from edgeval.report.ladder import ladder_rows
 from edgeval.report.record_view import RecordView, RunOutcome, as_counted
@@ -104,9 +105,10 @@ def claim_figure(view: RecordView[Report]) -> Figure | None:
         return None
     claim = report.claims[0]
     points = []
-    is_primary = claim.metric == report.protocol.metric
+    metric = report.protocol.metric if claim.metric == NOT_STATED else claim.metric
+    is_primary = metric == report.protocol.metric
     for run, row in zip(view.runs, ladder_rows(view), strict=True):
-        accuracy = run.run.metrics.get(claim.metric)
+        accuracy = run.run.metrics.get(metric)
         if accuracy is None:
             return None
         estimate = run.estimate if is_primary else as_counted(accuracy)
@@ -124,7 +126,7 @@ def claim_figure(view: RecordView[Report]) -> Figure | None:
         line=claim.value,
         band=claim.tolerance_points,
         line_labels=["published", fmt.plain(claim.value, 2)],
-        y_label=f"{claim.metric} (%)",
+        y_label=f"{metric} (%)",
         tick_text=fmt.plain,
     )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from edgeval.errors import counted
 from edgeval.gguf.remarks import remarks_on
-from edgeval.records import Claim, ModelRun, Report, Stopping
+from edgeval.records import Claim, ModelRun, Report, Stopping, protocol_label
+from edgeval.records.claims import NOT_STATED
 from edgeval.report import formatting as fmt
 from edgeval.report import speeds, verdicts
-from edgeval.report.facts import location
+from edgeval.report.facts import citation
 from edgeval.report.machines import check_of_run, where
 from edgeval.report.record_view import RecordView
 from edgeval.stats.verdict import Judgement, judge, row_contradiction
@@ -31,7 +32,7 @@ def reasoning(view: RecordView[Report], claim: Claim) -> str:
         _measured(view, judgement),
         _setting(view),
         _claimed(claim),
-        row_contradiction(report),
+        row_contradiction(report, claim),
         _differences(judgement),
         _conclusion(report, claim, judgement),
         verdicts.confidence(judgement),
@@ -140,13 +141,13 @@ def _kernels(run: ModelRun) -> str:
 
 
 def _claimed(claim: Claim) -> str:
-    cited = claim.citation
-    paper = f"arXiv:{cited.paper_arxiv_id}, " if cited.paper_arxiv_id else ""
-    words = f", “{cited.quoted_text}”" if cited.quoted_text else ""
+    metric = ", of a metric that is not stated," if claim.metric == NOT_STATED else ""
+    how = protocol_label(claim.protocol, claim.shots)
+    protocol = f"a protocol that is {how}" if claim.protocol == NOT_STATED else f"protocol {how}"
     count = f", which is {claim.correct:,} right items" if claim.correct is not None else ""
     return (
-        f"The claim is {claim.metric} {claim.printed} with protocol {claim.protocol} on the "
-        f"{claim.n_items:,} items of {claim.data} ({paper}{location(cited)}{words}){count}."
+        f"The claim is {claim.with_metric}{metric} with {protocol} on the {claim.n_items:,} items "
+        f"of {claim.data} ({citation(claim.citation)}){count}."
     )
 
 

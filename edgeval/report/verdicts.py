@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeval.errors import counted
 from edgeval.records import Claim, DataSource, Report, Verdict, VerdictStatus
 from edgeval.report import formatting as fmt
+from edgeval.report.facts import location
 from edgeval.report.items import reference_items
 from edgeval.report.record_view import RecordView
 from edgeval.stats.verdict import Judgement, judge, row_contradiction, where
@@ -22,7 +23,7 @@ NO_CLAIM = "No published number is recorded for this model and task, so there is
 
 def claim_in_short(claim: Claim) -> str:
     """Return what was published, for a heading: ``acc_norm 59.20, HellaSwag 0-shot``."""
-    return f"{claim.metric} {claim.printed}, {claim.citation.column}"
+    return f"{claim.with_metric}, {claim.citation.column or claim.task}"
 
 
 def judged_claims(view: RecordView[Report]) -> list[tuple[Claim, Verdict]]:
@@ -45,13 +46,14 @@ def verdict_sentence(view: RecordView[Report], claim: Claim, verdict: Verdict) -
     run, report = view.judged_run.run, view.record
     judgement = judge(claim, run, report.data, report.protocol, report.base_model)
     difference = fmt.signed(100 * verdict.score - claim.value, 2)
+    source = f" ({location(claim.citation)})" if len(report.claims) > 1 else ""
     same = ", the same to the item count" if is_to_the_item(claim, judgement) else ""
     sentences = (
         f"On {reference_items(view)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
-        f"published number is {claim.printed} ({difference} points): "
+        f"published number{source} is {claim.printed} ({difference} points): "
         f"{reason(claim, judgement, report.data)}{same}.",
         confidence(judgement),
-        row_contradiction(report),
+        row_contradiction(report, claim),
     )
     return " ".join(filter(None, sentences))
 

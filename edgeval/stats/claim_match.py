@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgeval.records import UNQUANTIZED, Claim, DataSource, ModelRun, ProtocolInfo, ProtocolMatch
-from edgeval.tasks.names import family_of
+from edgeval.records.claims import NOT_STATED
+from edgeval.tasks.names import ANY_LM_EVAL, FAMILIES, family_of
 
 _LEAST_SHARE = 0.005
 """A smaller share of a file's weights would be shown as none."""
@@ -52,9 +53,10 @@ def _mismatch(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolI
     """Return why a measurement is of something else than the claim is; empty if it is not."""
     if claim.task != data.task:
         return f"task {data.task} where the claim is of {claim.task}"
-    is_of_family = family_of(protocol.name) == family_of(claim.protocol)
-    if claim.metric not in run.metrics or not is_of_family:
-        return f"protocol {protocol.name} where the claim is {claim.metric} of {claim.protocol}"
+    families = (family_of(protocol.name), NOT_STATED)
+    is_of_metric = claim.metric in (*run.metrics, NOT_STATED)
+    if not is_of_metric or family_of(claim.protocol) not in families:
+        return f"protocol {protocol.name} where the claim is {_measured_as(claim)}"
     if protocol.shots != claim.shots:
         return f"protocol {protocol.label} where the claim is {claim.shots}-shot"
     if claim.data_fingerprint not in (None, data.fingerprint):
@@ -62,8 +64,26 @@ def _mismatch(claim: Claim, run: ModelRun, data: DataSource, protocol: ProtocolI
     return ""
 
 
+def _measured_as(claim: Claim) -> str:
+    """Return of what metric and protocol a claim is, as far as that is stated."""
+    stated = [] if claim.metric == NOT_STATED else [claim.metric]
+    if claim.protocol != NOT_STATED:
+        foreign = "" if claim.protocol in FAMILIES else ", which edgeval does not measure"
+        stated.append(f"of {claim.protocol}{foreign}")
+    return " ".join(stated)
+
+
 def _of_protocol(claim: Claim, protocol: ProtocolInfo) -> Iterator[str]:
-    if protocol.name != claim.protocol:
+    if claim.metric == NOT_STATED:
+        yield f"metric {protocol.metric} where the claim names none"
+    if claim.protocol == NOT_STATED:
+        yield f"protocol {protocol.name} where the claim names none"
+    elif claim.protocol == ANY_LM_EVAL:
+        yield (
+            f"protocol {protocol.name} where the claim names lm-evaluation-harness without the "
+            "version that decides on BOS"
+        )
+    elif protocol.name != claim.protocol:
         yield f"protocol {protocol.name} (BOS policy) where the claim is {claim.protocol}"
 
 

@@ -103,7 +103,6 @@ def verdicts(report: Report) -> list[Verdict]:
     reference = report.reference
     if reference is None:
         return []
-    contradicts = row_contradiction(report)
     return [
         verdict(
             claim,
@@ -112,19 +111,29 @@ def verdicts(report: Report) -> list[Verdict]:
             report.protocol,
             report.created_at,
             report.edgeval_version,
-            contradicts,
+            row_contradiction(report, claim),
             report.base_model,
         )
         for claim in report.claims
     ]
 
 
-def row_contradiction(report: Report) -> str:
-    """Return in what the published numbers of a record's model contradict themselves, if they do.
+def row_contradiction(report: Report, claim: Claim) -> str:
+    """Return in what the published numbers beside a claim contradict themselves, and it.
 
-    It is a sentence, or empty.
+    Args:
+        report: The record.
+        claim: One of its claims; where it stands in no row, nothing is beside it.
+
+    Returns:
+        A sentence, or nothing.
     """
-    return contradiction([*report.claims, *report.other_claims])
+    row = [claim]
+    if claim.citation.row:
+        published = (*report.claims, *report.other_claims)
+        average = claim.row_average
+        row = [each for each in published if each.citation.row and each.row_average == average]
+    return contradiction(row)
 
 
 def verdict(

@@ -161,6 +161,7 @@ HELLASWAG = Task(
     version=1,
     data_name="Rowan/hellaswag",
     split="validation",
+    n_items=10_042,
     shots_split="train",
     row=HubRow.model_validate,
     renderings=("lm-eval", "text"),

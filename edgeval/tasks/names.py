@@ -13,9 +13,13 @@ UNNAMED_TASK_VERSION: Final = 1
 
 Family = Literal["lm-eval", "llama.cpp"]
 
+ANY_LM_EVAL: Final = "lm-evaluation-harness"
+"""What a published number is of that names the tool and not its version, which decides on BOS."""
+
 FAMILIES: Final[dict[str, Family]] = {
     "lm-eval": "lm-eval",
     "lm-eval-bos": "lm-eval",
+    ANY_LM_EVAL: "lm-eval",
     "llama.cpp": "llama.cpp",
 }
 """By the names of protocols: numbers within a family may stand for each other, but for their BOS

@@ -85,6 +85,7 @@ class Task:
         version: Raised when its items, or which of their choices is right, change.
         data_name: Name of its data set on the hub.
         split: The split that is evaluated.
+        n_items: Number of items in that split on the hub, which published numbers are of.
         shots_split: The split that solved items are drawn from.
         row: Makes a row of one in the hub's schema; raises ``pydantic.ValidationError``.
         renderings: What its rows can be rendered as.
@@ -97,12 +98,18 @@ class Task:
     version: int
     data_name: str
     split: str
+    n_items: int
     shots_split: str
     row: Callable[[Any], Row]
     renderings: tuple[Rendering, ...]
     data_config: str | None = None
     metric: str | None = None
     read_text: Callable[[Path], Sequence[Row]] | None = None
+
+    @property
+    def split_name(self) -> str:
+        """What the split that is evaluated is called: the hub's name and its own."""
+        return f"{self.data_name} {self.split}"
 
     @property
     def suffixes(self) -> tuple[str, ...]:

@@ -28,9 +28,8 @@ def parameters(command: str) -> dict[str, Any]:
 def test_a_command_has_an_option_for_each_field(command: str, names: list[str]) -> None:
     known = parameters(command)
     assert set(known) & set(NAMES) == set(names)
-    assert len(parameters("run")) == len(NAMES) + len(
-        ["models", "quant", "dtype", "imatrix", "reference", "force_compare", "out", "overwrite"]
-    )
+    own = ["models", "quant", "dtype", "imatrix", "reference", "force_compare", "card", "claims"]
+    assert len(parameters("run")) == len(NAMES) + len([*own, "out", "overwrite"])
     commands_own: dict[str, object] = {"store": DEFAULT_STORE, "devices": None}
     for name in names:
         assert known[name].opts == [f"--{name.replace('_', '-')}"]

@@ -139,7 +139,7 @@ def test_what_is_not_whole_or_more_is_said(hub: HubServer, folder: Path) -> None
 
 
 def test_what_is_no_repository_of_ggufs_is_a_sentence(hub: HubServer, folder: Path) -> None:
-    assert_one_sentence(edgeval("models", "demo"), ["'demo' is not a repository", "owner/name"])
+    assert_one_sentence(edgeval("models", "dem"), ["no card 'dem' (did you mean 'demo'?)"])
     assert_one_sentence(edgeval("models", "tiny/x"), ["has no model tiny/x"])
     assert_one_sentence(edgeval("models", REPO, "--offline"), ["run once online"])
     for path in folder.rglob("*.gguf"):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edgeval.checkpoints.cards import cards
+from edgeval.cli.terminal import cards as card_tables
 from edgeval.cli.terminal import (
-    catalog,
     comparison,
     diagnosis,
     ggufs,
@@ -20,6 +20,7 @@ from edgeval.cli.terminal import (
     runs,
     verdict,
 )
+from edgeval.cli.terminal import protocols as protocol_tables
 from edgeval.gguf.inspect import inspect
 from edgeval.hub.cache import RemoteFile
 from edgeval.hub.gguf_repo import GgufRepo, models_in
@@ -112,9 +113,10 @@ def screens(store: Path, tiny_f16: Path) -> dict[str, Show]:
     return {
         "run": lambda: report.print_report(record),
         "eval": lambda: report.print_evaluation(an_evaluation()),
-        "models": lambda: catalog.print_cards(list(cards().values())),
+        "models": lambda: card_tables.print_cards(list(cards().values()), [], Path("own")),
+        "models show": lambda: card_tables.print_card(cards()["tinyllama-3t"]),
         "models OWNER/NAME": lambda: ggufs.print_ggufs(a_repository()),
-        "protocols": lambda: catalog.print_protocols(list(PROTOCOLS.values())),
+        "protocols": lambda: protocol_tables.print_protocols(list(PROTOCOLS.values())),
         "compare": a_comparison,
         "doctor": lambda: diagnosis.print_diagnosis(example_diagnosis()),
         "runs": lambda: runs.print_runs(list_runs(store), Path("edgeval.db")),
@@ -128,6 +130,7 @@ COMMANDS = (
     "run",
     "eval",
     "models",
+    "models show",
     "models OWNER/NAME",
     "protocols",
     "compare",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgeval.checkpoints import cards
+from edgeval.checkpoints.claims import Claimed
 from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline
@@ -136,7 +137,7 @@ def test_another_checkpoint_never_gets_the_same_gguf(tmp_path: Path) -> None:
 
 
 def test_a_card_keeps_the_claims_that_are_not_measured_apart() -> None:
-    claims, others = pipeline._claims(cards.find("tinyllama-3t"), "hellaswag")
+    claims, others = Claimed(cards.find("tinyllama-3t")).on("hellaswag")
     assert [(claim.task, claim.value) for claim in claims] == [("hellaswag", 59.2)]
     assert {claim.task: claim.value for claim in others} == {
         "openbookqa": 36.0,
@@ -146,7 +147,7 @@ def test_a_card_keeps_the_claims_that_are_not_measured_apart() -> None:
         "boolq": 57.83,
         "piqa": 73.29,
     }
-    assert pipeline._claims(None, "hellaswag") == ([], [])
+    assert Claimed().on("hellaswag") == ([], [])
 
 
 def test_a_store_that_cannot_be_made_is_said_before_anything_is_converted(

@@ -7,8 +7,10 @@ import itertools
 import pytest
 
 from edgeval.records import Report
+from edgeval.records.claims import NOT_STATED
 from edgeval.report import figures, ladder, pages
 from edgeval.report.record_view import RecordView
+from edgeval.stats.verdict import judged
 from tests.helpers.pages import VARIANTS
 from tests.helpers.reports import (
     example_report,
@@ -35,6 +37,14 @@ def test_the_drift_figure_is_to_scale(record: Report) -> None:
     assert by_bits == sorted(drawn.marks, key=lambda mark: mark.x)
     texts = dict(drawn.x_ticks[i][::-1] for i in range(len(drawn.x_ticks)))
     assert texts["8"] - texts["4"] == pytest.approx(texts["16"] - texts["8"], abs=0.11)
+
+
+def test_a_claim_without_a_metric_stands_beside_the_primary_one() -> None:
+    record = VARIANTS["full"]
+    claim = record.claims[0].model_copy(update={"metric": NOT_STATED})
+    drawn = figures.claim_figure(RecordView.of(judged(record, [claim])))
+    assert drawn is not None
+    assert drawn == figures.claim_figure(RecordView.of(record))
 
 
 def test_the_claim_figure_holds_the_claim_and_needs_its_metric() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from edgeval.records import Report, VerdictStatus
+from edgeval.records import Citation, Report, VerdictStatus
+from edgeval.records.claims import NOT_STATED
 from edgeval.report import formatting as fmt
 from edgeval.report import pages
 from edgeval.report.reasoning import not_measured, reasoning
@@ -172,6 +173,32 @@ def test_a_row_that_contradicts_itself_is_named() -> None:
     assert words in verdict_sentences(RecordView.of(record))[0]
     assert words in record.verdicts[0].claim_citation.notes
     assert "contradicts" not in reasoning(RecordView.of(example("reproduced")), example_claim())
+
+
+def test_a_claim_that_was_typed_stands_in_no_row_and_is_named_by_its_source() -> None:
+    typed = example_claim(
+        58.0,
+        decimals=1,
+        metric=NOT_STATED,
+        protocol=NOT_STATED,
+        shots=10,
+        citation=Citation(section="my notes", row="", column=""),
+    )
+    other = example_claim(55.25, task="arc_easy", n_items=2376, data="ARC-Easy test")
+    record = example("reproduced").model_copy(update={"other_claims": [other]})
+    record = judged(record, [typed, *record.claims])
+    found = reasoning(RecordView.of(record), typed)
+    assert (
+        "The claim is 58.0, of a metric that is not stated, with a protocol that is not stated, "
+        "10-shot on the 10,042 items of Rowan/hellaswag validation (my notes)."
+    ) in found
+    assert "contradicts" not in found
+    first, second = verdict_sentences(RecordView.of(record))
+    assert "the published number (my notes) is 58.0" in first
+    assert "contradicts" not in first
+    assert "the published number (Table 2, page 4: row TinyLlama 1.1B (3T)" in second
+    assert "The row contradicts itself" in second
+    assert "published number is" in verdict_sentences(RecordView.of(example("partial")))[0]
 
 
 def test_a_file_of_another_size_says_nothing_of_the_claims_split() -> None:

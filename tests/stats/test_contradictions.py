@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -123,25 +122,12 @@ def test_rows_with_other_averages_are_other_rows() -> None:
     )
 
 
-CLAIMS = [(card.name, claim) for card in cards().values() for claim in card.claims]
-
-
-@pytest.mark.parametrize(("name", "claim"), CLAIMS, ids=[f"{n} {c.task}" for n, c in CLAIMS])
-def test_every_published_number_is_the_count_that_its_card_has(name: str, claim: Claim) -> None:
-    if (name, claim.task) == ("tinyllama-3t", "arc_easy"):
-        assert (claim.correct, list(claim.counts)) == (None, [])
-    else:
-        assert claim.correct is not None
-        assert f"{100 * claim.correct / claim.n_items:.2f}" == claim.printed
-        assert list(claim.counts) == [claim.correct]
-
-
 def test_one_row_of_the_cards_contradicts_itself() -> None:
     found = {card.name: card.contradiction for card in cards().values() if card.contradiction}
     assert list(found) == ["tinyllama-3t"]
-    averages = {card.name: card.average for card in cards().values()}
-    assert averages.pop("demo") is None
-    assert all(each is not None and each.decimals == 2 for each in averages.values())
-    for card, claim in itertools.product(cards().values(), range(7)):
-        if card.average is not None:
-            assert card.claims[claim].row_average == card.average
+    rows = [card for card in cards().values() if card.average is not None]
+    assert {card.family for card in rows} == {"Pythia", "TinyLlama"}
+    for card in rows:
+        assert card.average is not None and card.average.decimals == 2
+        assert len(card.claims) == 7
+        assert all(claim.row_average == card.average for claim in card.claims)

@@ -16,7 +16,9 @@ from edgeval.records import (
     SelfCheck,
     TensorMix,
 )
+from edgeval.records.claims import NOT_STATED
 from edgeval.stats.claim_match import match
+from edgeval.tasks.names import ANY_LM_EVAL
 from tests.helpers.claims import CLAIM, judgement, make_data, make_protocol, make_run
 
 GPU = OffloadInfo(devices=["a GPU"], layers=23, n_layers=23)
@@ -133,6 +135,65 @@ def test_other_data_than_the_known_ones_are_a_mismatch_that_decides_nothing() ->
     found = judgement(make_run(2400), make_data(name="other.jsonl"), claim=claim)
     assert (found.protocol_match, found.status) == ("mismatch", "inconclusive")
     assert "other.jsonl holds other items" in found.claim_citation.notes
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"protocol": NOT_STATED}, ("protocol lm-eval where the claim names none",)),
+        (
+            {"protocol": ANY_LM_EVAL},
+            (
+                "protocol lm-eval where the claim names lm-evaluation-harness without the version "
+                "that decides on BOS",
+            ),
+        ),
+        ({"metric": NOT_STATED}, ("metric acc_norm where the claim names none",)),
+        (
+            {"metric": NOT_STATED, "protocol": NOT_STATED},
+            (
+                "metric acc_norm where the claim names none",
+                "protocol lm-eval where the claim names none",
+            ),
+        ),
+    ],
+)
+def test_what_a_claim_does_not_state_makes_a_proxy(
+    changes: dict[str, str], words: tuple[str, ...]
+) -> None:
+    claim = CLAIM.model_copy(update=changes)
+    assert differences(claim=claim) == ("proxy", words)
+    agrees, differs = judgement(claim=claim), judgement(make_run(4000), claim=claim)
+    assert (agrees.status, differs.status) == ("partial", "inconclusive")
+    assert judgement(make_run(4000)).status == "not_reproduced"
+
+
+@pytest.mark.parametrize("protocol", ["lm-eval-bos", "llama.cpp"])
+def test_what_is_not_stated_may_be_any_protocol(protocol: str) -> None:
+    claim = CLAIM.model_copy(update={"protocol": NOT_STATED})
+    kind, words = differences(protocol=make_protocol(protocol), claim=claim)
+    assert (kind, words) == ("proxy", (f"protocol {protocol} where the claim names none",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"protocol": "lighteval"}, "acc_norm of lighteval, which edgeval does not measure"),
+        (
+            {"protocol": "lighteval", "metric": NOT_STATED},
+            "of lighteval, which edgeval does not measure",
+        ),
+        ({"metric": "f1", "protocol": NOT_STATED}, "f1"),
+        ({"metric": "f1"}, "f1 of lm-eval"),
+        ({"protocol": NOT_STATED, "shots": 10}, "10-shot"),
+    ],
+)
+def test_what_is_stated_to_be_another_measurement_is_a_mismatch(
+    changes: dict[str, Any], words: str
+) -> None:
+    claim = CLAIM.model_copy(update=changes)
+    expected = ("mismatch", (f"protocol lm-eval where the claim is {words}",))
+    assert differences(claim=claim) == expected
 
 
 @pytest.mark.parametrize(

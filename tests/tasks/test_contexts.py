@@ -119,6 +119,7 @@ BLANKS = Task(
     version=1,
     data_name="nobody/blanks",
     split="validation",
+    n_items=2,
     shots_split="train",
     row=Blank.model_validate,
     renderings=("lm-eval",),

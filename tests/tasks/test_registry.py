@@ -108,6 +108,7 @@ QUESTIONS = Task(
     data_name="nobody/questions",
     data_config="main",
     split="test",
+    n_items=4,
     shots_split="train",
     row=Question.model_validate,
     renderings=("lm-eval",),

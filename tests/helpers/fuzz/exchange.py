@@ -235,7 +235,7 @@ class Workshop:
     def _use_card(self, data: bytes) -> None:
         path = self.folder / "tinyllama-3t.toml"
         path.write_bytes(data)
-        cards_module._read(path)
+        cards_module.read(path)
 
 
 def _member(data: bytes, chance: random.Random) -> bytes:
