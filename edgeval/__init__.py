@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edgeval.records.diagnosis import Diagnosis
     from edgeval.records.inspection import Inspection
     from edgeval.report.compare.compare import compare
+    from edgeval.report.gate.gate import Gate, gate
     from edgeval.report.record_files import load_record as load
     from edgeval.store.reference_export import export_reference
     from edgeval.store.runs import list_runs
@@ -36,6 +37,7 @@ __all__ = [
     "Diagnosis",
     "EdgevalError",
     "Evaluation",
+    "Gate",
     "Inspection",
     "Options",
     "Report",
@@ -45,6 +47,7 @@ __all__ = [
     "diagnose",
     "evaluate",
     "export_reference",
+    "gate",
     "imatrix",
     "inspect",
     "list_runs",
@@ -58,6 +61,7 @@ _HOMES = {
     "Diagnosis": "edgeval.records.diagnosis:Diagnosis",
     "EdgevalError": "edgeval.errors:EdgevalError",
     "Evaluation": "edgeval.records:Evaluation",
+    "Gate": "edgeval.report.gate.gate:Gate",
     "Inspection": "edgeval.records.inspection:Inspection",
     "Options": "edgeval.evaluation.options:Options",
     "Report": "edgeval.records:Report",
@@ -67,6 +71,7 @@ _HOMES = {
     "diagnose": "edgeval.doctor.diagnose:diagnose",
     "evaluate": "edgeval.evaluation.evaluate:evaluate",
     "export_reference": "edgeval.store.reference_export:export_reference",
+    "gate": "edgeval.report.gate.gate:gate",
     "imatrix": "edgeval.quantization.imatrix:imatrix",
     "inspect": "edgeval.gguf.inspect:inspect",
     "list_runs": "edgeval.store.runs:list_runs",

@@ -9,32 +9,34 @@ import typer
 
 from edgeval.cli.app import engine_starting, progress_bars
 from edgeval.cli.options import Json, takes_options
+from edgeval.cli.outputs import TABLES, Outputs, Samples, Texts, end, takes_outputs
 from edgeval.evaluation.options import Options
 from edgeval.system.console import print_json
 
 
+@takes_outputs(only=TABLES)
 # What is beside a reference: there is none.
 @takes_options(without=("margin", "kl_items"))
 def evaluate(
     ggufs: Annotated[list[Path], typer.Argument(metavar="GGUF...", help="Files to evaluate.")],
     *,
     options: Options,
-    samples: Annotated[
-        Path | None,
-        typer.Option("--samples", help="Write each item's log-probabilities as JSON lines."),
-    ] = None,
+    outputs: Outputs,
+    samples: Samples = None,
+    texts: Texts = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate GGUF files as they are."""
+    outputs.require_usable(samples)
     with engine_starting():
         from edgeval.cli.terminal.report import print_evaluation
         from edgeval.evaluation.evaluate import evaluate as evaluate_files
-        from edgeval.evaluation.failures import require_all
 
         with progress_bars() as progress:
-            result = evaluate_files(ggufs, options, samples=samples, progress=progress)
+            result = evaluate_files(ggufs, options, samples=samples, texts=texts, progress=progress)
+    outputs.write(result)
     if as_json:
         print_json(result.model_dump_json(indent=2))
     else:
         print_evaluation(result)
-    require_all(result.failures)
+    end(None, result.failures, is_quiet=as_json)

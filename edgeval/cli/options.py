@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
@@ -14,7 +14,7 @@ import typer
 
 from edgeval.evaluation.options import DEFAULT_STORE, Options
 
-_Command = Callable[..., None]
+Command = Callable[..., None]
 
 WHAT, HOW = "What is evaluated", "How it is computed"
 _what = functools.partial(typer.Option, rich_help_panel=WHAT)
@@ -182,30 +182,47 @@ _DEFAULTS = {each.name: each.default for each in fields(Options)} | {
 }
 
 
-def takes_options(*, without: Collection[str] = ()) -> Callable[[_Command], _Command]:
+def takes_options(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
     """Give a command an option for each field of ``Options``, in the place of its ``options``.
 
     Args:
         without: Fields that have their defaults.
     """
+    wanted = {name: each for name, each in _ANNOTATIONS.items() if name not in without}
+    return taking("options", wanted, _DEFAULTS, _options)
+
+
+def taking(
+    place: str,
+    annotations: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    made: Callable[[dict[str, Any]], Any],
+) -> Callable[[Command], Command]:
+    """Give a command several options in the place of one parameter.
+
+    Args:
+        place: The parameter.
+        annotations: The options by name, as typer reads them.
+        defaults: Their defaults by name.
+        made: Makes what the parameter gets of the options' values by name.
+    """
     added = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=annotation
+            name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation
         )
-        for name, annotation in _ANNOTATIONS.items()
-        if name not in without
+        for name, annotation in annotations.items()
     ]
 
-    def with_options(command: _Command) -> _Command:
+    def with_options(command: Command) -> Command:
         @functools.wraps(command)
         def called(**given: Any) -> None:
             values = {each.name: given.pop(each.name) for each in added}
-            command(**given, options=_options(values))
+            command(**given, **{place: made(values)})
 
         parameters: list[inspect.Parameter] = []
         for each in inspect.signature(command, eval_str=True).parameters.values():
             own = each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            parameters += added if each.name == "options" else [own]
+            parameters += added if each.name == place else [own]
         # What typer reads.
         called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         called.__annotations__ = {each.name: each.annotation for each in parameters}

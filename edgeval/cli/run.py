@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
-from edgeval.cli.options import WHAT, names, takes_options
+from edgeval.cli.options import WHAT, Json, names, takes_options
+from edgeval.cli.outputs import Outputs, Samples, Texts, end, takes_outputs
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_LADDER, Options
+from edgeval.system.console import print_json, stderr_console
 from edgeval.system.streams import OutputError, flush
 
 
@@ -35,6 +37,7 @@ def claim_texts(given: list[str] | None) -> list[str] | None:
     return given
 
 
+@takes_outputs()
 @takes_options()
 def run(
     context: typer.Context,
@@ -117,6 +120,9 @@ def run(
     ] = None,
     *,
     options: Options,
+    outputs: Outputs,
+    samples: Samples = None,
+    texts: Texts = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -126,16 +132,20 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the report that --out holds.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict.
 
     Several GGUFs, or a folder of them, are a ladder that is ready: they are evaluated as they are.
+
+    Exit code 0: all is well. 1: an error, or a type failed. 2: wrong usage. 3: a condition of
+    --fail-if is broken. 4: none is broken, and one is open. 130: interrupted.
     """
+    outputs.require_usable(samples)
     chosen = models or ["demo"]
     with engine_starting():
         from edgeval.cli.terminal.report import print_files, print_report
         from edgeval.evaluation import pipeline
-        from edgeval.evaluation.failures import require_all
 
         with progress_bars() as progress:
             # The folder is held until all is shown: who is killed before may run the same again.
@@ -153,13 +163,24 @@ def run(
                 card=card,
                 claims=claims or (),
                 out=folder,
+                samples=samples,
+                texts=texts,
+                fail_if=outputs.conditions,
                 command=command_line(),
                 progress=progress,
             )
+    kept = f"the report is whole, in {folder}"
     try:
-        print_report(record)
-        print_files(folder)
+        found = outputs.write(record)
+        if as_json:
+            print_json(record.model_dump_json(indent=2))
+            print_files(folder, stderr_console())
+        else:
+            print_report(record)
+            print_files(folder)
         flush()
     except OutputError as error:
-        raise error.keeping(f"the report is whole, in {folder}") from error
-    require_all(record.failures)
+        raise error.keeping(kept) from error
+    except EdgevalError as error:
+        raise EdgevalError(f"{error}; {kept}") from error
+    end(found, record.failures, is_quiet=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from edgeval.quantization.rungs import LadderFiles, LadderRung
 from edgeval.records import Drift, ModelRun
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
+from edgeval.tasks.item import ItemScore
 
 _Result = TypeVar("_Result")
 _File = tuple[LadderRung, Path]
@@ -31,11 +32,18 @@ class LadderResult:
         runs: What was measured, the reference first unless it failed.
         drift: The others beside it.
         indices: The items of the reference or, if it failed, of the run that has the most.
+        scores: What each file says, by its label, and that by the items' places in the data set.
     """
 
     runs: list[ModelRun]
     drift: list[Drift]
     indices: Collection[int]
+    scores: Mapping[str, Mapping[int, ItemScore]]
+
+    @property
+    def scored(self) -> list[tuple[ModelRun, Mapping[int, ItemScore]]]:
+        """The runs with their scores."""
+        return [(run, self.scores[run.label]) for run in self.runs]
 
 
 def made_files(ladder: LadderFiles, failures: Failures, *, has_reference: bool) -> list[_File]:
@@ -99,7 +107,7 @@ def measured(
         ]
         found = [each for each in alone if each is not None]
         most = max((each.scores.keys() for each in found), key=len, default=())
-        return LadderResult([each.run for each in found], [], most)
+        return LadderResult([each.run for each in found], [], most, _by_label(found))
     compared = [
         attempt(
             file,
@@ -114,4 +122,9 @@ def measured(
         [reference.run, *(each.run for each, _ in pairs)],
         [drift for _, drift in pairs],
         reference.scores.keys(),
+        _by_label([reference, *(each for each, _ in pairs)]),
     )
+
+
+def _by_label(found: Sequence[FileResult]) -> dict[str, Mapping[int, ItemScore]]:
+    return {each.run.label: each.scores for each in found}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
 from edgeval import __version__
-from edgeval.checkpoints import cards
 from edgeval.checkpoints.claims import Claimed, claimed
 from edgeval.checkpoints.locate import (
     ModelLocation,
@@ -23,29 +22,30 @@ from edgeval.checkpoints.locate import (
 from edgeval.engine import running
 from edgeval.evaluation import reference_checks
 from edgeval.evaluation.against import against
+from edgeval.evaluation.defaults import with_card_data, with_protocol
+from edgeval.evaluation.expected import require_made, require_rungs
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.ladder import made_files, measured
 from edgeval.evaluation.ladder_files import ToMake, Wanted, made_ladder, ready_ladder
 from edgeval.evaluation.options import RESULTS_FOLDER, Options
-from edgeval.evaluation.reference import Reference
+from edgeval.evaluation.samples import SampleFile
 from edgeval.evaluation.selfcheck import checked
 from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.evaluation.yardstick import yardstick
 from edgeval.llama import machine
 from edgeval.quantization.cache import clean
 from edgeval.quantization.rungs import LadderFiles, LadderRung, file_stem
-from edgeval.records import Claim, Failure, Report
+from edgeval.records import Failure, Report
 from edgeval.report import formatting as fmt
 from edgeval.report import record_files
 from edgeval.report.derived import renewed
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
+from edgeval.report.gate.conditions import Condition, read_conditions
 from edgeval.stats.paired import fewest_items
 from edgeval.stats.verdict import judged
 from edgeval.store.presence import require_place
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress, ProgressOption, progress_of
-from edgeval.tasks.protocol import PROTOCOLS
-from edgeval.tasks.task import TEXT_SUFFIX
 
 
 class RunResult(NamedTuple):
@@ -56,6 +56,23 @@ class RunResult(NamedTuple):
 
     def _repr_html_(self) -> str | None:
         return self.report._repr_html_()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of a run, besides how it is evaluated.
+
+    Attributes:
+        wanted: The ladder.
+        published: The numbers that it is judged by.
+        conditions: What its record will be held to.
+        samples: Where its items' scores are written.
+    """
+
+    wanted: Wanted
+    published: Claimed
+    conditions: Sequence[Condition]
+    samples: SampleFile | None
 
 
 @running()
@@ -72,6 +89,9 @@ def run(
     claims: Sequence[str] = (),
     out: str | Path | None = None,
     overwrite: bool = False,
+    samples: str | Path | None = None,
+    texts: bool = False,
+    fail_if: Iterable[str | Condition] = (),
     command: str = "",
     progress: ProgressOption = "auto",
 ) -> RunResult:
@@ -100,6 +120,11 @@ def run(
             before the number may stand how it was measured.
         out: Folder of the report. By default a new one in ``edgeval-results``.
         overwrite: Whether a report that is there is replaced.
+        samples: A ``.jsonl``, ``.csv`` or ``.parquet`` file, for a row an item and type: its
+            log-probabilities, lengths and picks.
+        texts: Whether that file has the items' texts too.
+        fail_if: Conditions that ``gate`` will be asked about: refused at once where the run would
+            say nothing of them.
         command: The command line, for the record.
         progress: Where to show progress; None for nowhere.
 
@@ -110,9 +135,10 @@ def run(
         EdgevalError: If anything cannot be used; nothing half-written is left.
     """
     bars, models = progress_of(progress), model_names(model)
+    conditions, item_file = read_conditions(fail_if), SampleFile.of(samples, texts)
     location = locate(*models)
     published = claimed(card, claims)
-    clean(bars, *([options.store.parent] if options and options.store else []))
+    clean(bars, *(Path(path).parent for path in (options and options.store, samples) if path))
     out = None if out is None else Path(out)
     with report_folder(models, out, command, overwrite=overwrite, progress=bars) as folder:
         wanted = Wanted(
@@ -122,7 +148,8 @@ def run(
             against=against(None if reference is None else str(reference)),
             is_forced=force_compare,
         )
-        record = _record(location, wanted, published, options or Options(), command, bars)
+        asked = Asked(wanted, published, conditions, item_file)
+        record = _record(location, asked, options or Options(), command, bars)
         record_files.save(record, folder)
         return RunResult(record, folder)
 
@@ -158,8 +185,7 @@ def report_folder(
 
 def _record(
     location: ModelLocation,
-    wanted: Wanted,
-    published: Claimed,
+    asked: Asked,
     options: Options,
     command: str,
     progress: Progress,
@@ -167,13 +193,17 @@ def _record(
     """Evaluate a ladder, and return what there is to report."""
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
+    wanted = asked.wanted
     location = ask_hub(location, wanted.types, offline=options.offline, progress=progress)
-    published = published.of(location, progress)
+    published = asked.published.of(location, progress)
     known, is_ready = wanted.known, wanted.is_ready(location)
     wanted.require_usable(location)
     to_make = None if is_ready else ToMake.of(wanted, progress)
-    options = _with_card_data(options, published.card, location.card)
-    options = _with_protocol(options, published.on(options.task)[0], known)
+    options = with_card_data(options, published.card, location.card)
+    claims, _ = published.on(options.task)
+    if not is_ready:
+        require_made(asked.conditions, wanted, options.kl_items, claims)
+    options = with_protocol(options, claims, known)
     setup = prepare(options)
     claims, other_claims = published.on(options.task, setup.data)
     if known is not None:
@@ -191,6 +221,7 @@ def _record(
     else:
         ladder = ready = ready_ladder(wanted, location, source, setup, progress)
         unlike = list(ready.unlike)
+    require_rungs(asked.conditions, ladder.rungs, wanted, options.kl_items, claims)
     _warn_of_few_items(setup, len(ladder.rungs) - (known is None), progress)
     failures = Failures(len(ladder.rungs), progress)
     files = made_files(ladder, failures, has_reference=known is None)
@@ -203,6 +234,8 @@ def _record(
         result = measured(files, setup, store, progress, known, failures)
     ladder.require_same(result.runs)
     failures.require_any()
+    if asked.samples is not None:
+        asked.samples.write(result.scored, setup.protocol.metric)
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
     record = Report(
@@ -210,7 +243,7 @@ def _record(
         created_at=created_at,
         command=command,
         model=source.info,
-        base_model=location.base_model if is_ready else None,
+        base_model=_source_of(location, published) if is_ready else None,
         data=setup.data_of(result.indices),
         protocol=setup.protocol_info(),
         engine=setup.engine(),
@@ -226,6 +259,11 @@ def _record(
         worker_peak_rss_bytes=worker_peak,
     )
     return renewed(judged(record, claims))
+
+
+def _source_of(location: ModelLocation, published: Claimed) -> str | None:
+    """Return what ready files are of, by their own word or by that of who named a card."""
+    return location.base_model or (published.card.repo if published.card else None)
 
 
 def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) -> None:
@@ -247,23 +285,3 @@ def _in_order(failures: Sequence[Failure], rungs: Sequence[LadderRung]) -> list[
     """Return failures in the order of the ladder."""
     order = [rung.label for rung in rungs]
     return sorted(failures, key=lambda failure: order.index(failure.label))
-
-
-def _with_protocol(options: Options, claims: Sequence[Claim], known: Reference | None) -> Options:
-    """Return options with the protocol of the reference file or, without one, of the claims.
-
-    Without either it is the default of the data, by which a text begins as its tokenizer asks.
-    """
-    is_text = options.data is not None and options.data.suffix.lower() == TEXT_SUFFIX
-    if options.protocol is not None or is_text:
-        return options
-    if known is not None:
-        return replace(options, protocol=known.header.setting.protocol)
-    of_claims = (claim.protocol for claim in claims if claim.protocol in PROTOCOLS)
-    return replace(options, protocol=next(of_claims, None))
-
-
-def _with_card_data(options: Options, *known: cards.Card | None) -> Options:
-    """Return options with the items of the first card that brings some, if none are named."""
-    items = (cards.cards_folder() / card.data for card in known if card and card.data)
-    return options if options.data is not None else replace(options, data=next(items, None))

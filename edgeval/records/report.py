@@ -93,8 +93,8 @@ class Report(Shown, SavedRecord):
         created_at: When the run was begun, in UTC.
         command: The command line.
         model: Where the ladder came from.
-        base_model: Repository on the hub that ready files say they are of; None where they say
-            nothing, and where they are made of the checkpoint here.
+        base_model: Repository on the hub that ready files are said to be of, by themselves or by
+            who ran it; None where nobody says it, and where they are made of the checkpoint here.
         data: The items; those of the reference or, if it failed, of the run that has the most.
         protocol: How they were scored.
         engine: What computed the numbers.

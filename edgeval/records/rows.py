@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Literal
 
 from edgeval.records.drift import Drift, Outcome
 from edgeval.records.failures import Failure
 from edgeval.records.results import ModelRun
 
 Row = dict[str, Any]
+
+_TEXTS: Final = ("type", "file", "outcome")
+_COUNTS: Final = ("size_bytes", "n_items", "lost", "gained")
+
+
+def columns(row: Row) -> dict[str, Literal["text", "count", "number"]]:
+    """Return what the columns of rows hold, where they hold anything.
+
+    Args:
+        row: Any of the rows, which have the same names.
+    """
+    return {
+        name: "text" if name in _TEXTS else "count" if name in _COUNTS else "number" for name in row
+    }
 
 
 def run_row(run: ModelRun, metric: str, drift: Drift | None, outcome: Outcome | str) -> Row:

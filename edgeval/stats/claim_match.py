@@ -35,7 +35,7 @@ def match(
         run: The measured model.
         data: The items it was measured on.
         protocol: How they were scored.
-        base_model: What ready files say that they are of; None of what was made of the checkpoint.
+        base_model: What ready files are said to be of; None of what was made of the checkpoint.
     """
     if found := _mismatch(claim, run, data, protocol):
         return Match("mismatch", (found,))
@@ -89,7 +89,7 @@ def _of_protocol(claim: Claim, protocol: ProtocolInfo) -> Iterator[str]:
 
 def _of_source(base_model: str | None) -> Iterator[str]:
     if base_model is not None:
-        yield f"a ready file, which is of {base_model} by its own word"
+        yield f"a ready file, which was not made of {base_model} here"
 
 
 def _of_weights(run: ModelRun) -> Iterator[str]:

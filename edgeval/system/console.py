@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import IO, TYPE_CHECKING
 
@@ -37,6 +38,13 @@ def stdout_console() -> Console:
 def say(text: object) -> None:
     """Print a line on stdout, as long as it is: a path that was written, for example."""
     _write(fitting(visible(str(text)), sys.stdout.encoding or "utf-8"))
+
+
+def warn(text: object) -> None:
+    """Print a line on stderr, as long as it is; one that nobody can read stops nothing."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{visible(str(text))}\n")
+        sys.stderr.flush()
 
 
 def print_json(text: str) -> None:

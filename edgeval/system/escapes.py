@@ -1,7 +1,8 @@
 """Escapes: what text of others becomes on each way out: terminal, pages, JSON.
 
 A title, a file name or a message may hold what moves a terminal's cursor, turns the order of
-letters, or means something to Markdown. Nothing of that is shown as it is. No way out is CSV.
+letters, or means something to Markdown. Nothing of that is shown as it is. Tables that are written
+for programs (``exports``) hold texts as they are.
 """
 
 from __future__ import annotations

@@ -259,6 +259,15 @@ def refuse_existing(target: Path) -> None:
     require_writable(target)
 
 
+def is_stream(target: Path) -> bool:
+    """Return whether a target is a pipe, a device or what a shell has open, and no file to replace.
+
+    Raises:
+        EdgevalError: If it is a folder, or cannot be looked at.
+    """
+    return _place(target) is None
+
+
 def require_writable(target: Path) -> None:
     """Raise before any work is done if a file cannot be written; its folder is made.
 

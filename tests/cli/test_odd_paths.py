@@ -54,12 +54,18 @@ def test_every_command_takes_any_path(
     assert read_header(gguf).metadata["general.name"]
     succeed("inspect", gguf, run=edgeval_process)
     record = Evaluation.model_validate_json(
-        succeed("eval", gguf, *shared, "--samples", odd / f"{name}.out", "--json")
+        succeed("eval", gguf, *shared, "--samples", odd / f"{name}-samples.jsonl", "--json")
     )
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     assert record.runs[0].file == f"{shown}.gguf"
     assert record.data.name == f"{shown}.jsonl"
-    succeed("run", model, "--quant", "F16,Q8_0", *shared, "--out", odd / "out")
+    beside = [
+        *("--fail-if", "drift>99", "--junit", odd / f"{name}.xml", "--summary", odd / f"{name}.md"),
+        *("--csv", odd / f"{name}.csv", "--parquet", odd / f"{name}.parquet"),
+        *("--samples", odd / f"{name}-samples.parquet", "--texts"),
+    ]
+    succeed("run", model, "--quant", "F16,Q8_0", *shared, "--out", odd / "out", *beside)
+    assert all(path.stat().st_size for path in beside if isinstance(path, Path))
     report = load(odd / "out")
     assert isinstance(report, Report)
     assert report.model.name == shown

@@ -29,7 +29,8 @@ def test_a_command_has_an_option_for_each_field(command: str, names: list[str]) 
     known = parameters(command)
     assert set(known) & set(NAMES) == set(names)
     own = ["models", "quant", "dtype", "imatrix", "reference", "force_compare", "card", "claims"]
-    assert len(parameters("run")) == len(NAMES) + len([*own, "out", "overwrite"])
+    outputs = ["fail_if", "strict", "junit", "summary", "csv", "parquet", "samples", "texts"]
+    assert set(parameters("run")) == {*NAMES, *own, *outputs, "out", "overwrite", "as_json"}
     commands_own: dict[str, object] = {"store": DEFAULT_STORE, "devices": None}
     for name in names:
         assert known[name].opts == [f"--{name.replace('_', '-')}"]

@@ -103,7 +103,12 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", [("--version",), *PLAIN, *OF_FILES, *OF_THE_HUB], ids=" ".join)
+GATED = ("report", ".", "--fail-if", "Q8_0:drift>9", "--junit", "j.xml", "--summary", "s.md")
+
+
+@pytest.mark.parametrize(
+    "command", [("--version",), *PLAIN, *OF_FILES, *OF_THE_HUB, GATED], ids=" ".join
+)
 def test_a_reading_command_needs_nothing_that_computes(
     command: tuple[str, ...], folder: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeval.llama.builds import PORTABLE, rebuild_command
+from tests.helpers.command import edgeval
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,6 +50,28 @@ def test_its_second_block_is_a_notebook_cell_that_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("<table", "Q4_K_M", "<svg"))
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which it makes tables."""
+    folder = tmp_path_factory.mktemp("tables")
+    (command,) = re.findall(r"^edgeval (run demo .*--samples.*)$", README, re.MULTILINE)
+    made = edgeval(*shlex.split(command), cwd=folder)
+    assert made.returncode == 0, made.stderr
+    assert (folder / "ladder.csv").read_text(encoding="utf-8").startswith("type,file,")
+    return folder
+
+
+@pytest.mark.parametrize("module", ["pandas", "duckdb"])
+def test_a_line_reads_its_tables(module: str, tables: Path) -> None:
+    pytest.importorskip(module, reason=f"{module} is not installed")
+    (line,) = re.findall(rf"^python -c \"(import {module};.*)\"$", README, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-c", line], cwd=tables, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Q4_K_M\D+0\.7\d", done.stdout)
 
 
 def test_a_checkout_is_tested_as_it_says_to_install_it() -> None:

@@ -217,7 +217,7 @@ def test_a_single_quantized_file_gets_what_it_can(
     # The claim brings its protocol, and a file's own word is never enough to judge it exactly.
     (verdict,) = record.verdicts
     assert (record.protocol.name, verdict.claim_citation.reported_value) == ("lm-eval", 59.2)
-    assert f"a ready file, which is of {card} by its own word" in verdict.claim_citation.notes
+    assert f"a ready file, which was not made of {card} here" in verdict.claim_citation.notes
     page = (tmp_path / "o" / "report.md").read_text(encoding="utf-8")
     assert "so there is no drift to report; name its F16 or BF16 file beside it" in page
 

@@ -67,7 +67,7 @@ def _answered(path: Path, items: Path, store: Path | None, progress: Any = None)
     samples.unlink(missing_ok=True)
     options = Options(data=items, store=store, batch_tokens=64, threads=1, check=False)
     evaluate([path], options, samples=samples, progress=progress)
-    return samples.read_text(encoding="utf-8")
+    return samples.read_text(encoding="utf-8").replace(path.name, "")
 
 
 @pytest.fixture

@@ -49,8 +49,8 @@ def _scored(path: Path, items: Path, store: Path | None, folder: Path) -> tuple[
     options = Options(data=items, store=store, limit=12, kernels="plain")
     samples = folder / "samples.jsonl"
     samples.unlink(missing_ok=True)
-    record = evaluate([path], options, samples=samples)
-    return record.runs[0], samples.read_text(encoding="utf-8")
+    (run,) = evaluate([path], options, samples=samples).runs
+    return run, samples.read_text(encoding="utf-8").replace(run.file, "")
 
 
 def test_the_first_files_are_the_same(parts: list[Path], other_parts: list[Path]) -> None:

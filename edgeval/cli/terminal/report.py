@@ -36,11 +36,11 @@ def print_report(report: Report) -> None:
     print_corrections(report, console)
 
 
-def print_files(folder: Path) -> None:
-    """Print where the report was written."""
+def print_files(folder: Path, console: Console | None = None) -> None:
+    """Print where the report was written; beside JSON on stderr."""
     names = ("report.html", "report.md", "report.json", "verdict.json")
     present = [name for name in names if (folder / name).is_file()]
-    stdout_console().print(f"{folder}: {', '.join(present)}")
+    (console or stdout_console()).print(f"{folder}: {', '.join(present)}")
 
 
 def print_evaluation(result: Evaluation) -> None:
