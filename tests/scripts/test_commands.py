@@ -16,7 +16,7 @@ def name_of(path: Path) -> str:
 
 def test_commands_lie_in_the_folder_of_their_purpose() -> None:
     folders = {path.relative_to(SCRIPTS).parts[0] for path in COMMANDS}
-    assert folders == {"bench", "check", "demo", "golden"}
+    assert folders == {"bench", "check", "demo", "fetch", "golden"}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=name_of)

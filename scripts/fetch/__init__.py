@@ -1,0 +1,1 @@
+"""Commands that fetch what is too large for the repository."""
