@@ -5,9 +5,11 @@ any file in HellaSwag's schema come from::
 
     python -m scripts.demo.claim
     python -m scripts.demo.claim --checkpoint DIR --data FILE --limit 200 --out golden.json
+    python -m scripts.demo.claim --checkpoint DIR --gguf NAME.gguf --policy default --data FILE
 
-The ``hf`` backend runs in float32 on the CPU. Whether BOS is added by default has changed between
-versions of the harness, so each policy is asked for by name and checked on actual token ids.
+The ``hf`` backend runs in float32 on the CPU; of a GGUF transformers expands the weights. Whether
+BOS is added by default has changed between versions of the harness, so each policy is asked for by
+name and checked on actual token ids.
 
 Needs lm_eval[hf] and typer.
 """
@@ -30,7 +32,7 @@ from scripts.lib.paths import DEMO, DEMO_ITEMS, LM_EVAL_TASK
 if TYPE_CHECKING:
     from lm_eval.models.huggingface import HFLM
 
-POLICIES = {"without_bos": False, "with_bos": True}
+POLICIES = {"without_bos": False, "with_bos": True, "default": None}
 PACKAGES = ("lm_eval", "transformers", "torch", "tokenizers", "datasets", "numpy")
 
 
@@ -51,9 +53,12 @@ class ItemLogprobs:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the harness reports under one BOS policy; scores and errors are in [0, 1]."""
+    """What the harness reports under one BOS policy; scores and errors are in [0, 1].
 
-    add_bos_token: bool
+    ``add_bos_token`` is None where the harness was left its own default.
+    """
+
+    add_bos_token: bool | None
     first_token_ids: list[int]
     acc: float
     acc_stderr: float
@@ -62,12 +67,15 @@ class Measurement:
     items: list[ItemLogprobs]
 
 
-def load_model(checkpoint: Path, add_bos_token: bool, batch_size: int) -> HFLM:
+def load_model(
+    checkpoint: Path, gguf: str | None, add_bos_token: bool | None, batch_size: int
+) -> HFLM:
     """Loads a checkpoint in float32 on the CPU under an explicit BOS policy."""
     from lm_eval.models.huggingface import HFLM
 
     return HFLM(
         pretrained=str(checkpoint),
+        gguf_file=gguf,
         dtype="float32",
         device="cpu",
         batch_size=batch_size,
@@ -75,7 +83,7 @@ def load_model(checkpoint: Path, add_bos_token: bool, batch_size: int) -> HFLM:
     )
 
 
-def check_policy(model: HFLM, add_bos_token: bool) -> list[int]:
+def check_policy(model: HFLM, add_bos_token: bool | None) -> list[int]:
     """Encodes a text as the harness encodes a context.
 
     Returns:
@@ -86,7 +94,7 @@ def check_policy(model: HFLM, add_bos_token: bool) -> list[int]:
     """
     ids = [int(token) for token in model.tok_encode("Painting a garden bench: She")]
     has_bos = ids[0] == model.tokenizer.bos_token_id
-    if has_bos != add_bos_token:
+    if add_bos_token is not None and has_bos != add_bos_token:
         raise RuntimeError(
             f"asked lm_eval {version('lm_eval')} for add_bos_token={add_bos_token}, "
             f"but it encodes a context as {ids}"
@@ -111,14 +119,21 @@ def write_task(data: Path, folder: Path) -> Path:
 
 
 def measure(
-    checkpoint: Path, data: Path, *, add_bos_token: bool, limit: int | None, batch_size: int
+    checkpoint: Path,
+    data: Path,
+    *,
+    gguf: str | None = None,
+    add_bos_token: bool | None,
+    limit: int | None,
+    batch_size: int,
 ) -> Measurement:
     """Runs the harness under one BOS policy.
 
     Args:
         checkpoint: folder of a Hugging Face checkpoint.
         data: JSON-lines file in the schema of ``Rowan/hellaswag``.
-        add_bos_token: the policy.
+        gguf: name of a GGUF in that folder, which is the model; None for a checkpoint.
+        add_bos_token: the policy; None for the harness's own default.
         limit: evaluate this many items from the start; all of them if None.
         batch_size: requests in a forward pass.
 
@@ -127,7 +142,7 @@ def measure(
     """
     import lm_eval
 
-    model = load_model(checkpoint, add_bos_token, batch_size)
+    model = load_model(checkpoint, gguf, add_bos_token, batch_size)
     first_ids = check_policy(model, add_bos_token)
     with TemporaryDirectory() as folder:
         task = str(write_task(data, Path(folder)))
@@ -167,13 +182,12 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def provenance(checkpoint: Path, data: Path) -> dict[str, Any]:
+def provenance(checkpoint: Path, gguf: str | None, data: Path) -> dict[str, Any]:
     """What was measured, and with which versions."""
+    weights = sorted(checkpoint.glob("*.safetensors")) if gguf is None else [checkpoint / gguf]
     return {
         "versions": {name: version(name) for name in PACKAGES},
-        "checkpoint_sha256": {
-            path.name: sha256(path) for path in sorted(checkpoint.glob("*.safetensors"))
-        },
+        "checkpoint_sha256": {path.name: sha256(path) for path in weights},
         "data_file": data.name,
         "data_sha256": sha256(data),
         "dtype": "float32",
@@ -195,6 +209,12 @@ def main(
     checkpoint: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="Hugging Face checkpoint.")
     ] = DEMO,
+    gguf: Annotated[
+        str | None, typer.Option(help="A GGUF in that folder, which is the model.")
+    ] = None,
+    policy: Annotated[
+        list[str], typer.Option(help=f"What is said of BOS, several times: {', '.join(POLICIES)}.")
+    ] = ["without_bos", "with_bos"],  # noqa: B006 - typer reads it
     data: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Items; default: the demo's own."),
@@ -205,16 +225,23 @@ def main(
         Path | None, typer.Option(dir_okay=False, help="JSON file for every logprob.")
     ] = None,
 ) -> None:
-    """Prints acc and acc_norm under both BOS policies."""
+    """Prints acc and acc_norm under each BOS policy."""
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; name another file")
+    if unknown := set(policy) - set(POLICIES):
+        raise typer.BadParameter(f"{', '.join(unknown)} is none of {', '.join(POLICIES)}")
     items = data or DEMO_ITEMS
-    record = provenance(checkpoint, items)
+    record = provenance(checkpoint, gguf, items)
     typer.echo("  ".join(f"{name} {number}" for name, number in record["versions"].items()))
     policies: dict[str, Any] = {}
-    for name, add_bos_token in POLICIES.items():
+    for name in policy:
         result = measure(
-            checkpoint, items, add_bos_token=add_bos_token, limit=limit, batch_size=batch_size
+            checkpoint,
+            items,
+            gguf=gguf,
+            add_bos_token=POLICIES[name],
+            limit=limit,
+            batch_size=batch_size,
         )
         show(name, result)
         policies[name] = asdict(result)
