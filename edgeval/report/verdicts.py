@@ -47,11 +47,13 @@ def verdict_sentence(view: RecordView[Report], claim: Claim, verdict: Verdict) -
     judgement = judge(claim, run, report.data, report.protocol, report.base_model)
     difference = fmt.signed(100 * verdict.score - claim.value, 2)
     source = f" ({location(claim.citation)})" if len(report.claims) > 1 else ""
-    same = ", the same to the item count" if is_to_the_item(claim, judgement) else ""
+    more = ", the same to the item count" if is_to_the_item(claim, judgement) else ""
+    if judgement.match.kind == "mismatch":
+        more = f" ({judgement.match.differences[0]})"
     sentences = (
         f"On {reference_items(view)}, {run.label} scores {fmt.accuracy(verdict.score)}, and the "
         f"published number{source} is {claim.printed} ({difference} points): "
-        f"{reason(claim, judgement, report.data)}{same}.",
+        f"{reason(claim, judgement, report.data)}{more}.",
         confidence(judgement),
         row_contradiction(report, claim),
     )

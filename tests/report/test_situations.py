@@ -231,7 +231,8 @@ SITUATIONS = [
         "another metric",
         (5945, N_SPLIT),
         "inconclusive",
-        "another measurement neither confirms nor excludes the claim.",
+        "another measurement neither confirms nor excludes the claim (protocol lm-eval where the "
+        "claim is acc_chars of lm-eval).",
         is_true=None,
         claim=example_claim(59.20, metric="acc_chars"),
     ),
