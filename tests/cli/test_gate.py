@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from edgeval.quantization.quantize import quantize
 from edgeval.records import Report
 from edgeval.report import record_files
 from edgeval.report.gate.gate import gate
@@ -190,7 +191,7 @@ def test_what_a_record_says_nothing_of_is_one_sentence(folders: dict[str, Path])
         (["--quant", "F16,Q4_0", "--fail-if", "F16:flips>1"], "the others are compared with"),
         (["--kl-items", "0", "--fail-if", "kl>1"], "none are compared; leave out --kl-items 0"),
         (["--fail-if", "verdict!=reproduced"], "none is known of this model on this task"),
-        (["--fail-if", "Q4_0 +imatrix:drift>1"], "the types are F16, Q8_0, Q6_K"),
+        (["--fail-if", "Q4_0 +imatrix:drift>1"], "evaluated are F16, Q8_0, Q6_K"),
     ],
 )
 def test_a_run_refuses_it_before_any_work(
@@ -240,6 +241,39 @@ def test_a_run_ends_as_its_record_does(
     assert said == again.stderr.splitlines() == gate(record_files.load(out), [condition]).lines
     assert junit.read_bytes() == (tmp_path / "again.xml").read_bytes()
     assert ran.stdout.splitlines() == again.stdout.splitlines()
+
+
+def test_ready_files_are_gated_by_label_and_by_type(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    (made,) = quantize(tiny_f16, ["Q4_0"], tmp_path / "ours")
+    # The bytes of another file differ, and its numbers do not.
+    other = quantize(tiny_f16, ["Q4_0"], tmp_path / "theirs")[0]
+    with other.open("ab") as file:
+        file.write(bytes(64))
+    shared = ("--data", tiny_items, "--limit", "12")
+    files = ("run", tiny_f16, made, other, *shared, "--fail-if")
+    ran = edgeval(*files, "Q4_0:accuracy<99", "--out", tmp_path / "out")
+    assert ran.returncode == 3, ran.stderr
+    labels = [run.label for run in record_files.load(tmp_path / "out").runs[1:]]
+    said = [line for line in ran.stderr.splitlines() if line.startswith("broken: ")]
+    assert len(labels) == len(set(labels)) == len(said) == 2
+    for label, line in zip(labels, said, strict=True):
+        assert line.startswith(f"broken: {label}: accuracy<99 (")
+    one = edgeval(*files, f"{labels[1]}:accuracy<99", "--out", tmp_path / "one")
+    assert [line for line in one.stderr.splitlines() if line.startswith("broken: ")] == said[1:]
+    refused = edgeval(*files, "Q4_1:drift>1", "--out", tmp_path / "none")
+    assert_one_sentence(refused, ["Q4_1:drift>1", f"evaluated are F16, {', '.join(labels)}"])
+
+
+def test_one_ready_file_has_an_accuracy_and_no_drift(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    (made,) = quantize(tiny_f16, ["Q4_0"], tmp_path)
+    alone = ("run", made, "--data", tiny_items, "--out", tmp_path / "out", "--fail-if")
+    assert_one_sentence(edgeval(*alone, "drift>1"), ["Q4_0 is all that is evaluated"])
+    ran = edgeval(*alone, "accuracy<99")
+    assert (ran.returncode, ran.stderr.splitlines()[-1][:7]) == (3, "broken:")
 
 
 @pytest.mark.process

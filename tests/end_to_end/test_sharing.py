@@ -112,6 +112,10 @@ def test_no_record_of_a_whole_run_tells_whose_machine_it_was(
     shared = ["--data", f"WORK/{tiny_items.name}", "--store", "WORK/s.db", "--limit", "8"]
     matrix = ["--imatrix", f"WORK/{tiny_matrix.name}"]
     succeed("run", "WORK/tiny", "--quant", "F16,Q4_K_M", *matrix, *shared, "--out=WORK/out")
+    tables = ["--csv", "WORK/l.csv", "--samples", "WORK/items.csv", "--texts"]
+    gate = ["--fail-if", "drift>99", "--junit", "WORK/junit.xml", "--summary", "WORK/summary.md"]
+    again = ["--out=WORK/gated", *tables, *gate]
+    succeed("run", "WORK/tiny", "--quant", "F16,Q4_K_M", *matrix, *shared, *again)
     succeed("reference", "export", "1", "WORK/ref.npz", "--store", "WORK/s.db")
     succeed("runs", "export", "1", "WORK/run.json", "--store", "WORK/s.db")
     gguf = str(next((home / "cache").rglob("*-Q4_K_M-imatrix.gguf")))
@@ -127,6 +131,8 @@ def test_no_record_of_a_whole_run_tells_whose_machine_it_was(
         for name in archive.namelist():
             printed[name] = archive.read(name).decode("latin-1")
     files = [*(work / "out").iterdir(), work / "run.json", work / "samples.jsonl", work / "s.db"]
+    written = ("l.csv", "items.csv", "junit.xml", "summary.md", "gated/report.json")
+    files += [work / name for name in written]
     assert {"report.json", "report.html", "report.md"} <= {path.name for path in files}
     printed |= {path.name: path.read_bytes().decode("latin-1") for path in files}
     for name, content in printed.items():

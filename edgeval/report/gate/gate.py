@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
+from edgeval.errors import EdgevalError
 from edgeval.records import Report, VerdictStatus
 from edgeval.report import formatting as fmt
 from edgeval.report.gate.conditions import Condition, Quantity, read_conditions
@@ -97,6 +98,11 @@ def gate(report: Report, conditions: Iterable[str | Condition], *, strict: bool 
     Raises:
         EdgevalError: If a condition cannot be read, or the record says nothing of it.
     """
+    if not isinstance(report, Report):
+        raise EdgevalError(
+            "edgeval eval makes no ladder, so there is nothing to hold to conditions; use a report "
+            "of edgeval run"
+        )
     asked = read_conditions(conditions)
     subject, view = Subject.of(report), RecordView.of(report)
     subject.require(asked)

@@ -66,14 +66,17 @@ class Subject:
         A label goes before a type, of which there may be several rows. Without either it is about
         all rows that are compared, and an accuracy is about the reference too.
         """
-        rows = list(self.rows)
-        if condition.type is not None:
-            wanted = self._evaluated(condition.type).casefold()
-            rows = [row for row in self.rows if row.label.casefold() == wanted] or [
-                row for row in self.rows if row.type.casefold() == wanted
-            ]
         with_reference = condition.name not in COMPARING
-        return [row.label for row in rows if with_reference or row.label != self.reference]
+        labels = [row.label for row in self._named(condition.type)]
+        return [label for label in labels if with_reference or label != self.reference]
+
+    def _named(self, given: str | None) -> Sequence[Row]:
+        if given is None:
+            return self.rows
+        wanted = self._evaluated(given).casefold()
+        return [row for row in self.rows if row.label.casefold() == wanted] or [
+            row for row in self.rows if row.type.casefold() == wanted
+        ]
 
     def _evaluated(self, wanted: str) -> str:
         """Return the label of the row that a file would be which was left out, or what is given."""
@@ -109,23 +112,19 @@ class Subject:
     def _require_rows(self, condition: Condition) -> None:
         if self.labels(condition):
             return
-        told = str(condition)
-        if condition.type is None or len(self.rows) == 1:
+        told, labels = str(condition), [row.label for row in self.rows]
+        if not self._named(condition.type):
+            near = closest(condition.type or "", labels)
+            raise EdgevalError(
+                f"{told!r} is about {condition.type}{near}, and evaluated are {', '.join(labels)}; "
+                "name one of these"
+            )
+        if len(self.rows) == 1:
             raise EdgevalError(
                 f"{told!r} is about types beside a reference, and {self.reference} is all that is "
                 "evaluated; evaluate another type with it"
             )
-        if condition.type.casefold() in (self.reference.casefold(), self._reference_type):
-            raise EdgevalError(
-                f"{told!r} is about {self.reference}, which the others are compared with; name "
-                "another type"
-            )
-        labels = [row.label for row in self.rows]
         raise EdgevalError(
-            f"{told!r} is about {condition.type}{closest(condition.type, labels)}, and the types "
-            f"are {', '.join(labels)}"
+            f"{told!r} is about {self.reference}, which the others are compared with; name another "
+            "type"
         )
-
-    @property
-    def _reference_type(self) -> str:
-        return next(row.type for row in self.rows if row.label == self.reference).casefold()

@@ -9,6 +9,7 @@ from edgeval.errors import EdgevalError
 from edgeval.records import Report
 from edgeval.records.contents import SameFile
 from edgeval.report.gate.gate import Check, Gate, gate
+from tests.helpers.failures import evaluation
 from tests.helpers.gates import kl_report, make_kl, with_divergences
 from tests.helpers.report_parts import N_SPLIT
 from tests.helpers.reports import example_report, failed_report, stopped_report
@@ -256,12 +257,14 @@ def test_one_file_alone_has_an_accuracy() -> None:
         gate(alone, ["drift>1"])
     with pytest.raises(EdgevalError, match=r"and F16 is all that is evaluated"):
         gate(alone, ["F16:undecided"])
+    with pytest.raises(EdgevalError, match=r"is about Q9, and evaluated are F16; name one"):
+        gate(alone, ["Q9:accuracy<50"])
 
 
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ("Q4_K:drift>1", r"about Q4_K \(did you mean 'Q4_K_M'\?\), and the types are F16, Q8_0"),
+        ("Q4_K:drift>1", r"about Q4_K \(did you mean 'Q4_K_M'\?\), and evaluated are F16, Q8_0"),
         ("Q9:accuracy<50", "is about Q9"),
         ("F16:drift>1", "is about F16, which the others are compared with"),
         ("f16:undecided", "which the others are compared with"),
@@ -335,5 +338,7 @@ def test_it_is_public() -> None:
     found = edgeval.gate(WHOLE, ["drift>1"])
     assert isinstance(found, edgeval.Gate)
     assert found == Gate(found.conditions, found.checks, False)
+    with pytest.raises(edgeval.EdgevalError, match="edgeval eval makes no ladder"):
+        edgeval.gate(evaluation(WHOLE), ["accuracy<50"])  # type: ignore[arg-type]
     with pytest.raises(edgeval.EdgevalError, match="drfit"):
         edgeval.gate(WHOLE, ["drfit>1"])
