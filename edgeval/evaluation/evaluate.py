@@ -52,13 +52,13 @@ def evaluate(
     if missing:
         read_header(missing[0])
     # Any file of a split model names all of it.
-    files = [model_files(path)[0] for path in files]
+    files = list(dict.fromkeys(model_files(path)[0] for path in files))
     bars = progress_of(progress)
     written_to = [Path(path) for path in (options.store, samples) if path is not None]
     clean(bars, *(path.parent for path in written_to))
     setup = prepare(options)
     found: list[FileResult] = []
-    failures = Failures(len(paths), bars)
+    failures = Failures(len(files), bars)
     with Store(options.store) as store:
         setup = checked(files, setup, store, bars)
         for path in files:

@@ -84,6 +84,11 @@ def test_scores_are_those_of_the_whole(
     assert run.sha256 == sha256_of(*parts) != expected.sha256
 
 
+def test_all_files_of_one_model_are_evaluated_once(parts: list[Path], tiny_items: Path) -> None:
+    found = evaluate(parts, Options(data=tiny_items, limit=2, kernels="plain"))
+    assert [run.file for run in found.runs] == [parts[0].name]
+
+
 def test_no_score_is_of_another_model_with_the_same_first_file(
     parts: list[Path], other_parts: list[Path], other_f16: Path, tiny_items: Path, tmp_path: Path
 ) -> None:
