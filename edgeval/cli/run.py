@@ -44,7 +44,7 @@ def run(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL...]",
+            metavar="MODEL",
             help="Card name, hub repository or checkpoint directory; or .gguf files, or folders of "
             "them.",
             show_default="demo",

@@ -46,6 +46,7 @@ from edgeval.stats.verdict import judged
 from edgeval.store.presence import require_place
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress, ProgressOption, progress_of
+from edgeval.tasks import registry
 
 
 class RunResult(NamedTuple):
@@ -194,6 +195,10 @@ def _record(
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
     wanted = asked.wanted
+    options.require_usable()
+    if location.named and options.data is not None:
+        # What is wrong with a file of this disk is said before the network is waited for.
+        registry.task(options.task).load(options.data)
     location = ask_hub(location, wanted.types, offline=options.offline, progress=progress)
     published = asked.published.of(location, progress)
     known, is_ready = wanted.known, wanted.is_ready(location)
