@@ -11,7 +11,6 @@ from edgeval.checkpoints.cards import Card
 from edgeval.errors import counted
 from edgeval.records import Claim
 from edgeval.records.claims import NOT_STATED
-from edgeval.report.facts import citation
 from edgeval.system.console import stdout_console
 from edgeval.system.listings import Listing
 from edgeval.system.screen import Said, Styled
@@ -117,5 +116,8 @@ def _repository(card: Card) -> str:
 
 def _stands(claim: Claim) -> str:
     """Return where a number stands, and what is to be known of it."""
+    # Who lists the cards waits for nothing of reports.
+    from edgeval.report.facts import citation
+
     notes = f" ({claim.notes})" if claim.notes else ""
     return f"{claim.task}: {citation(claim.citation)}{notes}"
