@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgeval.errors import EdgevalError
     from edgeval.evaluation.evaluate import evaluate
     from edgeval.evaluation.options import Options
+    from edgeval.evaluation.pick.pick import PickResult, pick
     from edgeval.evaluation.pipeline import RunResult, run
     from edgeval.gguf.inspect import inspect
     from edgeval.quantization.imatrix import imatrix
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from edgeval.records.comparison import Comparison
     from edgeval.records.diagnosis import Diagnosis
     from edgeval.records.inspection import Inspection
+    from edgeval.records.pick import Pick
     from edgeval.report.compare.compare import compare
     from edgeval.report.gate.gate import Gate, gate
     from edgeval.report.record_files import load_record as load
@@ -40,6 +42,8 @@ __all__ = [
     "Gate",
     "Inspection",
     "Options",
+    "Pick",
+    "PickResult",
     "Report",
     "RunResult",
     "compare",
@@ -52,6 +56,7 @@ __all__ = [
     "inspect",
     "list_runs",
     "load",
+    "pick",
     "quantize",
     "run",
 ]
@@ -64,6 +69,8 @@ _HOMES = {
     "Gate": "edgeval.report.gate.gate:Gate",
     "Inspection": "edgeval.records.inspection:Inspection",
     "Options": "edgeval.evaluation.options:Options",
+    "Pick": "edgeval.records.pick:Pick",
+    "PickResult": "edgeval.evaluation.pick.pick:PickResult",
     "Report": "edgeval.records:Report",
     "RunResult": "edgeval.evaluation.pipeline:RunResult",
     "compare": "edgeval.report.compare.compare:compare",
@@ -76,6 +83,7 @@ _HOMES = {
     "inspect": "edgeval.gguf.inspect:inspect",
     "list_runs": "edgeval.store.runs:list_runs",
     "load": "edgeval.report.record_files:load_record",
+    "pick": "edgeval.evaluation.pick.pick:pick",
     "quantize": "edgeval.quantization.quantize:quantize",
     "run": "edgeval.evaluation.pipeline:run",
 }

@@ -9,6 +9,7 @@ from edgeval.cli.evaluate import evaluate
 from edgeval.cli.imatrix import imatrix
 from edgeval.cli.inspect import inspect
 from edgeval.cli.models import models
+from edgeval.cli.pick import pick
 from edgeval.cli.protocols import protocols
 from edgeval.cli.quantize import TypesCommand, quantize
 from edgeval.cli.reference import reference
@@ -27,6 +28,7 @@ app.command(cls=TypesCommand)(quantize)
 app.command()(inspect)
 app.command()(imatrix)
 app.command(name="eval")(evaluate)
+app.command()(pick)
 app.command()(protocols)
 app.command()(report)
 app.command()(verdict)

@@ -15,6 +15,7 @@ class RecordName(str, Enum):
 
     report = "report"
     eval = "eval"
+    pick = "pick"
     inspect = "inspect"
     run = "run"
     doctor = "doctor"
@@ -25,8 +26,8 @@ def schema(
         RecordName,
         typer.Argument(
             case_sensitive=False,
-            help="report: report.json; eval, inspect, doctor: what they print with --json; run: "
-            "the file of edgeval runs export.",
+            help="report: report.json; pick: pick.json; eval, inspect, doctor: what they print "
+            "with --json; run: the file of edgeval runs export.",
         ),
     ] = RecordName.report,
 ) -> None:

@@ -2,7 +2,15 @@
 
 from edgeval.engine.client import Engine
 from edgeval.engine.current import Local, running, use
-from edgeval.engine.messages import Begun, EngineFacts, EngineJob, ImatrixPlan, Scored
+from edgeval.engine.messages import (
+    Begun,
+    EngineFacts,
+    EngineJob,
+    Generated,
+    GenerationJob,
+    ImatrixPlan,
+    Scored,
+)
 from edgeval.engine.process import Worker
 from edgeval.scoring.results import ItemResult
 
@@ -11,6 +19,8 @@ __all__ = [
     "Engine",
     "EngineFacts",
     "EngineJob",
+    "Generated",
+    "GenerationJob",
     "ImatrixPlan",
     "ItemResult",
     "Local",

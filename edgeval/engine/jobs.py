@@ -16,6 +16,8 @@ from edgeval.engine.messages import (
     Begun,
     EngineFacts,
     EngineJob,
+    Generated,
+    GenerationJob,
     ImatrixPlan,
     KernelPair,
     KernelsReady,
@@ -25,6 +27,7 @@ from edgeval.errors import DataError
 from edgeval.gguf.imatrix_file import Importances
 from edgeval.gguf.parts import model_state
 from edgeval.llama import machine, memory
+from edgeval.llama.generation import generation_settings, timed
 from edgeval.llama.placement import Placement, PlacementOptions, place
 from edgeval.records import KernelRace, KernelTrial
 from edgeval.scoring.plan import plan
@@ -236,6 +239,16 @@ class Jobs:
             for results in batches:
                 yield Scored(results, work.take())
 
+    def generate(self, job: GenerationJob) -> Iterator[Generated]:
+        """Yield what generating a text takes."""
+        vocabulary = self._opened(job.path, job.pre)
+        n_tokens = job.n_prompt + job.n_generated
+        settings = generation_settings(
+            vocabulary.file_type, n_tokens, job.threads, job.placement.ubatch_tokens
+        )
+        with llama.Session(self._loaded(job, vocabulary, settings), settings) as session:
+            yield Generated(*timed(session, job.n_prompt, job.n_generated))
+
     def _opened(self, path: Path, pre: str | None = None) -> llama.Tokenizer:
         """Return the vocabulary of a model; that of the last one is kept."""
         state = path, model_state(path), pre
@@ -246,7 +259,10 @@ class Jobs:
         return self._vocabulary
 
     def _loaded(
-        self, job: EngineJob, vocabulary: llama.Tokenizer, settings: llama.SessionSettings
+        self,
+        job: EngineJob | GenerationJob,
+        vocabulary: llama.Tokenizer,
+        settings: llama.SessionSettings,
     ) -> llama.Model:
         """Return a model; the last one is kept."""
         known, offload = self._model, job.placement.offload

@@ -99,6 +99,46 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class GenerationJob:
+    """A text that is generated to find out how long it takes, and how.
+
+    Attributes:
+        path: The GGUF.
+        n_prompt: Tokens of the prompt.
+        n_generated: Tokens generated behind it.
+        placement: Where the model is computed.
+        threads: CPU threads.
+        kernels: llama.cpp's kernels for the CPU.
+        is_forced: Whether a model is loaded that does not fit the memory free now.
+        title: What it is called in a sentence about memory.
+        pre: The pre-tokenizer to use instead of the file's own; None for that.
+    """
+
+    path: Path
+    n_prompt: int
+    n_generated: int
+    placement: Placement
+    threads: int
+    kernels: Kernels
+    is_forced: bool
+    title: str
+    pre: str | None = None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What generating a text took, in seconds.
+
+    Attributes:
+        prompt_s: Of the prompt, which is decoded at once.
+        token_s: Of each token behind it.
+    """
+
+    prompt_s: float
+    token_s: Sequence[float]
+
+
+@dataclass(frozen=True)
 class ImatrixPlan:
     """What is decoded for an importance matrix.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +115,32 @@ class Cache:
         except OSError:
             # Other snapshots may have the blob, too, so it stays where it is.
             _copy(blob, pointer)
+
+    def remove(self, file: RemoteFile, commit: str) -> None:
+        """Remove a file's name in a snapshot, and its bytes unless another name leads to them.
+
+        What has arrived of it is removed, too. Folders that are empty then go with it.
+
+        Raises:
+            OSError: If something cannot be removed.
+        """
+        if HASH.fullmatch(file.hash) is None or COMMIT.fullmatch(commit) is None:
+            raise ValueError(f"{file.name} has no hash, so that nothing says what it is")
+        pointer = self.snapshots / commit / file.name
+        pointer.unlink(missing_ok=True)
+        for folder in itertools.takewhile(lambda each: each != self.snapshots, pointer.parents):
+            with contextlib.suppress(OSError):  # It holds more, or is not there.
+                folder.rmdir()
+        self.partial(file).unlink(missing_ok=True)
+        blob = self.blobs / file.hash
+        links = (path.readlink().name for path in self._names() if path.is_symlink())
+        if blob.name not in links:
+            blob.unlink(missing_ok=True)
+
+    def _names(self) -> Iterator[Path]:
+        """Yield what snapshots call their files, as deep as names of a repository are."""
+        for depth in range(MOST_LEVELS):
+            yield from self.snapshots.glob("*/" * (depth + 1) + "*")
 
     def set_ref(self, revision: str, commit: str) -> None:
         """Remember what a branch or tag stands for."""

@@ -26,7 +26,7 @@ from edgeval.hub.gguf_names import is_model
 from edgeval.hub.gguf_repo import GgufRepo, RemoteGguf, chosen, models_in, require_whole
 from edgeval.hub.listing import Listing
 from edgeval.hub.names import COMMIT
-from edgeval.hub.transfer import fetch, is_checkpoint
+from edgeval.hub.transfer import Beginning, fetch, is_checkpoint
 from edgeval.system.progress import NoProgress, Progress
 
 __all__ = ["GgufRepo", "RemoteGguf", "chosen", "fetch_ggufs", "list_ggufs"]
@@ -44,6 +44,7 @@ def list_ggufs(
     revision: str = "main",
     *,
     offline: bool = False,
+    needs_hub: bool = False,
     progress: Progress | None = None,
     limits: Limits | None = None,
 ) -> GgufRepo | None:
@@ -56,6 +57,8 @@ def list_ggufs(
         repo: ``owner/name``.
         revision: A branch, a tag or a commit.
         offline: Use the cache only, as ``HF_HUB_OFFLINE=1`` does.
+        needs_hub: Whether a hub that is not reached is an error, unless it is not to be asked: what
+            the cache has may be a part of what there is.
         progress: Where it is said that the hub was not reached.
         limits: How long and how much is waited for.
 
@@ -72,6 +75,8 @@ def list_ggufs(
     try:
         listing = look_up(repo, revision, limits or Limits())
     except NotReachedError as error:
+        if needs_hub:
+            raise not_reached(error) from error
         found = _in_cache(cache, revision, not_reached(error))
         if found is not None and progress is not None:
             progress.log(
@@ -88,6 +93,7 @@ def fetch_ggufs(
     offline: bool = False,
     progress: Progress | None = None,
     limits: Limits | None = None,
+    beginning: Beginning | None = None,
 ) -> list[list[Path]]:
     """Return the paths of GGUFs' files in the hub's cache, downloading only what it lacks.
 
@@ -101,6 +107,7 @@ def fetch_ggufs(
         offline: Use the cache only.
         progress: Where one task in bytes over all files is shown.
         limits: How long and how much is waited for.
+        beginning: Told of each file that is begun here.
 
     Returns:
         For each GGUF its files, in order.
@@ -115,7 +122,9 @@ def fetch_ggufs(
     files = [file for gguf in ggufs for file in gguf.files]
     lasts = {gguf.files[-1] for gguf in ggufs}
     try:
-        for file in fetch(cache, commit, files, progress or NoProgress(), limits or Limits()):
+        for file in fetch(
+            cache, commit, files, progress or NoProgress(), limits or Limits(), beginning
+        ):
             cache.link(file, commit)
             if file in lasts:
                 cache.set_ref(listing.revision, commit)

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from edgeval.errors import HubError
@@ -24,6 +24,10 @@ from edgeval.system.progress import NoProgress, Progress, Task
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE)
 _RETRY_PAUSES_S = (0.5, 1.5)
+
+Beginning = Callable[[RemoteFile], None]
+"""Told of a file of which nothing is there, before its first byte: it is downloaded by this
+process, and not by another that was faster."""
 
 
 def download(cache: Cache, listing: Listing, progress: Progress, limits: Limits) -> None:
@@ -72,11 +76,24 @@ def choose(repo: str, listed: dict[str, RemoteFile]) -> list[str]:
 
 
 def fetch(
-    cache: Cache, commit: str, files: Sequence[RemoteFile], progress: Progress, limits: Limits
+    cache: Cache,
+    commit: str,
+    files: Sequence[RemoteFile],
+    progress: Progress,
+    limits: Limits,
+    beginning: Beginning | None = None,
 ) -> Iterator[RemoteFile]:
     """Yield each file, in order, once the cache holds its bytes; those that it lacks are fetched.
 
     The disk is looked at before the first byte.
+
+    Args:
+        cache: The repository's folder in the hub's cache.
+        commit: The commit that the files are of.
+        files: The files.
+        progress: Where one task in bytes over all files is shown.
+        limits: How long and how much is waited for.
+        beginning: Told of each file that is begun here.
 
     Raises:
         HubError: If there is no room, or what arrives is not what is listed.
@@ -96,7 +113,7 @@ def fetch(
     with progress.task(f"download {cache.repo}", total_bytes, "bytes") as task:
         for file in files:
             if file in missing:
-                _fetch_file(cache, commit, file, task, limits)
+                _fetch_file(cache, commit, file, task, limits, beginning)
             yield file
 
 
@@ -111,7 +128,14 @@ def _require_room(cache: Cache, missing: Collection[RemoteFile], total_bytes: in
         )
 
 
-def _fetch_file(cache: Cache, commit: str, file: RemoteFile, task: Task, limits: Limits) -> None:
+def _fetch_file(
+    cache: Cache,
+    commit: str,
+    file: RemoteFile,
+    task: Task,
+    limits: Limits,
+    beginning: Beginning | None,
+) -> None:
     """Bring one blob into the cache, resuming from the bytes that an earlier call left."""
     from huggingface_hub.utils import WeakFileLock
 
@@ -120,6 +144,8 @@ def _fetch_file(cache: Cache, commit: str, file: RemoteFile, task: Task, limits:
         if file.is_at(blob):  # Another process was faster.
             task.advance(file.size_bytes)
             return
+        if beginning is not None and not partial.exists():
+            beginning(file)
         with partial.open("ab") as out:
             if out.tell() > file.size_bytes:
                 out.seek(0)

@@ -94,12 +94,42 @@ class Session(Owner):
             reads,
         )
         if status != 0:
-            raise EngineError(
-                f"llama.cpp could not decode a batch of {len(batch.tokens)} tokens with "
-                f"{self.model.path.name} (status {status}): {self._log.reason()}"
-            )
+            raise self._refused(len(batch.tokens), status)
         logits = self._buffer(batch)
         return logits if self.model.selects_rows else logits[batch.reads_logits.astype(bool)]
+
+    def extend(self, tokens: Int32, start: int) -> None:
+        """Decode more of one text, and wait until the logits after its last token are there.
+
+        Args:
+            tokens: Token ids, shape (n,), int32.
+            start: How many tokens of the text were decoded before; with 0 a new one begins.
+
+        Raises:
+            EngineError: If llama.cpp refuses them.
+        """
+        if start == 0:
+            llama_cpp.llama_memory_clear(self._memory, False)
+        n_tokens = len(tokens)
+        reads = np.ones(n_tokens, dtype=np.int8)
+        reads[:-1] = not self.model.selects_rows
+        status = decode_tokens(
+            self.handle,
+            np.ascontiguousarray(tokens),
+            np.arange(start, start + n_tokens, dtype=np.int32),
+            np.ones(n_tokens, dtype=np.int32),
+            np.zeros(n_tokens, dtype=np.int32),
+            reads,
+        )
+        if status != 0:
+            raise self._refused(n_tokens, status)
+        llama_cpp.llama_get_logits(self.handle)
+
+    def _refused(self, n_tokens: int, status: int) -> EngineError:
+        return EngineError(
+            f"llama.cpp could not decode a batch of {n_tokens} tokens with "
+            f"{self.model.path.name} (status {status}): {self._log.reason()}"
+        )
 
     def _buffer(self, batch: Batch) -> npt.NDArray[np.float32]:
         """Return the rows that llama.cpp has of a batch: those that it reads, or all."""

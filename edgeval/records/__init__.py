@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from edgeval.records.divergence import Divergence, Drawn
     from edgeval.records.drift import ClusteredInterval, Drift, Flip, Outcome, SplitDifference
     from edgeval.records.failures import Failure
+    from edgeval.records.generation import GenerationSpeed
     from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
     from edgeval.records.model import ModelFacts, ModelShape
     from edgeval.records.report import SCHEMA_VERSION, Evaluation, Report
@@ -83,6 +84,7 @@ __all__ = [
     "Finding",
     "Flip",
     "Folder",
+    "GenerationSpeed",
     "Gpu",
     "GpuCheck",
     "ImatrixInfo",
@@ -174,6 +176,7 @@ _MODULES = {
         "SplitDifference",
     ),
     "failures": ("Failure",),
+    "generation": ("GenerationSpeed",),
     "kernels": (
         "KernelChoice",
         "KernelRace",

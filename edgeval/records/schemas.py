@@ -6,6 +6,7 @@ import json
 
 from edgeval.records import Diagnosis, Evaluation, Record, Report
 from edgeval.records.inspection import Inspection
+from edgeval.records.pick import Pick
 from edgeval.records.stored_run import RunRecord
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,6 +14,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS: dict[str, type[Record]] = {
     "report": Report,
     "eval": Evaluation,
+    "pick": Pick,
     "inspect": Inspection,
     "run": RunRecord,
     "doctor": Diagnosis,

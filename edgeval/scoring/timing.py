@@ -85,7 +85,7 @@ class Stint:
             n_items=self._n_items,
             **vars(self._work),
             load_s=self.load_s,
-            n_cpus=_n_cpus(),
+            n_cpus=n_cpus(),
             cpu_load=self._cpu_load,
         )
 
@@ -123,7 +123,8 @@ class Timing:
         return by_command(done)[0] if done else None
 
 
-def _n_cpus() -> int:
+def n_cpus() -> int:
+    """Return the number of CPUs that this process may use."""
     return len(_cpus() or ()) or psutil.cpu_count() or 1
 
 

@@ -61,6 +61,17 @@ class TerminalProgress:
         yield _Bar(self._progress, task)
         self._progress.stop_task(task)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Draw nothing until the context ends: somebody is asked something."""
+        if self._progress is not None:
+            self._progress.stop()
+        try:
+            yield
+        finally:
+            if self._progress is not None:
+                self._progress.start()
+
     def log(self, message: str) -> None:
         """Show one line that stays, above the bars."""
         # What cannot be shown, since nobody can see it, stops no computation.

@@ -21,6 +21,7 @@ PACKAGE = Path(edgeval.__file__).parent
 HEAVY = ("llama_cpp", "gguf", "numpy", "scipy", "datasets", "pydantic", "rich", "typer", "typing")
 COMMANDS = {
     "run": edgeval.run,
+    "pick": edgeval.pick,
     "eval": edgeval.evaluate,
     "convert": edgeval.convert,
     "quantize": edgeval.quantize,

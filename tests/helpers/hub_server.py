@@ -19,6 +19,7 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -56,6 +57,7 @@ class HubServer:
 
     Attributes:
         requests: What was asked, in order.
+        sent: Bytes of each file that were sent, by its name.
         revisions: Branches and tags besides ``main``; all name the one commit.
         gated: Files (not the listing) need the token, as for a model whose terms must be accepted.
         private: Without the token the repository does not exist.
@@ -87,6 +89,7 @@ class HubServer:
         self.repo = repo
         self.lfs_suffixes = lfs
         self.requests: list[Request] = []
+        self.sent: Counter[str] = Counter()
         self.revisions = {"main"}
         self.gated = self.private = False
         self.token = "hf_let_me_in"
@@ -152,6 +155,7 @@ class HubServer:
     def forget(self) -> None:
         """Empty the request log."""
         self.requests.clear()
+        self.sent.clear()
 
     def paths(self, method: str = "GET") -> list[str]:
         """Return the paths asked for with a method, in order."""
@@ -289,7 +293,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             for position in range(0, end, BLOCK_BYTES):
-                self.wfile.write(body[position : min(position + BLOCK_BYTES, end)])
+                block = body[position : min(position + BLOCK_BYTES, end)]
+                self.wfile.write(block)
+                if file is not None:
+                    self.hub.sent[file.name] += len(block)
                 time.sleep(self.hub.block_pause_s)
         except OSError:  # The client went away, which is what some tests are about.
             end = -1

@@ -14,6 +14,7 @@ from edgeval.report.record_files import save
 from edgeval.store.exchange import export_run
 from tests.helpers.command import edgeval
 from tests.helpers.diagnoses import example_diagnosis
+from tests.helpers.pick_records import example_pick
 from tests.helpers.reports import failed_report, with_plain_kernels
 from tests.helpers.stores import make_store
 
@@ -86,6 +87,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     return {
         "report": report,
         "eval": {name: value for name, value in report.items() if name in shared},
+        "pick": example_pick().model_dump(mode="json"),
         "inspect": inspect(tiny_f16).model_dump(mode="json"),
         "run": json.loads((tmp_path / "run.json").read_text("utf-8")),
         "doctor": example_diagnosis().model_dump(mode="json"),

@@ -47,7 +47,7 @@ def test_a_run_under_load_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(timing.Meter, "cpu_load", lambda _: 1.9)
-    monkeypatch.setattr(timing, "_n_cpus", lambda: 2)
+    monkeypatch.setattr(timing, "n_cpus", lambda: 2)
     loaded = evaluated(tiny_f16, tiny_items, db, threads=1)
     speed = loaded.runs[0].speed
     assert speed is not None

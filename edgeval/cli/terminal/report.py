@@ -38,7 +38,7 @@ def print_report(report: Report) -> None:
 
 def print_files(folder: Path, console: Console | None = None) -> None:
     """Print where the report was written; beside JSON on stderr."""
-    names = ("report.html", "report.md", "report.json", "verdict.json")
+    names = ("report.html", "report.md", "report.json", "verdict.json", "pick.json")
     present = [name for name in names if (folder / name).is_file()]
     (console or stdout_console()).print(f"{folder}: {', '.join(present)}")
 

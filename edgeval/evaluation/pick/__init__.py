@@ -1,0 +1,1 @@
+"""Pick: which of several files to take, downloaded and tried one at a time."""
