@@ -38,6 +38,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def real_models() -> Path:
+    """The folder of scripts/fetch/real_models.py; tests that need it are skipped without it."""
+    if not (named := os.environ.get("EDGEVAL_REAL_MODELS")):
+        pytest.skip("EDGEVAL_REAL_MODELS names no folder of scripts/fetch/real_models.py")
+    return Path(named)
+
+
 @pytest.fixture(autouse=True)
 def _no_shared_store(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

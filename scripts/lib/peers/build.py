@@ -19,7 +19,7 @@ BINDING = "llama-cpp-python"
 PROGRAMS = ("llama-perplexity", "llama-bench")
 QUANTIZERS = ("llama-quantize", "llama-imatrix")
 PACKAGES = ("lm_eval", "transformers", "torch", "llama_cpp_python")
-_CMAKE_OPTIONS = (
+CMAKE_OPTIONS = (
     "-DCMAKE_BUILD_TYPE=Release",
     "-DLLAMA_CURL=OFF",
     "-DLLAMA_BUILD_TESTS=OFF",
@@ -127,9 +127,9 @@ class Peers:
 
     def _build_tools(self, target: Path) -> None:
         try:
-            cmake = self._cmake()
+            cmake = self.cmake()
             _say(f"building {' and '.join(self._programs)}, a few minutes")
-            run([*cmake, "-S", self.source, "-B", target, *_CMAKE_OPTIONS, *self._cmake_options])
+            run([*cmake, "-S", self.source, "-B", target, *CMAKE_OPTIONS, *self._cmake_options])
             jobs = str(os.cpu_count() or 1)
             build = ["--build", target, "--config", "Release", "--parallel", jobs]
             run([*cmake, *build, "--target", *self._programs])
@@ -139,7 +139,7 @@ class Peers:
                 f"{' and '.join(self._programs)} elsewhere and name their folder with --tools"
             ) from error
 
-    def _cmake(self) -> list[str]:
+    def cmake(self) -> list[str]:
         """Return how to call cmake, from an environment of its own if the system has none."""
         if shutil.which("cmake"):
             return ["cmake"]
