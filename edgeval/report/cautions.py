@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -37,14 +39,8 @@ def _unlike(report: Report) -> Iterator[str]:
 
 def _of_chance(record: Report | Evaluation) -> Iterator[str]:
     """Yield which models do no better than who picks blindly, or whose texts are noise to them."""
-    chance, metric = record.data.chance, record.protocol.metric
-    if chance is not None:
-        blind = _names(record, lambda run: run.metrics[metric].value <= chance)
-        if blind:
-            yield (
-                f"{listed(blind)} {_verb(blind, 'does', 'do')} no better than chance "
-                f"({fmt.accuracy(chance)}%): {_CAUSES}"
-            )
+    if record.data.chance is not None:
+        yield from itertools.islice(_blind(record, record.data.chance), 1)
     lost = _names(record, _is_above_uniform)
     if lost:
         yield (
@@ -57,6 +53,22 @@ _CAUSES = (
     "the tokenizer, its BOS token or the file may be wrong, so try another --protocol, or another "
     "file, before the numbers are believed."
 )
+
+
+def _blind(record: Report | Evaluation, chance: float) -> Iterator[str]:
+    """Yield by which accuracies models do no better than chance: any of them may show it."""
+    for metric in dict.fromkeys((record.protocol.metric, "acc")):
+        names = _names(record, functools.partial(_is_blind, metric, chance))
+        if names:
+            yield (
+                f"{listed(names)} {_verb(names, 'does', 'do')} no better than chance "
+                f"({fmt.accuracy(chance)}%) by {metric}: {_CAUSES}"
+            )
+
+
+def _is_blind(metric: str, chance: float, run: ModelRun) -> bool:
+    measured = run.metrics.get(metric)
+    return measured is not None and measured.value <= chance
 
 
 def _is_above_uniform(run: ModelRun) -> bool:

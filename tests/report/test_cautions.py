@@ -34,11 +34,27 @@ def test_a_sound_record_has_none() -> None:
 
 def test_who_does_no_better_than_chance_is_named() -> None:
     record = example_report()
+    for run in record.runs:
+        only = {"acc_norm": run.metrics["acc_norm"]}
+        record = changed(record, run.label, metrics=only)
     worst = min(record.runs, key=lambda run: run.metrics["acc_norm"].value)
     chance = worst.metrics["acc_norm"].value
     (sentence,) = cautions(with_chance(record, chance))
-    assert sentence.startswith(f"{worst.label} does no better than chance ({100 * chance:.2f}%)")
+    assert sentence.startswith(
+        f"{worst.label} does no better than chance ({100 * chance:.2f}%) by acc_norm"
+    )
     assert cautions(with_chance(record, math.nextafter(chance, 0))) == []
+
+
+def test_any_accuracy_may_show_it() -> None:
+    record = with_chance(example_report(), 0.25)
+    metrics = record.runs[1].metrics
+    low = metrics["acc_norm"].model_copy(update={"value": 0.146})
+    found = changed(record, record.runs[1].label, metrics={**metrics, "acc": low})
+    (sentence,) = cautions(found)
+    assert sentence.startswith(
+        f"{record.runs[1].label} does no better than chance (25.00%) by acc:"
+    )
 
 
 @pytest.mark.parametrize(("share", "is_told"), [(1.001, True), (0.999, False)])
