@@ -94,7 +94,7 @@ def test_a_store_is_listed_and_its_keys_mean_the_same(store: Path) -> None:
 
 def test_todays_key_of_the_same_evaluation_is_the_same_text(store: Path, tiny_f16: Path) -> None:
     """The parts that are of this machine and of another file are put in."""
-    setup = prepare(Options(data=ITEMS, limit=12))
+    setup = prepare(Options(data=ITEMS, limit=12, protocol="lm-eval"))
     with_engine = setup.of(info(tiny_f16)).score_key("0" * 64)
     old = ScoreKey.model_validate_json(settings(store)[0])
     of_machine = ("gguf_sha256", "engine", "features", "backend", "devices", "gpu_layers")
