@@ -166,10 +166,6 @@ def _asking(progress: TerminalProgress) -> Callable[[], bool]:
         if sys.stdin is None or not sys.stdin.isatty():
             progress.log("files that lose are kept in the hub's cache; --yes deletes them")
             return False
-        with progress.paused():
-            # Results alone go to stdout, to which a library would write a part of a question.
-            sys.stderr.write(f"{_QUESTION} [y/N]: ")
-            sys.stderr.flush()
-            return sys.stdin.readline().strip().casefold() in ("y", "yes")
+        return progress.ask(f"{_QUESTION} [y/N]").strip().casefold() in ("y", "yes")
 
     return ask

@@ -57,6 +57,18 @@ def evidence(pick: Pick) -> Iterator[str]:
         )
 
 
+def undecided(pick: Pick) -> str:
+    """Return of which files too few items were scored; empty if of none."""
+    labels = [each.label for each in pick.files if each.outcome == "not shown"]
+    if not labels:
+        return ""
+    n_items, n_total = pick.data.n_items, pick.data.n_total
+    return (
+        f"{n_items:,} of {n_total:,} items decide nothing of {listed(labels)}: a larger --limit, "
+        "or none, does."
+    )
+
+
 def downloads(pick: Pick) -> str:
     """Return what was downloaded, and what of it was deleted again; empty if nothing was."""
     loaded = [each for each in pick.files if each.n_downloaded_bytes]

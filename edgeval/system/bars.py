@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -61,13 +62,13 @@ class TerminalProgress:
         yield _Bar(self._progress, task)
         self._progress.stop_task(task)
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Draw nothing until the context ends: somebody is asked something."""
+    def ask(self, question: str) -> str:
+        """Return the line that is typed after a question; no bar is drawn meanwhile."""
         if self._progress is not None:
             self._progress.stop()
         try:
-            yield
+            self._console.print(question, end=" ")
+            return sys.stdin.readline()
         finally:
             if self._progress is not None:
                 self._progress.start()

@@ -96,6 +96,19 @@ def test_the_reference_is_the_answer() -> None:
     assert sentence == "F16 has 16.00 bits a weight."
 
 
+def test_what_too_few_items_left_open_is_said() -> None:
+    pick = example_pick()
+    assert picks.undecided(pick) == ""
+    names = [each.label for each in pick.files if each.outcome == "worse"][:2]
+    for name in names:
+        pick = changed(pick, name, outcome="not shown")
+    pick = Pick(**(dict(pick) | {"data": pick.data.model_copy(update={"n_items": 60})}))
+    assert picks.undecided(pick) == (
+        f"60 of {pick.data.n_total:,} items decide nothing of {names[0]} and {names[1]}: a larger "
+        "--limit, or none, does."
+    )
+
+
 def test_downloads_are_counted() -> None:
     pick = example_pick()
     assert picks.downloads(pick) == "Downloaded 95.4 MiB in 1 file; deleted again: IQ1_S."

@@ -25,8 +25,7 @@ def print_pick(pick: Pick, path: Path | None) -> None:
     console.print_each(picks.reasons(pick))
     console.print(picks.recommendation(pick))
     console.print_each(picks.evidence(pick))
-    if loaded := picks.downloads(pick):
-        console.print(loaded)
+    console.print_each(filter(None, (picks.undecided(pick), picks.downloads(pick))))
     answer = pick.answer
     if answer is None:
         return

@@ -15,7 +15,7 @@ from edgeval.cli.pick import _asking
 from edgeval.records import Report
 from edgeval.records.pick import Pick
 from edgeval.system.bars import TerminalProgress
-from edgeval.system.screen import Console
+from edgeval.system.console import stderr_console
 from tests.helpers.command import Result, assert_one_sentence, edgeval
 from tests.helpers.hub_user import User
 from tests.helpers.picks import REPO, names, smallest
@@ -118,11 +118,13 @@ def test_it_asks_on_a_terminal(
             return True
 
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
-    with TerminalProgress(Console(file=io.StringIO())) as progress:
+    with TerminalProgress(stderr_console()) as progress:
         assert _asking(progress)() is expected
     streams = capsys.readouterr()
     assert streams.out == ""
-    assert streams.err.startswith("Files that lose are deleted from the hub's cache as soon as")
+    assert streams.err == (
+        "Files that lose are deleted from the hub's cache as soon as they have lost? [y/N] "
+    )
 
 
 @pytest.mark.parametrize(
