@@ -221,7 +221,8 @@ def _chosen(listing: GgufRepo, wanted: Sequence[str] | None) -> list[RemoteGguf]
     raise HubError(
         f"{listing.repo} has {len(there):,} GGUFs: {', '.join(there[:_MOST_SHOWN])}{more}; name "
         f"those that you want with --quant, all of them with --quant {ALL}, or one as "
-        f"{listing.repo}:{listing.ggufs[0].label}"
+        f"{listing.repo}:{listing.ggufs[0].label}; edgeval pick {listing.repo} finds the smallest "
+        "that is good enough"
     )
 
 
