@@ -33,9 +33,9 @@ class TagSource:
 def tags(files: Sequence[TagSource]) -> list[str | None]:
     """Return what tells files that reports would call the same apart, in their order.
 
-    That is who quantized them, where each says so and no two say the same; otherwise the words of
-    their names that not all of them have, of which one file may have none; then those of their
-    folders too; otherwise the beginning of their hashes.
+    That is who quantized a file, where it says so and no other says the same. Of the rest it is the
+    words of their names that not all of them have, of which one file may have none; then those of
+    their folders too; otherwise the beginning of their hashes.
 
     Args:
         files: Files of one type; one alone needs no tag.
@@ -43,11 +43,13 @@ def tags(files: Sequence[TagSource]) -> list[str | None]:
     if len(files) < 2:
         return [None] * len(files)
     makers = [_shown(each.quantized_by or "") for each in files]
-    names = [each.name for each in files]
-    words = _distinct_words([re.split(r"[/\\\\]", name)[-1] for name in names])
-    for found in (makers if all(makers) else [], words, _distinct_words(names)):
-        if len(set(found)) == len(files):
-            return [each or None for each in found]
+    of_makers = {at: maker for at, maker in enumerate(makers) if maker and makers.count(maker) == 1}
+    rest = [at for at in range(len(files)) if at not in of_makers]
+    names = [files[at].name for at in rest]
+    for texts in ([re.split(r"[/\\]", name)[-1] for name in names], names):
+        found = of_makers | dict(zip(rest, _distinct_words(texts), strict=True))
+        if len(set(found.values())) == len(files):
+            return [found[at] or None for at in range(len(files))]
     return [each.sha256[:_DIGITS] for each in files]
 
 

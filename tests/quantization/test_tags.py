@@ -18,6 +18,11 @@ def source(name: str, maker: str | None = None, sha256: str = "") -> TagSource:
         ([source("a-Q4_K_M")], [None]),
         ([source("m", "Unsloth"), source("m", "bartowski")], ["Unsloth", "bartowski"]),
         ([source("m-Q4_K_M", "us"), source("m-UD-Q4_K_XL", "us")], ["Q4_K_M", "UD-Q4_K_XL"]),
+        (
+            [source("a/m", "us"), source("b/m", "them"), source("m-Q4_0"), source("m-UD-Q4_0")],
+            ["us", "them", None, "UD"],
+        ),
+        ([source("a/m", "us"), source("b/m")], ["us", None]),
         ([source("m-Q4_K_M"), source("m-Q4_K_M-v2")], [None, "v2"]),
         ([source("a/m.Q4_0"), source("b/m.Q4_0")], ["a", "b"]),
         (
