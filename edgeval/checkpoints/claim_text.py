@@ -19,11 +19,11 @@ from edgeval.records.claims import MOST_DECIMALS, MOST_SHOTS, NOT_STATED
 from edgeval.stats.metrics import METRICS
 from edgeval.system.untrusted import printable
 from edgeval.tasks import registry
-from edgeval.tasks.names import FAMILIES
+from edgeval.tasks.names import DEFAULT_TASK, FAMILIES
 
 PATTERN: Final = "TASK METRIC [N-shot] [PROTOCOL] [these-items] NUMBER SOURCE"
 
-_EXAMPLE = "hellaswag acc_norm 43.0 SOURCE"
+_EXAMPLE = f"{DEFAULT_TASK} acc_norm 43.0 SOURCE"
 _THESE_ITEMS = "these-items"
 _MOST_CHARS = 500
 _SHOTS = re.compile(r"(\d{1,9})-shot", re.ASCII)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +13,11 @@ from edgeval.cli.app import command_line, engine_starting, progress_bars
 from edgeval.cli.options import WHAT, Json, takes_options
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import Options
-from edgeval.system.bars import TerminalProgress
 from edgeval.system.console import print_json, stderr_console
 from edgeval.system.streams import OutputError, flush
+
+if TYPE_CHECKING:
+    from edgeval.system.bars import TerminalProgress
 
 NONE_PICKED = 3
 """Exit code where no file may be recommended."""
