@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -103,12 +104,12 @@ class HubServer:
         self.listing: Callable[[dict[str, Any]], object] = lambda content: content
         self.intercept: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: False
         self._known: dict[Path, tuple[int, RepoFile]] = {}
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self.url = ""
 
     def __enter__(self) -> HubServer:
         handler = type("Handler", (_Handler,), {"hub": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self.url = f"http://{self.host}:{self._server.server_address[1]}"
@@ -169,6 +170,14 @@ class HubServer:
             for request in self.requests
             if request.method == "GET" and request.path.endswith(ends)
         ]
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that does not write of clients that are gone into what a command prints."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
