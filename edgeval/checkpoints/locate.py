@@ -72,6 +72,11 @@ class ModelLocation:
     remote: tuple[tuple[GgufRepo, tuple[RemoteGguf, ...]], ...] = ()
 
 
+def model_names(model: str | Path | Sequence[str | Path]) -> list[str]:
+    """Return the names of what is evaluated, of which there may be several."""
+    return [str(model)] if isinstance(model, str | Path) else [str(each) for each in model]
+
+
 def locate(*models: str) -> ModelLocation:
     """Find a model by card name, path or hub repository, without the network.
 

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgeval.evaluation.ladder_files import Wanted, ladder_types
+from edgeval.evaluation.ladder_files import Wanted
 from edgeval.quantization.rungs import LadderRung
 from edgeval.records import UNQUANTIZED, Claim, run_label
 from edgeval.report.gate.conditions import Condition
 from edgeval.report.gate.subject import Row, Subject
-from edgeval.system.progress import NoProgress
 
 
 def require_made(
-    conditions: Sequence[Condition], wanted: Wanted, kl_items: int, claims: Sequence[Claim]
+    conditions: Sequence[Condition],
+    types: Sequence[str],
+    wanted: Wanted,
+    kl_items: int,
+    claims: Sequence[Claim],
 ) -> None:
     """Refuse conditions of which nothing will be said, before a model is downloaded or converted.
 
     Args:
         conditions: The conditions.
-        wanted: The types that are made; some may still prove to be alike.
+        types: The types that are made; some may still prove to be alike.
+        wanted: The ladder that was asked for.
         kl_items: Items on which whole distributions are compared.
         claims: Published numbers on the task.
 
     Raises:
         EdgevalError: If there is one.
     """
-    if not conditions:
-        return
-    types = ladder_types(wanted, NoProgress())
     rows = [Row(name, name) for name in types]
     if wanted.imatrix is not None:
         rows += [Row(run_label(name, True), name) for name in types if name not in UNQUANTIZED]

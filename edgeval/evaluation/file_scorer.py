@@ -89,9 +89,8 @@ def evaluate_file(
     """
     data = setup.data
     every_item = EveryItem(setup.indices, data.n_total, is_random=data.order != "file")
-    with FileScorer(path, setup, store, wanted, progress or NoProgress()) as scorer:
-        found = scorer.result(sequential or every_item)
-    return replace(found, run=found.run.model_copy(update={"name": tag}))
+    with FileScorer(path, setup, store, wanted, progress or NoProgress(), tag) as scorer:
+        return scorer.result(sequential or every_item)
 
 
 class FileScorer:
@@ -104,12 +103,14 @@ class FileScorer:
         store: Store | None,
         wanted: KeepTopLogprobs | ReferenceTopLogprobs | None,
         progress: Progress,
+        tag: str | None,
     ) -> None:
         self._path = path
         self._setup = setup
         self._store = store
         self._wanted = wanted
         self._progress = progress
+        self._tag = tag
         self._n_stored = 0
 
     def __enter__(self) -> FileScorer:
@@ -161,6 +162,7 @@ class FileScorer:
             self._facts,
             work,
             sequential.metrics(),
+            name=self._tag,
             file=self._path.name,
             file_bytes=self._contents.n_bytes,
             stopping=stopping,

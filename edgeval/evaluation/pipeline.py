@@ -18,6 +18,7 @@ from edgeval.checkpoints.locate import (
     common_name,
     fetch_model,
     locate,
+    model_names,
 )
 from edgeval.engine import running
 from edgeval.evaluation import reference_checks
@@ -155,11 +156,6 @@ def run(
         return RunResult(record, folder)
 
 
-def model_names(model: str | Path | Sequence[str | Path]) -> list[str]:
-    """Return the names of what is evaluated, of which there may be several."""
-    return [str(model)] if isinstance(model, str | Path) else [str(each) for each in model]
-
-
 def report_folder(
     models: Sequence[str], out: Path | None, command: str, *, overwrite: bool, progress: Progress
 ) -> contextlib.AbstractContextManager[Path]:
@@ -206,8 +202,8 @@ def _record(
     to_make = None if is_ready else ToMake.of(wanted, progress)
     options = with_card_data(options, published.card, location.card)
     claims, _ = published.on(options.task)
-    if not is_ready:
-        require_made(asked.conditions, wanted, options.kl_items, claims)
+    if to_make is not None:
+        require_made(asked.conditions, to_make.types, wanted, options.kl_items, claims)
     options = with_protocol(options, claims, known)
     setup = prepare(options)
     claims, other_claims = published.on(options.task, setup.data)

@@ -36,6 +36,7 @@ class ReadyRung:
         has_imatrix: Whether it says that it was quantized with an importance matrix.
         quantized_by: Who quantized it, as it says; None where it does not.
         precision: Orders files: the most precise has the most.
+        wants_bos: Whether its tokenizer puts a BOS token before every text by its own default.
         tag: What tells it from other files of its type; None where nothing has to.
     """
 
@@ -45,6 +46,7 @@ class ReadyRung:
     has_imatrix: bool
     quantized_by: str | None
     precision: tuple[float, ...]
+    wants_bos: bool
     tag: str | None = None
 
     @property
@@ -120,15 +122,16 @@ class ReadyLadder:
         path = model_files(file.path)[0]
         header = read_header(path)
         with running() as engine:
-            engine.info(path, self._pre).require_predicting()
-        maker = header.text("general.quantized_by")
+            info = engine.info(path, self._pre)
+        info.require_predicting()
         return ReadyRung(
             name=header.file_type,
             file=dataclasses.replace(file, path=path),
             sha256=sha256_of(*header.files, progress=progress),
             has_imatrix=imatrix_info(header.text) is not None,
-            quantized_by=maker,
+            quantized_by=header.text("general.quantized_by"),
             precision=precision(header.file_type, 8 * header.tensor_bytes / header.n_params),
+            wants_bos=info.wants_bos,
         )
 
     def _first(
@@ -174,23 +177,13 @@ class ReadyLadder:
         header = read_header(first.path)
         for rung in self.rungs[1:]:
             other = read_header(rung.path)
-            found = differences(header, other, self._pre) or list(self._ends(first, rung))
+            found = differences(header, other, self._pre) or list(_ends(first, rung))
             if not found:
                 continue
             if not is_forced:
                 raise EdgevalError(_refusal(first, rung, found, names_differ(header, other)))
             for clause in found:
                 yield f"{rung.file.name} {clause} as {first.file.name} has"
-
-    def _ends(self, first: ReadyRung, rung: ReadyRung) -> Iterator[str]:
-        """Yield whether one asks for a BOS token where the other does not."""
-        with running() as engine:
-            ours, theirs = (engine.info(each.path, self._pre).wants_bos for each in (first, rung))
-        if ours != theirs:
-            wants, wants_not = "asks for a BOS token before a text", "asks for no BOS token"
-            yield f"has a tokenizer that {wants if theirs else wants_not}, not one that " + (
-                wants if ours else wants_not
-            )
 
     def file_name(self, rung: ReadyRung) -> str:
         """Return what a file is called."""
@@ -210,6 +203,14 @@ class ReadyLadder:
         for run in runs:
             if run.from_reference is None and run.sha256 != known[run.label].sha256:
                 raise changed(known[run.label].path)
+
+
+def _ends(first: ReadyRung, rung: ReadyRung) -> Iterator[str]:
+    """Yield whether one asks for a BOS token where the other does not."""
+    if first.wants_bos != rung.wants_bos:
+        wants, wants_not = "asks for a BOS token before a text", "asks for no BOS token"
+        ours, theirs = (wants if each.wants_bos else wants_not for each in (first, rung))
+        yield f"has a tokenizer that {theirs}, not one that {ours}"
 
 
 def _names_of(path: Path, other: Path) -> tuple[str, str]:

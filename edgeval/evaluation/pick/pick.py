@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgeval.checkpoints.claims import Claimed
-from edgeval.checkpoints.locate import locate
+from edgeval.checkpoints.locate import locate, model_names
 from edgeval.engine import running
 from edgeval.errors import EdgevalError, EngineError, listed
 from edgeval.evaluation import reference_checks
@@ -102,7 +102,7 @@ def pick(
     """
     started = time.perf_counter()
     bars = progress_of(progress)
-    models = [str(model)] if isinstance(model, str | Path) else [str(each) for each in model]
+    models = model_names(model)
     demands = Demands.of(max_drift, max_size, min_speed, force_compare)
     options = _asked(options or Options(), demands)
     location = locate(*models)
