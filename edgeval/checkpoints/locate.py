@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from edgeval.checkpoints import cards
 from edgeval.checkpoints.checkpoint import Checkpoint
 from edgeval.checkpoints.ready_files import ReadyFile, in_folder, matching, source_repo
 from edgeval.errors import EdgevalError, HubError
-from edgeval.gguf.contents import sha256_of
+from edgeval.gguf.contents import joint_hash, sha256_of
 from edgeval.gguf.part_names import model_stem
 from edgeval.gguf.parts import model_files, read_header
 from edgeval.hub import fetch, names
@@ -279,7 +278,6 @@ def _ggufs_found(
     ]
     ggufs = (*location.ggufs, *fetched)
     hashes = [sha256_of(*model_files(each.path), progress=progress) for each in ggufs]
-    together = "".join(f"{each}\n" for each in hashes).encode()
     source = location.remote[0][0] if len(location.remote) == 1 and not location.ggufs else None
     name = source.repo if source else common_name([model_stem(each.path) for each in ggufs])
     info = ModelSource(
@@ -287,7 +285,7 @@ def _ggufs_found(
         title=name,
         repo=source.repo if source else None,
         revision=source.commit if source else None,
-        fingerprint=hashes[0] if len(hashes) == 1 else hashlib.sha256(together).hexdigest(),
+        fingerprint=joint_hash(hashes),
     )
     return ModelFiles(ggufs[0].path, "gguf", info, location.card, ggufs)
 

@@ -26,23 +26,22 @@ from edgeval.evaluation.against import against
 from edgeval.evaluation.defaults import with_card_data, with_protocol
 from edgeval.evaluation.expected import require_made, require_rungs
 from edgeval.evaluation.failures import Failures
+from edgeval.evaluation.few_items import too_few_items
 from edgeval.evaluation.ladder import made_files, measured
 from edgeval.evaluation.ladder_files import ToMake, Wanted, made_ladder, ready_ladder
 from edgeval.evaluation.options import RESULTS_FOLDER, Options
 from edgeval.evaluation.samples import SampleFile
 from edgeval.evaluation.selfcheck import checked
-from edgeval.evaluation.setup import EvalSetup, prepare
+from edgeval.evaluation.setup import prepare
 from edgeval.evaluation.yardstick import yardstick
 from edgeval.llama import machine
 from edgeval.quantization.cache import clean
 from edgeval.quantization.rungs import LadderFiles, LadderRung, file_stem
 from edgeval.records import Failure, Report
-from edgeval.report import formatting as fmt
 from edgeval.report import record_files
 from edgeval.report.derived import renewed
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.report.gate.conditions import Condition, read_conditions
-from edgeval.stats.paired import fewest_items
 from edgeval.stats.verdict import judged
 from edgeval.store.presence import require_place
 from edgeval.store.store import Store
@@ -223,7 +222,9 @@ def _record(
         ladder = ready = ready_ladder(wanted, location, source, setup, progress)
         unlike = list(ready.unlike)
     require_rungs(asked.conditions, ladder.rungs, wanted, options.kl_items, claims)
-    _warn_of_few_items(setup, len(ladder.rungs) - (known is None), progress)
+    n_compared = len(ladder.rungs) - (known is None)
+    if options.until is None and (few := too_few_items(setup, n_compared, "type")):
+        progress.log(f"{few} (--limit), or --until {setup.margin_points:g}")
     failures = Failures(len(ladder.rungs), progress)
     files = made_files(ladder, failures, has_reference=known is None)
     if known is not None and files:
@@ -265,21 +266,6 @@ def _record(
 def _source_of(location: ModelLocation, published: Claimed) -> str | None:
     """Return what ready files are of, by their own word or by that of who named a card."""
     return location.base_model or (published.card.repo if published.card else None)
-
-
-def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) -> None:
-    """Say before the work if a slice is too small for any type to be shown equivalent."""
-    n_items, population = setup.limit, setup.data.n_total
-    if n_compared < 1 or n_items >= population or setup.options.until is not None:
-        return
-    fewest = fewest_items(population, setup.margin_points, n_compared)
-    if n_items < fewest:
-        points = fmt.points(setup.margin_points)
-        progress.log(
-            f"{n_items:,} of {population:,} items cannot show that a type is within {points} of "
-            f"the reference, even if none flips; that takes {fewest:,} (--limit), or --until "
-            f"{setup.margin_points:g}"
-        )
 
 
 def _in_order(failures: Sequence[Failure], rungs: Sequence[LadderRung]) -> list[Failure]:

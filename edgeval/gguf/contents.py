@@ -163,15 +163,25 @@ def held(paths: Sequence[Path], progress: Progress | None = None) -> Iterator[Co
         files = tuple(stack.enter_context(_opened(path)) for path in paths)
         found = [_hash_of(each, progress or NoProgress()) for each in files]
         hashes = [each.sha256 for each in found]
-        joined = hashlib.sha256("".join(f"{each}\n" for each in hashes).encode()).hexdigest()
         contents = Contents(
-            sha256=hashes[0] if len(hashes) == 1 else joined,
+            sha256=joint_hash(hashes),
             n_bytes=sum(each.state.n_bytes for each in files),
             _files=files,
             _samples=tuple(each.sample for each in found),
         )
         with contents._explaining():
             yield contents
+
+
+def joint_hash(hashes: Sequence[str]) -> str:
+    """Return the hash of several files, from theirs: that of a single one is its own.
+
+    Args:
+        hashes: The SHA-256 of each, as hexadecimal digits, in their order.
+    """
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("".join(f"{each}\n" for each in hashes).encode()).hexdigest()
 
 
 def sha256_of(*paths: Path, progress: Progress | None = None) -> str:

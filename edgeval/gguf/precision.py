@@ -19,18 +19,25 @@ def bits(name: str) -> float:
     return _NOMINAL_BITS.get(name, BITS_PER_WEIGHT.get(name, 0.0))
 
 
+def rank(name: str) -> int:
+    """Return what orders types that are not quantized: F32 is the most precise, others have 0.
+
+    BF16, which most models are published in, comes before F16.
+    """
+    return ("F16", "BF16", "F32").index(name) + 1 if name in UNQUANTIZED else 0
+
+
 def precision(name: str, bits_per_weight: float) -> tuple[float, float, float]:
     """Return what orders files by what they kept of a model's weights: the most precise is last.
 
-    F32 comes before BF16, which most models are published in, then F16; then the type's bits decide
-    and, of files of one type, those that they really have.
+    First that is ``rank``; then the type's bits decide and, of files of one type, those that they
+    really have.
 
     Args:
         name: llama.cpp's name of the file type.
         bits_per_weight: Tensor bits over parameters.
     """
-    rank = ("F16", "BF16", "F32").index(name) + 1 if name in UNQUANTIZED else 0
-    return rank, bits(name) or bits_per_weight, bits_per_weight
+    return rank(name), bits(name) or bits_per_weight, bits_per_weight
 
 
 def reference_first(names: Sequence[str]) -> list[str]:

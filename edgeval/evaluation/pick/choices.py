@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,21 +9,20 @@ from pathlib import Path
 from edgeval.checkpoints.locate import ModelLocation
 from edgeval.checkpoints.ready_files import ReadyFile
 from edgeval.errors import EdgevalError, HubError, closest, counted, listed
-from edgeval.gguf.contents import sha256_of
+from edgeval.gguf.contents import joint_hash, sha256_of
 from edgeval.gguf.part_names import model_stem
 from edgeval.gguf.parts import model_files, read_header
+from edgeval.gguf.precision import rank
 from edgeval.hub.cache import Cache
 from edgeval.hub.gguf_names import label_of, type_called
 from edgeval.hub.ggufs import GgufRepo, RemoteGguf, chosen, list_ggufs
 from edgeval.quantization.tags import TagSource, tags
-from edgeval.records import UNQUANTIZED
 from edgeval.records.pick import MOST_FILES
 from edgeval.system.progress import Progress
 from edgeval.system.sharing import shareable_path
 from edgeval.system.untrusted import printable
 
 _LABEL_CHARS = 50
-_RANKS = ("F16", "BF16", "F32")
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,7 @@ class Choice:
         F32 comes before BF16 and F16. Names of quantized types differ by publisher and say little
         of what is in a file, so its size tells.
         """
-        rank = _RANKS.index(self.type) + 1 if self.type in UNQUANTIZED else 0
-        return rank, self.size_bytes
+        return rank(self.type), self.size_bytes
 
     def tag(self, file_type: str) -> str | None:
         """Return what tells it from others of a type: what it is called beside that."""
@@ -121,13 +118,12 @@ def remote_choices(
 def of_remote(repo: GgufRepo, gguf: RemoteGguf) -> Choice:
     """Return a GGUF of the hub."""
     hashes = [file.hash for file in gguf.files]
-    together = hashlib.sha256("".join(f"{each}\n" for each in hashes).encode()).hexdigest()
     return Choice(
         label=gguf.label,
         name=f"{repo.repo}/{gguf.name}",
         type=type_called(gguf.label).removeprefix("UD-").removeprefix("i1-"),
         size_bytes=gguf.size_bytes,
-        digest="" if not all(hashes) else hashes[0] if len(hashes) == 1 else together,
+        digest=joint_hash(hashes) if all(hashes) else "",
         repo=repo,
         gguf=gguf,
     )

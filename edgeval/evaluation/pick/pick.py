@@ -15,6 +15,7 @@ from edgeval.errors import EdgevalError, EngineError, listed
 from edgeval.evaluation import reference_checks
 from edgeval.evaluation.against import against
 from edgeval.evaluation.defaults import with_card_data, with_protocol
+from edgeval.evaluation.few_items import too_few_items
 from edgeval.evaluation.options import RESULTS_FOLDER, Options
 from edgeval.evaluation.pick import plan as plans
 from edgeval.evaluation.pick.choices import Choice
@@ -27,18 +28,16 @@ from edgeval.evaluation.pick.results import save_report
 from edgeval.evaluation.pick.search import Search
 from edgeval.evaluation.pick.setting import begun
 from edgeval.evaluation.pick.standard import require_room
-from edgeval.evaluation.setup import EvalSetup, prepare
+from edgeval.evaluation.setup import prepare
 from edgeval.hub.cache import Cache
 from edgeval.llama import machine
 from edgeval.quantization.cache import clean
 from edgeval.quantization.rungs import file_stem
 from edgeval.records.pick import Pick
-from edgeval.report import formatting as fmt
 from edgeval.report.folder import reserved
-from edgeval.stats.paired import fewest_items
 from edgeval.store.presence import require_place
 from edgeval.store.store import Store
-from edgeval.system.progress import Progress, ProgressOption, progress_of
+from edgeval.system.progress import ProgressOption, progress_of
 
 _DIGITS = 8
 
@@ -125,7 +124,8 @@ def pick(
             require_room(plan, setup)
             for sentence in plans.sentences(plan, demands):
                 bars.log(sentence)
-            _warn_of_few_items(setup, len(plan.candidates), bars)
+            if few := too_few_items(setup, len(plan.candidates), "file"):
+                bars.log(f"{few} and more (--limit)")
         may_delete = _may_delete(plan, journal, deletes)
         downloads = Downloads(journal, offline=options.offline, deletes=may_delete, progress=bars)
         try:
@@ -176,20 +176,6 @@ def _asked(options: Options, demands: Demands) -> Options:
 
 def _default_folder(plan: Plan, new: Pick) -> Path:
     return RESULTS_FOLDER / f"pick-{file_stem(new.model.name)}-{digest_of(new.setting)[:_DIGITS]}"
-
-
-def _warn_of_few_items(setup: EvalSetup, n_compared: int, progress: Progress) -> None:
-    """Say before the work if a slice is too small for any file to be shown good enough."""
-    n_items, population = setup.limit, setup.data.n_total
-    if n_compared < 1 or n_items >= population:
-        return
-    fewest = fewest_items(population, setup.margin_points, n_compared)
-    if n_items < fewest:
-        points = fmt.points(setup.margin_points)
-        progress.log(
-            f"{n_items:,} of {population:,} items cannot show that a file is within {points} of "
-            f"the reference, even if none flips; that takes {fewest:,} and more (--limit)"
-        )
 
 
 def _may_delete(plan: Plan, journal: Journal, deletes: bool | Callable[[], bool]) -> bool:

@@ -20,29 +20,14 @@ from edgeval.evaluation import file_scorer
 from edgeval.evaluation.pick import search
 from edgeval.records import Report
 from edgeval.records.pick import Pick
-from edgeval.system.progress import NoProgress, Task
 from tests.helpers.command import COMMAND
+from tests.helpers.fakes import StopAfter
 from tests.helpers.hub_user import User
 from tests.helpers.picks import REPO, blobs, names, outcomes, picked, smallest
 
 
-class _StopAfter(NoProgress):
+class _StopAfter(StopAfter):
     """Presses Ctrl-C when so much was shown, of whatever work."""
-
-    def __init__(self, n_steps: int) -> None:
-        self._left = n_steps
-
-    def task(self, *_: object) -> Any:
-        return self
-
-    def __enter__(self) -> Task:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def resize(self, total: float) -> None:
-        pass
 
     def advance(self, amount: float, note: str = "") -> None:
         self._left -= 1
