@@ -37,14 +37,14 @@ def _encode_pair(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list[R
     """
     before: dict[str, list[int]] = {}
     requests = []
-    for context, choice in item.pairs:
+    for (context, choice), text in zip(item.pairs, item.texts, strict=True):
         if protocol.adds_ends and not context and tokenizer.first is not None:
             requests.append(_after_first(choice, item, tokenizer))
             continue
         if context not in before:
             before[context] = _as_harness(protocol, context.rstrip(), item, tokenizer)
         start = len(before[context])
-        whole = _as_harness(protocol, f"{context} {choice}", item, tokenizer)
+        whole = _as_harness(protocol, text, item, tokenizer)
         requests.append(_request([*before[context], *whole[start:]], start, item))
     return requests
 
@@ -74,7 +74,7 @@ def _as_harness(protocol: Protocol, text: str, item: Item, tokenizer: Tokenizes)
 
 def _after_first(choice: str, item: Item, tokenizer: Tokenizes) -> Request:
     """Return the request of a choice without context, as ``TemplateLM.loglikelihood`` makes it."""
-    tokens = tokenizer.tokenize(f" {choice}", parse_special=True).tolist()
+    tokens = tokenizer.tokenize(f"{item.delimiter}{choice}", parse_special=True).tolist()
     if tokenizer.first is not None and tokens[:1] != [tokenizer.first]:
         tokens = [tokenizer.first, *tokens]
     return _request(tokens, 1, item)
@@ -85,9 +85,9 @@ def _encode_shared(protocol: Protocol, item: Item, tokenizer: Tokenizes) -> list
 
     Each text gets BOS and EOS where the GGUF says so (``common_tokenize``).
     """
-    texts = [f"{context} {choice}" for context, choice in item.pairs]
     wholes = [
-        np.array(protocol.ended(tokenizer.tokenize(text), tokenizer), np.int32) for text in texts
+        np.array(protocol.ended(tokenizer.tokenize(text), tokenizer), np.int32)
+        for text in item.texts
     ]
     shared = common_prefix_length([Request(whole, 1) for whole in wholes])
     return [_request(whole, shared, item) for whole in wholes]

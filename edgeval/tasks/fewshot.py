@@ -17,7 +17,6 @@ from edgeval.tasks.item import Item
 SEED = 1234
 """lm-evaluation-harness's default ``fewshot_random_seed``."""
 
-_BEFORE_ANSWER = " "
 _AFTER_ANSWER = "\n\n"
 
 
@@ -50,10 +49,7 @@ def draw(items: Sequence[Item], pool: Sequence[Item], shots: int) -> list[list[I
 
 def prompt(item: Item, shown: Sequence[Item]) -> Item:
     """Return the item with solved items before its contexts, each with its right choice."""
-    right = (each.pairs[each.gold] for each in shown)
-    solved = "".join(
-        f"{context}{_BEFORE_ANSWER}{choice}{_AFTER_ANSWER}" for context, choice in right
-    )
+    solved = "".join(f"{each.texts[each.gold]}{_AFTER_ANSWER}" for each in shown)
     return replace(item, contexts=tuple(f"{solved}{context}" for context in item.contexts))
 
 

@@ -19,6 +19,7 @@ class Item:
         gold: Index of the right pair.
         source: What the item was made of; items of one video or article have the same. Empty where
             that is not known. It is no part of what is scored.
+        delimiter: What stands between a context and its choice; lengths of choices are without it.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Item:
     choices: tuple[str, ...]
     gold: int
     source: str = ""
+    delimiter: str = " "
 
     def __post_init__(self) -> None:
         """Refuse what makes no pairs, or has no right one.
@@ -56,6 +58,11 @@ class Item:
         choices = self.choices * n if len(self.choices) == 1 else self.choices
         return tuple(zip(contexts, choices, strict=True))
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Each choice behind its context, as one text."""
+        return tuple(f"{context}{self.delimiter}{choice}" for context, choice in self.pairs)
+
 
 @dataclass(frozen=True)
 class ItemScore:
@@ -77,10 +84,10 @@ class ItemScore:
 
     @property
     def n_chars(self) -> tuple[int, ...]:
-        """Number of characters of each choice, without the space before it."""
+        """Number of characters of each choice, without the delimiter before it."""
         return tuple(len(choice) for _, choice in self.item.pairs)
 
     @property
     def n_bytes(self) -> tuple[int, ...]:
-        """Number of UTF-8 bytes of each choice, without the space before it."""
+        """Number of UTF-8 bytes of each choice, without the delimiter before it."""
         return tuple(len(choice.encode()) for _, choice in self.item.pairs)
