@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgeval.errors import EdgevalError, closest
+from edgeval.evaluation.setup import EvalSetup
 from edgeval.records import ModelRun
 from edgeval.stats import metrics
 from edgeval.system.exports import Columns, Format, write_rows
@@ -20,6 +21,7 @@ Scores = Mapping[int, ItemScore]
 _FORMATS: Final[dict[str, Format]] = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 
 COLUMNS: Final[Columns] = {
+    "task": "text",
     "type": "text",
     "file": "text",
     "index": "count",
@@ -83,23 +85,28 @@ class SampleFile:
         require_writable(path)
         return cls(path, kind or "jsonl", texts)
 
-    def write(self, found: Iterable[tuple[ModelRun, Scores]], metric: str) -> None:
+    def write(self, found: Iterable[tuple[EvalSetup, Iterable[tuple[ModelRun, Scores]]]]) -> None:
         """Write a row for each item of each run.
 
         Args:
-            found: The runs with their scores.
-            metric: The protocol's metric.
+            found: What was evaluated on each task, and the runs with their scores.
 
         Raises:
             EdgevalError: If the file cannot be written.
         """
-        rows = (row for run, scores in found for row in self._rows(run, scores, metric))
+        rows = (
+            row
+            for setup, runs in found
+            for run, scores in runs
+            for row in self._rows(setup, run, scores)
+        )
         columns = {**COLUMNS, **(TEXTS if self.has_texts else {})}
         write_rows(self.path, self.format, columns, rows)
 
-    def _rows(self, run: ModelRun, scores: Scores, metric: str) -> Iterator[dict[str, Any]]:
+    def _rows(self, setup: EvalSetup, run: ModelRun, scores: Scores) -> Iterator[dict[str, Any]]:
+        of_run = {"task": setup.data.task, "type": run.label, "file": run.file}
         for index, score in scores.items():
-            row = {"type": run.label, "file": run.file, "index": index, **sample_row(score, metric)}
+            row = {**of_run, "index": index, **sample_row(score, setup.protocol.metric)}
             if self.has_texts:
                 row |= {"contexts": list(score.item.contexts), "choices": list(score.item.choices)}
             yield row

@@ -33,3 +33,8 @@ def in_key(name: str) -> str | None:
 def of_key(name: str | None) -> str:
     """Return the name of the task that a key of scores is of."""
     return UNNAMED_TASK if name is None else name
+
+
+def tasks_of(names: str) -> tuple[Task, ...]:
+    """Return the tasks that are named, with commas between."""
+    return tuple(task(name.strip()) for name in dict.fromkeys(names.split(",")))
