@@ -237,7 +237,7 @@ def _record(
     ladder.require_same(result.runs)
     failures.require_any()
     if asked.samples is not None:
-        asked.samples.write(result.scored, setup.protocol.metric)
+        asked.samples.write(result.scored, setup.protocol)
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
     record = Report(

@@ -13,6 +13,7 @@ from edgeval.stats import metrics
 from edgeval.system.exports import Columns, Format, write_rows
 from edgeval.system.files import is_stream, require_writable
 from edgeval.tasks.item import ItemScore
+from edgeval.tasks.protocol import Protocol
 
 Scores = Mapping[int, ItemScore]
 """What one file says, by the places of the items in the data set."""
@@ -36,8 +37,9 @@ COLUMNS: Final[Columns] = {
     "correct": "flag",
 }
 """Lists have one entry a choice, and log-probabilities are in nats. ``type`` is what reports call
-the file; ``index`` the item's place in the data set; ``picks`` the choice by each metric, counted
-from 0; ``pick`` that by the protocol's, and ``correct`` whether it is the right one, ``gold``."""
+the file; ``index`` the item's place in the data set; ``picks`` the choice by each metric of the
+task, counted from 0; ``pick`` that by the protocol's, and ``correct`` whether it is the right one,
+``gold``."""
 
 TEXTS: Final[Columns] = {"contexts": ("text",), "choices": ("text",)}
 """What was scored: one context for all choices, or one for each."""
@@ -83,31 +85,32 @@ class SampleFile:
         require_writable(path)
         return cls(path, kind or "jsonl", texts)
 
-    def write(self, found: Iterable[tuple[ModelRun, Scores]], metric: str) -> None:
+    def write(self, found: Iterable[tuple[ModelRun, Scores]], protocol: Protocol) -> None:
         """Write a row for each item of each run.
 
         Args:
             found: The runs with their scores.
-            metric: The protocol's metric.
+            protocol: How they were scored.
 
         Raises:
             EdgevalError: If the file cannot be written.
         """
-        rows = (row for run, scores in found for row in self._rows(run, scores, metric))
+        rows = (row for run, scores in found for row in self._rows(run, scores, protocol))
         columns = {**COLUMNS, **(TEXTS if self.has_texts else {})}
         write_rows(self.path, self.format, columns, rows)
 
-    def _rows(self, run: ModelRun, scores: Scores, metric: str) -> Iterator[dict[str, Any]]:
+    def _rows(self, run: ModelRun, scores: Scores, protocol: Protocol) -> Iterator[dict[str, Any]]:
         for index, score in scores.items():
-            row = {"type": run.label, "file": run.file, "index": index, **sample_row(score, metric)}
+            row = {"type": run.label, "file": run.file, "index": index}
+            row |= sample_row(score, protocol)
             if self.has_texts:
                 row |= {"contexts": list(score.item.contexts), "choices": list(score.item.choices)}
             yield row
 
 
-def sample_row(score: ItemScore, metric: str) -> dict[str, Any]:
+def sample_row(score: ItemScore, protocol: Protocol) -> dict[str, Any]:
     """Return what one file says of one item, as plain values: see ``COLUMNS``."""
-    item, picks = score.item, metrics.picks(score)
+    item, picks = score.item, metrics.picks(score, protocol.metrics)
     return {
         "item": item.id,
         "group": item.group,
@@ -118,6 +121,6 @@ def sample_row(score: ItemScore, metric: str) -> dict[str, Any]:
         "n_bytes": list(score.n_bytes),
         "is_greedy": list(score.is_greedy),
         "picks": picks,
-        "pick": picks[metric],
-        "correct": picks[metric] == item.gold,
+        "pick": picks[protocol.metric],
+        "correct": picks[protocol.metric] == item.gold,
     }
