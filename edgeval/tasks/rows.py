@@ -62,17 +62,17 @@ def index_of(label: object, labels: Sequence[object]) -> int:
         return labels.index(label)
     require_label(label)
     known = ", ".join(map(str, labels))
-    raise ValueError(f"its label is {label!r:.60}, and its choices have {known}; correct it")
+    raise ValueError(f"label is {label!r:.60}, and those of the choices are {known}; correct it")
 
 
 def require_label(label: object) -> None:
-    """Refuse an item that does not say which choice is right.
+    """Refuse the label of an item that does not say which choice is right.
 
     Raises:
-        ValueError: If the label is empty or -1, as in a split whose answers are not published.
+        ValueError: If it is empty or -1.
     """
     if str(label).strip() in ("", "-1"):
         raise ValueError(
-            f"its label is {label!r}, which says of no choice that it is right, as in a test split "
-            "whose answers are not published; use a split that has labels"
+            f"label is {label!r}, as in a test split whose answers are not published; use a "
+            "split that has them, or correct it"
         )
