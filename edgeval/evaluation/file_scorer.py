@@ -88,7 +88,9 @@ def evaluate_file(
             than the reference.
     """
     data = setup.data
-    every_item = EveryItem(setup.indices, data.n_total, is_random=data.order != "file")
+    every_item = EveryItem(
+        setup.indices, data.n_total, setup.protocol.metrics, is_random=data.order != "file"
+    )
     with FileScorer(path, setup, store, wanted, progress or NoProgress(), tag) as scorer:
         return scorer.result(sequential or every_item)
 

@@ -113,7 +113,10 @@ class Reference:
             header.model,
             Work(header.tokens_decoded, header.logit_rows),
             metrics.metrics_of(
-                list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
+                list(scores.values()),
+                setup.data.n_total,
+                setup.protocol.metrics,
+                is_random=setup.data.order != "file",
             ),
             file=header.file,
             nats_per_token=metrics.nats_per_token(list(scores.values())),
@@ -176,9 +179,10 @@ class Reference:
                 f"{self.path} is of {self.header.n_total:,} items, and {data} has "
                 f"{len(data_set.rows):,}; export the reference again"
             )
-        items = data_set.items(of_task(task, key.protocol).rendering)
+        protocol = of_task(task, key.protocol)
+        items = data_set.items(protocol.rendering)
         scores = self.scores({index: items[index] for index in self.indices})
-        return metrics.metrics_of(list(scores.values()), self.header.n_total)
+        return metrics.metrics_of(list(scores.values()), self.header.n_total, protocol.metrics)
 
 
 def load_references(path: Path) -> tuple[Reference, ...]:

@@ -244,10 +244,11 @@ def prepare(options: Options) -> EvalSetup:
     if options.shots:
         solved = task.load_shots(options.shots_data, offline=options.offline)
         pool = ShotPool(name=solved.name, fingerprint=solved.fingerprint, n_items=len(solved.rows))
-        shown = fewshot.draw(everything, solved.items(protocol.rendering), options.shots)
+        drawn = fewshot.draw(data_set.rows, solved.rows, options.shots, task.sampler)
+        shown = solved.items(protocol.rendering)
 
         def with_shots(index: int) -> Item:
-            return fewshot.prompt(everything[index], shown[index])
+            return fewshot.prompt(everything[index], [shown[place] for place in drawn[index]])
 
         item_at = with_shots
 
