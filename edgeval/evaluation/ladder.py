@@ -130,7 +130,12 @@ class _TaskLadder:
                 self._others.append(alone)
 
     def result(self) -> LadderResult:
-        """Return what was measured."""
+        """Return what was measured.
+
+        Raises:
+            EngineError: If everything failed.
+        """
+        self._failures.require_any()
         first = [] if self._reference is None else [self._reference]
         found = [*first, *self._others]
         most = max((each.scores.keys() for each in found), key=len, default=())

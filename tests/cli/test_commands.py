@@ -106,7 +106,7 @@ def test_convert_quantize_and_eval(tiny_checkpoint: Path, tiny_items: Path, tmp_
     assert len(rows) == run["metrics"]["acc_norm"]["total"] == 10
     for row in rows:
         assert list(row) == [
-            *("type", "file", "index", "item", "group", "gold", "logprobs"),
+            *("task", "type", "file", "index", "item", "group", "gold", "logprobs"),
             *("n_tokens", "n_chars", "n_bytes", "is_greedy", "picks", "pick", "correct"),
         ]
         best = max(range(4), key=lambda choice: row["logprobs"][choice])

@@ -17,7 +17,7 @@ from edgeval.checkpoints.convert import writer
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import ChangedFileError, EdgevalError
-from edgeval.evaluation import file_scorer, pipeline, selfcheck
+from edgeval.evaluation import file_scorer, task_run, selfcheck
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.options import Options
 from edgeval.gguf import imatrix_file
@@ -273,7 +273,7 @@ def test_a_gguf_that_is_replaced_within_a_run_is_not_reported(
         _copied(other_f16, path)
         return original(*arguments)
 
-    monkeypatch.setattr(pipeline, "checked", and_replace)
+    monkeypatch.setattr(task_run, "checked", and_replace)
     options = Options(data=items, check=False, kernels="plain")
     with pytest.raises(ChangedFileError, match=r"m.gguf changed while its ladder was evaluated"):
         pipeline.run(str(path), options, types=["F16", "Q8_0"], out=tmp_path / "out")

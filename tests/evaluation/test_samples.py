@@ -33,7 +33,7 @@ def read(path: Path) -> Rows:
         return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
     with path.open(encoding="utf-8", newline="") as file:
         # Of these columns JSON is in all cells but those with a text.
-        texts = ("type", "file", "item", "group")
+        texts = ("task", "type", "file", "item", "group")
         return [
             {name: cell if name in texts else json.loads(cell) for name, cell in row.items()}
             for row in csv.DictReader(file)

@@ -104,15 +104,15 @@ def test_a_report_of_an_older_schema_says_to_evaluate_again(tmp_path: Path) -> N
     content = json.loads(example_report().model_dump_json()) | {"schema_version": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(
-        EdgevalError, match=r"older edgeval \(schema 1, .* 2 to 6\); evaluate again, the"
+        EdgevalError, match=r"older edgeval \(schema 1, .* 2 to 7\); evaluate again, the"
     ):
         record_files.load(tmp_path)
 
 
 def test_a_report_of_a_newer_schema_says_to_upgrade(tmp_path: Path) -> None:
-    content = json.loads(example_report().model_dump_json()) | {"schema_version": 7, "new": 1}
+    content = json.loads(example_report().model_dump_json()) | {"schema_version": 8, "new": 1}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(EdgevalError, match=r"schema 7, this one reads 2 to 6\); upgrade edgeval"):
+    with pytest.raises(EdgevalError, match=r"schema 8, this one reads 2 to 7\); upgrade edgeval"):
         record_files.load(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""How to read a report of several tasks."""
+"""Explanations of a report of several tasks."""
 
 from __future__ import annotations
 

@@ -139,15 +139,19 @@ def _by_type(view: SuiteView) -> Iterator[str]:
     for drift in view.record.pooled:
         tasks_of: dict[str, list[str]] = {}
         for each in view.views:
-            outcome = next(run.outcome for run in each.runs if run.run.label == drift.label)
-            tasks_of.setdefault(outcome, []).append(each.record.data.task)
+            run = next(run for run in each.runs if run.run.label == drift.label)
+            kind: str = run.outcome
+            if run.drift is not None and kind == "different":
+                kind = "better" if run.drift.difference_points > 0 else "below"
+            tasks_of.setdefault(kind, []).append(each.record.data.task)
         yield f"{drift.label}: {_outcomes(tasks_of, drift, len(view.views))}"
 
 
 def _outcomes(tasks_of: dict[str, list[str]], drift: PooledDrift, n_tasks: int) -> str:
     words = {
         "worse": f"worse than {drift.reference} by more than {fmt.points(drift.margin_points)}",
-        "different": f"not the same as {drift.reference}",
+        "below": f"worse than {drift.reference}, by how much is open",
+        "better": f"better than {drift.reference}",
         "open": "open",
         "equivalent": "equivalent",
     }

@@ -131,7 +131,7 @@ def test_one_record_is_not_enough() -> None:
         ("{", "b.json is not JSON"),
         ("[1]", "b.json is not a report: the whole file"),
         ('{"schema_version": 2}', "b.json is not a report: edgeval_version: Field required"),
-        ('{"schema_version": 7}', "newer edgeval (schema 7, this one reads 2 to 6)"),
+        ('{"schema_version": 8}', "newer edgeval (schema 8, this one reads 2 to 7)"),
         ('{"schema_version": 0, "runs": []}', "b.json is not a report: schema_version"),
     ],
 )
