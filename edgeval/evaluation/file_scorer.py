@@ -87,10 +87,8 @@ def evaluate_file(
         EdgevalError: If the file cannot be evaluated, does not fit in memory, or has other tokens
             than the reference.
     """
-    data = setup.data
-    every_item = EveryItem(
-        setup.indices, data.n_total, setup.protocol.metrics, is_random=data.order != "file"
-    )
+    data, metrics = setup.data, setup.protocol.metrics
+    every_item = EveryItem(setup.indices, data.n_total, metrics, is_random=data.order != "file")
     with FileScorer(path, setup, store, wanted, progress or NoProgress(), tag) as scorer:
         return scorer.result(sequential or every_item)
 

@@ -32,4 +32,5 @@ BOOLQ = Task(
     row=BoolQRow.model_validate,
     metrics=("acc",),
     source="super_glue/boolq/default.yaml 2.0",
+    note="up to 0.3.0 version 1, which asks the same and picks the same",
 )

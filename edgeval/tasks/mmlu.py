@@ -46,5 +46,6 @@ MMLU = Task(
     sampler="first",
     row=MmluRow.model_validate,
     metrics=("acc",),
-    source="mmlu/default 1.0, the mean over all items as its group 2 has it",
+    source="mmlu/default 1.0, group mmlu 2",
+    note="TinyLlama's MMLU is that of instruct-eval, 5-shot: another protocol",
 )

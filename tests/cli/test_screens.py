@@ -28,6 +28,7 @@ from edgeval.records import Evaluation, Finding
 from edgeval.report.compare.compare import compare_records
 from edgeval.store.runs import list_runs, show_run
 from edgeval.tasks.protocol import PROTOCOLS
+from edgeval.tasks.registry import TASKS
 from tests.helpers.diagnoses import example_diagnosis
 from tests.helpers.gguf_hub import BASE, N_PARAMS, OTHERS, REPO, SIZES
 from tests.helpers.reports import ELSEWHERE, example_report
@@ -117,6 +118,7 @@ def screens(store: Path, tiny_f16: Path) -> dict[str, Show]:
         "models show": lambda: card_tables.print_card(cards()["tinyllama-3t"]),
         "models OWNER/NAME": lambda: ggufs.print_ggufs(a_repository()),
         "protocols": lambda: protocol_tables.print_protocols(list(PROTOCOLS.values())),
+        "tasks": lambda: protocol_tables.print_tasks(list(TASKS.values())),
         "compare": a_comparison,
         "doctor": lambda: diagnosis.print_diagnosis(example_diagnosis()),
         "runs": lambda: runs.print_runs(list_runs(store), Path("edgeval.db")),

@@ -4,4 +4,5 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
+TASK_ITEMS = ROOT / "tests" / "data" / "tasks"
 SHARED = ROOT.parent / "shared"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,10 +29,17 @@ from edgeval.tasks.names import (
 )
 from edgeval.tasks.protocol import PROTOCOLS, of_task
 from edgeval.tasks.task import Rendering, Row, Task
-from tests.helpers.tiny import make_items, write_items
+from tests.helpers.paths import TASK_ITEMS
+from tests.helpers.tiny import write_items
 
 PACKAGE = Path(registry.__file__).parents[1]
-ROWS: dict[str, Any] = {"hellaswag": make_items(3)}
+ROWS: dict[str, list[dict[str, Any]]] = {
+    name: [
+        json.loads(line)
+        for line in (TASK_ITEMS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()[:3]
+    ]
+    for name in registry.TASKS
+}
 """Three rows of each task, as the hub has them."""
 
 
@@ -39,7 +47,7 @@ ROWS: dict[str, Any] = {"hellaswag": make_items(3)}
 def test_a_task_has_what_the_registry_promises(name: str, tmp_path: Path) -> None:
     task = registry.task(name)
     assert (task.name, task.version >= 1) == (name, True)
-    assert task.data_name.count("/") == 1 and task.split and task.shots_split
+    assert task.data_name.count("/") == 1 and task.split and task.source
     data = task.load(write_items(tmp_path / "rows.jsonl", ROWS[name]))
     for rendering in task.renderings:
         items = data.items(rendering)

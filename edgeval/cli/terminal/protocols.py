@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from edgeval.system.console import stdout_console
 from edgeval.system.tables import Table
-from edgeval.tasks.protocol import DEFAULT, Protocol
+from edgeval.tasks.protocol import DEFAULT, Protocol, of_task
+from edgeval.tasks.registry import GROUPS
+from edgeval.tasks.task import Task
 
 _PROTOCOL_FIELDS = (
     "name",
@@ -19,6 +22,10 @@ _PROTOCOL_FIELDS = (
     "few_shot",
     "tool",
     "versions",
+)
+_TASK_FIELDS = (
+    *("name", "version", "data_name", "data_config", "split", "n_items", "shots_split"),
+    *("sampler", "metrics", "renderings", "source", "note"),
 )
 
 
@@ -42,7 +49,39 @@ def print_protocols(protocols: Sequence[Protocol]) -> None:
     console.print(f"default: a claim's, or {DEFAULT}; llama.cpp for .txt")
 
 
-def protocols_json(protocols: Sequence[Protocol]) -> str:
-    """Return the protocols as a JSON list."""
-    rows = [{name: getattr(each, name) for name in _PROTOCOL_FIELDS} for each in protocols]
-    return json.dumps(rows, indent=2)
+def print_tasks(tasks: Sequence[Task]) -> None:
+    """Print the tasks, one line each, and the harness's own tasks that they are."""
+    titles = ("task", "version", "split", "items", "shots from", "metric")
+    table = Table.of("tasks", titles, numbers=("version", "items"))
+    for task in tasks:
+        table.add_row(
+            task.name,
+            str(task.version),
+            task.split,
+            f"{task.n_items:,}",
+            task.shots_split or "none",
+            of_task(task).metric,
+        )
+    console = stdout_console()
+    console.print(table)
+    console.print_each(
+        f"{task.name}: {task.data_name}; lm-evaluation-harness 0.4.13, {task.source}."
+        + (f" Beware: {task.note}." if task.note else "")
+        for task in tasks
+    )
+    console.print_each(f"group {name}: {', '.join(names)}" for name, names in GROUPS.items())
+
+
+def protocols_json(protocols: Sequence[Protocol], tasks: Sequence[Task]) -> str:
+    """Return the protocols and the tasks as JSON lists."""
+    found = {
+        "protocols": [_fields(each, _PROTOCOL_FIELDS) for each in protocols],
+        "tasks": [
+            {**_fields(each, _TASK_FIELDS), "metric": of_task(each).metric} for each in tasks
+        ],
+    }
+    return json.dumps(found, indent=2)
+
+
+def _fields(found: object, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in names}
