@@ -151,14 +151,14 @@ def write_models(folder: Path) -> dict[str, Path]:
     return models
 
 
-def without_machine(path: Path) -> bytes:
+def without_machine(path: Path, folder: Path) -> str:
     """Return a file without what the results say of the machine."""
-    content = path.read_bytes()
+    content = path.read_text(encoding="utf-8")
     if path.suffix == ".jsonl":
         return content
-    results = json.loads(content)
+    results = json.loads(content.replace(f"{folder}/", ""))
     del results["pretty_env_info"]
-    return json.dumps(results, indent=2).encode()
+    return json.dumps(results, indent=2)
 
 
 def main(
@@ -186,10 +186,9 @@ def main(
         logged = folder / "logged"
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for path in sorted(each for each in logged.rglob("*") if each.is_file()):
-                name = path.relative_to(logged).as_posix()
-                archive.writestr(
-                    zipfile.ZipInfo(name), without_machine(path), zipfile.ZIP_DEFLATED, 9
-                )
+                info = zipfile.ZipInfo(path.relative_to(logged).as_posix())
+                text = without_machine(path, folder)
+                archive.writestr(info, text, zipfile.ZIP_DEFLATED, 9)
 
 
 if __name__ == "__main__":

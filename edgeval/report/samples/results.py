@@ -39,7 +39,9 @@ _OF_RUNS: Final = {
 """What a run is described by, and where it stands in a file of results."""
 
 _OF_TASKS: Final = {"version": "versions", "shots": "n-shot"}
-_NOT_CONFIGURED: Final = frozenset(("metadata", "num_fewshot", "dataset_kwargs", "task"))
+_NOT_CONFIGURED: Final = frozenset(
+    ("metadata", "num_fewshot", "dataset_kwargs", "task", "config_source")
+)
 """Parts of a task's configuration that stand elsewhere too, or name files of one machine."""
 
 
