@@ -14,7 +14,7 @@ from edgeval.errors import EdgevalError
 from edgeval.system.console import say, warn
 
 if TYPE_CHECKING:
-    from edgeval.records import Evaluation, Failure, Report
+    from edgeval.records import Evaluation, Failure, Report, Suite
     from edgeval.report.gate.conditions import Condition
     from edgeval.report.gate.gate import Gate
 
@@ -109,13 +109,13 @@ class Outputs:
             if named.count(path) > 1:
                 raise EdgevalError(f"{path} is to hold two things; name a file for each")
 
-    def write(self, record: Report | Evaluation) -> Gate | None:
+    def write(self, record: Report | Evaluation | Suite) -> Gate | None:
         """Write all files, and return what a report shows of the conditions, if there are any.
 
         Raises:
             EdgevalError: If a file cannot be written, or a report says nothing of a condition.
         """
-        from edgeval.records import Report
+        from edgeval.records import Evaluation
         from edgeval.records.rows import columns
         from edgeval.system.exports import write_rows
 
@@ -124,17 +124,17 @@ class Outputs:
             write_rows(self.csv, "csv", columns(rows[0]), rows)
         if self.parquet is not None:
             write_rows(self.parquet, "parquet", columns(rows[0]), rows)
-        return self._gate(record) if isinstance(record, Report) else None
+        return None if isinstance(record, Evaluation) else self._gate(record)
 
-    def _gate(self, report: Report) -> Gate | None:
+    def _gate(self, report: Report | Suite) -> Gate | None:
         if not self.conditions and self.summary is None:
             return None
-        from edgeval.report.gate.gate import gate
         from edgeval.report.gate.junit import junit
+        from edgeval.report.gate.suite import gate_of
         from edgeval.report.gate.summary import append, summary
         from edgeval.system.files import write_text
 
-        found = gate(report, self.conditions, strict=self.strict)
+        found = gate_of(report, self.conditions, strict=self.strict)
         if self.junit is not None:
             write_text(self.junit, junit(report, found))
         if self.summary is not None:

@@ -25,7 +25,7 @@ def report(
     usage. 3: a condition of --fail-if is broken. 4: none is broken, and one is open.
     """
     from edgeval.cli.terminal.records import print_corrections
-    from edgeval.cli.terminal.report import print_files, print_report
+    from edgeval.cli.terminal.report import print_files, print_record
     from edgeval.report import record_files as reports
 
     outputs.require_usable()
@@ -36,6 +36,6 @@ def report(
         print_corrections(record)
         print_json(record.model_dump_json(indent=2))
     else:
-        print_report(record)
+        print_record(record)
         print_files(folder)
     end(found, is_quiet=as_json)

@@ -144,7 +144,7 @@ def run(
     outputs.require_usable(samples)
     chosen = models or ["demo"]
     with engine_starting():
-        from edgeval.cli.terminal.report import print_files, print_report
+        from edgeval.cli.terminal.report import print_files, print_record
         from edgeval.evaluation import pipeline
 
         with progress_bars() as progress:
@@ -176,7 +176,7 @@ def run(
             print_json(record.model_dump_json(indent=2))
             print_files(folder, stderr_console())
         else:
-            print_report(record)
+            print_record(record)
             print_files(folder)
         flush()
     except OutputError as error:

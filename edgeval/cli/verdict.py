@@ -27,14 +27,17 @@ def verdict(
 ) -> None:
     """Say what a saved run shows about the published numbers, and why."""
     from edgeval.cli.terminal.records import print_corrections, records_json
-    from edgeval.cli.terminal.verdict import print_verdicts
+    from edgeval.cli.terminal.verdict import print_suite_verdicts, print_verdicts
+    from edgeval.records import Report
     from edgeval.report import record_files
-    from edgeval.stats.verdict import at_margin
+    from edgeval.report.derived import judged_at
 
     saved = record_files.load_run(run)
-    record = saved if margin is None else at_margin(saved, margin)
+    record = saved if margin is None else judged_at(saved, margin)
     if as_json:
         print_corrections(saved)
-        print_json(records_json(record.verdicts))
-    else:
+        print_json(records_json(record_files.verdicts(record)))
+    elif isinstance(record, Report):
         print_verdicts(record, record.verdicts, margin)
+    else:
+        print_suite_verdicts(record, margin)

@@ -9,14 +9,14 @@ from pathlib import Path
 from edgeval.checkpoints import cards
 from edgeval.checkpoints.locate import ModelLocation, ask_hub, fetch_model, locate
 from edgeval.checkpoints.ready_files import ReadyFile
-from edgeval.evaluation.reference import Reference, load_reference
+from edgeval.evaluation.reference import SUFFIX, Reference, load_references
 from edgeval.gguf.precision import base_for
 from edgeval.hub import names
 from edgeval.quantization.ladder import Ladder
 from edgeval.system.file_kinds import GGUF, kind_of
 from edgeval.system.progress import Progress
 
-_SUFFIXES = (".npz", ".gguf")
+_SUFFIXES = (SUFFIX, ".gguf")
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,21 @@ class Against:
     """What others are compared with, before anything large is read or downloaded.
 
     Attributes:
-        known: A reference file, whose scores are known.
+        references: Reference files, whose scores are known: of several tasks one each.
         gguf: A GGUF.
         label: A type, or the name of a file, of the ladder itself.
         model: A model that has to be downloaded or converted first.
     """
 
-    known: Reference | None = None
+    references: tuple[Reference, ...] = ()
     gguf: ReadyFile | None = None
     label: str | None = None
     model: ModelLocation | None = None
+
+    @property
+    def known(self) -> Reference | None:
+        """The first reference file: all are of one model."""
+        return self.references[0] if self.references else None
 
     @property
     def is_gguf(self) -> bool:
@@ -45,7 +50,8 @@ def against(reference: str | None) -> Against:
     """Return what ``--reference`` names.
 
     Args:
-        reference: A reference file, a GGUF, a type of the ladder, a card or a hub repository.
+        reference: A reference file, or a folder of one a task; a GGUF, a type of the ladder, a
+            card or a hub repository.
 
     Raises:
         EdgevalError: If there is no such thing.
@@ -55,6 +61,8 @@ def against(reference: str | None) -> Against:
     path = Path(reference)
     if path.is_file() and kind_of(path) is GGUF:
         return Against(gguf=locate(reference).ggufs[0])
+    if path.is_dir() and any(path.glob(f"*{SUFFIX}")):
+        return Against(references=load_references(path))
     if (
         path.is_dir()
         or names.parse_model(reference) is not None
@@ -63,7 +71,7 @@ def against(reference: str | None) -> Against:
         return Against(model=locate(reference))
     if path.name == reference and not path.exists() and path.suffix not in _SUFFIXES:
         return Against(label=reference)
-    return Against(known=load_reference(path))
+    return Against(references=load_references(path))
 
 
 def made(

@@ -9,6 +9,7 @@ from edgeval.checkpoints import cards
 from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import Reference
 from edgeval.records import Claim
+from edgeval.tasks import registry
 from edgeval.tasks.protocol import PROTOCOLS
 from edgeval.tasks.task import TEXT_SUFFIX
 
@@ -23,11 +24,23 @@ def with_protocol(options: Options, claims: Sequence[Claim], known: Reference | 
         return options
     if known is not None:
         return replace(options, protocol=known.header.setting.protocol)
-    of_claims = (claim.protocol for claim in claims if claim.protocol in PROTOCOLS)
+    renderings = registry.task(options.task).renderings
+    of_claims = (
+        claim.protocol
+        for claim in claims
+        if claim.protocol in PROTOCOLS and PROTOCOLS[claim.protocol].rendering in renderings
+    )
     return replace(options, protocol=next(of_claims, None))
 
 
 def with_card_data(options: Options, *known: cards.Card | None) -> Options:
-    """Return options with the items of the first card that brings some, if none are named."""
-    items = (cards.cards_folder() / card.data for card in known if card and card.data)
+    """Return options with the items of the first card that brings some, if none are named.
+
+    They are of the task that the card has a number of.
+    """
+    items = (
+        cards.cards_folder() / card.data
+        for card in known
+        if card and card.data and any(claim.task == options.task for claim in card.claims)
+    )
     return options if options.data is not None else replace(options, data=next(items, None))

@@ -81,7 +81,7 @@ def compare_with(
         n_compared: Number of files that are compared with the reference.
         tag: What tells it from other files of its type.
     """
-    sequential = sequential_drift(setup, reference.scores, n_compared)
+    sequential = sequential_drift(setup, reference.scores, n_compared * setup.n_together)
     # What the reference has not seen cannot be compared.
     indices = [index for index in setup.indices if index in reference.scores]
     measured = evaluate_file(

@@ -21,7 +21,8 @@ def sequential_accuracy(setup: EvalSetup) -> SequentialEvaluation | None:
     if points is None:
         return None
     order = setup.indices[: setup.limit]
-    return SequentialAccuracy(order, setup.data.n_total, setup.protocol.metric, points)
+    protocol = setup.protocol
+    return SequentialAccuracy(order, setup.data.n_total, protocol.metric, points, protocol.metrics)
 
 
 def sequential_drift(
@@ -42,6 +43,7 @@ def sequential_drift(
         setup.data.n_total,
         setup.protocol.metric,
         points,
+        setup.protocol.metrics,
         seed=setup.options.seed,
         # Before any flip was seen: the beginning of the simple order, whatever is known of it.
         first=setup.indices[: setup.options.kl_items],

@@ -75,7 +75,7 @@ def evaluate(
                 found.append(measured)
     failures.require_any()
     if sample_file is not None:
-        sample_file.write([(each.run, each.scores) for each in found], setup.protocol.metric)
+        sample_file.write([(setup, [(each.run, each.scores) for each in found])])
     return Evaluation(
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc),

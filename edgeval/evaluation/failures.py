@@ -30,6 +30,12 @@ class Failures:
         self._n_files = n_files
         self._progress = progress
 
+    def copy(self) -> Failures:
+        """Return the same failures, to which others may be added."""
+        copied = Failures(self._n_files, self._progress)
+        copied.found += self.found
+        return copied
+
     def attempt(
         self,
         action: Callable[[], _Result],

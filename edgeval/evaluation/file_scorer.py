@@ -88,7 +88,9 @@ def evaluate_file(
             than the reference.
     """
     data = setup.data
-    every_item = EveryItem(setup.indices, data.n_total, is_random=data.order != "file")
+    every_item = EveryItem(
+        setup.indices, data.n_total, setup.protocol.metrics, is_random=data.order != "file"
+    )
     with FileScorer(path, setup, store, wanted, progress or NoProgress(), tag) as scorer:
         return scorer.result(sequential or every_item)
 
@@ -149,7 +151,8 @@ class FileScorer:
             sequential: Which items come next, and when there are enough.
         """
         scores = self._complete(sequential)
-        self._engine.release()
+        if not self._setup.keeps_model:
+            self._engine.release()
         self._contents.require_unchanged(_SCORED)
         work, info = self._run.totals(scores.keys())
         gguf = self._model.gguf
@@ -207,14 +210,16 @@ class FileScorer:
     ) -> Iterator[Task]:
         """Open a task of scoring; an interruption, or a death, says how far it came."""
         total, name = sequential.limit, self._path.name
+        of_task = f", {self._setup.data.task}" if self._setup.n_together > 1 else ""
         again = self._distributions.missing().keys() & known.keys()
         if sequential.is_whole and known:
-            self._progress.log(f"{name}: {len(known):,} of {total:,} items already scored")
+            self._progress.log(f"{name}{of_task}: {len(known):,} of {total:,} items already scored")
         if sequential.is_whole and again:
-            self._progress.log(f"{name}: decoding {len(again):,} of them once more")
+            self._progress.log(f"{name}{of_task}: decoding {len(again):,} of them once more")
         is_idle = sequential.is_whole and len(known) == total and not again
         progress = NoProgress() if is_idle else self._progress
-        with progress.task(f"score {self._model.gguf.file_type}", total, "items") as task:
+        title = f"score {self._model.gguf.file_type}{of_task}"
+        with progress.task(title, total, "items") as task:
             try:
                 yield task
             except KeyboardInterrupt as stop:

@@ -12,10 +12,10 @@ from edgeval.evaluation import reference_checks
 from edgeval.evaluation.drift import compare_with, measure_alone, measure_reference
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import FileResult
-from edgeval.evaluation.reference import Reference
 from edgeval.evaluation.setup import EvalSetup
+from edgeval.evaluation.task_run import TaskRun
 from edgeval.quantization.rungs import LadderFiles, LadderRung
-from edgeval.records import Drift, ModelRun
+from edgeval.records import Drift, Failure, ModelRun
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
 from edgeval.tasks.item import ItemScore
@@ -26,19 +26,21 @@ _File = tuple[LadderRung, Path]
 
 @dataclass(frozen=True)
 class LadderResult:
-    """What a ladder's files say.
+    """What a ladder's files say on one task.
 
     Attributes:
         runs: What was measured, the reference first unless it failed.
         drift: The others beside it.
         indices: The items of the reference or, if it failed, of the run that has the most.
         scores: What each file says, by its label, and that by the items' places in the data set.
+        failures: What could not be made or scored.
     """
 
     runs: list[ModelRun]
     drift: list[Drift]
     indices: Collection[int]
     scores: Mapping[str, Mapping[int, ItemScore]]
+    failures: list[Failure]
 
     @property
     def scored(self) -> list[tuple[ModelRun, Mapping[int, ItemScore]]]:
@@ -66,20 +68,92 @@ def made_files(ladder: LadderFiles, failures: Failures, *, has_reference: bool) 
 
 def measured(
     files: Sequence[_File],
-    setup: EvalSetup,
+    tasks: Sequence[TaskRun],
     store: Store,
     progress: Progress,
-    known: Reference | None,
-    failures: Failures,
-) -> LadderResult:
-    """Return what files say, each beside the reference if there is one."""
+    making: Failures,
+) -> list[LadderResult]:
+    """Return what files say on each task, each beside the reference if there is one.
 
-    def attempt(
-        file: _File, action: Callable[[Path, str | None], _Result], is_reference: bool = False
+    A file is loaded once: its items of all tasks are scored before those of the next.
+
+    Args:
+        files: The files, the reference first unless it is known or failed.
+        tasks: The tasks.
+        store: Where scores are kept.
+        progress: Where to show progress.
+        making: What failed when they were made.
+    """
+    ladders = [_TaskLadder(task, len(files), store, progress, making.copy()) for task in tasks]
+    for file in files:
+        for ladder in ladders:
+            ladder.measure(file)
+    return [ladder.result() for ladder in ladders]
+
+
+class _TaskLadder:
+    """One task's ladder while its files are scored, one after another."""
+
+    def __init__(
+        self, task: TaskRun, n_files: int, store: Store, progress: Progress, failures: Failures
+    ) -> None:
+        self._setup = task.setup
+        self._store = store
+        self._progress = progress
+        self._failures = failures
+        self._reference: FileResult | None = None
+        self._others: list[FileResult] = []
+        self._drift: list[Drift] = []
+        if task.known is not None:
+            for note in reference_checks.notes(task.known, task.setup):
+                progress.log(note)
+            self._reference = task.known.measured(task.setup)
+        self._awaits_reference = task.known is None and not self._has_failed()
+        self._n_compared = n_files - self._awaits_reference
+
+    def measure(self, file: _File) -> None:
+        """Score a file."""
+        if self._awaits_reference:
+            self._awaits_reference = False
+            self._reference = self._attempt(
+                file, functools.partial(measure_reference, file[1]), is_reference=True
+            )
+        elif self._reference is not None:
+            compare = functools.partial(self._compared, self._reference, file[1])
+            compared = self._attempt(file, compare)
+            if compared is not None:
+                self._others.append(compared[0])
+                self._drift.append(compared[1])
+        else:
+            alone = self._attempt(file, functools.partial(measure_alone, file[1]))
+            if alone is not None:
+                self._others.append(alone)
+
+    def result(self) -> LadderResult:
+        """Return what was measured."""
+        first = [] if self._reference is None else [self._reference]
+        found = [*first, *self._others]
+        most = max((each.scores.keys() for each in found), key=len, default=())
+        return LadderResult(
+            [each.run for each in found],
+            self._drift,
+            most if self._reference is None else self._reference.scores.keys(),
+            {each.run.label: each.scores for each in found},
+            self._failures.found,
+        )
+
+    def _has_failed(self) -> bool:
+        return any(each.is_reference for each in self._failures.found)
+
+    def _attempt(
+        self,
+        file: _File,
+        action: Callable[[EvalSetup, Store, Progress, str | None], _Result],
+        is_reference: bool = False,
     ) -> _Result | None:
         rung, path = file
-        return failures.attempt(
-            functools.partial(action, path, rung.tag),
+        return self._failures.attempt(
+            functools.partial(action, self._setup, self._store, self._progress, rung.tag),
             rung.name,
             path.name,
             doing="scoring",
@@ -88,43 +162,13 @@ def measured(
             is_reference=is_reference,
         )
 
-    others = list(files)
-    reference: FileResult | None = None
-    if known is not None:
-        for note in reference_checks.notes(known, setup):
-            progress.log(note)
-        reference = known.measured(setup)
-    elif not any(each.is_reference for each in failures.found):
-        reference = attempt(
-            others.pop(0),
-            lambda path, tag: measure_reference(path, setup, store, progress, tag),
-            is_reference=True,
-        )
-    if reference is None:
-        alone = [
-            attempt(file, lambda path, tag: measure_alone(path, setup, store, progress, tag))
-            for file in others
-        ]
-        found = [each for each in alone if each is not None]
-        most = max((each.scores.keys() for each in found), key=len, default=())
-        return LadderResult([each.run for each in found], [], most, _by_label(found))
-    compared = [
-        attempt(
-            file,
-            lambda path, tag: compare_with(
-                reference, path, setup, store, progress, len(others), tag
-            ),
-        )
-        for file in others
-    ]
-    pairs = [each for each in compared if each is not None]
-    return LadderResult(
-        [reference.run, *(each.run for each, _ in pairs)],
-        [drift for _, drift in pairs],
-        reference.scores.keys(),
-        _by_label([reference, *(each for each, _ in pairs)]),
-    )
-
-
-def _by_label(found: Sequence[FileResult]) -> dict[str, Mapping[int, ItemScore]]:
-    return {each.run.label: each.scores for each in found}
+    def _compared(
+        self,
+        reference: FileResult,
+        path: Path,
+        setup: EvalSetup,
+        store: Store,
+        progress: Progress,
+        tag: str | None,
+    ) -> tuple[FileResult, Drift]:
+        return compare_with(reference, path, setup, store, progress, self._n_compared, tag)

@@ -157,6 +157,8 @@ def _check_margin(margin: float, until: float | None) -> None:
 
 
 def _check_shots(options: Options, protocol: Protocol) -> None:
+    from edgeval.tasks import registry
+
     shots = options.shots
     if shots < 0:
         raise EdgevalError(f"--shots {shots} cannot be shown; use 0 or more")
@@ -166,6 +168,11 @@ def _check_shots(options: Options, protocol: Protocol) -> None:
         raise EdgevalError(
             f"protocol {protocol.name} has no shots, as {protocol.tool} has none; leave out "
             "--shots, or use --protocol lm-eval or lm-eval-bos"
+        )
+    if shots and registry.task(options.task).shots_split is None:
+        raise EdgevalError(
+            f"task {options.task} has no shots: it shows items of its own before each, and "
+            "lm-evaluation-harness no others; leave out --shots"
         )
     if shots and options.data is not None and options.shots_data is None:
         raise EdgevalError(

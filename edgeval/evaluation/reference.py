@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Reference", "ReferenceHeader", "load_reference"]
 
+SUFFIX = ".npz"
+
 _MAX_BYTES = 1_000_000_000
 """All of HellaSwag has less than a million, and some thousand for each item with a sketch."""
 
@@ -53,6 +55,13 @@ class Reference:
     header: ReferenceHeader
     packed: Packed
     sketches: Mapping[int, bytes]
+
+    @property
+    def task(self) -> str:
+        """Name of the task that its items are of."""
+        from edgeval.tasks import registry
+
+        return registry.of_key(self.header.setting.task)
 
     @property
     def indices(self) -> list[int]:
@@ -104,7 +113,10 @@ class Reference:
             header.model,
             Work(header.tokens_decoded, header.logit_rows),
             metrics.metrics_of(
-                list(scores.values()), setup.data.n_total, is_random=setup.data.order != "file"
+                list(scores.values()),
+                setup.data.n_total,
+                setup.protocol.metrics,
+                is_random=setup.data.order != "file",
             ),
             file=header.file,
             nats_per_token=metrics.nats_per_token(list(scores.values())),
@@ -157,7 +169,7 @@ class Reference:
         from edgeval.tasks import registry
 
         key = self.header.setting
-        task = registry.task(registry.of_key(key.task))
+        task = registry.task(self.task)
         data_set = task.load(data)
         if data_set.fingerprint != key.data_fingerprint:
             name = printable(self.header.data, 100)
@@ -167,9 +179,34 @@ class Reference:
                 f"{self.path} is of {self.header.n_total:,} items, and {data} has "
                 f"{len(data_set.rows):,}; export the reference again"
             )
-        items = data_set.items(of_task(task, key.protocol).rendering)
+        protocol = of_task(task, key.protocol)
+        items = data_set.items(protocol.rendering)
         scores = self.scores({index: items[index] for index in self.indices})
-        return metrics.metrics_of(list(scores.values()), self.header.n_total)
+        return metrics.metrics_of(list(scores.values()), self.header.n_total, protocol.metrics)
+
+
+def load_references(path: Path) -> tuple[Reference, ...]:
+    """Read a reference file, or those of a folder: one a task, all of the same model.
+
+    Raises:
+        EdgevalError: If there is none, one cannot be read, or they are not of one model.
+    """
+    if not path.is_dir():
+        return (load_reference(path),)
+    found = tuple(map(load_reference, sorted(path.glob(f"*{SUFFIX}"))))
+    if not found:
+        raise EdgevalError(f"{path} holds no {SUFFIX} file; name the folder of some")
+    for each in found[1:]:
+        if each.header.setting.gguf_sha256 != found[0].header.setting.gguf_sha256:
+            raise EdgevalError(
+                f"{found[0].path} and {each.path.name} are of two models; keep those of one in a "
+                "folder of their own"
+            )
+        if each.task in {other.task for other in found[: found.index(each)]}:
+            raise EdgevalError(
+                f"{path} holds two references of {each.task}; leave one there, or name the file"
+            )
+    return found
 
 
 def load_reference(path: Path) -> Reference:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,28 @@ from edgeval.tasks import registry
 
 _DIGITS = 12
 """Of a hash, in messages."""
+
+
+def of_task(references: Sequence[Reference], task: str) -> Reference | None:
+    """Return the reference of a task, if there are any.
+
+    Raises:
+        EdgevalError: If there are, and none is of it.
+    """
+    if not references:
+        return None
+    if len(references) == 1:
+        # Of what it is else is said with all that is not the same.
+        return references[0]
+    found = next((each for each in references if each.task == task), None)
+    if found is None:
+        folder = references[0].path.parent
+        raise EdgevalError(
+            f"{folder} has no reference of {task}, only of "
+            f"{', '.join(each.task for each in references)}; export one of {task} there, or leave "
+            "it out of --task"
+        )
+    return found
 
 
 def require_items(reference: Reference, setup: EvalSetup) -> None:

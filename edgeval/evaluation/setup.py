@@ -135,6 +135,8 @@ class EvalSetup:
         computed_by: Version and features of llama.cpp.
         checkpoint: What the models are made of; None if that is not known.
         models: How GGUFs are computed, by path, as far as that was settled.
+        n_together: Number of ladders, of several tasks, whose intervals hold together.
+        keeps_model: Whether a model stays loaded, since another task's items are scored next.
     """
 
     options: Options
@@ -147,6 +149,8 @@ class EvalSetup:
     computed_by: EngineFacts
     checkpoint: ModelSource | None = None
     models: Mapping[Path, ModelSetup] = field(default_factory=dict, compare=False, repr=False)
+    n_together: int = 1
+    keeps_model: bool = False
 
     @functools.cached_property
     def items(self) -> Sequence[Item]:
@@ -240,10 +244,11 @@ def prepare(options: Options) -> EvalSetup:
     if options.shots:
         solved = task.load_shots(options.shots_data, offline=options.offline)
         pool = ShotPool(name=solved.name, fingerprint=solved.fingerprint, n_items=len(solved.rows))
-        shown = fewshot.draw(everything, solved.items(protocol.rendering), options.shots)
+        drawn = fewshot.draw(data_set.rows, solved.rows, options.shots, task.sampler)
+        shown = solved.items(protocol.rendering)
 
         def with_shots(index: int) -> Item:
-            return fewshot.prompt(everything[index], shown[index])
+            return fewshot.prompt(everything[index], [shown[place] for place in drawn[index]])
 
         item_at = with_shots
 

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         run_label,
     )
     from edgeval.records.speeds import Speed, by_command
+    from edgeval.records.suite import PooledDifference, PooledDrift, Suite, TaskAverage
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -102,6 +103,8 @@ __all__ = [
     "ModelSource",
     "OffloadInfo",
     "Outcome",
+    "PooledDifference",
+    "PooledDrift",
     "PreTokenizer",
     "ProtocolInfo",
     "ProtocolMatch",
@@ -115,6 +118,8 @@ __all__ = [
     "Speed",
     "SplitDifference",
     "Stopping",
+    "Suite",
+    "TaskAverage",
     "TensorMix",
     "TypeTrial",
     "Verdict",
@@ -207,6 +212,12 @@ _MODULES = {
     "speeds": (
         "Speed",
         "by_command",
+    ),
+    "suite": (
+        "PooledDifference",
+        "PooledDrift",
+        "Suite",
+        "TaskAverage",
     ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -18,9 +18,12 @@ from edgeval.records.notebook import Shown
 from edgeval.records.results import ModelRun
 from edgeval.records.rows import failure_row, run_row
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 
 _MOST_METRICS: Final = 20
+
+MOST_TOGETHER: Final = 1002
+"""More tasks than anybody has."""
 
 Sentence = Annotated[str, Field(max_length=2000)]
 
@@ -40,7 +43,7 @@ class Evaluation(Shown, SavedRecord):
         failures: Those that could not be.
     """
 
-    schema_version: Literal[6] = SCHEMA_VERSION
+    schema_version: Literal[7] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     data: DataSource
@@ -105,6 +108,8 @@ class Report(Shown, SavedRecord):
         unlike: In what files differ that were compared all the same, for who ran it forced it; a
             sentence each, and none as a rule.
         drift: Each other model beside the reference; empty if that failed.
+        n_together: Number of ladders whose intervals hold together with this one's: 1 of a run of
+            one task; of one of several, each task's, and two of what is said of all.
         claims: The published numbers of the model on the evaluated task.
         other_claims: Those on other tasks, which this record cannot judge.
         verdicts: What the reference's numbers say about each of ``claims``, in their order; empty
@@ -115,7 +120,7 @@ class Report(Shown, SavedRecord):
             itself; None where it computed in the command's own.
     """
 
-    schema_version: Literal[6] = SCHEMA_VERSION
+    schema_version: Literal[7] = SCHEMA_VERSION
     edgeval_version: str
     created_at: datetime
     command: str
@@ -130,6 +135,7 @@ class Report(Shown, SavedRecord):
     same_files: list[SameFile] = Field(default_factory=list)
     unlike: list[Sentence] = Field(default_factory=list)
     drift: list[Drift]
+    n_together: int = Field(default=1, ge=1, le=MOST_TOGETHER)
     claims: list[Claim] = Field(default_factory=list)
     other_claims: list[Claim] = Field(default_factory=list)
     verdicts: list[Verdict] = Field(default_factory=list)

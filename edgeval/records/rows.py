@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edgeval.records.drift import Drift, Outcome
 from edgeval.records.failures import Failure
 from edgeval.records.results import ModelRun
 
+if TYPE_CHECKING:
+    from edgeval.records.suite import PooledDifference, PooledDrift, TaskAverage
+
 Row = dict[str, Any]
 
-_TEXTS: Final = ("type", "file", "outcome")
+_TEXTS: Final = ("task", "type", "file", "outcome")
 _COUNTS: Final = ("size_bytes", "n_items", "lost", "gained")
 
 
@@ -59,6 +62,41 @@ def run_row(run: ModelRun, metric: str, drift: Drift | None, outcome: Outcome | 
         "kl_nats": drift.divergence.kl_nats if drift and drift.divergence else None,
         "tokens_per_s": run.speed.tokens_per_s if run.speed else None,
     }
+
+
+def pooled_row(
+    like: Row,
+    name: str,
+    drift: PooledDrift | None,
+    difference: PooledDifference | None,
+    average: TaskAverage | None,
+) -> Row:
+    """Return the row of a type over several tasks; the names are explained at ``Suite.rows``.
+
+    Args:
+        like: A row of a task, whose names it has.
+        name: What stands for the task.
+        drift: The type beside the reference on all tasks; None of the reference.
+        difference: How they differ.
+        average: The mean of its accuracies, if the row is of that.
+    """
+    known: Row = {"task": name, "outcome": "reference"}
+    if average is not None:
+        interval = average.split_interval
+        known |= {"type": average.label, "accuracy": average.value}
+        known |= {"accuracy_low": interval.low, "accuracy_high": interval.high}
+    if drift is not None and difference is not None:
+        known |= {
+            "type": drift.label,
+            "n_items": drift.n_items,
+            "difference_points": difference.difference_points,
+            "difference_low_points": difference.split.low,
+            "difference_high_points": difference.split.high,
+            "outcome": difference.outcome,
+            "lost": drift.right_to_wrong,
+            "gained": drift.wrong_to_right,
+        }
+    return dict.fromkeys(like) | known
 
 
 def failure_row(failure: Failure, like: Row) -> Row:

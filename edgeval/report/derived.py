@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from edgeval.records import ClusteredInterval, Drift, Evaluation, Flip, Metric, ModelRun, Report
+from edgeval.records import (
+    ClusteredInterval,
+    Drift,
+    Evaluation,
+    Flip,
+    Metric,
+    ModelRun,
+    Report,
+    Suite,
+)
+from edgeval.stats.average_verdict import average_claims, average_verdicts
 from edgeval.stats.mcnemar import mcnemar
 from edgeval.stats.metrics import metric
 from edgeval.stats.paired import difference_estimate, judged, limit_items, shows, stopped
-from edgeval.stats.verdict import verdicts
+from edgeval.stats.pooled import averages, together
+from edgeval.stats.verdict import at_margin as verdict_at_margin
+from edgeval.stats.verdict import claim_at, verdicts
 
 _Kind = TypeVar("_Kind", Report, Evaluation)
 
@@ -35,6 +47,50 @@ def renewed(record: _Kind) -> _Kind:
         runs = [_settled(_counted(run, record), record) for run in record.runs]
         return record.model_copy(update={"runs": runs})
     return _renewed_report(record)
+
+
+def judged_at(record: Report | Suite, points: float) -> Report | Suite:
+    """Return a record that is judged by one tolerance instead of those of its claims.
+
+    Args:
+        record: The record, of one task or of several.
+        points: The tolerance, in points.
+
+    Raises:
+        EdgevalError: If no number of points can be that far from another.
+    """
+    if isinstance(record, Report):
+        return verdict_at_margin(record, points)
+    reports = [verdict_at_margin(report, points) for report in record.reports]
+    of_others = [_others_at(report, points) for report in reports]
+    return renewed_suite(record.model_copy(update={"reports": of_others}))
+
+
+def _others_at(report: Report, points: float) -> Report:
+    """Return a report whose numbers of other tasks, of which averages are, have a tolerance too."""
+    others = [claim_at(claim, points) for claim in report.other_claims]
+    return report.model_copy(update={"other_claims": others})
+
+
+def renewed_suite(record: Suite) -> Suite:
+    """Return a record of several tasks with everything that follows from their numbers.
+
+    Raises:
+        ValueError: If the numbers of one contradict each other.
+    """
+    reports, pooled = together([renewed(report) for report in record.reports])
+    means = averages(reports)
+    published = [claim for each in reports for claim in (*each.claims, *each.other_claims)]
+    claims = average_claims(list(dict.fromkeys(published)), record.tasks)
+    return record.model_copy(
+        update={
+            "reports": reports,
+            "pooled": pooled,
+            "averages": means,
+            "average_claims": claims,
+            "average_verdicts": average_verdicts(claims, reports, means),
+        }
+    )
 
 
 def _renewed_report(record: Report) -> Report:
@@ -107,6 +163,7 @@ def at_margin(record: Report, margin_points: float) -> list[Drift]:
         margin_points,
         file_bytes=[sizes.get(drift.label, 0) for drift in record.drift],
         is_random=record.data.order != "file",
+        n_together=record.n_together,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from edgeval.errors import counted
 from edgeval.records import Report
+from edgeval.records.suite import N_POOLED
 from edgeval.report import explanations_of_new_items as new_items
 from edgeval.report.explanations_of_new_items import Explanation
 from edgeval.report.machines import gpu_runs
@@ -37,8 +39,9 @@ def explanations(view: RecordView[Report]) -> list[Explanation]:
 def _of_drifts(view: _View) -> list[Explanation]:
     paragraphs = [_outcomes(view)]
     if view.is_slice and view.is_sample and view.stopping is None:
-        n_types = len(view.sampled)
-        paragraphs += [_exact_test(), *([_together(n_types)] if n_types > 1 else [])]
+        n_types, n_together = len(view.sampled), view.record.n_together
+        several = [_together(n_types, n_together)] if n_types * n_together > 1 else []
+        paragraphs += [_exact_test(), *several]
     if view.is_weighted:
         paragraphs.append(_weighted())
     if view.is_estimated:
@@ -87,12 +90,18 @@ def _exact_test() -> Explanation:
     )
 
 
-def _together(k: int) -> Explanation:
+def _together(n_types: int, n_together: int) -> Explanation:
+    k = n_types * n_together
+    tasks = (
+        f" The 5% are divided among the {n_together - N_POOLED} tasks of the run and the two "
+        "differences over all of them."
+    )
     return Explanation(
         "All types together",
-        f"What is said of the {k} types is right in all with 95%, and so are their intervals, "
-        f"which have a {k}-th of the 5% each. Types are shown to be no worse from the largest file "
-        "down, each handing its share of the error to the next; they are shown to be worse by "
+        f"What is said of the {counted(n_types, 'type')} is right in all with 95%, and so are "
+        f"their intervals, which have a {k}-th of the 5% each.{tasks if n_together > 1 else ''} "
+        "Types are shown to be no worse from the largest file down, each handing its "
+        "share of the error to the next; they are shown to be worse by "
         "Holm's step-down, in which those that are shown are set aside. An interval that ends just "
         "at the margin was cut there by such a test.",
         "Wiens 2003, Pharmaceutical Statistics 2:211; Holm 1979, Scandinavian Journal of "

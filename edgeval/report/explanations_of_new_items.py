@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeval.errors import counted
 from edgeval.records import Drift, Report
+from edgeval.records.suite import N_POOLED
 from edgeval.report import formatting as fmt
 from edgeval.report.record_view import RecordView
 
@@ -26,8 +28,8 @@ def explanations(view: RecordView[Report]) -> list[Explanation]:
     if any(run.accuracy.interval for run in view.runs):
         paragraphs.append(_new_items())
     if view.has_new_items:
-        n_types = len(view.drifts)
-        paragraphs += [_paired(n_types), *_sources(view.drifts), _mcnemar(), _holm(n_types)]
+        n_types, holm = len(view.drifts), _holm(len(view.drifts), view.record.n_together)
+        paragraphs += [_paired(n_types), *_sources(view.drifts), _mcnemar(), holm]
     return paragraphs
 
 
@@ -64,8 +66,8 @@ def _sources(drifts: Sequence[Drift]) -> list[Explanation]:
     return [
         Explanation(
             "Items of one source",
-            f"The items are from {clustered.n_clusters:,} videos or articles, and those of one may "
-            "flip together. "
+            f"The items are from {clustered.n_clusters:,} sources, such as videos or passages, and "
+            "those of one may flip together. "
             "With the source as the unit, the variance of the difference is "
             f"{' to '.join(shares)} times as large (design effect), and the interval for new "
             f"items of {widest.label}, where it is largest, is {interval}. At 1 nothing changes.",
@@ -86,10 +88,14 @@ def _mcnemar() -> Explanation:
     )
 
 
-def _holm(n_types: int) -> Explanation:
+def _holm(n_types: int, n_together: int) -> Explanation:
+    number = f"the number of types compared, here {n_types}"
+    if n_together > 1:
+        n_tasks = n_together - N_POOLED
+        number = f"all that is tested: {counted(n_types, 'type')} on {n_tasks} tasks, and on all"
     return Explanation(
         "Holm p",
-        f"McNemar's p adjusted for the number of types compared, here {n_types}. If no "
-        "type differed, one ladder in twenty at most would have any below 0.05.",
+        f"McNemar's p adjusted for {number}. If no type differed, one "
+        f"{'ladder' if n_together == 1 else 'run'} in twenty at most would have any below 0.05.",
         "Holm 1979, Scandinavian Journal of Statistics 6:65",
     )

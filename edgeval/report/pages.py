@@ -74,6 +74,6 @@ def template(name: str) -> jinja2.Template:
         autoescape=is_html,
         finalize=escapes.html if is_html else escapes.markdown,
     )
-    environment.filters |= {"fenced": escapes.fenced, "link_text": escapes.link_text}
+    environment.filters |= {"fenced": escapes.fenced, "link_text": escapes.link_text, "zip": zip}
     environment.globals |= {part.__name__.rpartition(".")[2]: part for part in _PARTS}
     return environment.get_template(name)

@@ -43,7 +43,9 @@ def reasoning(view: RecordView[Report], claim: Claim) -> str:
 def not_measured(report: Report) -> str:
     """Return the published numbers on other tasks as a sentence; empty if there are none."""
     numbers = [f"{claim.data} {claim.printed}" for claim in report.other_claims]
-    return f"Not measured here: {', '.join(numbers)}." if numbers else ""
+    # Beside the record of one task of several, the others may have been measured.
+    what = "Not measured here" if report.n_together == 1 else "Published on other tasks"
+    return f"{what}: {', '.join(numbers)}." if numbers else ""
 
 
 def _measured(view: _View, judgement: Judgement) -> str:

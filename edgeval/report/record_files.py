@@ -8,11 +8,13 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from edgeval.errors import EdgevalError
-from edgeval.records import SCHEMA_VERSION, Evaluation, Report, bounds
+from edgeval.errors import EdgevalError, closest, listed
+from edgeval.records import SCHEMA_VERSION, Evaluation, Report, Suite, Verdict, bounds
 from edgeval.report import older
-from edgeval.report.derived import renewed
+from edgeval.report.derived import renewed, renewed_suite
 from edgeval.report.pages import html_page, markdown_page
+from edgeval.report.suite.pages import PAGE_ENDS, suite_html, suite_markdown, task_pages
+from edgeval.report.suite.view import page_names
 from edgeval.system import untrusted
 from edgeval.system.files import write_texts
 
@@ -29,14 +31,15 @@ __all__ = [
     "load",
     "load_record",
     "load_run",
+    "load_task",
     "render",
     "save",
 ]
 
-_Kind = TypeVar("_Kind", Report, Evaluation)
+_Kind = TypeVar("_Kind", Report, Evaluation, Suite)
 
 
-def save(report: Report, directory: Path) -> None:
+def save(report: Report | Suite, directory: Path) -> None:
     """Write the record as ``report.json`` with its verdict, then its pages.
 
     The record comes first, so that it is kept whatever happens to the pages.
@@ -46,20 +49,24 @@ def save(report: Report, directory: Path) -> None:
             another record stays.
     """
     path = directory / RECORD_NAME
+    before = _page_names(path)
     record = {path: report.model_dump_json(indent=2) + "\n"}
     _write(report, directory, {**record, **_verdict(report, directory)})
+    pages = _pages(report, directory)
+    for page in before - {each.name for each in pages}:
+        _remove(directory / page)
     try:
-        write_texts(_pages(report, directory))
+        write_texts(pages)
     except EdgevalError as error:
-        for page in (MARKDOWN_NAME, HTML_NAME):
-            _remove(directory / page)
+        for each in pages:
+            _remove(each)
         raise EdgevalError(
             f"{error}; {path} is complete, and edgeval report {directory} makes its pages"
         ) from error
 
 
-def load(directory: Path) -> Report:
-    """Read the record of a folder.
+def load(directory: Path) -> Report | Suite:
+    """Read the record of a folder: of a run on one task, or on several.
 
     Raises:
         EdgevalError: If there is none, or if it is damaged or of another schema.
@@ -71,14 +78,19 @@ def load(directory: Path) -> Report:
         raise EdgevalError(
             f"{directory} holds no {RECORD_NAME}; name the folder that edgeval run wrote"
         ) from error
+    if _is_suite(content):
+        return _validated(Suite, path, content)
     return _validated(Report, path, content)
 
 
-def load_record(path: str | Path) -> Report | Evaluation:
+def load_record(path: str | Path) -> Report | Evaluation | Suite:
     """Read a report, or what ``edgeval eval --json`` printed.
 
     Args:
         path: The file, or the folder that holds a ``report.json``.
+
+    Returns:
+        What was read; of a run on several tasks, a ``Suite``.
 
     Raises:
         EdgevalError: If there is none, or if it is damaged or of another schema.
@@ -90,6 +102,8 @@ def load_record(path: str | Path) -> Report | Evaluation:
         content = _content(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise EdgevalError(f"no record at {path}; check the path") from error
+    if _is_suite(content):
+        return _validated(Suite, path, content)
     is_evaluation = isinstance(content, dict) and "runs" in content and "model" not in content
     return (
         _validated(Evaluation, path, content)
@@ -98,8 +112,37 @@ def load_record(path: str | Path) -> Report | Evaluation:
     )
 
 
-def load_run(path: Path) -> Report:
-    """Read the record of a run.
+def load_task(path: str | Path, task: str | None = None) -> Report | Evaluation:
+    """Read a report, or what ``edgeval eval --json`` printed: what it says of one task.
+
+    Args:
+        path: The file, or the folder that holds a ``report.json``.
+        task: The task, where the record has several.
+
+    Raises:
+        EdgevalError: If there is none, it is damaged or of another schema, or has no such task.
+    """
+    record = load_record(path)
+    if isinstance(record, Suite):
+        if task is None:
+            raise EdgevalError(
+                f"{path} has {len(record.tasks)} tasks ({listed(record.tasks)}); name one with "
+                "--task"
+            )
+        found = record.of_task(task)
+        if found is None:
+            raise EdgevalError(
+                f"{path} has no task {task}{closest(task, record.tasks)}; it has "
+                f"{listed(record.tasks)}"
+            )
+        return found
+    if task not in (None, record.data.task):
+        raise EdgevalError(f"{path} is of {record.data.task}, not of {task}; name that task's run")
+    return record
+
+
+def load_run(path: Path) -> Report | Suite:
+    """Read the record of a run: on one task, or on several.
 
     Args:
         path: The file, or the folder that holds a ``report.json``.
@@ -117,10 +160,11 @@ def load_run(path: Path) -> Report:
     return record
 
 
-def render(report: Report, directory: Path) -> None:
+def render(report: Report | Suite, directory: Path) -> None:
     """Write ``report.md``, ``report.html`` and ``verdict.json`` from a record.
 
-    ``verdict.json`` is the first verdict, which is the reference run's; without one it is removed.
+    ``verdict.json`` is the first verdict, which is the reference run's, and of several tasks that
+    on the average; without one it is removed. Of several tasks each has pages of its own, too.
 
     Raises:
         EdgevalError: If a file cannot be written; all are written, or none.
@@ -128,23 +172,47 @@ def render(report: Report, directory: Path) -> None:
     _write(report, directory, {**_pages(report, directory), **_verdict(report, directory)})
 
 
-def _pages(report: Report, directory: Path) -> dict[Path, str]:
+def _pages(report: Report | Suite, directory: Path) -> dict[Path, str]:
+    if isinstance(report, Suite):
+        return {
+            directory / MARKDOWN_NAME: suite_markdown(report),
+            directory / HTML_NAME: suite_html(report),
+            **{directory / name: text for name, text in task_pages(report)},
+        }
     return {
         directory / MARKDOWN_NAME: markdown_page(report),
         directory / HTML_NAME: html_page(report),
     }
 
 
-def _verdict(report: Report, directory: Path) -> dict[Path, str]:
-    if not report.verdicts:
+def verdicts(report: Report | Suite) -> list[Verdict]:
+    """Return the verdicts of a record: of several tasks those on averages, then each task's."""
+    if isinstance(report, Report):
+        return report.verdicts
+    return [*report.average_verdicts, *(each for task in report.reports for each in task.verdicts)]
+
+
+def _verdict(report: Report | Suite, directory: Path) -> dict[Path, str]:
+    found = verdicts(report)
+    if not found:
         return {}
-    return {directory / VERDICT_NAME: report.verdicts[0].model_dump_json(indent=2) + "\n"}
+    return {directory / VERDICT_NAME: found[0].model_dump_json(indent=2) + "\n"}
 
 
-def _write(report: Report, directory: Path, texts: Mapping[Path, str]) -> None:
+def _page_names(path: Path) -> set[str]:
+    """Return the pages that a record has which is replaced; none if it is not of several tasks."""
+    try:
+        content = untrusted.parse_json(untrusted.read_regular(path, bounds.MAX_BYTES))
+        old = Suite.model_validate(older.current(content)) if _is_suite(content) else None
+    except (OSError, untrusted.UnreadableError, ValidationError):
+        return set()
+    return {f"{name}{end}" for name in page_names(old.tasks) for end in PAGE_ENDS} if old else set()
+
+
+def _write(report: Report | Suite, directory: Path, texts: Mapping[Path, str]) -> None:
     """Write files of a report, all or none, and leave no verdict that is not its own."""
     write_texts(texts)
-    if not report.verdicts:
+    if not verdicts(report):
         _remove(directory / VERDICT_NAME)
 
 
@@ -193,7 +261,7 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
     except ValidationError as error:
         raise _no_report(path, untrusted.problem(error)) from error
     try:
-        current = renewed(record)
+        current = renewed_suite(record) if isinstance(record, Suite) else renewed(record)
     except (ValueError, ArithmeticError) as error:
         raise EdgevalError(
             f"{path} contradicts itself: {untrusted.printable(str(error), 400)}; restore it, or "
@@ -201,6 +269,10 @@ def _validated(kind: type[_Kind], path: Path, content: object) -> _Kind:
         ) from error
     current.corrected(*older.corrections(path.name, comparable, current.model_dump(mode="json")))
     return current
+
+
+def _is_suite(content: object) -> bool:
+    return isinstance(content, dict) and "reports" in content
 
 
 def _no_report(path: Path, problem: str) -> EdgevalError:

@@ -1,7 +1,11 @@
 """Ladder test: what the samples of a whole ladder show, all of it together with 95 %.
 
-Of the 5 % one half is for what is said to be *no worse*, the other for what is said to be *worse*,
-or below. Each half holds by itself for any dependence between the types, and so do both together.
+Where a model is evaluated on several tasks, each task's ladder has an equal share of the 5 %, and
+so have the two differences over all tasks, by items and by tasks (Bonferroni).
+
+Of a ladder's share one half is for what is said to be *no worse*, the other for what is said to be
+*worse*, or below. Each half holds by itself for any dependence between the types, and so do both
+together.
 
 **No worse than the margin.** The types are tested from the largest file down. The largest begins
 with half of this half; each that is shown hands all that it had to the next smaller one, which has
@@ -33,24 +37,37 @@ _OF_LARGEST = 0.5
 
 
 def error_of(n_compared: int) -> float:
-    """Return with what probability each end of an interval may miss, if so many hold together."""
+    """Return with what probability each end of an interval may miss, if so many hold together.
+
+    Args:
+        n_compared: Number of types, times the number of ladders that are judged together.
+    """
     return _HALF / n_compared
 
 
 class LadderTest:
     """Samples of the types of a ladder, and what they show together."""
 
-    def __init__(self, counts: Sequence[tuple[int, int, int]], population: int, limit: int) -> None:
+    def __init__(
+        self,
+        counts: Sequence[tuple[int, int, int]],
+        population: int,
+        limit: int,
+        n_together: int = 1,
+    ) -> None:
         """Take the samples; they are tested when they are asked for.
 
         Args:
             counts: Gained, lost and all items of each type's sample, the largest file first.
             population: Number of items in the split.
             limit: The greatest difference that is within the margin, in items of the split.
+            n_together: Number of ladders, of several tasks, that are judged together: each has an
+                equal share of the error.
         """
         self._counts = counts
         self._population = population
         self._limit = limit
+        self._n_together = n_together
 
     def interval(self, at: int) -> Items:
         """Return the interval of a type, within what is shown of it.
@@ -72,7 +89,7 @@ class LadderTest:
 
     def outcome(self, at: int) -> Outcome:
         """Return what is shown of a type."""
-        _, high = self._bounds(at, error_of(max(1, len(self._counts) - len(self._worse))))
+        _, high = self._bounds(at, self._error_of(max(1, len(self._counts) - len(self._worse))))
         if at in self._worse:
             return "worse"
         if at in self._no_worse and high <= self._limit:
@@ -86,7 +103,8 @@ class LadderTest:
         """The types that are shown to be at most the margin worse."""
         others = len(self._counts) - 1
         first = _OF_LARGEST if others else 1.0
-        own = [_HALF * first, *[_HALF * (1 - first) / others for _ in range(others)]]
+        half = self._error_of(1)
+        own = [half * first, *[half * (1 - first) / others for _ in range(others)]]
         found, handed = set(), 0.0
         for at, share in enumerate(own):
             handed += share
@@ -101,7 +119,7 @@ class LadderTest:
         """The types that are shown to be worse than the margin."""
         left = set(range(len(self._counts)))
         while left:
-            error = error_of(len(left))
+            error = self._error_of(len(left))
             shown = {at for at in left if self._bounds(at, error)[1] < -self._limit}
             if not shown:
                 break
@@ -109,7 +127,10 @@ class LadderTest:
         return set(range(len(self._counts))) - left
 
     def _of_equal_share(self, at: int) -> Items:
-        return self._bounds(at, error_of(len(self._counts)))
+        return self._bounds(at, self._error_of(len(self._counts)))
+
+    def _error_of(self, n_compared: int) -> float:
+        return error_of(n_compared * self._n_together)
 
     def _bounds(self, at: int, error: float) -> Items:
         # NumPy is loaded for slices alone: most views need none.

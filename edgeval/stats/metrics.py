@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from edgeval.records import Interval, Metric
 from edgeval.stats.intervals import LEVEL, split_interval, wilson
@@ -18,9 +18,9 @@ METRICS: dict[str, Callable[[ItemScore], Sequence[float]]] = {
 """For each metric, the value that the pick has the most of; ties go to the first choice."""
 
 
-def picks(score: ItemScore) -> dict[str, int]:
-    """Return the index of the picked choice under every metric."""
-    return {name: pick(score, name) for name in METRICS}
+def picks(score: ItemScore, names: Iterable[str]) -> dict[str, int]:
+    """Return the index of the picked choice under each of some metrics."""
+    return {name: pick(score, name) for name in names}
 
 
 def pick(score: ItemScore, name: str) -> int:
@@ -74,10 +74,10 @@ def _certain(correct: int, total: int, population: int) -> Metric:
 
 
 def metrics_of(
-    scores: Sequence[ItemScore], population: int, *, is_random: bool = True
+    scores: Sequence[ItemScore], population: int, names: Sequence[str], *, is_random: bool = True
 ) -> dict[str, Metric]:
-    """Return every metric over the scores, which must not be empty; see ``metric``."""
-    chosen = [picks(score) for score in scores]
+    """Return some metrics over the scores, which must not be empty; see ``metric``."""
+    chosen = [picks(score, names) for score in scores]
     return {
         name: metric(
             sum(pick[name] == score.item.gold for pick, score in zip(chosen, scores, strict=True)),
@@ -85,7 +85,7 @@ def metrics_of(
             population,
             is_random=is_random,
         )
-        for name in METRICS
+        for name in names
     }
 
 

@@ -44,6 +44,7 @@ def judged(
     *,
     file_bytes: Sequence[int] = (),
     is_random: bool = True,
+    n_together: int = 1,
 ) -> list[Drift]:
     """Return the comparisons of one ladder with what holds of all of them together.
 
@@ -53,11 +54,12 @@ def judged(
         margin_points: Two accuracies this close are called equivalent.
         file_bytes: Sizes of the types' files; by default each is smaller than the one before.
         is_random: Whether the items were drawn at random; of others only what is certain is known.
+        n_together: Number of ladders, of several tasks, whose intervals hold together.
     """
     sizes = file_bytes or range(len(drifts), 0, -1)
     sampled = [at for at, each in enumerate(drifts) if is_random and _is_sampled(each, population)]
     order = sorted(sampled, key=lambda at: -sizes[at])
-    of_samples = _of_samples([drifts[at] for at in order], population, margin_points)
+    of_samples = _of_samples([drifts[at] for at in order], population, margin_points, n_together)
     split = [_split(_items(each, population), population, margin_points, each) for each in drifts]
     for at, found in zip(order, of_samples, strict=True):
         split[at] = found
@@ -65,7 +67,7 @@ def judged(
         each.mcnemar_p if is_random or each.n_items == population else None for each in drifts
     ]
     new_items = [
-        None if p is None else _new_items(each, len(drifts))
+        None if p is None else _new_items(each, len(drifts) * n_together)
         for each, p in zip(drifts, p_values, strict=True)
     ]
     return [
@@ -74,7 +76,7 @@ def judged(
                 "split": found,
                 "new_items": new,
                 "new_items_clustered": by_source(
-                    each.new_items_clustered, new, error_of(len(drifts))
+                    each.new_items_clustered, new, error_of(len(drifts) * n_together)
                 ),
                 "mcnemar_p": p,
                 "mcnemar_p_holm": adjusted,
@@ -130,12 +132,12 @@ def is_decided(items: Items, limit: int) -> bool:
 
 
 def _of_samples(
-    drifts: Sequence[Drift], population: int, margin_points: float
+    drifts: Sequence[Drift], population: int, margin_points: float, n_together: int
 ) -> list[SplitDifference]:
     """Return what samples of a fixed number of items show, the largest file first."""
-    limit, k = limit_items(margin_points, population), len(drifts)
+    limit, k = limit_items(margin_points, population), len(drifts) * n_together
     counts = [(each.wrong_to_right, each.right_to_wrong, each.n_items) for each in drifts]
-    ladder = LadderTest(counts, population, limit)
+    ladder = LadderTest(counts, population, limit, n_together)
     found = []
     for at, each in enumerate(drifts):
         split = _split(ladder.interval(at), population, margin_points, each)

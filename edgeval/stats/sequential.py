@@ -48,17 +48,21 @@ class EveryItem:
     is_whole = True
     note = ""
 
-    def __init__(self, order: Sequence[int], size: int, *, is_random: bool = True) -> None:
+    def __init__(
+        self, order: Sequence[int], size: int, metrics: Sequence[str], *, is_random: bool = True
+    ) -> None:
         """Begin with no item.
 
         Args:
             order: Indices of the items.
             size: Number of items in the split.
+            metrics: The accuracies to tell.
             is_random: Whether they were drawn from it at random.
         """
         self.limit = len(order)
         self._order = order
         self._size = size
+        self._metrics = metrics
         self._is_random = is_random
         self._scores: Sequence[ItemScore] | None = None
 
@@ -76,8 +80,8 @@ class EveryItem:
         self._scores = scores
 
     def metrics(self) -> dict[str, Metric]:
-        """Return every accuracy."""
-        return metrics_of(self._scores or (), self._size, is_random=self._is_random)
+        """Return the accuracies of all items."""
+        return metrics_of(self._scores or (), self._size, self._metrics, is_random=self._is_random)
 
     def stopping(self) -> None:
         """Return that it did not stop early."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.stats.confidence_sequence import ConfidenceSequence
-from edgeval.stats.metrics import METRICS, pick
+from edgeval.stats.metrics import pick
 from edgeval.stats.samplers import RandomSampler
 from edgeval.stats.stopping_rules import PrecisionRule
 from edgeval.tasks.item import ItemScore
@@ -17,7 +17,14 @@ class SequentialAccuracy:
 
     is_whole = False
 
-    def __init__(self, order: Sequence[int], size: int, metric: str, points: float) -> None:
+    def __init__(
+        self,
+        order: Sequence[int],
+        size: int,
+        metric: str,
+        points: float,
+        metrics: Sequence[str],
+    ) -> None:
         """Begin with no item.
 
         Args:
@@ -25,12 +32,13 @@ class SequentialAccuracy:
             size: Number of items in the split.
             metric: The metric that is to be known.
             points: To within so many points.
+            metrics: The accuracies to tell, that one among them.
         """
         self.limit = len(order)
         self._metric = metric
         self._points = points
         self._sampler = RandomSampler(order, size, (0, 1), PrecisionRule(points / 100))
-        self._accuracies = Accuracies(order, size, points, {metric: self._sampler})
+        self._accuracies = Accuracies(order, size, points, metrics, {metric: self._sampler})
 
     @property
     def is_over(self) -> bool:
@@ -66,19 +74,20 @@ class SequentialAccuracy:
 
 
 class Accuracies:
-    """All metrics of items in random order."""
+    """Metrics of items in random order."""
 
     def __init__(
         self,
         order: Sequence[int],
         size: int,
         points: float,
+        metrics: Sequence[str],
         samplers: Mapping[str, RandomSampler] | None = None,
     ) -> None:
         """Begin with no item; of the metrics that no sampler is given for, one is made."""
         known, given = PrecisionRule(points / 100), samplers or {}
         self._samplers = {
-            name: given.get(name) or RandomSampler(order, size, (0, 1), known) for name in METRICS
+            name: given.get(name) or RandomSampler(order, size, (0, 1), known) for name in metrics
         }
 
     def add(self, scores: Sequence[ItemScore]) -> None:
@@ -88,7 +97,7 @@ class Accuracies:
             sampler.add([is_right(score, name) for score in scores])
 
     def metrics(self) -> dict[str, Metric]:
-        """Return every metric."""
+        """Return each metric."""
         return {
             name: Metric(
                 correct=round(sampler.sequence.seen),

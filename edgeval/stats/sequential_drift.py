@@ -29,6 +29,7 @@ class SequentialDrift:
         size: int,
         metric: str,
         points: float,
+        metrics: Sequence[str],
         *,
         seed: int,
         first: Sequence[int],
@@ -45,6 +46,7 @@ class SequentialDrift:
             size: Number of items in the split.
             metric: The metric whose picks are compared.
             points: The margin in points.
+            metrics: The accuracies to tell, that one among them.
             seed: Seed of the draws.
             first: Indices of items that are evaluated in any case: a simple random sample.
             limit: Most items to evaluate.
@@ -74,7 +76,7 @@ class SequentialDrift:
             )
         else:
             self._sampler = RandomSampler(order[:limit], size, (-1, 0, 1), statement, level=level)
-            self._accuracies = Accuracies(order, size, points)
+            self._accuracies = Accuracies(order, size, points, metrics)
         self.limit = self._sampler.limit
 
     @property

@@ -13,6 +13,7 @@ from edgeval.records import (
     Claim,
     ClaimCitation,
     DataSource,
+    Interval,
     Metric,
     ModelRun,
     ProtocolInfo,
@@ -83,12 +84,22 @@ def at_margin(report: Report, points: float) -> Report:
     Raises:
         EdgevalError: If no number of points can be that far from another.
     """
+    require_tolerance(points)
+    return judged(report, [claim_at(claim, points) for claim in report.claims])
+
+
+def require_tolerance(points: float) -> None:
+    """Refuse a tolerance that no number of points can be.
+
+    Raises:
+        EdgevalError: If it is not above 0, or above 100.
+    """
     if not 0 < points <= 100:
         raise EdgevalError(f"--margin is {points:g}; give points above 0, at most 100")
-    return judged(report, [_at(claim, points) for claim in report.claims])
 
 
-def _at(claim: Claim, points: float) -> Claim:
+def claim_at(claim: Claim, points: float) -> Claim:
+    """Return a claim with another tolerance than its own, which its notes keep."""
     own = f"tolerance ±{points:g} points by --margin instead of ±{claim.tolerance_points:g}"
     notes = "; ".join(filter(None, (claim.notes, own)))
     return claim.model_copy(update={"tolerance_points": points, "notes": notes})
@@ -169,7 +180,7 @@ def verdict(
         contradicts.rstrip("."),
     )
     return Verdict(
-        id=str(uuid.uuid5(_NAMESPACE, " ".join((run.sha256, *inputs)))),
+        id=verdict_id(run.sha256, *inputs),
         status=found.status,
         score=found.measured.value,
         confidence=found.confidence,
@@ -183,6 +194,11 @@ def verdict(
         ),
         protocol_match=found.match.kind,
     )
+
+
+def verdict_id(*inputs: str) -> str:
+    """Return the identifier of a verdict: the same for the same inputs."""
+    return str(uuid.uuid5(_NAMESPACE, " ".join(inputs)))
 
 
 def judge(
@@ -241,7 +257,12 @@ def status(
 
 def where(claim: Claim, measured: Metric) -> tuple[bool, bool]:
     """Return whether all of the split's interval lies within the tolerance, and whether none."""
-    low, high = 100 * measured.split_interval.low, 100 * measured.split_interval.high
+    return where_of(claim, measured.split_interval)
+
+
+def where_of(claim: Claim, interval: Interval) -> tuple[bool, bool]:
+    """Return whether all of an interval lies within the tolerance of a claim, and whether none."""
+    low, high = 100 * interval.low, 100 * interval.high
     least, most = _tolerated(claim)
     return least <= low and high <= most, high < least or low > most
 

@@ -8,38 +8,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from edgeval.errors import DataError
 from edgeval.tasks.item import Item
 from edgeval.tasks.readers import lines_of, read_text
-from edgeval.tasks.task import Rendering, Row, Task
+from edgeval.tasks.rows import HubRow, Text, require_label
+from edgeval.tasks.task import UNGROUPED, Rendering, Row, Task
 
 N_CHOICES = 4
 _TEXT_LINES = 2 + N_CHOICES
-_NO_SOURCE = "all"
 _MARKER = re.compile(r"\[(?:header|title|step|substeps)\]")
 _LEADING_MARKERS = re.compile(rf"^(?:\s*{_MARKER.pattern})+")
 
-Ending = Annotated[str, Field(pattern=r"\S")]
-
 
 def _label(value: object) -> object:
-    """Accept the data set's label, a string, as well as an int; an unlabelled item has ``""``."""
+    """Accept the data set's label, a string, as well as an int."""
+    require_label(value)
     return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 
-class HubRow(Row, BaseModel):
-    """One row in the schema of the hub's data set."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+class HellaSwagRow(HubRow):
+    """The beginning of a video's or an article's text, and its endings."""
 
     ind: str
     activity_label: str
     ctx_a: str
     ctx_b: str
     ctx: str
-    endings: tuple[Ending, Ending, Ending, Ending]
+    endings: tuple[Text, Text, Text, Text]
     source_id: str = ""
     label: Annotated[int, BeforeValidator(_label), Field(ge=0, lt=N_CHOICES)]
 
@@ -47,7 +44,7 @@ class HubRow(Row, BaseModel):
     def group(self) -> str:
         """The source before ``~``, ``activitynet`` or ``wikihow``; ``all`` where there is none."""
         source, separator, _ = self.source_id.partition("~")
-        return source if separator else _NO_SOURCE
+        return source if separator else UNGROUPED
 
     @property
     def content(self) -> list[str | int]:
@@ -83,7 +80,7 @@ class TextRow(Row):
     @property
     def content(self) -> list[str | int]:
         """All that it is; the group is that of rows without a source."""
-        return [self.id, _NO_SOURCE, self.line, *self.endings, self.label]
+        return [self.id, UNGROUPED, self.line, *self.endings, self.label]
 
     def item(self, rendering: Rendering) -> Item:
         """Return the item that it is.
@@ -97,7 +94,7 @@ class TextRow(Row):
                 "protocols need; use --protocol llama.cpp, or data in the hub's schema (.jsonl, "
                 ".json, .parquet)"
             )
-        return Item(self.id, _NO_SOURCE, (self.line,), self.endings, self.label)
+        return Item(self.id, UNGROUPED, (self.line,), self.endings, self.label)
 
 
 def preprocess(text: str) -> str:
@@ -158,12 +155,12 @@ def _text_record(lines: Sequence[str], begin: int, path: Path) -> TextRow:
 
 HELLASWAG = Task(
     name="hellaswag",
-    version=1,
     data_name="Rowan/hellaswag",
     split="validation",
     n_items=10_042,
     shots_split="train",
-    row=HubRow.model_validate,
+    row=HellaSwagRow.model_validate,
     renderings=("lm-eval", "text"),
+    source="hellaswag/hellaswag.yaml 1.0",
     read_text=read_text_format,
 )

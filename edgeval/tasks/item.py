@@ -20,6 +20,8 @@ class Item:
         source: What the item was made of; items of one video or article have the same. Empty where
             that is not known. It is no part of what is scored.
         delimiter: What stands between a context and its choice; lengths of choices are without it.
+        description: How each context begins, if it says what the items are: it stands once, before
+            the solved items too.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Item:
     gold: int
     source: str = ""
     delimiter: str = " "
+    description: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what makes no pairs, or has no right one.

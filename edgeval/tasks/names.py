@@ -11,6 +11,10 @@ UNNAMED_TASK: Final = "hellaswag"
 
 UNNAMED_TASK_VERSION: Final = 1
 
+ACCURACIES: Final = ("acc", "acc_norm", "acc_bytes", "acc_token")
+"""How a choice is picked: by the sum of its log-probabilities, or that for each of its characters,
+its UTF-8 bytes or its own tokens."""
+
 Family = Literal["lm-eval", "llama.cpp"]
 
 ANY_LM_EVAL: Final = "lm-evaluation-harness"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from typing import Protocol as TypingProtocol
 
 from edgeval.errors import EdgevalError, closest
-from edgeval.tasks.names import FAMILIES, Family
+from edgeval.tasks.names import ACCURACIES, FAMILIES, Family
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,8 @@ class Protocol:
         rendering: The rendering of a task's rows; not every task has it.
         adds_ends: Whether texts get the BOS and EOS tokens that the tokenizer adds by its own
             default.
-        metric: The primary metric, where the task has no other.
+        metric: The primary metric, where the task has it.
+        metrics: The metrics that are computed: those of the task.
         few_shot: Whether the tool can show solved items before the one it asks.
         tool: The tool whose numbers these are.
         versions: Its versions that give them.
@@ -75,6 +76,7 @@ class Protocol:
     tool: str
     versions: str
     encoding: Literal["pair", "shared"]
+    metrics: tuple[str, ...] = ACCURACIES
 
     @property
     def family(self) -> Family:
@@ -114,7 +116,7 @@ def get(name: str) -> Protocol:
 
 
 def of_task(task: Task, name: str | None = None, data: Path | None = None) -> Protocol:
-    """Return the protocol that a task's items are scored by, with the task's primary metric.
+    """Return the protocol that a task's items are scored by, with the task's metrics.
 
     Args:
         task: The task.
@@ -133,7 +135,8 @@ def of_task(task: Task, name: str | None = None, data: Path | None = None) -> Pr
         raise EdgevalError(
             f"task {task.name} has no {protocol.name} protocol; use --protocol {' or '.join(able)}"
         )
-    return replace(protocol, metric=task.metric or protocol.metric)
+    metric = protocol.metric if protocol.metric in task.metrics else task.metrics[0]
+    return replace(protocol, metric=metric, metrics=task.metrics)
 
 
 PROTOCOLS: dict[str, Protocol] = {

@@ -6,17 +6,20 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from edgeval.errors import DataError
 from edgeval.system.escapes import without_surrogates
 from edgeval.system.file_kinds import kind_of
 from edgeval.system.untrusted import printable
+from edgeval.tasks.fewshot import Sampler
 from edgeval.tasks.item import Item
+from edgeval.tasks.names import ACCURACIES
 from edgeval.tasks.readers import SUFFIXES, PlacedRow, hub_rows, read_text, rows_of
 
 Rendering = Literal["lm-eval", "text"]
@@ -24,11 +27,21 @@ Rendering = Literal["lm-eval", "text"]
 
 TEXT_SUFFIX: Final = ".txt"
 
+UNGROUPED: Final = "all"
+"""The group of items that are all of one kind."""
 _IN_ITS_SCHEMA = f"FILE ({', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} in the hub's schema"
 
 
 class Row(ABC):
-    """One row of a task's data."""
+    """One row of a task's data.
+
+    The harness knows the same row by its whole content, and so does ``==``.
+    """
+
+    @property
+    def group(self) -> str:
+        """What its item is a kind of."""
+        return UNGROUPED
 
     @property
     @abstractmethod
@@ -37,7 +50,7 @@ class Row(ABC):
 
     @abstractmethod
     def item(self, rendering: Rendering) -> Item:
-        """Return the item that it is, rendered for a protocol.
+        """Return the item that it is, rendered for a protocol; without an id if it has none.
 
         Raises:
             DataError: If it cannot be rendered so.
@@ -70,10 +83,15 @@ class DataSet:
     def items(self, rendering: Rendering) -> list[Item]:
         """Return all rows as items, rendered for a protocol.
 
+        The id of one whose data set gives none is its index.
+
         Raises:
             DataError: If the rows cannot be rendered so.
         """
-        return [row.item(rendering) for row in self.rows]
+        items = (row.item(rendering) for row in self.rows)
+        return [
+            item if item.id else replace(item, id=str(index)) for index, item in enumerate(items)
+        ]
 
 
 @dataclass(frozen=True)
@@ -82,28 +100,34 @@ class Task:
 
     Attributes:
         name: What users type, and records say.
-        version: Raised when its items, or which of their choices is right, change.
         data_name: Name of its data set on the hub.
         split: The split that is evaluated.
         n_items: Number of items in that split on the hub, which published numbers are of.
-        shots_split: The split that solved items are drawn from.
+        shots_split: The split that solved items are drawn from; None for a task without shots.
         row: Makes a row of one in the hub's schema; raises ``pydantic.ValidationError``.
-        renderings: What its rows can be rendered as.
+        source: Whose numbers these are: the file and version of the harness's own task.
+        version: Raised when its items, or which of their choices is right, change.
         data_config: The configuration of the data set, if it has several.
-        metric: The primary metric; None for that of the protocol.
+        renderings: What its rows can be rendered as.
+        metrics: Its accuracies. The primary one is that of the protocol, or the first.
+        sampler: How solved items are drawn.
+        note: Where published numbers of it are measured otherwise.
         read_text: Reads a ``.txt`` file, if the task has a text format; raises ``DataError``.
     """
 
     name: str
-    version: int
     data_name: str
     split: str
     n_items: int
-    shots_split: str
+    shots_split: str | None
     row: Callable[[Any], Row]
-    renderings: tuple[Rendering, ...]
+    source: str
+    version: int = 1
     data_config: str | None = None
-    metric: str | None = None
+    renderings: tuple[Rendering, ...] = ("lm-eval",)
+    metrics: tuple[str, ...] = ACCURACIES
+    sampler: Sampler = "others"
+    note: str = ""
     read_text: Callable[[Path], Sequence[Row]] | None = None
 
     @property
@@ -134,8 +158,10 @@ class Task:
         """Load the solved items that shots are drawn from; see ``load``.
 
         Raises:
-            DataError: If the data are missing, malformed or empty.
+            DataError: If the task has no shots, or the data are missing, malformed or empty.
         """
+        if self.shots_split is None:
+            raise DataError(f"task {self.name} has no shots; leave out --shots")
         return self._load(path, self.shots_split, offline, f"--shots-data {_IN_ITS_SCHEMA})")
 
     def _load(self, path: Path | None, split: str, offline: bool, local_copy: str) -> DataSet:
@@ -166,13 +192,30 @@ class Task:
         return self._parsed(rows_of(path))
 
     def _parsed(self, rows: Iterable[PlacedRow]) -> list[Row]:
-        return [self._row(row, where) for where, row in rows]
+        return [
+            self._row(row, where, is_first=index == 0) for index, (where, row) in enumerate(rows)
+        ]
 
-    def _row(self, row: Any, where: str) -> Row:
+    def _row(self, row: Any, where: str, *, is_first: bool) -> Row:
         try:
             return self.row(row)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "the item"
-            shown, reason = repr(first["input"])[:60], printable(" ".join(first["msg"].split()))
-            raise DataError(f"{where}: {field} is {shown}: {reason}; correct it") from error
+            # The registry has the tasks, this one too.
+            from edgeval.tasks.registry import readers_of
+
+            if is_first and (others := " or ".join(readers_of(row))):
+                raise DataError(
+                    f"{where} is an item of {others}, not of {self.name}; use --task {others}, or "
+                    f"name a file of {self.name}"
+                ) from error
+            raise DataError(f"{where}: {_what_is_wrong(error.errors()[0])}") from error
+
+
+def _what_is_wrong(error: ErrorDetails) -> str:
+    """Return what is wrong with a row, and what to do."""
+    # What a task's own check says.
+    if error["type"] == "value_error":
+        return printable(str(error["ctx"]["error"]))
+    field = ".".join(str(part) for part in error["loc"]) or "the item"
+    shown, reason = repr(error["input"])[:60], printable(" ".join(error["msg"].split()))
+    return f"{field} is {shown}: {reason}; correct it"

@@ -69,7 +69,7 @@ def test_what_no_gguf_says_is_refused_by_name(name: str, tmp_path: Path) -> None
 def test_the_accuracy_is_that_of_llama_perplexity(name: str, tmp_path: Path) -> None:
     gguf = convert(meanings.write(name, tmp_path), tmp_path / "out.gguf", "f32")
     found = scores(gguf, "llama.cpp", meanings.text_items())
-    right = [metrics.picks(score)["acc_token"] == score.item.gold for score in found]
+    right = [metrics.pick(score, "acc_token") == score.item.gold for score in found]
     assert 100 * np.mean(right) == EXPECTED["llama-perplexity"][name]
 
 

@@ -59,9 +59,9 @@ def test_choices_and_accuracies_are_those_of_the_harness(
     assert [int(score.item.id) for score in first] == RECORDED["items"]
     expected = np.array(RECORDED["logprobs"][protocol])
     np.testing.assert_allclose([score.logprobs for score in first], expected, atol=1e-3, rtol=0)
-    ours = [metrics.picks(score)["acc"] for score in first]
+    ours = [metrics.pick(score, "acc") for score in first]
     assert ours == expected.argmax(axis=1).tolist()
     if limit is None:
-        found = metrics.metrics_of(scores, 1000)
+        found = metrics.metrics_of(scores, 1000, metrics.METRICS)
         for name, value in RECORDED["whole_split"][protocol].items():
             assert found[name].value == pytest.approx(value, abs=1e-12)

@@ -85,7 +85,7 @@ def test_an_accuracy_stops_when_it_is_known(tiny_f16: Path, many_items: Path) ->
     assert metric.interval is None
     assert metric.split_interval.high - metric.split_interval.low <= 0.2
     assert metric.split_interval.low < metric.value < metric.split_interval.high
-    right = sum(metrics.picks(s)["acc_norm"] == s.item.gold for s in found.scores.values())
+    right = sum(metrics.pick(s, "acc_norm") == s.item.gold for s in found.scores.values())
     assert (metric.correct, metric.value) == (right, right / metric.total)
 
 
@@ -130,7 +130,10 @@ def test_the_reference_is_scored_whole_or_as_far_as_the_limit(
         metric = found.run.metrics["acc_norm"]
         assert metric.total == n_items
         assert metric.split_interval == intervals.split_interval(metric.correct, n_items, N_ITEMS)
-    assert metrics.metrics_of(list(whole.scores.values()), N_ITEMS) == whole.run.metrics
+    assert (
+        metrics.metrics_of(list(whole.scores.values()), N_ITEMS, metrics.METRICS)
+        == whole.run.metrics
+    )
 
 
 def test_drift_is_decided_by_the_items_that_can_tell(

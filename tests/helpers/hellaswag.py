@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeval.tasks.hellaswag import HubRow
+from edgeval.tasks.hellaswag import HellaSwagRow
 
 ROW: dict[str, Any] = {
     "ind": 24,
@@ -35,5 +35,5 @@ WIKIHOW: dict[str, Any] = {
 }
 
 
-def record(row: dict[str, Any] | None = None, **changes: Any) -> HubRow:
-    return HubRow.model_validate((row or ROW) | changes)
+def record(row: dict[str, Any] | None = None, **changes: Any) -> HellaSwagRow:
+    return HellaSwagRow.model_validate((row or ROW) | changes)

@@ -17,6 +17,7 @@ from edgeval.stats.metrics import metrics_of
 from edgeval.stats.paired import limit_items, stopped
 from edgeval.stats.sequential_drift import SequentialDrift
 from edgeval.tasks.item import ItemScore
+from edgeval.tasks.names import ACCURACIES
 from tests.helpers.fakes import make_item, make_score
 from tests.helpers.reports import example_report, from_file
 
@@ -136,7 +137,9 @@ def record_of(split: Split, asked: Asked) -> Report:
 
 def _metrics(split: Split, name: str, places: Sequence[int], is_random: bool) -> dict[str, Metric]:
     scores = split.scores(name)
-    return metrics_of([scores[place] for place in places], split.size, is_random=is_random)
+    return metrics_of(
+        [scores[place] for place in places], split.size, ACCURACIES, is_random=is_random
+    )
 
 
 def _compared(
@@ -151,6 +154,7 @@ def _compared(
             split.size,
             "acc_norm",
             asked.margin,
+            ACCURACIES,
             seed=asked.seed,
             first=ours[:N_FIRST],
             limit=len(places),

@@ -93,7 +93,7 @@ def test_items_of_one_source_are_explained_with_their_design_effect() -> None:
     ]
     record = record.model_copy(update={"drift": [*record.drift[:-2], *drifts]})
     for page in (pages.markdown_page(record), pages.html_page(record)):
-        assert "800 videos or articles" in page
+        assert "800 sources, such as videos or passages" in page
         assert "is 0.98 to 1.24 times as large" in page
     (found,) = [
         each

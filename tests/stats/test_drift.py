@@ -103,7 +103,7 @@ def test_the_difference_is_that_of_the_accuracies(pairs: list[tuple[int, int]]) 
     quantized, reference = run([ours for ours, _ in pairs]), run([theirs for _, theirs in pairs])
     found = drift("Q4_0", quantized, "F16", reference, "acc")
     accuracy, of_reference = (
-        metrics_of(scores, len(scores))["acc"].value for scores in (quantized, reference)
+        metrics_of(scores, len(scores), ["acc"])["acc"].value for scores in (quantized, reference)
     )
     assert found.difference_points == pytest.approx(100 * (accuracy - of_reference))
     assert found.right_to_wrong + found.wrong_to_right == len(found.flips)

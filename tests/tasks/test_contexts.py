@@ -116,14 +116,14 @@ class Blank(Row, BaseModel):
 
 BLANKS = Task(
     name="blanks",
-    version=1,
     data_name="nobody/blanks",
     split="validation",
     n_items=2,
     shots_split="train",
     row=Blank.model_validate,
     renderings=("lm-eval",),
-    metric="acc",
+    metrics=("acc",),
+    source="nobody",
 )
 
 

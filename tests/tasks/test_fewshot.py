@@ -42,6 +42,10 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_items(tmp_path_factory.mktemp("solved") / "solved.jsonl", make_items(30, seed=1))
 
 
+def drawn(items: list[Item], pool: list[Item], shots: int) -> list[list[Item]]:
+    return [[pool[place] for place in places] for places in draw(items, pool, shots)]
+
+
 def ids(items: list[Item]) -> list[int]:
     return [int(item.id) for item in items]
 
@@ -52,7 +56,7 @@ def ids(items: list[Item]) -> list[int]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['shots']} of {len(case['pool'])}")
 def test_draws_and_prompts_are_those_of_the_harness(case: dict[str, Any], demo: list[Item]) -> None:
     assert len(case["shown"]) == len(case["context_sha256"]) == 20
-    found = draw(demo, [demo[index] for index in case["pool"]], case["shots"])[:20]
+    found = drawn(demo, [demo[index] for index in case["pool"]], case["shots"])[:20]
     assert [ids(shown) for shown in found] == case["shown"]
     contexts = [prompt(item, shown).contexts[0] for item, shown in zip(demo, found, strict=False)]
     digests = [hashlib.sha256(context.encode()).hexdigest() for context in contexts]
@@ -73,13 +77,13 @@ def test_a_prompt_is_the_solved_items_and_then_the_context() -> None:
 
 def test_the_item_itself_is_never_shown_however_often_it_is_in_the_pool() -> None:
     # Three are drawn for A, of which at least one is A; only B and C may be left.
-    for shown in draw([A] * 50, [A, B, A, C, A], 2):
+    for shown in drawn([A] * 50, [A, B, A, C, A], 2):
         assert sorted(each.id for each in shown) == ["b", "c"]
 
 
 def test_an_item_with_the_same_text_and_another_id_may_be_shown() -> None:
     twin = make_item(A.contexts[0], name="twin")
-    assert draw([A], [A, twin], 1) == [[twin]]
+    assert drawn([A], [A, twin], 1) == [[twin]]
 
 
 def test_what_is_shown_depends_on_the_place_in_the_data_set_alone(demo: list[Item]) -> None:
@@ -101,7 +105,7 @@ def test_a_pool_without_one_to_spare_is_refused() -> None:
 
 def test_a_pool_of_too_few_others_is_refused() -> None:
     with pytest.raises(
-        DataError, match=r"item a: 2 shots need as many other solved items, and .* 1"
+        DataError, match=r"item at index 0: 2 shots need as many other solved items, and .* 1"
     ):
         draw([A], [A, A, A, B], 2)
 

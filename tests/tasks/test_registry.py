@@ -114,7 +114,8 @@ QUESTIONS = Task(
     shots_split="train",
     row=Question.model_validate,
     renderings=("lm-eval",),
-    metric="acc",
+    metrics=("acc",),
+    source="nobody",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from edgeval.records import Evaluation, Record, Report
+from edgeval.records import Record, SavedRecord
 from edgeval.system.console import stderr_console
 from edgeval.system.screen import Console
 
@@ -18,7 +18,7 @@ def records_json(records: Sequence[Record]) -> str:
     return json.dumps([each.model_dump(mode="json") for each in records], indent=2)
 
 
-def print_corrections(record: Report | Evaluation, console: Console | None = None) -> None:
+def print_corrections(record: SavedRecord, console: Console | None = None) -> None:
     """Print what a saved record says otherwise than its numbers; beside JSON on stderr."""
     for sentence in record.corrections:
         (console or stderr_console()).print(sentence, style=LOUD)

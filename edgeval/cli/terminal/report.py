@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgeval.cli.terminal.records import LOUD, print_corrections
 from edgeval.gguf.remarks import mix_in_full, mix_in_short
-from edgeval.records import Evaluation, Interval, ModelRun, Report
+from edgeval.records import Evaluation, Interval, ModelRun, Report, Suite
 from edgeval.report import conclusion, machines, speeds, verdicts
 from edgeval.report import formatting as fmt
 from edgeval.report.cautions import cautions
@@ -36,10 +36,23 @@ def print_report(report: Report) -> None:
     print_corrections(report, console)
 
 
+def print_record(record: Report | Suite) -> None:
+    """Print what a run has to report, of one task or of several."""
+    if isinstance(record, Report):
+        print_report(record)
+        return
+    from edgeval.cli.terminal.suite import print_suite
+
+    print_suite(record)
+
+
 def print_files(folder: Path, console: Console | None = None) -> None:
     """Print where the report was written; beside JSON on stderr."""
     names = ("report.html", "report.md", "report.json", "verdict.json", "pick.json")
     present = [name for name in names if (folder / name).is_file()]
+    of_tasks = len(list(folder.glob("report-*.html")))
+    if of_tasks:
+        present.append(f"report-TASK.html and .md of {of_tasks} tasks")
     (console or stdout_console()).print(f"{folder}: {', '.join(present)}")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeval.cli.terminal.records import print_corrections
-from edgeval.records import Report, Verdict
+from edgeval.records import Report, Suite, Verdict
 from edgeval.report import reasoning
 from edgeval.report import verdicts as words
 from edgeval.report.failures import failure_sentences, reference_failed
 from edgeval.report.formatting import points
 from edgeval.report.record_view import RecordView
+from edgeval.report.suite import sentences
+from edgeval.report.suite.view import SuiteView
 from edgeval.system.console import stdout_console
 from edgeval.system.screen import Console
 
@@ -42,6 +44,21 @@ def print_verdicts(
     if rest := reasoning.not_measured(report):
         console.print(rest)
     print_corrections(report, console)
+
+
+def print_suite_verdicts(suite: Suite, margin: float | None = None) -> None:
+    """Print what a record of several tasks says about the average, and about each number.
+
+    Args:
+        suite: The record.
+        margin: The tolerance in points that was asked for instead of the claims' own.
+    """
+    console, view = stdout_console(), SuiteView.of(suite)
+    console.print_each(sentences.average_sentences(view))
+    for report in suite.reports:
+        console.print(report.data.task, style="bold")
+        print_verdicts(report, report.verdicts, margin)
+    print_corrections(suite, console)
 
 
 def _print_unjudged(report: Report, failed: str, console: Console) -> None:

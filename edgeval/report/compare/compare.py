@@ -30,27 +30,31 @@ from edgeval.report.compare.matching import (
 from edgeval.report.compare.outcomes import beside_reference, contradict
 from edgeval.report.compare.speeds import items_per_s, ratio
 from edgeval.report.machines import devices_of
-from edgeval.report.record_files import load_record
+from edgeval.report.record_files import load_task
 from edgeval.stats.paired import MARGIN_POINTS, require_margin
 from edgeval.system.sharing import shareable_path
 
 __all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
 
 
-def compare(paths: Sequence[str | Path], margin_points: float = MARGIN_POINTS) -> Comparison:
+def compare(
+    paths: Sequence[str | Path], margin_points: float = MARGIN_POINTS, task: str | None = None
+) -> Comparison:
     """Put saved records side by side.
 
     Args:
         paths: Files that ``edgeval run`` or ``edgeval eval --json`` wrote, or folders that hold a
             ``report.json``; the first is what the others are compared with.
         margin_points: Two accuracies this close are called equivalent.
+        task: The task that is compared, where a record has several.
 
     Raises:
-        EdgevalError: If there are fewer than two, one cannot be read, or the margin is none.
+        EdgevalError: If there are fewer than two, one cannot be read or has no such task, or the
+            margin is none.
     """
     require_margin(margin_points)
     files = [Path(path) for path in paths]
-    return compare_records([load_record(path) for path in files], files, margin_points)
+    return compare_records([load_task(path, task) for path in files], files, margin_points)
 
 
 def compare_records(

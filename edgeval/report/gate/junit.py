@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 from xml.etree import ElementTree
 
-from edgeval.records import Report
+from edgeval.records import Report, Suite
 from edgeval.report.gate.gate import Check, Gate, Outcome
 from edgeval.system.escapes import visible
 
@@ -15,7 +15,7 @@ _ELEMENTS: Final[dict[Outcome, str]] = {"broken": "failure", "failed": "error", 
 _COUNTS: Final = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
-def junit(report: Report, found: Gate) -> str:
+def junit(report: Report | Suite, found: Gate) -> str:
     """Return what a gate shows as a JUnit file: a suite for each condition, a case for each type.
 
     A broken one is a ``failure``, what could not be evaluated an ``error``, and an open one is
@@ -41,15 +41,19 @@ def _add_suite(
     root: ElementTree.Element,
     condition: str,
     checks: Sequence[Check],
-    report: Report,
+    report: Report | Suite,
     is_strict: bool,
 ) -> None:
+    model = (report.reports[0] if isinstance(report, Suite) else report).model
     created = report.created_at.replace(microsecond=0, tzinfo=None).isoformat()
     suite = ElementTree.SubElement(root, "testsuite", name=visible(condition), timestamp=created)
     for check in checks:
-        name, model = visible(check.about), visible(report.model.name)
         case = ElementTree.SubElement(
-            suite, "testcase", name=name, classname=f"edgeval.{model}", time="0"
+            suite,
+            "testcase",
+            name=visible(check.about),
+            classname=f"edgeval.{visible(model.name)}",
+            time="0",
         )
         outcome: Outcome = "broken" if is_strict and check.outcome == "open" else check.outcome
         if outcome in _ELEMENTS:

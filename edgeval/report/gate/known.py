@@ -102,6 +102,7 @@ def _kl(view: _View, run: RunView) -> Known | None:
     from edgeval.stats.kl_interval import kl_interval
 
     n_compared = sum(each.divergence is not None for each in view.drifts)
+    n_compared *= view.record.n_together
     low, high = kl_interval(found, view.record.data.n_total, n_compared)
     value = found.kl_nats if found.kl_full_nats is None else found.kl_full_nats
     if (low, high) == _NOTHING:
@@ -129,7 +130,7 @@ def _flips(view: _View, run: RunView) -> Known | None:
     if n_items == population:
         return Known(value, value, value, "counted")
     if view.is_sample and drift.stopping is None:
-        n_compared = max(1, len(view.sampled))
+        n_compared = max(1, len(view.sampled)) * view.record.n_together
         ends = split_interval(count, n_items, population, 1 - (1 - LEVEL) / n_compared)
         return Known(value, 100 * ends.low, 100 * ends.high, _together(n_compared))
     # Of items that are no sample, or whose number was not fixed, only what is certain is said.

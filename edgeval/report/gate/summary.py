@@ -6,16 +6,21 @@ import os
 from pathlib import Path
 
 from edgeval.errors import EdgevalError
-from edgeval.records import Report
+from edgeval.records import Report, Suite
 from edgeval.report.gate.gate import Gate
 from edgeval.report.pages import template
 from edgeval.report.record_view import RecordView
+from edgeval.report.suite import sentences
+from edgeval.report.suite.view import SuiteView
 from edgeval.system.files import require_writable
 
 
-def summary(report: Report, found: Gate | None = None) -> str:
+def summary(report: Report | Suite, found: Gate | None = None) -> str:
     """Return the ladder, what follows from it and what a gate shows, as GitHub's Markdown."""
     checks = () if found is None else found.checks
+    if isinstance(report, Suite):
+        view = SuiteView.of(report)
+        return template("suite-summary.md.j2").render(view=view, checks=checks, sentences=sentences)
     return template("summary.md.j2").render(view=RecordView.of(report), checks=checks)
 
 
