@@ -121,11 +121,16 @@ def _metrics(row: Row) -> Sequence[str]:
 def _is_of_all(name: str, value: Any) -> bool:
     """Return whether a value says nothing of one item alone, as a pair of target and pick."""
     if isinstance(value, str):
-        return _number(value) is None and value.casefold() not in _NOT_FINITE
+        return not _reads_as_number(value)
     return isinstance(value, (list, dict)) and not (name in RATIOS and isinstance(value, list))
 
 
-_NOT_FINITE: Final = ("nan", "inf", "-inf")
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _value(name: str, value: Any) -> Value:
