@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from edgeval.records.comparison import Comparison
     from edgeval.records.diagnosis import Diagnosis
     from edgeval.records.inspection import Inspection
+    from edgeval.records.paired_samples import PairedSamples
     from edgeval.records.pick import Pick
     from edgeval.report.compare.compare import compare
     from edgeval.report.gate.gate import Gate, gate
     from edgeval.report.record_files import load_record as load
+    from edgeval.report.samples.compare import compare_samples
     from edgeval.store.reference_export import export_reference
     from edgeval.store.runs import list_runs
 
@@ -42,11 +44,13 @@ __all__ = [
     "Gate",
     "Inspection",
     "Options",
+    "PairedSamples",
     "Pick",
     "PickResult",
     "Report",
     "RunResult",
     "compare",
+    "compare_samples",
     "convert",
     "diagnose",
     "evaluate",
@@ -69,11 +73,13 @@ _HOMES = {
     "Gate": "edgeval.report.gate.gate:Gate",
     "Inspection": "edgeval.records.inspection:Inspection",
     "Options": "edgeval.evaluation.options:Options",
+    "PairedSamples": "edgeval.records.paired_samples:PairedSamples",
     "Pick": "edgeval.records.pick:Pick",
     "PickResult": "edgeval.evaluation.pick.pick:PickResult",
     "Report": "edgeval.records:Report",
     "RunResult": "edgeval.evaluation.pipeline:RunResult",
     "compare": "edgeval.report.compare.compare:compare",
+    "compare_samples": "edgeval.report.samples.compare:compare_samples",
     "convert": "edgeval.checkpoints.convert.convert:convert",
     "diagnose": "edgeval.doctor.diagnose:diagnose",
     "evaluate": "edgeval.evaluation.evaluate:evaluate",

@@ -1,4 +1,4 @@
-"""Command that puts records of several machines side by side."""
+"""Command that puts records of several machines, or samples of several models, side by side."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import typer
 
 from edgeval.cli.options import Json
 from edgeval.system.console import print_json
+
+_SAMPLES = "Samples of lm-evaluation-harness"
 
 
 def compare(
@@ -28,13 +30,36 @@ def compare(
             "--margin", metavar="POINTS", help="Two accuracies this close are called equivalent."
         ),
     ] = 1.0,
+    lm_eval: Annotated[
+        bool,
+        typer.Option(
+            "--lm-eval",
+            help="Compare two models item by item: name samples_TASK_DATE.jsonl of lm_eval "
+            "--log_samples, or folders of them.",
+            rich_help_panel=_SAMPLES,
+        ),
+    ] = False,
+    any_prompt: Annotated[
+        bool,
+        typer.Option(
+            "--any-prompt",
+            help="Items are the same whose documents are, whatever shots or chat template.",
+            rich_help_panel=_SAMPLES,
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Put saved records of several machines side by side.
 
     Right items have to agree within what rounding explains; speed may differ. Each type is
-    shown beside its own machine's reference, too.
+    shown beside its own machine's reference, too. With --lm-eval, samples that
+    lm-evaluation-harness logged are compared in pairs.
     """
+    if any_prompt and not lm_eval:
+        raise typer.BadParameter("it is of samples; give --lm-eval too", param_hint="--any-prompt")
+    if lm_eval:
+        _compare_samples([first, *others], margin, any_prompt=any_prompt, as_json=as_json)
+        return
     from edgeval.cli.terminal.comparison import print_comparison
     from edgeval.report.compare.compare import compare as compare_files
     from edgeval.report.compare.compare import require_agreement
@@ -45,3 +70,14 @@ def compare(
     else:
         print_comparison(found)
     require_agreement(found)
+
+
+def _compare_samples(paths: list[Path], margin: float, *, any_prompt: bool, as_json: bool) -> None:
+    from edgeval.cli.terminal.samples import print_samples
+    from edgeval.report.samples.compare import compare_samples
+
+    found = compare_samples(paths, margin_points=margin, any_prompt=any_prompt)
+    if as_json:
+        print_json(found.model_dump_json(indent=2))
+    else:
+        print_samples(found)

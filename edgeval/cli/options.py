@@ -77,6 +77,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 _ANNOTATIONS: dict[str, Any] = {
     "task": Annotated[str, _what(callback=folded, help="The benchmark.")],
+    "lm_eval_task": Annotated[
+        str | None,
+        _what(
+            metavar="NAME",
+            help="A multiple-choice task of an installed lm-evaluation-harness, instead of --task.",
+        ),
+    ],
+    "lm_eval_include": Annotated[
+        Path | None,
+        _what(
+            metavar="FOLDER",
+            help="Further tasks of the harness. Code in it runs.",
+        ),
+    ],
     "data": Annotated[
         Path | None,
         _what(
@@ -174,6 +188,9 @@ _ANNOTATIONS: dict[str, Any] = {
     ],
 }
 """Each field of ``Options`` as an option, named like it, in the order of the help pages."""
+
+HARNESS = ("lm_eval_task", "lm_eval_include")
+"""Options of commands that evaluate files, whatever has been published of them."""
 
 # Commands keep scores, functions only if they are told where.
 _DEFAULTS = {each.name: each.default for each in fields(Options)} | {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars
-from edgeval.cli.options import WHAT, Json, takes_options
+from edgeval.cli.options import HARNESS, WHAT, Json, takes_options
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import Options
 from edgeval.system.console import print_json, stderr_console
@@ -38,7 +38,7 @@ def size(text: str | None) -> str | None:
 
 
 # What --max-drift says, and an order that is no sample.
-@takes_options(without=("until", "margin", "order"))
+@takes_options(without=("until", "margin", "order", *HARNESS))
 def pick(
     models: Annotated[
         list[str],

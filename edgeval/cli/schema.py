@@ -19,6 +19,7 @@ class RecordName(str, Enum):
     inspect = "inspect"
     run = "run"
     doctor = "doctor"
+    samples = "samples"
 
 
 def schema(
@@ -27,7 +28,8 @@ def schema(
         typer.Argument(
             case_sensitive=False,
             help="report: report.json; pick: pick.json; eval, inspect, doctor: what they print "
-            "with --json; run: the file of edgeval runs export.",
+            "with --json; samples: what edgeval compare --lm-eval does; run: the file of edgeval "
+            "runs export.",
         ),
     ] = RecordName.report,
 ) -> None:

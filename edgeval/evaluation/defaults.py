@@ -9,7 +9,6 @@ from edgeval.checkpoints import cards
 from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import Reference
 from edgeval.records import Claim
-from edgeval.tasks import registry
 from edgeval.tasks.protocol import PROTOCOLS
 from edgeval.tasks.task import TEXT_SUFFIX
 
@@ -24,7 +23,7 @@ def with_protocol(options: Options, claims: Sequence[Claim], known: Reference | 
         return options
     if known is not None:
         return replace(options, protocol=known.header.setting.protocol)
-    renderings = registry.task(options.task).renderings
+    renderings = options.resolved_task().renderings
     of_claims = (
         claim.protocol
         for claim in claims

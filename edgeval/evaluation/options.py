@@ -15,6 +15,7 @@ from edgeval.tasks.names import DEFAULT_TASK
 if TYPE_CHECKING:
     from edgeval.stats.sampling import Order
     from edgeval.tasks.protocol import Protocol
+    from edgeval.tasks.task import Task
 
 DEFAULT_LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K")
 """The file types of a ladder that names none."""
@@ -62,6 +63,8 @@ class Options:
         pre: How text is split before it is tokenized, instead of what the GGUFs say: a name of
             llama.cpp's pre-tokenizers; None for what they say.
         task: Name of the task that is evaluated.
+        lm_eval_task: Name of a task of lm-evaluation-harness that is evaluated instead.
+        lm_eval_include: A folder of further tasks of that; what is in it may be code, which runs.
     """
 
     data: Path | None = None
@@ -87,12 +90,28 @@ class Options:
     kl_items: int = 100
     pre: str | None = None
     task: str = DEFAULT_TASK
+    lm_eval_task: str | None = None
+    lm_eval_include: Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("data", "shots_data", "store"):
+        for name in ("data", "shots_data", "store", "lm_eval_include"):
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, Path(path))
+
+    def resolved_task(self) -> Task:
+        """Return the task that is evaluated; one of lm-evaluation-harness is rendered by now.
+
+        Raises:
+            EdgevalError: If there is no such task, or the harness cannot build it.
+        """
+        from edgeval.tasks import harness, registry
+
+        if self.lm_eval_task is None:
+            return registry.task(self.task)
+        return harness.harness_task(
+            self.lm_eval_task, self.lm_eval_include, self.shots, self.offline
+        )
 
     def resolved_protocol(self) -> Protocol:
         """Return the protocol asked for or, without one, that of the data.
@@ -100,10 +119,9 @@ class Options:
         Raises:
             EdgevalError: If there is no such task or protocol, or the task has none of it.
         """
-        from edgeval.tasks import registry
         from edgeval.tasks.protocol import of_task
 
-        return of_task(registry.task(self.task), self.protocol, self.data)
+        return of_task(self.resolved_task(), self.protocol, self.data)
 
     def require_usable(self) -> None:
         """Check what can be checked without llama.cpp and without the data.
@@ -135,6 +153,7 @@ class Options:
                 "--until needs items in random order, since the first of a file are no sample of "
                 "it; leave out --order file, or give --limit instead"
             )
+        _check_harness(self)
         _check_shots(self, self.resolved_protocol())
 
 
@@ -156,9 +175,19 @@ def _check_margin(margin: float, until: float | None) -> None:
         )
 
 
-def _check_shots(options: Options, protocol: Protocol) -> None:
-    from edgeval.tasks import registry
+def _check_harness(options: Options) -> None:
+    if options.lm_eval_task is None:
+        if options.lm_eval_include is not None:
+            raise EdgevalError("--lm-eval-include has tasks; name one with --lm-eval-task")
+        return
+    if options.data is not None or options.shots_data is not None:
+        raise EdgevalError(
+            f"lm-evaluation-harness reads the items of {options.lm_eval_task}; leave out --data "
+            "and --shots-data, or name a folder of own tasks with --lm-eval-include"
+        )
 
+
+def _check_shots(options: Options, protocol: Protocol) -> None:
     shots = options.shots
     if shots < 0:
         raise EdgevalError(f"--shots {shots} cannot be shown; use 0 or more")
@@ -169,7 +198,7 @@ def _check_shots(options: Options, protocol: Protocol) -> None:
             f"protocol {protocol.name} has no shots, as {protocol.tool} has none; leave out "
             "--shots, or use --protocol lm-eval or lm-eval-bos"
         )
-    if shots and registry.task(options.task).shots_split is None:
+    if shots and options.resolved_task().shots_split is None:
         raise EdgevalError(
             f"task {options.task} has no shots: it shows items of its own before each, and "
             "lm-evaluation-harness no others; leave out --shots"

@@ -231,7 +231,7 @@ def prepare(options: Options) -> EvalSetup:
             f"--gpu-layers {options.gpu_layers} needs a GPU, and the CPU computes here; leave it "
             "out, or see what edgeval doctor tells"
         )
-    task, protocol = registry.task(options.task), options.resolved_protocol()
+    task, protocol = options.resolved_task(), options.resolved_protocol()
     data_set = task.load(options.data, offline=options.offline)
     everything = data_set.items(protocol.rendering)
     groups = [item.group for item in everything]
@@ -241,7 +241,7 @@ def prepare(options: Options) -> EvalSetup:
         chosen = sampling.simple_order(len(everything), options.seed)
     pool = None
     item_at: Callable[[int], Item] = everything.__getitem__
-    if options.shots:
+    if options.shots and options.lm_eval_task is None:
         solved = task.load_shots(options.shots_data, offline=options.offline)
         pool = ShotPool(name=solved.name, fingerprint=solved.fingerprint, n_items=len(solved.rows))
         drawn = fewshot.draw(data_set.rows, solved.rows, options.shots, task.sampler)

@@ -6,6 +6,7 @@ import json
 
 from edgeval.records import Diagnosis, Evaluation, Record, Report
 from edgeval.records.inspection import Inspection
+from edgeval.records.paired_samples import PairedSamples
 from edgeval.records.pick import Pick
 from edgeval.records.stored_run import RunRecord
 
@@ -18,6 +19,7 @@ RECORDS: dict[str, type[Record]] = {
     "inspect": Inspection,
     "run": RunRecord,
     "doctor": Diagnosis,
+    "samples": PairedSamples,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from edgeval.records import Evaluation, Report
 from edgeval.records.comparison import Comparison
 from edgeval.records.notebook import html
+from edgeval.records.paired_samples import PairedSamples
 from edgeval.report import formatting as fmt
 
 _NONE = "\N{EN DASH}"
@@ -118,6 +119,24 @@ def _number(value: float | None, decimals: int) -> str:
 
 def _percent(value: float | None) -> str:
     return _NONE if value is None else fmt.accuracy(value)
+
+
+@html.register
+def samples_html(found: PairedSamples) -> str:
+    """Return the tables of paired samples, one below another."""
+    from edgeval.report.samples.sentences import HEADER, cells, sentences, title
+
+    tables = [
+        _rendered(
+            title(found, each),
+            [],
+            list(HEADER),
+            [[[cell] for cell in cells(row)] for row in each.metrics],
+            notes=list(sentences(found)) if each is found.comparisons[-1] else [],
+        )
+        for each in found.comparisons
+    ]
+    return "".join(tables)
 
 
 def _rendered(

@@ -37,3 +37,50 @@ def student_t(probability: float, freedom: int) -> float:
         for coefficients, divisor in _G
     )
     return z + math.fsum(term / freedom**power for power, term in enumerate(terms, start=1))
+
+
+def student_t_p(value: float, freedom: int) -> float:
+    """Return how probable a value of Student's t so far from zero, or farther, is.
+
+    The incomplete beta function: Abramowitz and Stegun 1964, 26.7.1 and 26.5.8.
+
+    Args:
+        value: The value, on either side of zero.
+        freedom: Degrees of freedom, at least 1.
+    """
+    share = freedom / (freedom + value * value)
+    return min(1.0, _incomplete_beta(share, freedom / 2, 0.5))
+
+
+def _incomplete_beta(x: float, a: float, b: float) -> float:
+    """Return the regularized incomplete beta function, between 0 and 1."""
+    if not 0 < x < 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _incomplete_beta(1 - x, b, a)  # There the fraction converges.
+    logarithm = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b)
+    return math.exp(logarithm - math.lgamma(a) - math.lgamma(b)) / a * _fraction(x, a, b)
+
+
+def _fraction(x: float, a: float, b: float) -> float:
+    """Return the continued fraction of the incomplete beta function.
+
+    By the method of Lentz (1976, Applied Optics 15:668): no part is near zero for these arguments.
+    """
+    upper, lower = 1.0, 1 / (1 - (a + b) * x / (a + 1))
+    found = lower
+    for step in range(1, _MOST_STEPS):
+        even = step * (b - step) * x / ((a + 2 * step - 1) * (a + 2 * step))
+        odd = -(a + step) * (a + b + step) * x / ((a + 2 * step) * (a + 2 * step + 1))
+        before = found
+        for part in (even, odd):
+            lower = 1 / (1 + part * lower)
+            upper = 1 + part / upper
+            found *= upper * lower
+        if abs(found - before) <= 1e-16 * abs(found):
+            break
+    return found
+
+
+_MOST_STEPS = 10_000
+"""Some hundreds are needed for millions of degrees of freedom."""

@@ -11,6 +11,9 @@ UNNAMED_TASK: Final = "hellaswag"
 
 UNNAMED_TASK_VERSION: Final = 1
 
+HARNESS_PREFIX: Final = "lm-eval:"
+"""What names of tasks begin with that lm-evaluation-harness renders."""
+
 ACCURACIES: Final = ("acc", "acc_norm", "acc_bytes", "acc_token")
 """How a choice is picked: by the sum of its log-probabilities, or that for each of its characters,
 its UTF-8 bytes or its own tokens."""

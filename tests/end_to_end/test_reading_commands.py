@@ -14,6 +14,7 @@ import pytest
 from edgeval.store.reference_export import export_reference
 from edgeval.store.store import Store
 from tests.helpers.fakes import without_kernels
+from tests.helpers.logged import answers, write_rows
 from tests.helpers.reports import example_report
 from tests.helpers.stores import DEVICE, FACTS, MODEL_FACTS, WORK, open_run, score_of
 
@@ -65,6 +66,7 @@ OF_FILES = (
     ("report", "."),
     ("verdict", "."),
     ("compare", ".", "."),
+    ("compare", "--lm-eval", "a.jsonl", "a.jsonl"),
     ("runs", "--store", "a.db"),
     ("runs", "show", "1", "--store", "a.db"),
     ("reference", "show", "ref.npz"),
@@ -77,6 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a record, a store, a reference file and a cache of the hub."""
     made = tmp_path_factory.mktemp("saved")
     record = example_report()
+    write_rows(made / "a.jsonl", answers([1, 0]))
     (made / "report.json").write_text(record.model_dump_json(), encoding="utf-8")
     known = replace(FACTS, n_total=60, model=MODEL_FACTS)
     with Store(made / "a.db") as store, open_run(store) as run:

@@ -11,9 +11,11 @@ import pytest
 from edgeval.gguf.inspect import inspect
 from edgeval.records.schemas import RECORDS, schema_of
 from edgeval.report.record_files import save
+from edgeval.report.samples.compare import compare_samples
 from edgeval.store.exchange import export_run
 from tests.helpers.command import edgeval
 from tests.helpers.diagnoses import example_diagnosis
+from tests.helpers.logged import unpacked
 from tests.helpers.pick_records import example_pick
 from tests.helpers.reports import failed_report, with_plain_kernels
 from tests.helpers.stores import make_store
@@ -91,6 +93,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
         "inspect": inspect(tiny_f16).model_dump(mode="json"),
         "run": json.loads((tmp_path / "run.json").read_text("utf-8")),
         "doctor": example_diagnosis().model_dump(mode="json"),
+        "samples": compare_samples(unpacked(tmp_path / "logged")).model_dump(mode="json"),
     }
 
 

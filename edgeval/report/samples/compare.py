@@ -1,0 +1,315 @@
+"""Comparison of samples that lm-evaluation-harness logged of several models, item by item.
+
+The wish: issues 3831 and 4017 and pull request 3868 of EleutherAI/lm-evaluation-harness.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgeval.errors import DataError, EdgevalError
+from edgeval.records.paired_samples import (
+    LoglikelihoodChange,
+    PairedMetric,
+    PairedSamples,
+    PairedSource,
+    PairedTask,
+    SampleSource,
+    Shows,
+)
+from edgeval.report.samples.files import TaskFile, task_files
+from edgeval.report.samples.results import Results, results_of
+from edgeval.report.samples.sample_set import Pairs, SampleSet, pairs_of, read_samples
+from edgeval.report.samples.series import Pair, Series, compared, series_of
+from edgeval.stats.intervals import LEVEL, bonett_price
+from edgeval.stats.mcnemar import holm
+from edgeval.stats.paired import MARGIN_POINTS, require_margin
+from edgeval.system.sharing import shareable_path
+from edgeval.system.untrusted import printable
+
+_LONGEST_LABEL = 40
+_OF_ALL = "its values are material for one number of all items, not numbers of an item"
+
+
+def compare_samples(
+    paths: Sequence[str | Path],
+    *,
+    margin_points: float = MARGIN_POINTS,
+    any_prompt: bool = False,
+) -> PairedSamples:
+    """Compare samples of several models on the same items.
+
+    Args:
+        paths: Files ``samples_TASK_DATE.jsonl`` that ``lm_eval --log_samples --output_path`` wrote,
+            or folders of them; the first is what the others are compared with.
+        margin_points: Two shares of right items this close are called equivalent.
+        any_prompt: Whether items are the same whose documents are, whatever their prompts: other
+            shots, or the chat templates of two models.
+
+    Raises:
+        EdgevalError: If there are fewer than two, one cannot be read, or two have nothing in
+            common.
+    """
+    require_margin(margin_points)
+    if len(paths) < 2:
+        raise EdgevalError("a comparison needs two files or folders of samples; name another one")
+    first, *others = [_Source.of(Path(path)) for path in paths]
+    # A file is held as long as it is compared: several models' are too much at once.
+    comparisons = [
+        _beside(number, other, first, any_prompt=any_prompt)
+        for number, other in enumerate(others, start=1)
+    ]
+    comparisons, n_tests = judged(comparisons, margin_points)
+    labels = _labels([first, *others])
+    return PairedSamples(
+        margin_points=margin_points,
+        any_prompt=any_prompt,
+        n_tests=n_tests,
+        sources=[
+            source.record(label, first)
+            for label, source in zip(labels, [first, *others], strict=True)
+        ],
+        comparisons=comparisons,
+    )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One run: its files by task, and what its results say.
+
+    Attributes:
+        path: What was named.
+        files: The files by task.
+        results: What stands beside them.
+    """
+
+    path: Path
+    files: Mapping[str, TaskFile]
+    results: Results | None
+
+    @classmethod
+    def of(cls, path: Path) -> _Source:
+        files = {each.task: each for each in task_files(path)}
+        beside = (results_of(each.results) for each in files.values())
+        return cls(path, files, next((each for each in beside if each is not None), None))
+
+    def results_of(self, task: str) -> Results:
+        """Return what was written with a task's samples; other tasks may be of another day."""
+        return results_of(self.files[task].results) or Results()
+
+    @property
+    def name(self) -> str:
+        """The model, or what the folder or file is called."""
+        named = self.results.model if self.results else None
+        return printable(named or self.path.resolve().stem, _LONGEST_LABEL)
+
+    def record(self, label: str, first: _Source) -> SampleSource:
+        results = self.results or Results()
+        return SampleSource(
+            label=label,
+            files=[shareable_path(str(each.path)) for each in self.files.values()],
+            model=results.model,
+            model_args=results.model_args,
+            backend=results.backend,
+            harness=results.harness,
+            has_results=self.results is not None,
+            differences=list(results.differences(first.results or Results())),
+        )
+
+
+def _labels(sources: Sequence[_Source]) -> list[str]:
+    n_named = Counter(each.name for each in sources)
+    return [
+        each.name if n_named[each.name] == 1 else f"{each.name} ({number})"
+        for number, each in enumerate(sources, start=1)
+    ]
+
+
+def _beside(number: int, other: _Source, first: _Source, *, any_prompt: bool) -> PairedSource:
+    """Return what one run says beside the first."""
+    parts: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    tasks = []
+    for task, other_task in _tasks_of_both(first, other):
+        ours = read_samples(first.files[task].path)
+        theirs = read_samples(other.files[other_task].path)
+        pairs = pairs_of(ours, theirs, any_prompt=any_prompt)
+        found, reasons = _series(task, ours, theirs, pairs)
+        for each in found:
+            parts[each.metric, each.filter].append(each)
+        tasks.append(
+            PairedTask(
+                task=printable(task),
+                other_task=None if other_task == task else printable(other_task),
+                n_items=len(pairs.doc_ids),
+                n_unchecked=pairs.n_unchecked,
+                n_repeated=ours.n_repeated + theirs.n_repeated,
+                left=list(pairs.left),
+                differences=list(
+                    other.results_of(other_task).task_differences(
+                        other_task, first.results_of(task), task
+                    )
+                ),
+                not_compared=reasons,
+                loglikelihoods=_loglikelihoods(ours, theirs, pairs),
+                metrics=[compared([each]) for each in found],
+            )
+        )
+    _require_common(tasks, other, first)
+    shared = {task.task for task in tasks} | {task.other_task for task in tasks}
+    return PairedSource(
+        source=number,
+        tasks=tasks,
+        pooled=[compared(each) for each in parts.values() if len(each) > 1 and _are_alike(each)],
+        only_first=[printable(task) for task in first.files if printable(task) not in shared],
+        only_other=[printable(task) for task in other.files if printable(task) not in shared],
+    )
+
+
+def _tasks_of_both(first: _Source, other: _Source) -> list[tuple[str, str]]:
+    """Return the tasks to compare, by what each side calls them; one file each is a pair anyway."""
+    if len(first.files) == len(other.files) == 1:
+        return list(zip(first.files, other.files, strict=True))
+    tasks = [(task, task) for task in first.files if task in other.files]
+    if not tasks:
+        raise DataError(
+            f"{first.path} and {other.path} have no task in common ({_listed(first)}; "
+            f"{_listed(other)}); name runs of the same tasks"
+        )
+    return tasks
+
+
+def _listed(source: _Source) -> str:
+    names = [printable(task, 60) for task in source.files]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _require_common(tasks: Sequence[PairedTask], other: _Source, first: _Source) -> None:
+    if any(task.n_items for task in tasks):
+        return
+    counts: Counter[str] = Counter()
+    for task in tasks:
+        counts.update({each.reason: each.n_items for each in task.left})
+    prompts = counts["another prompt"]
+    remedy = (
+        "give --any-prompt if the same items were to be asked in other ways, as with other shots "
+        "or chat templates"
+        if prompts
+        else "name two runs of the same task"
+    )
+    why = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    raise DataError(f"{first.path} and {other.path} have no item in common ({why}); {remedy}")
+
+
+def _series(
+    task: str, ours: SampleSet, theirs: SampleSet, pairs: Pairs
+) -> tuple[list[Series], dict[str, str]]:
+    """Return the values of each metric, and why other metrics are not compared."""
+    found: list[Series] = []
+    reasons: dict[str, str] = {}
+    for name in dict.fromkeys([*ours.samples, *theirs.samples]):
+        both: list[Pair] = [
+            (ours.samples[name][doc_id], theirs.samples[name][doc_id])
+            for doc_id in pairs.doc_ids
+            if doc_id in ours.samples.get(name, {}) and doc_id in theirs.samples.get(name, {})
+        ]
+        if not both:
+            reasons[printable(f"filter {name}")] = "no item has it of both"
+            continue
+        of_all = {metric for pair in both for each in pair for metric in each.of_all}
+        metrics = dict.fromkeys(metric for pair in both for each in pair for metric in each.values)
+        reasons |= {printable(f"{metric}, {name}"): _OF_ALL for metric in sorted(of_all)}
+        for metric in metrics:
+            if metric in of_all:
+                continue
+            series = series_of(printable(task), metric, name, both)
+            if series is None:
+                reasons[printable(f"{metric}, {name}")] = "no item has a finite value of both"
+            else:
+                found.append(series)
+    return found, reasons
+
+
+def _are_alike(parts: Sequence[Series]) -> bool:
+    """Return whether values of several tasks are of one kind, so that items can be pooled."""
+    kinds = {part.kind for part in parts}
+    return len(kinds) == 1 or kinds == {"share", "mean"}
+
+
+def _loglikelihoods(ours: SampleSet, theirs: SampleSet, pairs: Pairs) -> LoglikelihoodChange | None:
+    """Return how far the log-likelihoods of the same requests are apart; None without any."""
+    changes, greedy = [], []
+    ours_of, theirs_of = ours.items, theirs.items
+    for doc_id in pairs.doc_ids:
+        before, after = ours_of[doc_id].answers, theirs_of[doc_id].answers
+        if len(before.loglikelihoods) != len(after.loglikelihoods):
+            continue
+        changes += np.subtract(after.loglikelihoods, before.loglikelihoods).tolist()
+        greedy += [a != b for a, b in zip(before.greedy, after.greedy, strict=False)]
+    every = np.array(changes, dtype=np.float64)
+    finite = every[np.isfinite(every)]
+    if not finite.size:
+        return None
+    sizes = np.abs(finite)
+    return LoglikelihoodChange(
+        n_requests=len(finite),
+        n_not_finite=len(every) - len(finite),
+        mean=float(finite.mean()),
+        mean_abs=float(sizes.mean()),
+        rms=float(np.sqrt(np.square(finite).mean())),
+        p99_abs=float(np.quantile(sizes, 0.99)),
+        max_abs=float(sizes.max()),
+        n_greedy_changed=sum(greedy) if greedy else None,
+    )
+
+
+def judged(
+    comparisons: Sequence[PairedSource], margin_points: float
+) -> tuple[list[PairedSource], int]:
+    """Return comparisons with what holds of all their rows together, and how many are tested.
+
+    Args:
+        comparisons: The comparisons, as far as each row is known by itself.
+        margin_points: Two shares this close are called equivalent.
+    """
+    tested = [row for each in comparisons for row in each.metrics if row.p_value is not None]
+    adjusted = iter(holm([row.p_value for row in tested if row.p_value is not None]))
+
+    def told(rows: Sequence[PairedMetric]) -> list[PairedMetric]:
+        found = []
+        for row in rows:
+            p_holm = None if row.p_value is None else next(adjusted)
+            shows = _shows(row, p_holm, len(tested), margin_points)
+            found.append(row.model_copy(update={"p_holm": p_holm, "shows": shows}))
+        return found
+
+    return [
+        each.model_copy(
+            update={
+                "tasks": [
+                    task.model_copy(update={"metrics": told(task.metrics)}) for task in each.tasks
+                ],
+                "pooled": told(each.pooled),
+            }
+        )
+        for each in comparisons
+    ], len(tested)
+
+
+def _shows(row: PairedMetric, p_holm: float | None, n_tests: int, margin_points: float) -> Shows:
+    """Return what a row shows; one of all rows says too much in at most 5 % of cases.
+
+    Equivalence takes an interval that holds together with those of all others.
+    """
+    if row.lost is not None and row.gained is not None:
+        level = 1 - (1 - LEVEL) / n_tests
+        interval = bonett_price(row.gained, row.lost, row.n_items, level)
+        if -margin_points <= interval.low and interval.high <= margin_points:
+            return "equivalent"
+    if p_holm is None or p_holm >= 1 - LEVEL or row.difference == 0:
+        return "open"
+    return "higher" if row.difference > 0 else "lower"
