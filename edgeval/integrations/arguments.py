@@ -13,6 +13,9 @@ from edgeval.system.untrusted import printable
 _DEVICES = {"cpu": "cpu", "cuda": "cuda", "mps": "metal"}
 """Names of torch's devices, and edgeval's backends that compute there."""
 
+_UNSAID = "cuda:0"
+"""What lm-evaluation-harness 0.4.13 hands on where nobody names a device."""
+
 
 @dataclass(frozen=True)
 class ModelArguments:
@@ -81,13 +84,13 @@ def _of_device(device: object, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         EdgevalError: If it is none, or not that of the backend.
     """
-    if device is None:
+    if device is None or device == _UNSAID:
         return {}
     name, _, index = str(device).partition(":")
     backend = _DEVICES.get(name)
     if backend is None or (index and not index.isdecimal()):
         raise EdgevalError(
-            f"device {printable(str(device))!r} is none that llama.cpp has; use cpu, cuda, cuda:0 "
+            f"device {printable(str(device))!r} is none that llama.cpp has; use cpu, cuda, cuda:1 "
             "or mps, or leave it out and say backend=NAME in --model_args"
         )
     if values.get("backend", "auto") not in ("auto", backend):

@@ -65,7 +65,8 @@ class EdgevalLM(TemplateLM):  # type: ignore[misc]
             batch_size: From 2 on, texts that are written at once; what is scored has batches of
                 ``batch_tokens``.
             max_batch_size: Not used.
-            device: ``cpu``, ``cuda``, ``cuda:0`` or ``mps``, for ``backend`` and ``devices``.
+            device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, for ``backend`` and ``devices``; the
+                harness says ``cuda:0`` where nobody does, which stands for any.
             trust_remote_code: Not used: a GGUF has no code.
             arguments: See ``ModelArguments``.
 
