@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -27,7 +26,7 @@ class HandedOn(TyperCommand):
 
 def lm_eval(context: typer.Context) -> None:
     """Run lm-evaluation-harness with GGUFs: --model edgeval --model_args pretrained=FILE.gguf."""
-    if find_spec("lm_eval") is None:
+    if importlib.util.find_spec("lm_eval") is None:
         raise EdgevalError(
             "lm-evaluation-harness is not installed; install it with pip install 'edgeval[lm-eval]'"
         )
