@@ -15,6 +15,9 @@ from edgeval.system.untrusted import printable
 _DEFAULT_TOP_K = 50
 """transformers' own, where nobody says another one."""
 
+_SEQUENCES = 16
+"""Texts written at once: on a CPU, more gain little."""
+
 _KNOWN = (
     "until", "max_gen_toks", "do_sample", "temperature", "top_k", "top_p", "seed", "num_beams",
 )  # fmt: skip
@@ -103,6 +106,20 @@ class GenerationRules:
         if self.temperature is None:
             return None
         return Sampling(self.temperature, self.top_k, self.top_p, seed)
+
+
+def sequences_of(batch_size: int | str | None) -> int:
+    """Return how many texts are written at once; 1 is what the harness says where nobody does.
+
+    Raises:
+        EdgevalError: If it is no number.
+    """
+    given = "auto" if batch_size is None else str(batch_size)
+    if given.startswith("auto"):
+        return _SEQUENCES
+    if not given.isdecimal():
+        raise EdgevalError(f"batch_size {given!r} is no number; say a whole one, or auto")
+    return int(given) if int(given) > 1 else _SEQUENCES
 
 
 def _is_number(value: object) -> bool:

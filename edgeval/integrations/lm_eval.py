@@ -21,7 +21,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from edgeval.errors import EdgevalError, NoRoomError
 from edgeval.integrations.arguments import ModelArguments
 from edgeval.integrations.chat_template import ChatTemplate
-from edgeval.integrations.generation_rules import GenerationRules
+from edgeval.integrations.generation_rules import GenerationRules, sequences_of
 from edgeval.integrations.gguf_model import GgufModel
 from edgeval.integrations.logged_progress import LoggedProgress
 from edgeval.integrations.response_cache import bind
@@ -30,9 +30,6 @@ from edgeval.llama.prompt import Prompt
 from edgeval.tasks.requests import Int32, Request
 
 _log = logging.getLogger("lm_eval.models.edgeval")
-
-_SEQUENCES = 16
-"""Texts written at once: on a CPU, more gain little."""
 
 _MOST_GENERATED = 256
 """Tokens of a text where a task does not say it, as in ``HFLM``."""
@@ -75,7 +72,7 @@ class EdgevalLM(TemplateLM):  # type: ignore[misc]
         """
         super().__init__()
         self._arguments = ModelArguments.of(pretrained, arguments, device)
-        self._n_sequences = _sequences(batch_size)
+        self._n_sequences = sequences_of(batch_size)
         self._model = GgufModel(self._arguments, LoggedProgress(_log))
         weakref.finalize(self, self._model.close)
         self._encoder = TextEncoder(self._model, self._arguments.add_bos_token, _log)
@@ -298,13 +295,3 @@ class EdgevalLM(TemplateLM):  # type: ignore[misc]
 def _texts(context: str, continuation: str) -> tuple[str, ...]:
     """Return the texts that are encoded for a pair."""
     return (context.rstrip(), context + continuation) if context else (continuation,)
-
-
-def _sequences(batch_size: int | str | None) -> int:
-    """Return how many texts are written at once; 1 is what the harness says where nobody does."""
-    given = "auto" if batch_size is None else str(batch_size)
-    if given.startswith("auto"):
-        return _SEQUENCES
-    if not given.isdecimal():
-        raise EdgevalError(f"batch_size {given!r} is no number; say a whole one, or auto")
-    return int(given) if int(given) > 1 else _SEQUENCES

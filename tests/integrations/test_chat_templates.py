@@ -63,10 +63,7 @@ def test_an_answer_that_is_begun_is_gone_on_with(
         ("{% generation %}{{ messages[0].content }}{% endgeneration %}!", "Hi!"),
         ("{{ messages[0] | tojson }}", json.dumps(USER)),
         ("{{ {'a': '<é>'} | tojson(indent=1) }}", '{\n "a": "<é>"\n}'),
-        (
-            "{% for each in [1, 2, 3] %}{% if each == 2 %}{% break %}{% endif %}{{ each }}{% endfor %}",
-            "1",
-        ),
+        ("{% for n in [1, 2] %}{% if n == 2 %}{% break %}{% endif %}{{ n }}{% endfor %}", "1"),
         ("a\n  {% if true %}\nb{% endif %}\n", "a\nb"),
     ],
 )
