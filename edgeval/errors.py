@@ -19,6 +19,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+_KEPT = (
+    "nothing half-written was left, finished GGUFs and scores are kept, so run the same command to "
+    "go on from them"
+)
+
 
 class EdgevalError(Exception):
     """Something the user can act on; the command line prints it without a traceback and exits 1."""
@@ -102,16 +107,14 @@ class KernelError(EngineError):
 class InterruptedRunError(EdgevalError):
     """Ctrl-C, or SIGTERM."""
 
-    def __init__(self, where: str = "") -> None:
+    def __init__(self, where: str = "", kept: str = _KEPT) -> None:
         """Say what is kept and how to go on.
 
         Args:
             where: What had been done, for example ``at 240 of 1,000 items``.
+            kept: What is kept, and what to do, as a clause.
         """
-        super().__init__(
-            f"interrupted {where}".rstrip() + "; nothing half-written was left, finished GGUFs and "
-            "scores are kept, so run the same command to go on from them"
-        )
+        super().__init__(f"interrupted {where}".rstrip() + f"; {kept}")
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from edgeval.cli.doctor import doctor
 from edgeval.cli.evaluate import evaluate
 from edgeval.cli.imatrix import imatrix
 from edgeval.cli.inspect import inspect
+from edgeval.cli.lm_eval import HandedOn, lm_eval
 from edgeval.cli.models import models
 from edgeval.cli.pick import pick
 from edgeval.cli.protocols import protocols
@@ -33,6 +34,7 @@ app.command()(protocols)
 app.command()(report)
 app.command()(verdict)
 app.command()(compare)
+app.command(name="lm-eval", cls=HandedOn, add_help_option=False)(lm_eval)
 app.command()(doctor)
 app.add_typer(models, name="models")
 app.add_typer(runs, name="runs")

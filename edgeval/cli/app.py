@@ -42,7 +42,9 @@ class _Commands(TyperGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        given = [_current(each) for each in args]
+        # What stands behind it is another program's.
+        own = args.index(_HANDING_ON) if _HANDING_ON in args else len(args)
+        given = [*map(_current, args[:own]), *args[own:]]
         return super().make_context(info_name, given, parent, **extra)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
@@ -62,6 +64,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+_HANDING_ON = "lm-eval"
 
 # What options were called before they had the names of the fields of ``Options``.
 _FORMER_NAMES = {"--batch": "--batch-tokens", "--device": "--devices"}

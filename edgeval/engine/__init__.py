@@ -1,7 +1,7 @@
 """llama.cpp in a process of its own: what is asked of it, and what is said when it dies."""
 
 from edgeval.engine.client import Engine
-from edgeval.engine.current import Local, running, use
+from edgeval.engine.current import Local, current, running, use
 from edgeval.engine.messages import (
     Begun,
     EngineFacts,
@@ -9,7 +9,13 @@ from edgeval.engine.messages import (
     Generated,
     GenerationJob,
     ImatrixPlan,
+    RequestsJob,
+    RequestSum,
     Scored,
+    Summed,
+    Vocabulary,
+    WritingJob,
+    Written,
 )
 from edgeval.engine.process import Worker
 from edgeval.scoring.results import ItemResult
@@ -24,8 +30,15 @@ __all__ = [
     "ImatrixPlan",
     "ItemResult",
     "Local",
+    "RequestSum",
+    "RequestsJob",
     "Scored",
+    "Summed",
+    "Vocabulary",
     "Worker",
+    "WritingJob",
+    "Written",
+    "current",
     "running",
     "use",
 ]

@@ -43,15 +43,20 @@ class Local(Engine):
             self._jobs.close()
 
 
+def current() -> Engine | None:
+    """Return the engine of whoever called, which is theirs to close; None if there is none."""
+    return _current.get()
+
+
 @contextlib.contextmanager
 def running() -> Iterator[Engine]:
     """Yield the engine of whoever called, or one that ends with the context.
 
     Nested calls share one: a ladder starts llama.cpp once.
     """
-    current = _current.get()
-    if current is not None:
-        yield current
+    known = current()
+    if known is not None:
+        yield known
         return
     from edgeval.engine.process import Worker
 

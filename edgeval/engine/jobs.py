@@ -6,12 +6,15 @@ import contextlib
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
 
 from edgeval import llama
+from edgeval.engine import texts
+from edgeval.engine.loaded import Loaded
 from edgeval.engine.messages import (
     Begun,
     EngineFacts,
@@ -21,22 +24,26 @@ from edgeval.engine.messages import (
     ImatrixPlan,
     KernelPair,
     KernelsReady,
+    RequestsJob,
     Scored,
+    Summed,
+    Vocabulary,
+    WritingJob,
+    Written,
 )
 from edgeval.errors import DataError
 from edgeval.gguf.imatrix_file import Importances
-from edgeval.gguf.parts import model_state
 from edgeval.llama import machine, memory
 from edgeval.llama.generation import generation_settings, timed
 from edgeval.llama.placement import Placement, PlacementOptions, place
 from edgeval.records import KernelRace, KernelTrial
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_items, settings_for
-from edgeval.system.files import FileState
 from edgeval.tasks import protocol
 from edgeval.tasks.requests import Int32, Work
 
 _MIN_CHUNKS = 2
+_TEXTS_AT_ONCE = 256
 
 
 class Jobs:
@@ -46,16 +53,11 @@ class Jobs:
     """
 
     def __init__(self) -> None:
-        self._vocabulary: llama.Tokenizer | None = None
-        self._model: llama.Model | None = None
-        self._state: tuple[Path, tuple[FileState | None, ...], str | None] | None = None
+        self._loaded = Loaded()
 
     def close(self) -> None:
         """Free what is loaded."""
-        for owner in (self._model, self._vocabulary):
-            if owner is not None:
-                owner.close()
-        self._model = self._vocabulary = None
+        self._loaded.close()
 
     def release(self) -> Iterator[None]:
         """Free what is loaded."""
@@ -98,7 +100,7 @@ class Jobs:
 
     def info(self, path: Path, pre: str | None = None) -> Iterator[llama.GgufInfo]:
         """Yield what a GGUF is without its weights."""
-        yield self._opened(path, pre).info
+        yield self._loaded.vocabulary(path, pre).info
 
     def tokens(
         self, path: Path, texts: Sequence[str]
@@ -115,7 +117,7 @@ class Jobs:
 
     def place(self, path: Path, options: PlacementOptions) -> Iterator[Placement]:
         """Yield where a model is computed."""
-        yield place(self._opened(path, options.pre).info, options)
+        yield place(self._loaded.vocabulary(path, options.pre).info, options)
 
     def recipe(
         self, source: Path, ftype: str, weights: llama.Weights | None
@@ -198,7 +200,7 @@ class Jobs:
 
     def score(self, job: EngineJob) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes."""
-        vocabulary = self._opened(job.path, job.pre)
+        vocabulary = self._loaded.vocabulary(job.path, job.pre)
         rules = protocol.get(job.protocol)
         choices = [rules.requests(item, vocabulary) for item in job.items]
         whole = plan(
@@ -213,7 +215,8 @@ class Jobs:
             whole, vocabulary.file_type, job.threads, job.placement.ubatch_tokens
         )
         started = time.perf_counter()
-        model = self._loaded(job, vocabulary, settings)
+        n_sessions = job.placement.n_sessions
+        model = self._loaded.model(job, memory.estimate(vocabulary.info, settings, n_sessions))
         yield Begun(
             file_type=model.file_type,
             n_params=model.n_params,
@@ -233,49 +236,48 @@ class Jobs:
                 settings,
                 work,
                 job.closer,
-                job.placement.n_sessions,
+                n_sessions,
             )
         ) as batches:
             for results in batches:
                 yield Scored(results, work.take())
 
+    def vocabulary(self, path: Path, pre: str | None = None) -> Iterator[Vocabulary]:
+        """Yield what is to be known of a GGUF's tokenizer."""
+        known = self._loaded.vocabulary(path, pre)
+        yield Vocabulary(**{each.name: getattr(known, each.name) for each in fields(Vocabulary)})
+
+    def encode(
+        self, path: Path, texts: Sequence[str], pre: str | None = None
+    ) -> Iterator[list[Int32]]:
+        """Yield the tokens of texts, some at a time; special tokens are known, and none added."""
+        vocabulary = self._loaded.vocabulary(path, pre)
+        for first in range(0, len(texts), _TEXTS_AT_ONCE):
+            some = texts[first : first + _TEXTS_AT_ONCE]
+            yield [vocabulary.tokenize(text, parse_special=True) for text in some]
+
+    def decode(self, path: Path, tokens: Int32, pre: str | None = None) -> Iterator[str]:
+        """Yield the text of tokens without special ones."""
+        yield self._loaded.vocabulary(path, pre).detokenize(tokens)
+
+    def score_requests(self, job: RequestsJob) -> Iterator[Begun | Summed]:
+        """Yield what comes of scoring requests as they are; see ``texts.score``."""
+        yield from texts.score(job, self._loaded)
+
+    def write(self, job: WritingJob) -> Iterator[Written]:
+        """Yield texts that are written behind prompts; see ``texts.write``."""
+        yield from texts.write(job, self._loaded)
+
     def generate(self, job: GenerationJob) -> Iterator[Generated]:
         """Yield what generating a text takes."""
-        vocabulary = self._opened(job.path, job.pre)
+        vocabulary = self._loaded.vocabulary(job.path, job.pre)
         n_tokens = job.n_prompt + job.n_generated
         settings = generation_settings(
             vocabulary.file_type, n_tokens, job.threads, job.placement.ubatch_tokens
         )
-        with llama.Session(self._loaded(job, vocabulary, settings), settings) as session:
+        model = self._loaded.model(job, memory.estimate(vocabulary.info, settings))
+        with llama.Session(model, settings) as session:
             yield Generated(*timed(session, job.n_prompt, job.n_generated))
-
-    def _opened(self, path: Path, pre: str | None = None) -> llama.Tokenizer:
-        """Return the vocabulary of a model; that of the last one is kept."""
-        state = path, model_state(path), pre
-        if self._vocabulary is None or self._state != state:
-            self.close()
-            self._vocabulary = llama.Tokenizer(path, pre)
-            self._state = state
-        return self._vocabulary
-
-    def _loaded(
-        self,
-        job: EngineJob | GenerationJob,
-        vocabulary: llama.Tokenizer,
-        settings: llama.SessionSettings,
-    ) -> llama.Model:
-        """Return a model; the last one is kept."""
-        known, offload = self._model, job.placement.offload
-        if known is not None and (known.offload, known.kernels) == (offload, job.kernels):
-            return known
-        if known is not None:
-            known.close()
-            self._model = None
-        if not job.is_forced:
-            need = memory.estimate(vocabulary.info, settings, job.placement.n_sessions)
-            memory.require(job.placement.left_to_machine(need), job.title)
-        self._model = llama.Model(job.path, offload, job.kernels, job.pre)
-        return self._model
 
 
 def _chunks(vocabulary: llama.Tokenizer, text: str, name: str, chunk_tokens: int) -> Int32:

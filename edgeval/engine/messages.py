@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeval.llama.placement import Placement
+from edgeval.llama.prompt import Prompt
 from edgeval.records.kernels import Kernels
 from edgeval.scoring.results import ItemResult
 from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.tasks.item import Item
-from edgeval.tasks.requests import Work
+from edgeval.tasks.requests import Request, Work
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,12 @@ class EngineFacts:
     features: str
 
 
-@dataclass(frozen=True)
-class EngineJob:
-    """Items that are scored together, and how.
+@dataclass(frozen=True, kw_only=True)
+class ModelJob:
+    """What is asked of a model that is loaded for it, and how that is computed.
 
     Attributes:
         path: The GGUF.
-        protocol: Name of the protocol that makes requests of the items.
-        items: The items, in the order in which they are planned.
-        todo: Indices of those that are to be scored: only their batches are decoded.
-        closer: Indices of items that are looked at closer: with None a sketch is made, with the
-            sketch of a reference the divergence from it is computed.
         placement: Where the model is computed, and in how large batches.
         threads: CPU threads.
         kernels: llama.cpp's kernels for the CPU.
@@ -50,16 +46,30 @@ class EngineJob:
     """
 
     path: Path
-    protocol: str
-    items: Sequence[Item]
-    todo: Sequence[int]
-    closer: Mapping[int, TopLogprobs | None]
     placement: Placement
     threads: int
     kernels: Kernels
     is_forced: bool
     title: str
     pre: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineJob(ModelJob):
+    """Items that are scored together, and how.
+
+    Attributes:
+        protocol: Name of the protocol that makes requests of the items.
+        items: The items, in the order in which they are planned.
+        todo: Indices of those that are to be scored: only their batches are decoded.
+        closer: Indices of items that are looked at closer: with None a sketch is made, with the
+            sketch of a reference the divergence from it is computed.
+    """
+
+    protocol: str
+    items: Sequence[Item]
+    todo: Sequence[int]
+    closer: Mapping[int, TopLogprobs | None]
 
 
 @dataclass(frozen=True)
@@ -99,30 +109,106 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class GenerationJob:
+class Vocabulary:
+    """What is to be known of a GGUF's tokenizer where others make texts of tokens.
+
+    Attributes:
+        bos: The token that it puts before every text by its own default, if any.
+        eos: Likewise the one that it puts after every text.
+        first: Its BOS token, or EOS token without one, whether it puts it anywhere or not.
+        mark: The text of that one.
+        end: Its EOS token, whether it puts it anywhere or not.
+        end_mark: The text of that one.
+        controls: Of a SentencePiece vocabulary, the texts of its control tokens by their ids.
+        n_context_train: Tokens of the model's window.
+    """
+
+    bos: int | None
+    eos: int | None
+    first: int | None
+    mark: str | None
+    end: int | None
+    end_mark: str | None
+    controls: Mapping[int, str]
+    n_context_train: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestsJob(ModelJob):
+    """Requests that are scored together.
+
+    Attributes:
+        requests: The requests.
+    """
+
+    requests: Sequence[Request]
+
+
+@dataclass(frozen=True)
+class RequestSum:
+    """What a model says about one request.
+
+    Attributes:
+        logprob: Sum of the log-probabilities of its scored tokens, in nats.
+        is_greedy: Whether each of them was a most probable one.
+    """
+
+    logprob: float
+    is_greedy: bool
+
+
+@dataclass(frozen=True)
+class Summed:
+    """What one batch of requests completed.
+
+    Attributes:
+        sums: By the indices of the requests.
+        work: What was done since the batch before.
+    """
+
+    sums: Mapping[int, RequestSum]
+    work: Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritingJob(ModelJob):
+    """Prompts that texts are written behind.
+
+    Attributes:
+        prompts: The prompts.
+        n_sequences: Most of them that are written behind at once.
+    """
+
+    prompts: Sequence[Prompt]
+    n_sequences: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text that was written behind a prompt.
+
+    Attributes:
+        index: That of the prompt.
+        text: The text without special tokens; what stopped it is a part of it.
+        n_tokens: Tokens that were generated.
+    """
+
+    index: int
+    text: str
+    n_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationJob(ModelJob):
     """A text that is generated to find out how long it takes, and how.
 
     Attributes:
-        path: The GGUF.
         n_prompt: Tokens of the prompt.
         n_generated: Tokens generated behind it.
-        placement: Where the model is computed.
-        threads: CPU threads.
-        kernels: llama.cpp's kernels for the CPU.
-        is_forced: Whether a model is loaded that does not fit the memory free now.
-        title: What it is called in a sentence about memory.
-        pre: The pre-tokenizer to use instead of the file's own; None for that.
     """
 
-    path: Path
     n_prompt: int
     n_generated: int
-    placement: Placement
-    threads: int
-    kernels: Kernels
-    is_forced: bool
-    title: str
-    pre: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ class GgufInfo:
         wants_bos: Whether its tokenizer puts a BOS token before every text by its own default.
         is_recurrent: Whether all it knows of the tokens before is one state, which sequences cannot
             share token by token.
+        is_hybrid: Whether that is so of some of its layers.
         other_kind: What it is, if it does not predict the next token; else None.
         pre: The pre-tokenizer to use instead of the file's own; None for that.
         pre_tokenizer: What is to be known of it; None where it is as the file says.
@@ -37,6 +38,7 @@ class GgufInfo:
     values: Mapping[str, str] = field(repr=False)
     wants_bos: bool = False
     is_recurrent: bool = False
+    is_hybrid: bool = False
     other_kind: str | None = None
     pre: str | None = None
     pre_tokenizer: PreTokenizer | None = None

@@ -94,7 +94,7 @@ class Session(Owner):
             reads,
         )
         if status != 0:
-            raise self._refused(len(batch.tokens), status)
+            raise self.refused(len(batch.tokens), status)
         logits = self._buffer(batch)
         return logits if self.model.selects_rows else logits[batch.reads_logits.astype(bool)]
 
@@ -122,10 +122,11 @@ class Session(Owner):
             reads,
         )
         if status != 0:
-            raise self._refused(n_tokens, status)
+            raise self.refused(n_tokens, status)
         llama_cpp.llama_get_logits(self.handle)
 
-    def _refused(self, n_tokens: int, status: int) -> EngineError:
+    def refused(self, n_tokens: int, status: int) -> EngineError:
+        """Return the error to raise where llama.cpp refuses a batch."""
         return EngineError(
             f"llama.cpp could not decode a batch of {n_tokens} tokens with "
             f"{self.model.path.name} (status {status}): {self._log.reason()}"

@@ -71,6 +71,8 @@ class Tokenizer(Owner):
         eos: Likewise the one that it puts after every text.
         first: The id of BOS, or of EOS without one, whether it is put anywhere or not.
         mark: The text of that one.
+        end: The id of EOS, whether it is put anywhere or not.
+        end_mark: The text of that one.
         controls: Of a SentencePiece vocabulary, the texts of its control tokens by their ids. How
             text is split after one differs between tools; bytes are split alike everywhere.
     """
@@ -110,13 +112,16 @@ class Tokenizer(Owner):
             self._values() | _of_layers(header),
             wants_bos=self.bos is not None,
             is_recurrent=bool(llama_cpp.llama_model_is_recurrent(self.handle)),
+            is_hybrid=bool(llama_cpp.llama_model_is_hybrid(self.handle)),
             other_kind=self._other_kind(header),
             pre=pre,
             pre_tokenizer=pre_tokenizers.pre_tokenizer(header, pre),
         )
         self.n_context_train = self.dimension("context_length")
-        self.first = self._first()
-        self.mark = self._mark()
+        self.end = _token(llama_cpp.llama_vocab_eos(self._vocab))
+        bos = _token(llama_cpp.llama_vocab_bos(self._vocab))
+        self.first = self.end if bos is None else bos
+        self.mark, self.end_mark = self._text(self.first), self._text(self.end)
         self.controls: Mapping[int, str] = _controls(header)
 
     def metadata(self, key: str) -> str | None:
@@ -155,15 +160,39 @@ class Tokenizer(Owner):
     def _added(self, is_added: Callable[[Any], bool], token: Callable[[Any], int]) -> int | None:
         return _token(token(self._vocab)) if is_added(self._vocab) else None
 
-    def _first(self) -> int | None:
-        bos = _token(llama_cpp.llama_vocab_bos(self._vocab))
-        return _token(llama_cpp.llama_vocab_eos(self._vocab)) if bos is None else bos
-
-    def _mark(self) -> str | None:
-        if self.first is None:
+    def _text(self, token: int | None) -> str | None:
+        """Return the text of a token, as special ones are written."""
+        if token is None:
             return None
-        text = llama_cpp.llama_vocab_get_text(self._vocab, self.first)
+        text = llama_cpp.llama_vocab_get_text(self._vocab, token)
         return text.decode("utf-8", "replace") if text else None
+
+    def is_end(self, token: int) -> bool:
+        """Return whether a model that writes a token says with it that its text has ended."""
+        return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
+
+    def piece(self, token: int) -> bytes:
+        """Return what a token is of a text, in UTF-8; special ones are spelled out."""
+        return _filled(
+            lambda buffer, size: llama_cpp.llama_token_to_piece(
+                self._vocab, token, buffer, size, 0, True
+            )
+        )
+
+    def detokenize(self, tokens: Int32) -> str:
+        """Return the text of tokens, without special ones and without a space put in front.
+
+        Args:
+            tokens: Token ids, shape (n,), int32.
+        """
+        ids = np.ascontiguousarray(tokens, dtype=np.int32)
+        pointer = ids.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        data = _filled(
+            lambda buffer, size: llama_cpp.llama_detokenize(
+                self._vocab, pointer, len(ids), buffer, size, False, False
+            )
+        )
+        return data.decode("utf-8", "replace")
 
     def tokenize(self, text: str, *, parse_special: bool = False, adds_ends: bool = False) -> Int32:
         """Return the token ids of a text.
@@ -211,6 +240,16 @@ class Tokenizer(Owner):
 
 def _token(number: int) -> int | None:
     return int(number) if number >= 0 else None
+
+
+def _filled(write: Callable[[Any, int], int]) -> bytes:
+    """Return what llama.cpp writes into a buffer; it says how large that has to be."""
+    buffer = ctypes.create_string_buffer(_LONGEST_VALUE)
+    n_bytes = write(buffer, len(buffer))
+    if n_bytes < 0:
+        buffer = ctypes.create_string_buffer(-n_bytes)
+        n_bytes = write(buffer, len(buffer))
+    return buffer.raw[: max(0, n_bytes)]
 
 
 def _controls(header: Header) -> dict[int, str]:

@@ -70,7 +70,7 @@ def score_requests(
     work: Work | None = None,
     wanted: Wanted | None = None,
     n_sessions: int = 1,
-) -> Iterator[dict[int, RequestScore]]:
+) -> Generator[dict[int, RequestScore], None, None]:
     """Score requests batch by batch.
 
     Args:

@@ -167,6 +167,12 @@ def test_the_page_of_commands_is_that_of_the_command_line() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def options_of_the_harness() -> set[str]:
+    """Return the options that ``edgeval lm-eval`` hands on."""
+    harness = pytest.importorskip("lm_eval._cli").HarnessCLI()
+    return set(harness._subparsers.choices["run"]._option_string_actions)
+
+
 def command_of(words: list[str]) -> str | None:
     """Return the longest command that a line begins with."""
     known = [name for name in OPTIONS if words[: len(name.split())] == name.split()]
@@ -181,6 +187,8 @@ def test_commands_and_options_that_are_named_exist(page: Path) -> None:
         if words[:1] == ["edgeval"] and words[1:2] not in ([], ["COMMAND"]):
             command = command_of(words)
             options = OPTIONS.get(command or "", set()) | {"--help", "--debug", "--version"}
+            if command == "edgeval lm-eval":
+                options |= options_of_the_harness()
             given = {word.partition("=")[0] for word in words if word.startswith("--")}
             is_general = set(words[1:]) <= {"--help", "--version"}
             if not is_general and (command is None or not given <= options):
@@ -191,7 +199,7 @@ def test_commands_and_options_that_are_named_exist(page: Path) -> None:
 @prose
 def test_options_within_sentences_exist(page: Path) -> None:
     known = set().union(*OPTIONS.values()) | {"--help", "--debug", "--version"}
-    elsewhere = {"--use_cache", "--check", "--hellaswag"}  # lm_eval's, a script's, llama.cpp's
+    elsewhere = {"--check", "--hellaswag"} | options_of_the_harness()  # A script's, llama.cpp's.
     named = {
         word
         for span in CODE.findall(FENCE.sub("", read(page)))

@@ -17,7 +17,7 @@ from edgeval.checkpoints.convert import writer
 from edgeval.checkpoints.convert.convert import convert
 from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.errors import ChangedFileError, EdgevalError
-from edgeval.evaluation import file_scorer, task_run, selfcheck
+from edgeval.evaluation import file_scorer, pipeline, selfcheck, task_run
 from edgeval.evaluation.evaluate import evaluate
 from edgeval.evaluation.options import Options
 from edgeval.gguf import imatrix_file

@@ -69,8 +69,9 @@ def work(given: str) -> None:
         return quantize(path)
 
     def releasing(self: jobs.Jobs) -> Any:
-        if self._model is not None:
-            strike("release", self._model.path)
+        known = self._loaded._model
+        if known is not None:
+            strike("release", known.path)
         return release(self)
 
     model.load, session.Session.decode, quantizer.require_safe = loading, decoding, quantizing

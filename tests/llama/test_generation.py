@@ -95,7 +95,16 @@ def test_it_is_measured_with_the_engine_of_a_process_of_its_own(
         from edgeval.engine import GenerationJob
 
         model = setup.of(engine.info(tiny_f16))
-        job = GenerationJob(tiny_f16, 4, 3, model.placement, 1, "plain", False, "tiny")
+        job = GenerationJob(
+            path=tiny_f16,
+            n_prompt=4,
+            n_generated=3,
+            placement=model.placement,
+            threads=1,
+            kernels="plain",
+            is_forced=False,
+            title="tiny",
+        )
         answer = other.ask("generate", job)
     assert len(answer.token_s) == 3
 

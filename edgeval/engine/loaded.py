@@ -1,0 +1,64 @@
+"""Loaded models: the vocabulary and the weights that the last job was about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeval import llama
+from edgeval.engine.messages import ModelJob
+from edgeval.gguf.parts import model_state
+from edgeval.llama import memory
+from edgeval.llama.memory import Memory
+from edgeval.system.files import FileState
+
+
+class Loaded:
+    """The vocabulary of one GGUF and its weights, kept until another one is asked for."""
+
+    def __init__(self) -> None:
+        self._vocabulary: llama.Tokenizer | None = None
+        self._model: llama.Model | None = None
+        self._state: tuple[Path, tuple[FileState | None, ...], str | None] | None = None
+
+    def close(self) -> None:
+        """Free what is loaded."""
+        for owner in (self._model, self._vocabulary):
+            if owner is not None:
+                owner.close()
+        self._model = self._vocabulary = None
+
+    def vocabulary(self, path: Path, pre: str | None = None) -> llama.Tokenizer:
+        """Return the vocabulary of a model.
+
+        Raises:
+            GgufError: If the file is missing, not a GGUF or damaged.
+            EngineError: If llama.cpp refuses it.
+        """
+        state = path, model_state(path), pre
+        if self._vocabulary is None or self._state != state:
+            self.close()
+            self._vocabulary = llama.Tokenizer(path, pre)
+            self._state = state
+        return self._vocabulary
+
+    def model(self, job: ModelJob, need: Memory) -> llama.Model:
+        """Return the model of a job, whose vocabulary was asked for before.
+
+        Args:
+            job: The job.
+            need: What the model and its sessions take.
+
+        Raises:
+            NoRoomError: If it does not fit the memory that is free now.
+            EngineError: If llama.cpp refuses it.
+        """
+        known, offload = self._model, job.placement.offload
+        if known is not None and (known.offload, known.kernels) == (offload, job.kernels):
+            return known
+        if known is not None:
+            known.close()
+            self._model = None
+        if not job.is_forced:
+            memory.require(job.placement.left_to_machine(need), job.title)
+        self._model = llama.Model(job.path, offload, job.kernels, job.pre)
+        return self._model

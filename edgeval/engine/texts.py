@@ -1,0 +1,89 @@
+"""Texts of others: requests that are scored as they are, and prompts that are written behind."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from edgeval import llama
+from edgeval.engine.loaded import Loaded
+from edgeval.engine.messages import Begun, RequestsJob, RequestSum, Summed, WritingJob, Written
+from edgeval.errors import EngineError
+from edgeval.llama import memory
+from edgeval.llama.writing import Writer, writing_settings
+from edgeval.scoring.plan import plan
+from edgeval.scoring.score import RequestScore, score_requests, settings_for
+from edgeval.system.free_memory import available
+from edgeval.tasks.requests import Work
+
+_LOGIT_BYTES = 4
+
+
+def score(job: RequestsJob, loaded: Loaded) -> Iterator[Begun | Summed]:
+    """Yield what a model and a plan are, then what each batch of requests completes."""
+    vocabulary = loaded.vocabulary(job.path, job.pre)
+    shares = not vocabulary.info.is_recurrent
+    whole = plan(job.requests, job.placement.batch_tokens, shares=shares)
+    settings = settings_for(whole, vocabulary.file_type, job.threads, job.placement.ubatch_tokens)
+    n_sessions, started = job.placement.n_sessions, time.perf_counter()
+    model = loaded.model(job, memory.estimate(vocabulary.info, settings, n_sessions))
+    yield Begun(
+        file_type=model.file_type,
+        n_params=model.n_params,
+        tensor_bytes=model.tensor_bytes,
+        load_s=time.perf_counter() - started,
+        lower_bound=whole.lower_bound,
+        n_batch=settings.n_batch,
+        n_ubatch=settings.n_ubatch,
+    )
+    work = Work()
+    batches = score_requests(model, whole, settings, work, None, n_sessions)
+    with contextlib.closing(batches):
+        for scores in batches:
+            sums = {index: _sum(each, job.title) for index, each in scores.items()}
+            yield Summed(sums, work.take())
+
+
+def _sum(score: RequestScore, title: str) -> RequestSum:
+    if not np.isfinite(score.logprobs).all():
+        raise EngineError(
+            f"{title} computes a log-probability that is not finite; the model file is damaged or "
+            "this backend computes it wrongly, so make the file again or compute it on the CPU"
+        )
+    return RequestSum(float(score.logprobs.sum()), bool(score.is_greedy.all()))
+
+
+def write(job: WritingJob, loaded: Loaded) -> Iterator[Written]:
+    """Yield each text as soon as it is written."""
+    vocabulary = loaded.vocabulary(job.path, job.pre)
+    settings, need = _fitting(job, vocabulary)
+    with llama.Session(loaded.model(job, need), settings) as session:
+        for index, tokens in Writer(session, vocabulary, job.prompts).write():
+            yield Written(index, vocabulary.detokenize(tokens), len(tokens))
+
+
+def _fitting(
+    job: WritingJob, vocabulary: llama.Tokenizer
+) -> tuple[llama.SessionSettings, memory.Memory]:
+    """Return settings for as many texts at once as there is memory for, and what they take."""
+    n_sequences = job.n_sequences
+    while True:
+        settings = writing_settings(
+            job.prompts,
+            n_sequences,
+            vocabulary.file_type,
+            job.threads,
+            job.placement.ubatch_tokens,
+        )
+        estimate = memory.estimate(vocabulary.info, settings)
+        # One row of logits a text is read, or those of a ubatch where a model computes all.
+        rows = max(settings.n_sequences, settings.n_ubatch)
+        logits = rows * vocabulary.n_vocab * _LOGIT_BYTES
+        need = replace(estimate, logits=logits)
+        if n_sequences == 1 or job.placement.left_to_machine(need).total <= available().n_bytes:
+            return settings, need
+        n_sequences //= 2

@@ -1,0 +1,1 @@
+"""Integrations: edgeval as a part of other tools."""
