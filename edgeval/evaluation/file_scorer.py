@@ -134,7 +134,7 @@ class FileScorer:
             self._distributions = DistributionWork(
                 self._wanted, setup.indices, self._run, self._contents.sha256
             )
-            # What is timed begins once the file was hashed, and the run is this process's.
+            # What is timed begins once the file was hashed.
             self._timing = Timing(setup.threads)
             self._stack = stack.pop_all()
         return self
@@ -216,8 +216,8 @@ class FileScorer:
             self._progress.log(f"{name}{of_task}: decoding {len(again):,} of them once more")
         is_idle = sequential.is_whole and len(known) == total and not again
         progress = NoProgress() if is_idle else self._progress
-        title = f"score {self._model.gguf.file_type}{of_task}"
-        with progress.task(title, total, "items") as task:
+        kind = self._model.gguf.file_type
+        with progress.task(f"score {kind}{of_task}", total, "items") as task:
             try:
                 yield task
             except KeyboardInterrupt as stop:
@@ -271,8 +271,7 @@ class FileScorer:
                         unsaved, last = {}, time.perf_counter()
                     for index in complete.keys() & missing - scores.keys():
                         scores[index] = complete[index].score
-                        # Items are scored in the order of their prefixes: an accuracy of those
-                        # so far would be one of some activities, and is not shown.
+                        # In the order of prefixes an accuracy so far would be one of some groups.
                         task.advance(1)
                 self._contents.require_unchanged(_SCORED)
             finally:
