@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgeval.records import Claim, DataSource, Report, Suite
+from edgeval.records import Claim, DataSource, ModelRun, Report, Suite
 from edgeval.records.claims import Average
 from edgeval.records.suite import N_POOLED
 from edgeval.report.derived import renewed_suite
@@ -15,6 +15,7 @@ from tests.helpers.reports import example_report
 
 # Task, items of the split, right ones of the reference.
 TASKS = {"hellaswag": (10_042, 5945), "winogrande": (1267, 749), "openbookqa": (500, 180)}
+BITS = {"F16": 16.0, "Q8_0": 8.5, "Q2_K": 3.1}
 FLIPS = {"Q8_0": (10, 9), "Q2_K": (120, 40)}
 """Items lost and gained by each type, on each task."""
 
@@ -37,7 +38,8 @@ def task_report(
         for name, (lost, gained) in flips.items()
     ]
     drifts = [
-        make_drift(name, lost, gained, n_items, n_split) for name, (lost, gained) in flips.items()
+        make_drift(name, lost, gained, n_items, ["all", "all"])
+        for name, (lost, gained) in flips.items()
     ]
     data = DataSource(
         task=task,
@@ -113,6 +115,7 @@ def example_suite(
     )
 
 
-def _run(name: str, correct: int, n_items: int, n_split: int) -> object:
+def _run(name: str, correct: int, n_items: int, n_split: int) -> ModelRun:
+    run = make_run(name, BITS[name], correct, n_items, 80.0)
     counted = metric(correct, n_items, n_split)
-    return make_run(name).model_copy(update={"metrics": {"acc_norm": counted}, "stopping": None})
+    return run.model_copy(update={"metrics": {"acc_norm": counted}})
