@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgeval.errors import DataError
+from edgeval.errors import DataError, EdgevalError, listed
 from edgeval.evaluation.options import Options
 from edgeval.tasks import registry
 from edgeval.tasks.task import Task
@@ -37,6 +37,24 @@ def options_of_each(options: Options) -> list[Options]:
         )
         for task in tasks
     ]
+
+
+def require_one_task(options: Options, doing: str) -> None:
+    """Refuse several tasks where one is evaluated at a time.
+
+    Args:
+        options: The options.
+        doing: What does so: ``edgeval eval``.
+
+    Raises:
+        EdgevalError: If several are named, or one is unknown.
+    """
+    names = [task.name for task in registry.tasks_of(options.task)]
+    if len(names) > 1:
+        raise EdgevalError(
+            f"{doing} evaluates one task, and --task names {listed(names)}; name one, or use "
+            "edgeval run for all"
+        )
 
 
 def _file_of(task: Task, folder: Path | None, option: str, stems: Sequence[str]) -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgeval import __version__
 from edgeval.engine import running
 from edgeval.evaluation.early_stopping import sequential_accuracy
+from edgeval.evaluation.each_task import require_one_task
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.options import Options
@@ -47,6 +48,7 @@ def evaluate(
         EdgevalError: If a file, an option or the data cannot be used.
     """
     options, sample_file = options or Options(), SampleFile.of(samples, texts)
+    require_one_task(options, "edgeval eval")
     files = [Path(path) for path in paths]
     missing = [path for path in files if not path.is_file()]
     if missing:

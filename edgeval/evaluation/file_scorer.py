@@ -275,13 +275,11 @@ class FileScorer:
                         task.advance(1)
                 self._contents.require_unchanged(_SCORED)
             finally:
-                # Also when it is interrupted, or llama.cpp dies: what is complete is kept.
                 if self._contents.is_unchanged():
                     self._distributions.save(plan, unsaved, work.take(), stint)
 
     @functools.cached_property
     def _facts(self) -> ModelFacts:
-        # Read once: an evaluation that stops early has a plan for each of its blocks.
         return model_facts(self._path, self._setup.checkpoint, self._model.gguf.pre)
 
     def _plan_info(self, begun: Begun) -> PlanInfo:
