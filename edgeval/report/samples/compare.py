@@ -10,24 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edgeval.errors import DataError, EdgevalError
 from edgeval.records.paired_samples import (
-    LoglikelihoodChange,
-    PairedMetric,
     PairedSamples,
     PairedSource,
     PairedTask,
     SampleSource,
-    Shows,
 )
 from edgeval.report.samples.files import TaskFile, task_files
+from edgeval.report.samples.judgement import judged
+from edgeval.report.samples.loglikelihoods import changes_of
 from edgeval.report.samples.results import Results, results_of
 from edgeval.report.samples.sample_set import Pairs, SampleSet, pairs_of, read_samples
 from edgeval.report.samples.series import Pair, Series, compared, series_of
-from edgeval.stats.intervals import LEVEL, bonett_price
-from edgeval.stats.mcnemar import holm
 from edgeval.stats.paired import MARGIN_POINTS, require_margin
 from edgeval.system.sharing import shareable_path
 from edgeval.system.untrusted import printable
@@ -155,7 +150,7 @@ def _beside(number: int, other: _Source, first: _Source, *, any_prompt: bool) ->
                     )
                 ),
                 not_compared=reasons,
-                loglikelihoods=_loglikelihoods(ours, theirs, pairs),
+                loglikelihoods=changes_of(ours, theirs, pairs),
                 metrics=[compared([each]) for each in found],
             )
         )
@@ -238,78 +233,3 @@ def _are_alike(parts: Sequence[Series]) -> bool:
     """Return whether values of several tasks are of one kind, so that items can be pooled."""
     kinds = {part.kind for part in parts}
     return len(kinds) == 1 or kinds == {"share", "mean"}
-
-
-def _loglikelihoods(ours: SampleSet, theirs: SampleSet, pairs: Pairs) -> LoglikelihoodChange | None:
-    """Return how far the log-likelihoods of the same requests are apart; None without any."""
-    changes, greedy = [], []
-    ours_of, theirs_of = ours.items, theirs.items
-    for doc_id in pairs.doc_ids:
-        before, after = ours_of[doc_id].answers, theirs_of[doc_id].answers
-        if len(before.loglikelihoods) != len(after.loglikelihoods):
-            continue
-        changes += np.subtract(after.loglikelihoods, before.loglikelihoods).tolist()
-        greedy += [a != b for a, b in zip(before.greedy, after.greedy, strict=False)]
-    every = np.array(changes, dtype=np.float64)
-    finite = every[np.isfinite(every)]
-    if not finite.size:
-        return None
-    sizes = np.abs(finite)
-    return LoglikelihoodChange(
-        n_requests=len(finite),
-        n_not_finite=len(every) - len(finite),
-        mean=float(finite.mean()),
-        mean_abs=float(sizes.mean()),
-        rms=float(np.sqrt(np.square(finite).mean())),
-        p99_abs=float(np.quantile(sizes, 0.99)),
-        max_abs=float(sizes.max()),
-        n_greedy_changed=sum(greedy) if greedy else None,
-    )
-
-
-def judged(
-    comparisons: Sequence[PairedSource], margin_points: float
-) -> tuple[list[PairedSource], int]:
-    """Return comparisons with what holds of all their rows together, and how many are tested.
-
-    Args:
-        comparisons: The comparisons, as far as each row is known by itself.
-        margin_points: Two shares this close are called equivalent.
-    """
-    tested = [row for each in comparisons for row in each.metrics if row.p_value is not None]
-    adjusted = iter(holm([row.p_value for row in tested if row.p_value is not None]))
-
-    def told(rows: Sequence[PairedMetric]) -> list[PairedMetric]:
-        found = []
-        for row in rows:
-            p_holm = None if row.p_value is None else next(adjusted)
-            shows = _shows(row, p_holm, len(tested), margin_points)
-            found.append(row.model_copy(update={"p_holm": p_holm, "shows": shows}))
-        return found
-
-    return [
-        each.model_copy(
-            update={
-                "tasks": [
-                    task.model_copy(update={"metrics": told(task.metrics)}) for task in each.tasks
-                ],
-                "pooled": told(each.pooled),
-            }
-        )
-        for each in comparisons
-    ], len(tested)
-
-
-def _shows(row: PairedMetric, p_holm: float | None, n_tests: int, margin_points: float) -> Shows:
-    """Return what a row shows; one of all rows says too much in at most 5 % of cases.
-
-    Equivalence takes an interval that holds together with those of all others.
-    """
-    if row.lost is not None and row.gained is not None:
-        level = 1 - (1 - LEVEL) / n_tests
-        interval = bonett_price(row.gained, row.lost, row.n_items, level)
-        if -margin_points <= interval.low and interval.high <= margin_points:
-            return "equivalent"
-    if p_holm is None or p_holm >= 1 - LEVEL or row.difference == 0:
-        return "open"
-    return "higher" if row.difference > 0 else "lower"
