@@ -9,8 +9,8 @@ from pathlib import Path
 
 from edgeval import __version__
 from edgeval.engine import running
-from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.each_task import require_one_task
+from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
 from edgeval.evaluation.options import Options

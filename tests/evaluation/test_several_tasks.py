@@ -109,7 +109,10 @@ def test_slices_and_early_stops_are_of_each_task(tiny_f16: Path, tmp_path: Path)
             next(each for each in report.drift if each.label == pooled.label).split.interval_points
             for report in early.reports
         ]
-        mean = sum(each.low for each in ends) / len(ends), sum(each.high for each in ends) / len(ends)
+        mean = (
+            sum(each.low for each in ends) / len(ends),
+            sum(each.high for each in ends) / len(ends),
+        )
         assert (pooled.by_tasks.split.low, pooled.by_tasks.split.high) == pytest.approx(mean)
 
 

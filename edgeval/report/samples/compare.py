@@ -10,18 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edgeval.errors import DataError, EdgevalError
 from edgeval.records.paired_samples import (
-    LoglikelihoodChange,
     PairedSamples,
     PairedSource,
     PairedTask,
     SampleSource,
 )
 from edgeval.report.samples.files import TaskFile, task_files
-from edgeval.report.samples.judged import judged
+from edgeval.report.samples.judgement import judged
+from edgeval.report.samples.loglikelihoods import changes_of
 from edgeval.report.samples.results import Results, results_of
 from edgeval.report.samples.sample_set import Pairs, SampleSet, pairs_of, read_samples
 from edgeval.report.samples.series import Pair, Series, compared, series_of
@@ -152,7 +150,7 @@ def _beside(number: int, other: _Source, first: _Source, *, any_prompt: bool) ->
                     )
                 ),
                 not_compared=reasons,
-                loglikelihoods=_loglikelihoods(ours, theirs, pairs),
+                loglikelihoods=changes_of(ours, theirs, pairs),
                 metrics=[compared([each]) for each in found],
             )
         )
@@ -235,30 +233,3 @@ def _are_alike(parts: Sequence[Series]) -> bool:
     """Return whether values of several tasks are of one kind, so that items can be pooled."""
     kinds = {part.kind for part in parts}
     return len(kinds) == 1 or kinds == {"share", "mean"}
-
-
-def _loglikelihoods(ours: SampleSet, theirs: SampleSet, pairs: Pairs) -> LoglikelihoodChange | None:
-    """Return how far the log-likelihoods of the same requests are apart; None without any."""
-    changes, greedy = [], []
-    ours_of, theirs_of = ours.items, theirs.items
-    for doc_id in pairs.doc_ids:
-        before, after = ours_of[doc_id].answers, theirs_of[doc_id].answers
-        if len(before.loglikelihoods) != len(after.loglikelihoods):
-            continue
-        changes += np.subtract(after.loglikelihoods, before.loglikelihoods).tolist()
-        greedy += [a != b for a, b in zip(before.greedy, after.greedy, strict=False)]
-    every = np.array(changes, dtype=np.float64)
-    finite = every[np.isfinite(every)]
-    if not finite.size:
-        return None
-    sizes = np.abs(finite)
-    return LoglikelihoodChange(
-        n_requests=len(finite),
-        n_not_finite=len(every) - len(finite),
-        mean=float(finite.mean()),
-        mean_abs=float(sizes.mean()),
-        rms=float(np.sqrt(np.square(finite).mean())),
-        p99_abs=float(np.quantile(sizes, 0.99)),
-        max_abs=float(sizes.max()),
-        n_greedy_changed=sum(greedy) if greedy else None,
-    )

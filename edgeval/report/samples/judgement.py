@@ -1,4 +1,4 @@
-"""Judgement of paired samples: what holds of all rows of a comparison together."""
+"""Judgement of paired samples: what their rows show, all of them together."""
 
 from __future__ import annotations
 
