@@ -36,11 +36,11 @@ def samples(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 def difference(first: Any, second: Any) -> tuple[float, float]:
     """Return by how much two answers differ: in nats, and as a part; infinite if they may not."""
-    if len(first) == 2:
+    if isinstance(first, list):
         is_same = str(first[1]) == str(second[1])
         return (abs(float(first[0]) - float(second[0])) if is_same else float("inf")), 0.0
     try:
-        one, two = float(first[0]), float(second[0])
+        one, two = float(first), float(second)
     except ValueError:
         return (0.0 if first == second else float("inf")), 0.0
     return 0.0, abs(one / two - 1) if two else abs(one)
