@@ -30,6 +30,10 @@ def compare(
             "--margin", metavar="POINTS", help="Two accuracies this close are called equivalent."
         ),
     ] = 1.0,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="The task to compare, where records have several."),
+    ] = None,
     lm_eval: Annotated[
         bool,
         typer.Option(
@@ -57,6 +61,10 @@ def compare(
     """
     if any_prompt and not lm_eval:
         raise typer.BadParameter("it is of samples; give --lm-eval too", param_hint="--any-prompt")
+    if lm_eval and task is not None:
+        raise typer.BadParameter(
+            "it is of records; name the samples of the task instead", param_hint="--task"
+        )
     if lm_eval:
         _compare_samples([first, *others], margin, any_prompt=any_prompt, as_json=as_json)
         return
@@ -64,7 +72,7 @@ def compare(
     from edgeval.report.compare.compare import compare as compare_files
     from edgeval.report.compare.compare import require_agreement
 
-    found = compare_files([first, *others], margin)
+    found = compare_files([first, *others], margin, task)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:

@@ -76,7 +76,13 @@ StoreFile = Annotated[Path, _store()]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 _ANNOTATIONS: dict[str, Any] = {
-    "task": Annotated[str, _what(callback=folded, help="The benchmark.")],
+    "task": Annotated[
+        str,
+        _what(
+            callback=folded,
+            help="The benchmark; edgeval run takes several, as in piqa,boolq or table2.",
+        ),
+    ],
     "lm_eval_task": Annotated[
         str | None,
         _what(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from edgeval.records import Diagnosis, Evaluation, Record, Report
+from edgeval.records import Diagnosis, Evaluation, Record, Report, Suite
 from edgeval.records.inspection import Inspection
 from edgeval.records.paired_samples import PairedSamples
 from edgeval.records.pick import Pick
@@ -14,6 +14,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 RECORDS: dict[str, type[Record]] = {
     "report": Report,
+    "suite": Suite,
     "eval": Evaluation,
     "pick": Pick,
     "inspect": Inspection,

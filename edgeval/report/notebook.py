@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edgeval.records import Evaluation, Report
+from edgeval.records import Evaluation, Report, Suite
 from edgeval.records.comparison import Comparison
 from edgeval.records.notebook import html
 from edgeval.records.paired_samples import PairedSamples
@@ -57,6 +57,23 @@ def report_html(report: Report) -> str:
         notes=speeds.sentences(view),
         figure=drift_figure(view),
     )
+
+
+@html.register
+def suite_html(record: Suite) -> str:
+    """Return the conclusion and the table of several tasks, a row a task and type."""
+    from edgeval.report.suite.sentences import average_sentences, conclusion
+    from edgeval.report.suite.view import SuiteView
+
+    view = SuiteView.of(record)
+    rows: list[_Row] = [
+        [[row.task], [row.type], [row.items], [row.accuracy], [row.difference], [row.outcome]]
+        for row in (*view.rows, *view.rows_of_all)
+    ]
+    header = ["task", "type", "items", "accuracy, %", "difference", "outcome"]
+    title = view.first.record.model.title
+    sentences = [*record.corrections, *average_sentences(view), conclusion(view)]
+    return _rendered(title, sentences, header, rows)
 
 
 @html.register

@@ -15,6 +15,7 @@ from edgeval.errors import EdgevalError, EngineError, listed
 from edgeval.evaluation import reference_checks
 from edgeval.evaluation.against import against
 from edgeval.evaluation.defaults import with_card_data, with_protocol
+from edgeval.evaluation.each_task import require_one_task
 from edgeval.evaluation.few_items import too_few_items
 from edgeval.evaluation.options import RESULTS_FOLDER, Options
 from edgeval.evaluation.pick import plan as plans
@@ -110,6 +111,7 @@ def pick(
     plan = plans.planned(location, models, wanted, demands, offline=options.offline, progress=bars)
     published = Claimed(plan.card)
     claims, _ = published.on(options.task)
+    require_one_task(options, "edgeval pick")
     options = with_protocol(with_card_data(options, plan.card), claims, plan.known)
     setup = prepare(options)
     if plan.known is not None:
