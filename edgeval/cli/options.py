@@ -80,7 +80,7 @@ _ANNOTATIONS: dict[str, Any] = {
         str,
         _what(
             callback=folded,
-            help="The benchmark; edgeval run takes several, as in piqa,boolq or table2.",
+            help="The benchmark; edgeval run takes several, with commas, or a group.",
         ),
     ],
     "lm_eval_task": Annotated[
