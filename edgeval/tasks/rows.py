@@ -47,7 +47,7 @@ class LabelledChoices(BaseModel):
         if len(self.label) != len(self.text) or len({*self.label}) != len(self.label):
             raise ValueError(
                 f"{len(self.text)} choices are labelled {listed(self.label)}; give each a label of "
-                "its own"
+                "its own, or correct it"
             )
         return self
 
