@@ -69,10 +69,10 @@ def main(
         Path, typer.Argument(exists=True, dir_okay=False, help="Of scripts.golden.task_scores.")
     ],
     gguf: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The F32 GGUF.")],
-    protocol: Annotated[list[str], typer.Option(help="lm-eval or lm-eval-bos, several times.")] = [
-        "lm-eval",
-        "lm-eval-bos",
-    ],  # noqa: B006 - typer reads it
+    protocol: Annotated[
+        list[str],
+        typer.Option(help="lm-eval or lm-eval-bos, several times."),
+    ] = ["lm-eval", "lm-eval-bos"],  # noqa: B006 - typer reads it
 ) -> None:
     """Prints the largest difference of each task; fails where one is too large."""
     tasks = json.loads(recorded.read_text(encoding="utf-8"))["tasks"]
