@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,11 +16,19 @@ Text = Annotated[str, Field(pattern=r"\S")]
 Texts = Annotated[tuple[Text, ...], Field(min_length=2)]
 """Choices, of which there are two or more."""
 
+_CONFIG: Final = ConfigDict(
+    extra="ignore",
+    frozen=True,
+    coerce_numbers_to_str=True,
+    # Who lists the tasks reads no rows.
+    defer_build=True,
+)
+
 
 class HubRow(Row, BaseModel):
     """One row, of which an item can be made; fields that its task does not need are ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+    model_config = _CONFIG
 
     @property
     def content(self) -> Sequence[str | int]:
@@ -37,7 +45,7 @@ class HubRow(Row, BaseModel):
 class LabelledChoices(BaseModel):
     """Choices with their labels, such as A to D or 1 to 4."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+    model_config = _CONFIG
 
     text: Texts
     label: tuple[str, ...]
@@ -47,7 +55,7 @@ class LabelledChoices(BaseModel):
         if len(self.label) != len(self.text) or len({*self.label}) != len(self.label):
             raise ValueError(
                 f"{len(self.text)} choices are labelled {listed(self.label)}; give each a label of "
-                "its own"
+                "its own, or correct it"
             )
         return self
 

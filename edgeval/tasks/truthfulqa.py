@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from edgeval.tasks.item import Item
 from edgeval.tasks.rows import HubRow, Text, Texts
@@ -29,6 +29,8 @@ PRIMER: Final = (
 
 class Targets(BaseModel):
     """Answers, and 1 for the true one, which comes first, or 0."""
+
+    model_config = ConfigDict(defer_build=True)
 
     choices: Texts
     labels: tuple[int, ...]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgeval.records import Report
+from edgeval.tasks import registry
 from tests.helpers.command import assert_one_sentence, edgeval, edgeval_process
 from tests.helpers.fakes import without_kernels
 
@@ -62,9 +63,14 @@ def test_models_lists_cards_and_claims() -> None:
 
 
 def test_protocols_lists_them_and_their_tools() -> None:
+<<<<<<< HEAD
     told = json.loads(edgeval("protocols", "--json").stdout)
     found = told["protocols"]
     assert [each["name"] for each in told["tasks"]][:2] == ["hellaswag", "openbookqa"]
+=======
+    listed = json.loads(edgeval("protocols", "--json").stdout)
+    found = listed["protocols"]
+>>>>>>> wt-tasks
     assert [each["name"] for each in found] == ["lm-eval", "lm-eval-bos", "llama.cpp"]
     assert found[0] == {
         "name": "lm-eval",
@@ -88,7 +94,23 @@ def test_protocols_lists_them_and_their_tools() -> None:
         shots = "any" if each["few_shot"] else "none"
         assert cells == [each["name"], str(each["version"]), each["metric"], ends, shots]
         assert f"{each['name']}: the numbers of {each['tool']}, {each['versions']}." in table
-    assert table.splitlines()[-1] == "default: a claim's, or lm-eval-bos; llama.cpp for .txt"
+    assert "default: a claim's, or lm-eval-bos; llama.cpp for .txt" in table.splitlines()
+
+
+def test_protocols_lists_the_tasks_and_whose_they_are() -> None:
+    found = json.loads(edgeval("protocols", "--json").stdout)["tasks"]
+    table = " ".join(edgeval("protocols").stdout.split())
+    assert [each["name"] for each in found] == list(registry.TASKS)
+    for each in found:
+        task = registry.task(each["name"])
+        assert (each["n_items"], each["split"]) == (task.n_items, task.split)
+        assert each["metric"] in each["metrics"] == list(task.metrics)
+        cells = (task.name, str(task.version), task.split, f"{task.n_items:,}")
+        assert f"│ {' │ '.join(cells)} │" in table
+        assert f"{task.name}: {task.data_name};" in table
+    assert {each["name"] for each in found if each["metric"] == "acc"} == {
+        *("winogrande", "boolq", "mmlu", "truthfulqa_mc1"),
+    }
 
 
 @pytest.mark.process
