@@ -63,14 +63,8 @@ def test_models_lists_cards_and_claims() -> None:
 
 
 def test_protocols_lists_them_and_their_tools() -> None:
-<<<<<<< HEAD
-    told = json.loads(edgeval("protocols", "--json").stdout)
-    found = told["protocols"]
-    assert [each["name"] for each in told["tasks"]][:2] == ["hellaswag", "openbookqa"]
-=======
     listed = json.loads(edgeval("protocols", "--json").stdout)
     found = listed["protocols"]
->>>>>>> wt-tasks
     assert [each["name"] for each in found] == ["lm-eval", "lm-eval-bos", "llama.cpp"]
     assert found[0] == {
         "name": "lm-eval",
