@@ -93,7 +93,7 @@ def _unknown(name: str, known: Collection[str]) -> EdgevalError:
     if name.casefold() in WRITTEN:
         return EdgevalError(
             f"task {name} judges what a model writes, and edgeval's tasks what it says of given "
-            f"choices; use lm-evaluation-harness for it, or one of {', '.join(known)}"
+            f"choices; use edgeval lm-eval for it, or one of {', '.join(known)}"
         )
     return EdgevalError(
         f"unknown task '{printable(name, 60)}'{closest(name[:200], known)}; edgeval has "

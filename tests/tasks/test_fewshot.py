@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,32 @@ def test_more_shots_than_the_file_has_are_refused(tiny_items: Path, solved: Path
     assert len(prepare(Options(tiny_items, shots=29, shots_data=solved)).items) == 40
     with pytest.raises(EdgevalError, match=r"30 shots need at least 31 solved items .* are 30"):
         prepare(Options(tiny_items, shots=30, shots_data=solved))
+
+
+# Other samplers
+
+
+def test_a_task_with_a_test_split_may_show_all_its_pool() -> None:
+    (places,) = draw([A], [A, B, C], 3, "any")
+    assert sorted(places) == [0, 1, 2]
+    with pytest.raises(DataError, match=r"4 shots need at least 4 solved items .* are 3"):
+        draw([A], [A, B, C], 4, "any")
+
+
+def test_the_first_of_the_items_group_are_shown_in_their_order() -> None:
+    odd, even = ([make_item(f"{n}", name=f"{n}", group=group) for n in range(3)] for group in "oe")
+    pool = [each for pair in zip(even, odd, strict=True) for each in pair]
+    assert draw([odd[0], even[2]], pool, 2, "first") == [[1, 3], [0, 2]]
+    with pytest.raises(DataError, match="4 shots need as many solved items of o, and there are 3"):
+        draw([odd[0]], pool, 4, "first")
+
+
+def test_a_description_stands_once_before_the_solved_items() -> None:
+    about = "On cups.\n\n"
+    first, second = (
+        replace(make_item(f"{about}{text}", ["a", "b"], gold=1), description=about)
+        for text in ("One:", "Two:")
+    )
+    found = prompt(second, [first])
+    assert found.contexts == ("On cups.\n\nOne: b\n\nTwo:",)
+    assert prompt(second, []) == second

@@ -223,3 +223,17 @@ def test_who_reads_records_needs_neither_numpy_nor_the_hub() -> None:
 
 def test_hellaswag_is_registered_as_itself() -> None:
     assert registry.TASKS["hellaswag"] is HELLASWAG
+
+
+@pytest.mark.parametrize("name", registry.TASKS)
+def test_the_page_of_tasks_says_what_a_task_is(name: str) -> None:
+    page = (PACKAGE / "docs" / "tasks.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    task = registry.task(name)
+    config = f" `{task.data_config}`" if task.data_config else ""
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:6] == [
+        *(f"`{name}`", f"{task.data_name}{config}", task.split, f"{task.n_items:,}"),
+        *(task.shots_split or "none", f"`{of_task(task).metric}`"),
+    ]
+    assert cells[6].replace("`", "") == task.source
