@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -135,9 +137,16 @@ def test_a_table_stays_a_table_in_every_encoding(encoding: str) -> None:
         check=True,
     )
     lines = [line.rstrip() for line in result.stdout.decode("ascii").splitlines()]
-    rows = [line for line in lines if line.startswith(("|", "+"))]
-    assert len(rows) >= 6
-    assert len({len(row) for row in rows}) == 1
+    is_row = [line.startswith(("|", "+")) for line in lines]
+    tables = [
+        [line for line, _ in several]
+        for is_table, several in groupby(zip(lines, is_row, strict=True), key=itemgetter(1))
+        if is_table
+    ]
+    assert len(tables) == 2
+    for rows in tables:
+        assert len(rows) >= 6
+        assert len({len(row) for row in rows}) == 1
 
 
 @pytest.mark.process

@@ -19,6 +19,7 @@ from tests.helpers.logged import unpacked
 from tests.helpers.pick_records import example_pick
 from tests.helpers.reports import failed_report, with_plain_kernels
 from tests.helpers.stores import make_store
+from tests.helpers.suites import example_suite
 
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -88,6 +89,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     shared = RECORDS["eval"].model_fields.keys()
     return {
         "report": report,
+        "suite": json.loads(example_suite().model_dump_json()),
         "eval": {name: value for name, value in report.items() if name in shared},
         "pick": example_pick().model_dump(mode="json"),
         "inspect": inspect(tiny_f16).model_dump(mode="json"),
