@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -38,7 +37,7 @@ from edgeval.llama.generation import generation_settings, timed
 from edgeval.llama.placement import Placement, PlacementOptions, place
 from edgeval.records import KernelRace, KernelTrial
 from edgeval.scoring.plan import plan
-from edgeval.scoring.score import score_items, settings_for
+from edgeval.scoring.score import score_items
 from edgeval.tasks import protocol
 from edgeval.tasks.requests import Int32, Work
 
@@ -211,21 +210,8 @@ class Jobs:
         wanted = set(job.todo)
         of_request = (index for index, each in enumerate(choices) for _ in each)
         todo = whole.only([place for place, item in enumerate(of_request) if item in wanted])
-        settings = settings_for(
-            whole, vocabulary.file_type, job.threads, job.placement.ubatch_tokens
-        )
-        started = time.perf_counter()
-        n_sessions = job.placement.n_sessions
-        model = self._loaded.model(job, memory.estimate(vocabulary.info, settings, n_sessions))
-        yield Begun(
-            file_type=model.file_type,
-            n_params=model.n_params,
-            tensor_bytes=model.tensor_bytes,
-            load_s=time.perf_counter() - started,
-            lower_bound=whole.lower_bound,
-            n_batch=settings.n_batch,
-            n_ubatch=settings.n_ubatch,
-        )
+        model, settings, begun = self._loaded.for_plan(job, vocabulary, whole)
+        yield begun
         work = Work()
         with contextlib.closing(
             score_items(
@@ -236,7 +222,7 @@ class Jobs:
                 settings,
                 work,
                 job.closer,
-                n_sessions,
+                job.placement.n_sessions,
             )
         ) as batches:
             for results in batches:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from edgeval import llama
-from edgeval.engine.messages import ModelJob
+from edgeval.engine.messages import Begun, ModelJob
 from edgeval.gguf.parts import model_state
 from edgeval.llama import memory
 from edgeval.llama.memory import Memory
+from edgeval.scoring.plan import Plan
+from edgeval.scoring.score import settings_for
 from edgeval.system.files import FileState
 
 
@@ -62,3 +65,32 @@ class Loaded:
             memory.require(job.placement.left_to_machine(need), job.title)
         self._model = llama.Model(job.path, offload, job.kernels, job.pre)
         return self._model
+
+    def for_plan(
+        self, job: ModelJob, vocabulary: llama.Tokenizer, whole: Plan
+    ) -> tuple[llama.Model, llama.SessionSettings, Begun]:
+        """Return the model of a job that carries out a plan, how it is run, and what is told of it.
+
+        Args:
+            job: The job.
+            vocabulary: Its vocabulary.
+            whole: The plan of all that it is about.
+
+        Raises:
+            NoRoomError: If it does not fit the memory that is free now.
+            EngineError: If llama.cpp refuses it.
+        """
+        placement, started = job.placement, time.perf_counter()
+        settings = settings_for(whole, vocabulary.file_type, job.threads, placement.ubatch_tokens)
+        need = memory.estimate(vocabulary.info, settings, placement.n_sessions)
+        model = self.model(job, need)
+        begun = Begun(
+            file_type=model.file_type,
+            n_params=model.n_params,
+            tensor_bytes=model.tensor_bytes,
+            load_s=time.perf_counter() - started,
+            lower_bound=whole.lower_bound,
+            n_batch=settings.n_batch,
+            n_ubatch=settings.n_ubatch,
+        )
+        return model, settings, begun

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from edgeval.errors import EngineError
 from edgeval.llama import memory
 from edgeval.llama.writing import Writer, writing_settings
 from edgeval.scoring.plan import plan
-from edgeval.scoring.score import RequestScore, score_requests, settings_for
+from edgeval.scoring.score import RequestScore, score_requests
 from edgeval.system.free_memory import available
 from edgeval.tasks.requests import Work
 
@@ -28,20 +27,10 @@ def score(job: RequestsJob, loaded: Loaded) -> Iterator[Begun | Summed]:
     vocabulary = loaded.vocabulary(job.path, job.pre)
     shares = not vocabulary.info.is_recurrent
     whole = plan(job.requests, job.placement.batch_tokens, shares=shares)
-    settings = settings_for(whole, vocabulary.file_type, job.threads, job.placement.ubatch_tokens)
-    n_sessions, started = job.placement.n_sessions, time.perf_counter()
-    model = loaded.model(job, memory.estimate(vocabulary.info, settings, n_sessions))
-    yield Begun(
-        file_type=model.file_type,
-        n_params=model.n_params,
-        tensor_bytes=model.tensor_bytes,
-        load_s=time.perf_counter() - started,
-        lower_bound=whole.lower_bound,
-        n_batch=settings.n_batch,
-        n_ubatch=settings.n_ubatch,
-    )
+    model, settings, begun = loaded.for_plan(job, vocabulary, whole)
+    yield begun
     work = Work()
-    batches = score_requests(model, whole, settings, work, None, n_sessions)
+    batches = score_requests(model, whole, settings, work, None, job.placement.n_sessions)
     with contextlib.closing(batches):
         for scores in batches:
             sums = {index: _sum(each, job.title) for index, each in scores.items()}

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from edgeval.records import (
     Drift,
     Interval,
-    Metric,
+    ModelRun,
     Outcome,
     PooledDifference,
     PooledDrift,
@@ -110,17 +110,12 @@ def averages(reports: Sequence[Report]) -> list[TaskAverage]:
     """
     runs = [{run.label: run for run in report.runs} for report in reports]
     labels = [label for label in runs[0] if all(label in each for each in runs)]
-    return [
-        _average(label, reports, [each[label].metrics for each in runs], stops)
-        for label in labels
-        for stops in [any(each[label].stopping is not None for each in runs)]
-    ]
+    return [_average(reports, [each[label] for each in runs]) for label in labels]
 
 
-def _average(
-    label: str, reports: Sequence[Report], metrics: Sequence[dict[str, Metric]], stops: bool
-) -> TaskAverage:
-    found = [each[report.protocol.metric] for each, report in zip(metrics, reports, strict=True)]
+def _average(reports: Sequence[Report], runs: Sequence[ModelRun]) -> TaskAverage:
+    found = [run.metrics[report.protocol.metric] for run, report in zip(runs, reports, strict=True)]
+    stops = any(run.stopping is not None for run in runs)
     weight, adds_ends = 1 / len(found), stops or not _are_random(reports)
     parts = [
         Part(weight, each.value, each.split_interval.low, each.split_interval.high)
@@ -140,7 +135,7 @@ def _average(
             ]
         )
         new_items = Interval(low=max(0.0, low), high=min(1.0, high), level=LEVEL)
-    return TaskAverage(label=label, value=value, interval=new_items, split_interval=split)
+    return TaskAverage(label=runs[0].label, value=value, interval=new_items, split_interval=split)
 
 
 def _labels(reports: Sequence[Report]) -> list[str]:
