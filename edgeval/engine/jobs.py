@@ -206,6 +206,7 @@ class Jobs:
             [request for each in choices for request in each],
             job.placement.batch_tokens,
             shares=not vocabulary.info.is_recurrent,
+            keeps=not vocabulary.info.is_hybrid,
         )
         wanted = set(job.todo)
         of_request = (index for index, each in enumerate(choices) for _ in each)

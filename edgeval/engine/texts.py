@@ -25,8 +25,12 @@ _LOGIT_BYTES = 4
 def score(job: RequestsJob, loaded: Loaded) -> Iterator[Begun | Summed]:
     """Yield what a model and a plan are, then what each batch of requests completes."""
     vocabulary = loaded.vocabulary(job.path, job.pre)
-    shares = not vocabulary.info.is_recurrent
-    whole = plan(job.requests, job.placement.batch_tokens, shares=shares)
+    whole = plan(
+        job.requests,
+        job.placement.batch_tokens,
+        shares=not vocabulary.info.is_recurrent,
+        keeps=not vocabulary.info.is_hybrid,
+    )
     model, settings, begun = loaded.for_plan(job, vocabulary, whole)
     yield begun
     work = Work()

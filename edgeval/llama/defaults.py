@@ -29,13 +29,14 @@ class SessionSettings:
     """How a model is run; part of every record.
 
     Attributes:
-        n_batch: Most tokens in one batch, and cells of the KV cache.
+        n_batch: Most tokens in one batch.
         n_ubatch: Most tokens computed at once.
         n_sequences: Most sequences in one batch.
         threads: CPU threads.
         cache_type: Type of the KV cache.
         flash_attention: Whether attention is computed by the fused kernel, which reads the cache
             as f16.
+        n_trunk: Most tokens that stay in the cache from one batch to the next.
     """
 
     n_batch: int
@@ -44,6 +45,12 @@ class SessionSettings:
     threads: int
     cache_type: CacheType
     flash_attention: bool
+    n_trunk: int = 0
+
+    @property
+    def n_cells(self) -> int:
+        """Tokens that the KV cache holds."""
+        return self.n_trunk + self.n_batch
 
 
 def is_reference(file_type: str) -> bool:

@@ -21,7 +21,7 @@ class Memory:
 
     Attributes:
         weights: The model's tensors.
-        cache: Keys and values of a batch, and recurrent states of its sequences.
+        cache: Keys and values of a batch and its trunk, and recurrent states of its sequences.
         logits: The rows read from a batch, at most one a token.
         compute: Intermediate results, at most those of one ubatch.
     """
@@ -51,7 +51,7 @@ def estimate(gguf: GgufInfo, settings: SessionSettings, n_sessions: int = 1) -> 
     kv_heads = dimension("attention.head_count_kv", dimension("attention.head_count", 1))
     keys = dimension("attention.key_length", width // heads)
     values = dimension("attention.value_length", width // heads)
-    cells = -(-settings.n_batch // _CELLS_STEP) * _CELLS_STEP
+    cells = -(-settings.n_cells // _CELLS_STEP) * _CELLS_STEP
     kv_width = kv_heads * (keys + values)
     # Floats a token: of the output, of a feed-forward layer, of attention. The mask is f16 with
     # flash attention; without it, all heads' scores of all cells are there at once.

@@ -30,7 +30,7 @@ class Session(Owner):
         self.model = model
         self.settings = settings
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = params.n_batch = settings.n_batch
+        params.n_ctx, params.n_batch = settings.n_cells, settings.n_batch
         params.n_ubatch = settings.n_ubatch
         params.n_seq_max = settings.n_sequences
         params.n_threads = params.n_threads_batch = settings.threads
@@ -54,13 +54,15 @@ class Session(Owner):
         super().__init__(handle, llama_cpp.llama_free)
         self._memory = llama_cpp.llama_get_memory(handle)
         self._is_believed = model.is_known
+        self._trunk: Int32 = np.empty(0, dtype=np.int32)
+        self.tokens_decoded = 0
         # Who keeps nothing of the tokens before sees all of a text at once.
         if not self._memory or not llama_cpp.llama_get_causal_attn(handle):
             self.close()
             raise EngineError(f"{model.path} {refusal('no causal language model')}")
 
     def decode(self, batch: Batch) -> npt.NDArray[np.float32]:
-        """Decode one batch in an empty cache.
+        """Decode one batch behind its trunk, which alone is in the cache before.
 
         Returns:
             The logits that the batch reads, shape (n_rows, n_vocab), float32: as a rule a view of
@@ -84,19 +86,49 @@ class Session(Owner):
 
     def _decode(self, batch: Batch) -> npt.NDArray[np.float32]:
         reads = batch.reads_logits if self.model.selects_rows else np.ones_like(batch.reads_logits)
-        llama_cpp.llama_memory_clear(self._memory, False)
-        status = decode_tokens(
-            self.handle,
-            batch.tokens,
-            batch.positions,
-            batch.sequence_counts,
-            batch.sequence_ids,
-            reads,
+        self._hold(batch.trunk)
+        self._decode_tokens(
+            batch.tokens, batch.positions, batch.sequence_counts, batch.sequence_ids, reads
         )
-        if status != 0:
-            raise self.refused(len(batch.tokens), status)
         logits = self._buffer(batch)
         return logits if self.model.selects_rows else logits[batch.reads_logits.astype(bool)]
+
+    def _hold(self, trunk: Int32) -> None:
+        """Have a trunk in the cache, for all sequences, and nothing else.
+
+        It is always decoded alone: what a batch finds does not depend on the batches before it.
+        """
+        n_held, n_sequences = len(self._trunk), self.settings.n_sequences
+        if n_held and np.array_equal(trunk, self._trunk) and self._forget(n_held):
+            return
+        llama_cpp.llama_memory_clear(self._memory, False)
+        self._trunk = trunk
+        for start in range(0, len(trunk), self.settings.n_batch):
+            part = np.ascontiguousarray(trunk[start : start + self.settings.n_batch])
+            self._decode_tokens(
+                part,
+                np.arange(start, start + len(part), dtype=np.int32),
+                np.full(len(part), n_sequences, dtype=np.int32),
+                np.tile(np.arange(n_sequences, dtype=np.int32), len(part)),
+                np.full(len(part), not self.model.selects_rows, dtype=np.int8),
+            )
+
+    def _forget(self, n_held: int) -> bool:
+        """Remove what comes after so many tokens from the cache; return whether it can."""
+        return bool(llama_cpp.llama_memory_seq_rm(self._memory, -1, n_held, -1))
+
+    def _decode_tokens(
+        self,
+        tokens: Int32,
+        positions: Int32,
+        counts: Int32,
+        ids: Int32,
+        reads: npt.NDArray[np.int8],
+    ) -> None:
+        status = decode_tokens(self.handle, tokens, positions, counts, ids, reads)
+        if status != 0:
+            raise self.refused(len(tokens), status)
+        self.tokens_decoded += len(tokens)
 
     def extend(self, tokens: Int32, start: int) -> None:
         """Decode more of one text, and wait until the logits after its last token are there.
@@ -109,20 +141,17 @@ class Session(Owner):
             EngineError: If llama.cpp refuses them.
         """
         if start == 0:
-            llama_cpp.llama_memory_clear(self._memory, False)
+            self._hold(np.empty(0, dtype=np.int32))
         n_tokens = len(tokens)
         reads = np.ones(n_tokens, dtype=np.int8)
         reads[:-1] = not self.model.selects_rows
-        status = decode_tokens(
-            self.handle,
+        self._decode_tokens(
             np.ascontiguousarray(tokens),
             np.arange(start, start + n_tokens, dtype=np.int32),
             np.ones(n_tokens, dtype=np.int32),
             np.zeros(n_tokens, dtype=np.int32),
             reads,
         )
-        if status != 0:
-            raise self.refused(n_tokens, status)
         llama_cpp.llama_get_logits(self.handle)
 
     def refused(self, n_tokens: int, status: int) -> EngineError:

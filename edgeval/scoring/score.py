@@ -60,6 +60,7 @@ def settings_for(
         threads=threads,
         cache_type=cache_type,
         flash_attention=flash_attention,
+        n_trunk=plan.max_trunk,
     )
 
 
@@ -96,12 +97,12 @@ def score_requests(
             contextlib.closing(decode_batches(plan, sessions, pool, threads, wanted))
         )
         last = time.perf_counter()
-        for batch, score in results:
+        for batch, score, n_tokens in results:
             # With the time in which the last scores were saved: sessions decode meanwhile.
             now = time.perf_counter()
             work.elapsed_s += now - last
             last = now
-            work.tokens_decoded += len(batch.tokens)
+            work.tokens_decoded += n_tokens
             work.logit_rows += batch.n_rows
             yield dict(_split(batch, score))
 
@@ -160,44 +161,42 @@ def decode_batches(
     pool: ThreadPoolExecutor,
     threads: int,
     wanted: Wanted | None = None,
-) -> Generator[tuple[Batch, BatchScore], None, None]:
+) -> Generator[tuple[Batch, BatchScore, int], None, None]:
     """Decode batches on sessions side by side, and reduce their logits on the pool.
 
     Each session has a thread of its own, which decodes a batch and waits for its reduction: another
     session's batch is computed meanwhile. Closing the generator drops what is not begun.
 
     Yields:
-        Each batch, and the scores of its tokens in the order of its ``targets``.
+        Each batch, the scores of its tokens in the order of its ``targets``, and how many tokens
+        were decoded for it.
     """
     idle: SimpleQueue[Session] = SimpleQueue()
     for session in sessions:
         idle.put(session)
 
-    def score(batch: Batch) -> BatchScore:
+    def score(batch: Batch) -> tuple[Batch, BatchScore, int]:
         session = idle.get()
         try:
+            before = session.tokens_decoded
             logits = session.decode(batch)
-            return reduce_logits(logits, batch, pool, threads, wanted)
+            scores = reduce_logits(logits, batch, pool, threads, wanted)
+            return batch, scores, session.tokens_decoded - before
         finally:
             idle.put(session)
 
-    pending: deque[tuple[Batch, Future[BatchScore]]] = deque()
+    pending: deque[Future[tuple[Batch, BatchScore, int]]] = deque()
     with ThreadPoolExecutor(len(sessions), "decode") as workers:
         try:
             # One more than can be decoded now: no session waits for its batch to be made.
             for batch in batches:
                 if len(pending) > len(sessions):
-                    yield _first(pending)
-                pending.append((batch, workers.submit(score, batch)))
+                    yield pending.popleft().result()
+                pending.append(workers.submit(score, batch))
             while pending:
-                yield _first(pending)
+                yield pending.popleft().result()
         finally:
             workers.shutdown(cancel_futures=True)
-
-
-def _first(pending: deque[tuple[Batch, Future[BatchScore]]]) -> tuple[Batch, BatchScore]:
-    batch, result = pending.popleft()
-    return batch, result.result()
 
 
 def _split(batch: Batch, score: BatchScore) -> Iterator[tuple[int, RequestScore]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,8 @@ class Batch:
         rows: For each scored token, which of the batch's logit rows predicts it, int32.
         targets: For each scored token, its id, int32; ordered by request, then position.
         counts: Number of scored tokens of each request, in the order of ``requests``, int32.
+        trunk: Token ids that all sequences begin with, shape (n,), int32; decoded before, and
+            once for all batches in a row that have the same.
     """
 
     requests: Int64
@@ -52,6 +54,7 @@ class Batch:
     rows: Int32
     targets: Int32
     counts: Int32
+    trunk: Int32 = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
     @property
     def n_rows(self) -> int:

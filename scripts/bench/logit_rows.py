@@ -69,7 +69,7 @@ def main(
             first = turn * BATCHES_A_ROUND % (len(batches) - BATCHES_A_ROUND + 1)
             part = batches[first : first + BATCHES_A_ROUND]
             results = decode_batches(part, [session], pool, setup.threads)
-            return sum(len(batch.tokens) for batch, _ in results)
+            return sum(n_tokens for _, _, n_tokens in results)
 
         def decode(prompt: Batch, _turn: int) -> int:
             prompt_session.decode(prompt)

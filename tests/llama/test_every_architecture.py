@@ -9,7 +9,7 @@ import pytest
 
 from edgeval import llama
 from edgeval.gguf.architectures import ALL_ROWS, PREDICTING
-from edgeval.scoring.plan import plan
+from edgeval.scoring.plan import Plan, plan
 from edgeval.scoring.score import score_requests, settings_for
 from edgeval.system.engine_version import binding_version
 from edgeval.tasks.hellaswag import HELLASWAG
@@ -52,6 +52,32 @@ def test_every_choice_scores_as_when_it_is_decoded_alone(
     assert np.ptp([each.sum() for each in alone]) > 0.1
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_what_stays_in_the_cache_scores_as_when_it_is_decoded_again(
+    name: str, tmp_path: Path, tiny_f32: Path
+) -> None:
+    spec = SPECS[name]
+    path = write_spec(tmp_path / "a.gguf", name, tiny_f32, spec["keys"], spec["shapes"])
+    with llama.Tokenizer(path) as vocabulary:
+        info = vocabulary.info
+    random = np.random.default_rng(1)
+    # Longer than a batch, and than the windows of those that have them.
+    first = random.integers(5, 90, 110)
+    requests = [
+        Request(np.append(first, random.integers(5, 90, 8)).astype(np.int32), 114)
+        for _ in range(12)
+    ]
+    shares, keeps = not info.is_recurrent, not info.is_hybrid
+    planned = plan(requests, 48, shares=shares, keeps=keeps)
+    assert planned.n_batches > 1 or not shares
+    assert planned.max_trunk == (110 if shares and keeps else 0)
+    with llama.Model(path) as model:
+        kept = _scored(model, planned)
+        alone = [_logprobs(model, [each], shares)[0] for each in requests]
+    for ours, theirs in zip(kept, alone, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", ALL_ROWS)
 def test_one_that_has_all_rows_would_give_others(
     name: str, tmp_path: Path, tiny_f32: Path, monkeypatch: pytest.MonkeyPatch
@@ -70,8 +96,11 @@ def test_one_that_has_all_rows_would_give_others(
 
 
 def _logprobs(model: llama.Model, requests: list[Request], shares: bool) -> list[Any]:
-    planned = plan(requests, 256, shares=shares)
+    return _scored(model, plan(requests, 256, shares=shares))
+
+
+def _scored(model: llama.Model, planned: Plan) -> list[Any]:
     found: dict[int, Any] = {}
     for batch in score_requests(model, planned, settings_for(planned, "F32", 1, 64)):
         found |= batch
-    return [found[index].logprobs for index in range(len(requests))]
+    return [found[index].logprobs for index in sorted(found)]

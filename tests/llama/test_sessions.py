@@ -74,7 +74,7 @@ def test_several_sessions_give_what_one_gives_in_the_same_order(
     together = list(running.decoded(n_sessions))
     assert used == set(range(n_sessions))
     assert len(alone) == len(together) == running.plan.n_batches > 2 * n_sessions
-    for (batch, expected), (same_batch, found) in zip(alone, together, strict=True):
+    for (batch, expected, _), (same_batch, found, _) in zip(alone, together, strict=True):
         np.testing.assert_array_equal(batch.requests, same_batch.requests)
         np.testing.assert_array_equal(expected.logprobs, found.logprobs)
         np.testing.assert_array_equal(expected.is_greedy, found.is_greedy)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeval.llama.defaults import batch_tokens_for
-from edgeval.scoring.plan import BATCH_OVERHEAD_TOKENS, MAX_SEQUENCES, plan
+from edgeval.scoring.plan import BATCH_OVERHEAD_TOKENS, LEAST_TRUNK_TOKENS, MAX_SEQUENCES, plan
 from edgeval.tasks.hellaswag import HELLASWAG
 from edgeval.tasks.requests import Batch, Request, common_prefix_length
 
@@ -20,6 +20,15 @@ any_plan = settings(deadline=None, max_examples=60)
 
 Tokens = tuple[int, ...]
 Prediction = tuple[Tokens, int]
+
+
+@pytest.fixture(
+    params=[LEAST_TRUNK_TOKENS, 2], ids=["long trunks", "any trunk"], autouse=True, scope="module"
+)
+def least_trunk(request: pytest.FixtureRequest) -> Iterator[int]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgeval.scoring.plan.LEAST_TRUNK_TOKENS", request.param)
+        yield request.param
 
 
 def request(tokens: Sequence[int], start: int) -> Request:
@@ -45,12 +54,13 @@ class Replay:
     """What an engine would see in a batch: only the batch's arrays are read."""
 
     def __init__(self, batch: Batch) -> None:
+        self.trunk: Tokens = tuple(batch.trunk.tolist())
         self.sequences: dict[int, Tokens] = {}
         self.contexts: list[Tokens] = []
         ends = np.cumsum(batch.sequence_counts)
         for index, token in enumerate(batch.tokens.tolist()):
             ids = batch.sequence_ids[ends[index] - batch.sequence_counts[index] : ends[index]]
-            contexts = {(*self.sequences.get(one, ()), token) for one in ids.tolist()}
+            contexts = {(*self.sequences.get(one, self.trunk), token) for one in ids.tolist()}
             assert len(contexts) == 1, "a token belongs to sequences with different histories"
             context = contexts.pop()
             assert batch.positions[index] == len(context) - 1
@@ -142,9 +152,18 @@ def test_every_logit_row_is_read_and_counted(case: Case) -> None:
 def test_a_batch_decodes_each_distinct_prefix_once(case: Case) -> None:
     requests, batch_tokens = case
     planned = plan(requests, batch_tokens)
-    sizes = [len(batch.tokens) for batch in planned]
-    assert sizes == [tree_size([requests[index] for index in batch.requests]) for batch in planned]
-    assert (planned.tokens, planned.max_tokens) == (sum(sizes), max(sizes))
+    batches = list(planned)
+    sizes = [len(batch.tokens) for batch in batches]
+    trunks = [tuple(batch.trunk.tolist()) for batch in batches]
+    assert sizes == [
+        tree_size([requests[index] for index in batch.requests]) - len(trunk)
+        for batch, trunk in zip(batches, trunks, strict=True)
+    ]
+    # Each is decoded once: the batches that have it come one after another.
+    once = [trunk for trunk, _ in itertools.groupby(trunks) if trunk]
+    assert len(once) == len(set(once))
+    assert (planned.tokens, planned.max_tokens) == (sum(sizes) + sum(map(len, once)), max(sizes))
+    assert planned.max_trunk == max(map(len, trunks))
     assert planned.n_batches == len(sizes)
     assert planned.lower_bound == tree_size(requests)
     assert planned.max_sequences == max(batch.sequence_ids.max() + 1 for batch in planned)
@@ -177,7 +196,7 @@ def test_no_other_cut_of_the_sorted_requests_costs_less(
         for size in range(n)
         for cuts in itertools.combinations(range(1, n), size)
     )
-    planned = plan(ordered, batch_tokens)
+    planned = plan(ordered, batch_tokens, keeps=False)
     found = [[ordered[index] for index in batch.requests] for batch in planned]
     assert cost(found, batch_tokens) == least
 
@@ -185,9 +204,38 @@ def test_no_other_cut_of_the_sorted_requests_costs_less(
 @any_plan
 @given(cases)
 def test_batches_come_in_the_order_of_their_first_requests(case: Case) -> None:
-    firsts = [int(batch.requests.min()) for batch in plan(*case)]
-    assert firsts == sorted(firsts)
-    assert firsts[0] == 0
+    batches = list(plan(*case))
+    groups = itertools.groupby(batches, key=lambda batch: tuple(batch.trunk.tolist()))
+    firsts = [[int(batch.requests.min()) for batch in group] for trunk, group in groups]
+    assert [sorted(group) for group in firsts] == firsts
+    firsts_of_groups = [group[0] for group in firsts]
+    assert firsts_of_groups == sorted(firsts_of_groups)
+    assert firsts_of_groups[0] == 0
+
+
+@any_plan
+@given(cases)
+def test_a_plan_that_keeps_nothing_has_no_trunks(case: Case) -> None:
+    assert all(len(batch.trunk) == 0 for batch in plan(*case, keeps=False))
+
+
+@any_plan
+@given(cases, st.randoms(use_true_random=False))
+def test_what_is_left_of_a_plan_is_made_of_the_same_batches(case: Case, random: Random) -> None:
+    requests, batch_tokens = case
+    wanted = set(random.sample(range(len(requests)), random.randint(1, len(requests))))
+    whole = plan(requests, batch_tokens)
+    rest = whole.only(wanted)
+    expected = [batch for batch in whole if wanted & set(batch.requests.tolist())]
+    assert rest.n_batches == len(expected)
+    assert (rest.max_tokens, rest.max_trunk) == (whole.max_tokens, whole.max_trunk)
+    trunks = [
+        len(tuple(trunk)) for trunk, _ in itertools.groupby(tuple(b.trunk.tolist()) for b in rest)
+    ]
+    assert rest.tokens == sum(len(batch.tokens) for batch in expected) + sum(trunks)
+    for found, same in zip(rest, expected, strict=True):
+        for name in Batch.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(found, name), getattr(same, name))
 
 
 @any_plan
@@ -312,7 +360,9 @@ def test_no_requests_give_no_batches() -> None:
     assert (planned.tokens, planned.rows, planned.n_batches, planned.lower_bound) == (0, 0, 0, 0)
 
 
-def test_tokens_of_real_hellaswag_are_near_the_least_possible(shared: Path) -> None:
+def test_tokens_of_real_hellaswag_are_near_the_least_possible(
+    shared: Path, least_trunk: int
+) -> None:
     processor = sentencepiece.SentencePieceProcessor(
         model_file=str(shared / "data" / "llama2_tokenizer.model")
     )
@@ -328,6 +378,7 @@ def test_tokens_of_real_hellaswag_are_near_the_least_possible(shared: Path) -> N
     each_alone = sum(len(one.tokens) for one in requests)
     peer = each_alone - 3 * sum(shared_of)
     planned = plan(requests, batch_tokens_for("F16"))
+    assert planned.max_trunk == 0 or least_trunk < LEAST_TRUNK_TOKENS
     assert (planned.lower_bound, peer, each_alone) == (355_466, 379_911, 724_152)
     assert planned.tokens <= 1.01 * planned.lower_bound
     assert planned.max_sequences <= MAX_SEQUENCES
