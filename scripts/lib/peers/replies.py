@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from edgeval.tasks.item import Item
-from scripts.lib.peers.bench import Bench
 from scripts.lib.peers.process import PeerError
 
 _START_S = 600
@@ -43,8 +42,14 @@ class Reply:
 
 
 @contextlib.contextmanager
-def server(bench: Bench, gguf: Path) -> Iterator[str]:
+def server(python: str | Path, gguf: Path, threads: int, log_path: Path) -> Iterator[str]:
     """Serve a GGUF as lm_eval's ``gguf`` model needs it, and yield the address.
+
+    Args:
+        python: An interpreter that has llama-cpp-python with its server.
+        gguf: The model.
+        threads: CPU threads.
+        log_path: File that the server's output is written to.
 
     Raises:
         PeerError: If the server does not start.
@@ -52,10 +57,9 @@ def server(bench: Bench, gguf: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    module = [bench.peers.python, "-m", "llama_cpp.server", "--model", gguf]
-    options = ["--logits_all", "true", "--n_threads", bench.threads, "--port", port]
+    module = [python, "-m", "llama_cpp.server", "--model", gguf]
+    options = ["--logits_all", "true", "--n_threads", threads, "--port", port]
     command = [str(word) for word in (*module, *options, "--host", "127.0.0.1")]
-    log_path = bench.folder / "server.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:

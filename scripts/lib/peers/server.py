@@ -48,7 +48,8 @@ def _ask(
     ours = answers.from_edgeval(scored.samples)
     rendered = HELLASWAG.load(items.jsonl).items("lm-eval")
     theirs, elapsed_s, failure = None, None, None
-    with replies.server(bench, gguf) as url:
+    log = bench.folder / "server.log"
+    with replies.server(bench.peers.python, gguf, bench.threads, log) as url:
         try:
             model = ["--model", "gguf", "--model_args", f"base_url={url}"]
             done, samples = tools.lm_eval(bench, model, items)
