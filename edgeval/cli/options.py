@@ -87,7 +87,7 @@ _ANNOTATIONS: dict[str, Any] = {
         str | None,
         _what(
             metavar="NAME",
-            help="A multiple-choice task of an installed lm-evaluation-harness, instead of --task.",
+            help="A task of an installed lm-evaluation-harness, instead of --task.",
         ),
     ],
     "lm_eval_include": Annotated[

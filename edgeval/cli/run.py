@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
-from edgeval.cli.options import HARNESS, WHAT, Json, names, takes_options
+from edgeval.cli.options import WHAT, Json, names, takes_options
 from edgeval.cli.outputs import Outputs, Samples, Texts, end, takes_outputs
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_LADDER, Options
@@ -38,7 +38,7 @@ def claim_texts(given: list[str] | None) -> list[str] | None:
 
 
 @takes_outputs()
-@takes_options(without=HARNESS)
+@takes_options()
 def run(
     context: typer.Context,
     models: Annotated[

@@ -40,6 +40,6 @@ def with_card_data(options: Options, *known: cards.Card | None) -> Options:
     items = (
         cards.cards_folder() / card.data
         for card in known
-        if card and card.data and any(claim.task == options.task for claim in card.claims)
+        if card and card.data and any(claim.task == options.task_name for claim in card.claims)
     )
     return options if options.data is not None else replace(options, data=next(items, None))

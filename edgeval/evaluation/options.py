@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from edgeval.errors import EdgevalError, closest
-from edgeval.tasks.names import DEFAULT_TASK
+from edgeval.tasks.names import DEFAULT_TASK, HARNESS_PREFIX
 
 if TYPE_CHECKING:
     from edgeval.stats.sampling import Order
@@ -99,6 +99,11 @@ class Options:
             if path is not None:
                 object.__setattr__(self, name, Path(path))
 
+    @property
+    def task_name(self) -> str:
+        """Name of the task that is evaluated, as records have it."""
+        return self.task if self.lm_eval_task is None else f"{HARNESS_PREFIX}{self.lm_eval_task}"
+
     def resolved_task(self) -> Task:
         """Return the task that is evaluated; one of lm-evaluation-harness is rendered by now.
 
@@ -180,6 +185,11 @@ def _check_harness(options: Options) -> None:
         if options.lm_eval_include is not None:
             raise EdgevalError("--lm-eval-include has tasks; name one with --lm-eval-task")
         return
+    if options.task != DEFAULT_TASK:
+        raise EdgevalError(
+            f"--task {options.task} and --lm-eval-task {options.lm_eval_task} name two tasks; "
+            "leave one of them out"
+        )
     if options.data is not None or options.shots_data is not None:
         raise EdgevalError(
             f"lm-evaluation-harness reads the items of {options.lm_eval_task}; leave out --data "
@@ -200,7 +210,7 @@ def _check_shots(options: Options, protocol: Protocol) -> None:
         )
     if shots and options.resolved_task().shots_split is None:
         raise EdgevalError(
-            f"task {options.task} has no shots: it shows items of its own before each, and "
+            f"task {options.task_name} has no shots: it shows items of its own before each, and "
             "lm-evaluation-harness no others; leave out --shots"
         )
     if shots and options.data is not None and options.shots_data is None:

@@ -88,7 +88,7 @@ def made_record(
     wanted.require_usable(location)
     to_make = None if is_ready else ToMake.of(wanted, progress)
     each = [with_card_data(one, published.card, location.card) for one in each]
-    claims = [claim for one in each for claim in published.on(one.task)[0]]
+    claims = [claim for one in each for claim in published.on(one.task_name)[0]]
     if to_make is not None:
         require_made(asked.conditions, to_make.types, wanted, options.kl_items, claims)
     tasks = prepared(each, published, references)

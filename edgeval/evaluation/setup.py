@@ -107,6 +107,12 @@ class ModelSetup:
         )
 
 
+def _chance(items: Sequence[Item]) -> float | None:
+    """Return the accuracy of who picks blindly; None where there is nothing to choose from."""
+    counts = [item.n_choices for item in items]
+    return None if 1 in counts else math.fsum(1 / count for count in counts) / len(counts)
+
+
 def _kernels(
     gguf: llama.GgufInfo, placement: Placement, evaluation: EvalSetup, engine: Engine
 ) -> KernelChoice:
@@ -262,7 +268,7 @@ def prepare(options: Options) -> EvalSetup:
         order=options.order if options.until is None else "simple",
         seed=options.seed,
         groups=dict(sorted(Counter(groups[index] for index in chosen[: options.limit]).items())),
-        chance=math.fsum(1 / item.n_choices for item in everything) / len(everything),
+        chance=_chance(everything),
         shot_pool=pool,
     )
     return EvalSetup(

@@ -65,15 +65,15 @@ def prepared(
 def _prepared(
     each: Sequence[Options], published: Claimed, references: Sequence[Reference]
 ) -> Iterator[TaskRun]:
-    of_others = [claim for options in each for claim in published.on(options.task)[0]]
+    of_others = [claim for options in each for claim in published.on(options.task_name)[0]]
     for options in each:
-        known = reference_checks.of_task(references, options.task)
-        own, _ = published.on(options.task)
+        known = reference_checks.of_task(references, options.task_name)
+        own, _ = published.on(options.task_name)
         # What no number is published of is scored like what has one: one report, one protocol.
         setup = prepare(with_protocol(options, [*own, *of_others], known))
         if known is not None:
             reference_checks.require_items(known, setup)
-        claims, other_claims = published.on(options.task, setup.data)
+        claims, other_claims = published.on(options.task_name, setup.data)
         yield TaskRun(setup, claims, other_claims, known)
 
 

@@ -89,8 +89,8 @@ class DataSource(Record):
             (seeded, all orders alike: what stopping early needs) or ``file``.
         seed: Seed of the random order.
         groups: Number of evaluated items of each group.
-        chance: Accuracy of who picks blindly: the mean of one over the number of choices; None in
-            records of an older edgeval.
+        chance: Accuracy of who picks blindly: the mean of one over the number of choices; None
+            where an item has one choice, and in records of an older edgeval.
         shot_pool: Where the shots are from; None without shots.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from edgeval.records import Interval, Metric
@@ -17,6 +18,9 @@ METRICS: dict[str, Callable[[ItemScore], Sequence[float]]] = {
 }
 """For each metric, the value that the pick has the most of; ties go to the first choice."""
 
+ANOTHER_TEXT = 1
+"""What a model picks that does not generate the only choice of an item."""
+
 
 def picks(score: ItemScore, names: Iterable[str]) -> dict[str, int]:
     """Return the index of the picked choice under each of some metrics."""
@@ -24,17 +28,27 @@ def picks(score: ItemScore, names: Iterable[str]) -> dict[str, int]:
 
 
 def pick(score: ItemScore, name: str) -> int:
-    """Return the index of the picked choice under one metric."""
+    """Return the index of the picked choice under one metric.
+
+    The only choice of an item is picked if each of its tokens is a most probable one: so
+    lm-evaluation-harness counts its tasks of the kind ``loglikelihood``.
+    """
+    if score.item.n_choices == 1:
+        return 0 if score.is_greedy[0] else ANOTHER_TEXT
     return _argmax(METRICS[name](score))
 
 
 def margin(score: ItemScore, name: str) -> float:
     """Return a metric's value of the gold choice minus the best of the others.
 
+    That of an only choice is its log-probability minus that of all other texts.
+
     Args:
-        score: Scores of an item with two choices or more.
+        score: Scores of an item.
         name: The metric, whose unit it is in.
     """
+    if score.item.n_choices == 1:
+        return -math.log(math.expm1(max(-score.logprobs[0], sys.float_info.epsilon)))
     values = METRICS[name](score)
     gold = score.item.gold
     return values[gold] - max(value for at, value in enumerate(values) if at != gold)

@@ -1,4 +1,4 @@
-"""Harness tasks: any multiple-choice task of an installed lm-evaluation-harness.
+"""Harness tasks: those of an installed lm-evaluation-harness that score texts which are given.
 
 The harness renders every item, with its shots; here its requests become items. So they are scored
 as edgeval's own, and counted as the harness counts: the metrics are those that the task lists and
@@ -29,6 +29,7 @@ FEWSHOT_SEED: Final = 1234
 
 _METRICS: Final = ("acc", "acc_norm", "acc_bytes")
 _CHOICES: Final = "multiple_choice"
+_ONE_TEXT: Final = "loglikelihood"
 _OTHERWISE: Final = "evaluate it with edgeval lm-eval"
 _SHOWN: Final = 60
 
@@ -97,7 +98,7 @@ def harness_task(name: str, include: Path | None, shots: int, offline: bool) -> 
         tasks = _built(name, include, offline=offline)
         rows: list[HarnessRow] = []
         for each, task in tasks.items():
-            _require_choices(each, task)
+            _require_given(each, task)
             rows += _rendered(each, task, shots)
         of_all = set.intersection(*(set(_means(task)) for task in tasks.values()))
         first = next(iter(tasks.values()))
@@ -168,13 +169,13 @@ def _by(build: Callable[[], Any], name: str) -> Any:
         ) from error
 
 
-def _require_choices(name: str, task: Any) -> None:
-    """Refuse a task whose number is none of given choices alone."""
+def _require_given(name: str, task: Any) -> None:
+    """Refuse a task whose number is none of given texts alone."""
     shown, kind = printable(name, _SHOWN), getattr(task, "OUTPUT_TYPE", None)
     config = task.config
     reason = ""
-    if kind != _CHOICES:
-        reason = f"is of the kind {kind}, not {_CHOICES}"
+    if kind not in (_CHOICES, _ONE_TEXT):
+        reason = f"is of the kind {kind}, not {_CHOICES} or {_ONE_TEXT}"
     elif config.doc_to_image or config.doc_to_audio:
         reason = "shows pictures or sounds"
     elif config.process_results is not None:
@@ -188,10 +189,12 @@ def _require_choices(name: str, task: Any) -> None:
 def _means(task: Any) -> list[str]:
     """Return the metrics that are means over the items of a task, as edgeval computes them.
 
-    Of a task with a context a choice the harness divides by the lengths of contexts.
+    Of a task with a context a choice the harness divides by the lengths of contexts; of one with a
+    single text it has no other accuracy.
     """
     means = [name for name, each in task.aggregation().items() if each.__name__ == "mean"]
-    return [name for name in means if name == "acc" or not task.multiple_input]
+    is_one = task.OUTPUT_TYPE == _ONE_TEXT or task.multiple_input
+    return [name for name in means if name == "acc" or not is_one]
 
 
 def _rendered(name: str, task: Any, shots: int) -> Iterator[HarnessRow]:
@@ -224,6 +227,9 @@ def _set_shots(name: str, task: Any, shots: int) -> None:
 
 def _item(place: str, group: str, task: Any, instances: Sequence[Any]) -> Item:
     """Return the item of a document's requests."""
+    if task.OUTPUT_TYPE == _ONE_TEXT:
+        ((context, text),) = (each.args for each in instances)
+        return Item(place, group, (context,), (text,), gold=0, delimiter="")
     doc, delimiter = instances[0].doc, task.config.target_delimiter
     choices = [str(each) for each in task.doc_to_choice(doc)]
     # Behind them stand those without a context, for mutual information.
