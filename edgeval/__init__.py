@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from edgeval.benchmark.bench import bench
+    from edgeval.benchmark.options import BenchOptions
     from edgeval.checkpoints.convert.convert import convert
     from edgeval.doctor.diagnose import diagnose
     from edgeval.errors import EdgevalError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from edgeval.quantization.imatrix import imatrix
     from edgeval.quantization.quantize import quantize
     from edgeval.records import Evaluation, Report
+    from edgeval.records.bench import Bench
     from edgeval.records.comparison import Comparison
     from edgeval.records.diagnosis import Diagnosis
     from edgeval.records.inspection import Inspection
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from edgeval.store.runs import list_runs
 
 __all__ = [
+    "Bench",
+    "BenchOptions",
     "Comparison",
     "Diagnosis",
     "EdgevalError",
@@ -49,6 +54,7 @@ __all__ = [
     "PickResult",
     "Report",
     "RunResult",
+    "bench",
     "compare",
     "compare_samples",
     "convert",
@@ -66,6 +72,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Bench": "edgeval.records.bench:Bench",
+    "BenchOptions": "edgeval.benchmark.options:BenchOptions",
     "Comparison": "edgeval.records.comparison:Comparison",
     "Diagnosis": "edgeval.records.diagnosis:Diagnosis",
     "EdgevalError": "edgeval.errors:EdgevalError",
@@ -78,6 +86,7 @@ _HOMES = {
     "PickResult": "edgeval.evaluation.pick.pick:PickResult",
     "Report": "edgeval.records:Report",
     "RunResult": "edgeval.evaluation.pipeline:RunResult",
+    "bench": "edgeval.benchmark.bench:bench",
     "compare": "edgeval.report.compare.compare:compare",
     "compare_samples": "edgeval.report.samples.compare:compare_samples",
     "convert": "edgeval.checkpoints.convert.convert:convert",

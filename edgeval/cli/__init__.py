@@ -1,6 +1,7 @@
 """Command line: parse, call one public function, render. No logic."""
 
 from edgeval.cli.app import app, main
+from edgeval.cli.bench import bench
 from edgeval.cli.cache import cache
 from edgeval.cli.compare import compare
 from edgeval.cli.convert import convert
@@ -35,6 +36,7 @@ app.command()(report)
 app.command()(verdict)
 app.command()(compare)
 app.command(name="lm-eval", cls=HandedOn, add_help_option=False)(lm_eval)
+app.command()(bench)
 app.command()(doctor)
 app.add_typer(models, name="models")
 app.add_typer(runs, name="runs")

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from edgeval import llama
-from edgeval.engine import texts
+from edgeval.engine import speed, texts
 from edgeval.engine.loaded import Loaded
 from edgeval.engine.messages import (
     Begun,
@@ -23,8 +23,11 @@ from edgeval.engine.messages import (
     ImatrixPlan,
     KernelPair,
     KernelsReady,
+    LoadTimes,
+    ModelJob,
     RequestsJob,
     Scored,
+    SpeedJob,
     Summed,
     Vocabulary,
     WritingJob,
@@ -265,6 +268,14 @@ class Jobs:
         model = self._loaded.model(job, memory.estimate(vocabulary.info, settings))
         with llama.Session(model, settings) as session:
             yield Generated(*timed(session, job.n_prompt, job.n_generated))
+
+    def load(self, job: ModelJob) -> Iterator[LoadTimes]:
+        """Yield what loading a model anew takes; see ``speed.load``."""
+        yield from speed.load(job, self._loaded)
+
+    def time_test(self, job: SpeedJob) -> Iterator[float]:
+        """Yield how long each repetition of a test takes; see ``speed.times``."""
+        yield from speed.times(job, self._loaded)
 
 
 def _chunks(vocabulary: llama.Tokenizer, text: str, name: str, chunk_tokens: int) -> Int32:

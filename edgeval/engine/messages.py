@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgeval.llama.placement import Placement
 from edgeval.llama.prompt import Prompt
+from edgeval.llama.speed import SpeedTest
 from edgeval.records.kernels import Kernels
 from edgeval.scoring.results import ItemResult
 from edgeval.stats.top_logprobs import TopLogprobs
@@ -222,6 +223,40 @@ class Generated:
 
     prompt_s: float
     token_s: Sequence[float]
+
+
+@dataclass(frozen=True)
+class LoadTimes:
+    """What a model took to load, and what it is.
+
+    Attributes:
+        load_s: Seconds until its weights could be computed with.
+        first_token_s: Seconds until one token was decoded, loading included: all weights were read.
+        description: llama.cpp's description, such as ``llama 1B Q4_K - Medium``.
+        n_params: Number of parameters.
+        tensor_bytes: Bytes of all tensors.
+    """
+
+    load_s: float
+    first_token_s: float
+    description: str
+    n_params: int
+    tensor_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedJob(ModelJob):
+    """A test that is timed again and again.
+
+    Attributes:
+        test: What is timed.
+        repetitions: How often.
+        warms_up: Whether it is decoded before, untimed.
+    """
+
+    test: SpeedTest
+    repetitions: int
+    warms_up: bool
 
 
 @dataclass(frozen=True)

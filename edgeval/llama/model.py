@@ -12,6 +12,8 @@ from edgeval.llama.tokenizer import Tokenizer, load
 from edgeval.records import UNQUANTIZED
 from edgeval.records.kernels import Kernels
 
+_LONGEST_DESCRIPTION = 256
+
 
 class Model(Owner):
     """The weights of a GGUF, ready for sessions; a context manager that frees them.
@@ -28,6 +30,7 @@ class Model(Owner):
         n_vocab: Number of token ids.
         n_params: Number of parameters.
         tensor_bytes: Bytes of all tensors.
+        description: llama.cpp's description, such as ``llama 1B Q4_K - Medium``.
     """
 
     def __init__(
@@ -81,3 +84,6 @@ class Model(Owner):
         super().__init__(load(path, params, pre), llama_cpp.llama_model_free)
         self.n_params = int(llama_cpp.llama_model_n_params(self.handle))
         self.tensor_bytes = int(llama_cpp.llama_model_size(self.handle))
+        text = ctypes.create_string_buffer(_LONGEST_DESCRIPTION)
+        llama_cpp.llama_model_desc(self.handle, text, len(text))
+        self.description = text.value.decode("utf-8", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from edgeval.records import Diagnosis, Evaluation, Record, Report, Suite
+from edgeval.records.bench import Bench
 from edgeval.records.inspection import Inspection
 from edgeval.records.paired_samples import PairedSamples
 from edgeval.records.pick import Pick
@@ -20,6 +21,7 @@ RECORDS: dict[str, type[Record]] = {
     "inspect": Inspection,
     "run": RunRecord,
     "doctor": Diagnosis,
+    "bench": Bench,
     "samples": PairedSamples,
 }
 

@@ -14,8 +14,6 @@ from edgeval.cli import app
 from edgeval.evaluation.options import DEFAULT_LADDER, DEFAULT_STORE, Options
 
 NAMES = [field.name for field in fields(Options)]
-HARNESS = ["lm_eval_task", "lm_eval_include"]
-OF_RUNS = [name for name in NAMES if name not in HARNESS]
 
 
 def parameters(command: str) -> dict[str, Any]:
@@ -25,14 +23,14 @@ def parameters(command: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("command", "names"),
-    [("run", OF_RUNS), ("eval", [name for name in NAMES if name not in ("margin", "kl_items")])],
+    [("run", NAMES), ("eval", [name for name in NAMES if name not in ("margin", "kl_items")])],
 )
 def test_a_command_has_an_option_for_each_field(command: str, names: list[str]) -> None:
     known = parameters(command)
     assert set(known) & set(NAMES) == set(names)
     own = ["models", "quant", "dtype", "imatrix", "reference", "force_compare", "card", "claims"]
     outputs = ["fail_if", "strict", "junit", "summary", "csv", "parquet", "samples", "texts"]
-    assert set(parameters("run")) == {*OF_RUNS, *own, *outputs, "out", "overwrite", "as_json"}
+    assert set(parameters("run")) == {*NAMES, *own, *outputs, "out", "overwrite", "as_json"}
     commands_own: dict[str, object] = {"store": DEFAULT_STORE, "devices": None}
     for name in names:
         assert known[name].opts == [f"--{name.replace('_', '-')}"]

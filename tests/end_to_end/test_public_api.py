@@ -30,6 +30,7 @@ COMMANDS = {
     "report": edgeval.load,
     "compare": edgeval.compare,
     "doctor": edgeval.diagnose,
+    "bench": edgeval.bench,
     "runs": edgeval.list_runs,
     "reference": edgeval.export_reference,
 }

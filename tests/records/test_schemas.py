@@ -13,6 +13,7 @@ from edgeval.records.schemas import RECORDS, schema_of
 from edgeval.report.record_files import save
 from edgeval.report.samples.compare import compare_samples
 from edgeval.store.exchange import export_run
+from tests.helpers.benches import example_bench
 from tests.helpers.command import edgeval
 from tests.helpers.diagnoses import example_diagnosis
 from tests.helpers.logged import unpacked
@@ -94,6 +95,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
         "pick": example_pick().model_dump(mode="json"),
         "inspect": inspect(tiny_f16).model_dump(mode="json"),
         "run": json.loads((tmp_path / "run.json").read_text("utf-8")),
+        "bench": example_bench(gpus=("Some GPU",)).model_dump(mode="json"),
         "doctor": example_diagnosis().model_dump(mode="json"),
         "samples": compare_samples(unpacked(tmp_path / "logged")).model_dump(mode="json"),
     }

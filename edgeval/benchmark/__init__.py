@@ -1,0 +1,1 @@
+"""Benchmarks: how fast, how hot and at which cost a machine computes models."""

@@ -1,0 +1,111 @@
+"""Options of a benchmark, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeval.errors import EdgevalError
+from edgeval.llama import machine
+from edgeval.llama.speed import SpeedTest
+
+AUTO = "auto"
+AI_BENCHMARKS = {
+    "prompts": (512, 4096),
+    "generated": (128,),
+    "both": ((4096, 128),),
+    "repetitions": 2,
+}
+"""The tests of geerlingguy/ai-benchmarks: ``-n 128 -p 512,4096 -pg 4096,128 -r 2``."""
+
+_MOST_TOKENS = 1_048_576
+_MOST_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What is timed, and how it is computed.
+
+    Attributes:
+        prompts: Tokens of prompts, each a test of its own.
+        generated: Likewise tokens that are generated one by one.
+        both: Prompts with tokens that are generated behind them, timed together.
+        depths: Tokens in the cache before; each test is run at each depth.
+        threads: CPU threads, each of which all tests are run with; ``auto`` for one a physical
+            core.
+        repetitions: How often each test is timed.
+        warms_up: Whether each is decoded before, untimed.
+        scored_items: Items that are scored in each repetition; 0 for none.
+        types: File types that are made of a checkpoint; None for the default ladder.
+        backend: ``auto``, or the backend that has to compute.
+        devices: GPUs that may compute, by name; none for any.
+        gpu_layers: Layers on GPUs; None for as many as fit.
+        kernels: llama.cpp's kernels for the CPU: ``auto``, ``default`` or ``plain``.
+        force: Whether models are loaded that do not fit the memory free now.
+        offline: Whether only what is cached is used.
+    """
+
+    prompts: Sequence[int] = (512,)
+    generated: Sequence[int] = (128,)
+    both: Sequence[tuple[int, int]] = ()
+    depths: Sequence[int] = (0,)
+    threads: Sequence[int | str] = (AUTO,)
+    repetitions: int = 5
+    warms_up: bool = True
+    scored_items: int = 16
+    types: Sequence[str] | None = None
+    backend: str = "auto"
+    devices: tuple[str, ...] = ()
+    gpu_layers: int | None = None
+    kernels: Literal["auto", "default", "plain"] = "auto"
+    force: bool = False
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be timed.
+
+        Raises:
+            EdgevalError: If a number is out of its range, or nothing is left to do.
+        """
+        for name, counts in (
+            ("--pp", self.prompts),
+            ("--tg", self.generated),
+            ("--pg", [each for pair in self.both for each in pair]),
+        ):
+            _require_within(name, counts, 1, _MOST_TOKENS)
+        _require_within("--depth", self.depths, 0, _MOST_TOKENS)
+        threads = [each for each in self.threads if isinstance(each, int)]
+        _require_within("--threads", threads, 1, _MOST_THREADS)
+        _require_within("--repetitions", [self.repetitions], 1, 1000)
+        _require_within("--items", [self.scored_items], 0, 10_000)
+        if not (self.tests or self.scored_items):
+            raise EdgevalError("nothing is left to time; name tokens with --pp, --tg or --pg")
+        if not self.thread_counts:
+            raise EdgevalError("--threads names none; name one, or leave it out")
+
+    @property
+    def tests(self) -> list[SpeedTest]:
+        """The tests, in llama-bench's order."""
+        kinds = [
+            *(SpeedTest(n_prompt=count) for count in self.prompts),
+            *(SpeedTest(n_generated=count) for count in self.generated),
+            *(SpeedTest(n_prompt=first, n_generated=behind) for first, behind in self.both),
+        ]
+        return [
+            SpeedTest(each.n_prompt, each.n_generated, depth)
+            for depth in self.depths
+            for each in kinds
+        ]
+
+    @property
+    def thread_counts(self) -> list[int]:
+        """The numbers of threads, each once, in their order."""
+        found = [machine.physical_cores() if each == AUTO else int(each) for each in self.threads]
+        return list(dict.fromkeys(found))
+
+
+def _require_within(name: str, counts: Sequence[int], least: int, most: int) -> None:
+    wrong = next((each for each in counts if not least <= each <= most), None)
+    if wrong is not None:
+        raise EdgevalError(f"{name} {wrong} cannot be used; give numbers from {least} to {most:,}")

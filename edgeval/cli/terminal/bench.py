@@ -1,0 +1,108 @@
+"""Benchmark, shown in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgeval.errors import listed
+from edgeval.records.bench import Bench, BenchedFile
+from edgeval.report import formatting as fmt
+from edgeval.system.console import stdout_console
+from edgeval.system.tables import Table
+
+_UNKNOWN = "\N{EN DASH}"
+_BUSY_CPUS = 0.25
+
+
+def print_bench(bench: Bench) -> None:
+    """Print what was measured of each file, and on what machine."""
+    console = stdout_console()
+    tables = [timings(bench)] if any(file.timings for file in bench.files) else []
+    console.print_each([*tables, costs(bench)], are_apart=True)
+    for sentence in sentences(bench):
+        console.print(sentence)
+
+
+def timings(bench: Bench) -> Table:
+    """Return one line a test."""
+    table = Table.of(
+        f"tokens/s on {bench.device.cpu}",
+        ["file", "type", "size", "threads", "test", "tokens/s", "±"],
+        numbers=("size", "threads", "tokens/s", "±"),
+        leaving=("size", "file"),
+    )
+    for file in bench.files:
+        for timing in file.timings:
+            table.add_row(
+                file.name,
+                file.type,
+                fmt.size(file.tensor_bytes),
+                str(timing.threads),
+                timing.name,
+                f"{timing.tokens_per_s:,.2f}",
+                f"{timing.deviation:,.2f}",
+            )
+        table.add_section()
+    return table
+
+
+def costs(bench: Bench) -> Table:
+    """Return one line a file: what loading and scoring take."""
+    table = Table.of(
+        "loading, memory and scoring",
+        ["type", "cold load", "warm load", "peak memory", "weights", "items/s", "±", "tokens/s"],
+        numbers=("cold load", "warm load", "peak memory", "weights", "items/s", "±", "tokens/s"),
+        leaving=("tokens/s", "weights", "±"),
+    )
+    for file in bench.files:
+        table.add_row(
+            file.type,
+            _loaded(file, is_cold=True),
+            _loaded(file, is_cold=False),
+            _UNKNOWN if file.peak_rss_bytes is None else fmt.size(file.peak_rss_bytes),
+            fmt.size(file.memory.weights),
+            *_scored(file),
+        )
+    return table
+
+
+def sentences(bench: Bench) -> Iterator[str]:
+    """Yield what the numbers mean, and what to know of them."""
+    yield (
+        "Loading is the time until one token is decoded: cold from the disk, warm from the "
+        "system's memory."
+    )
+    scored = [file.scoring for file in bench.files if file.scoring is not None]
+    if scored:
+        yield (
+            f"Items have as many tokens as HellaSwag's, scored with {scored[0].threads} threads: "
+            f"{scored[0].n_tokens / scored[0].n_items:.0f} an item."
+        )
+    if bench.cpu_load is not None and bench.cpu_load >= _BUSY_CPUS:
+        yield (
+            f"Other processes kept {bench.cpu_load:.1f} of {bench.n_cpus} CPUs busy meanwhile: "
+            "close them, and measure again."
+        )
+    types_of: dict[str, list[str]] = {}
+    for file in bench.files:
+        if file.kernels_reason is not None:
+            types_of.setdefault(file.kernels_reason, []).append(file.type)
+    for reason, types in types_of.items():
+        yield f"Computed with llama.cpp's plain kernels: {listed(types)} ({reason})."
+
+
+def _loaded(file: BenchedFile, *, is_cold: bool) -> str:
+    found = next((each for each in file.loading if each.is_cold == is_cold), None)
+    return _UNKNOWN if found is None else f"{found.first_token_s:.2f} s"
+
+
+def _scored(file: BenchedFile) -> tuple[str, str, str]:
+    scoring = file.scoring
+    if scoring is None:
+        return _UNKNOWN, _UNKNOWN, _UNKNOWN
+    per_item = scoring.n_tokens / scoring.n_items
+    return (
+        f"{scoring.items_per_s:,.2f}",
+        f"{scoring.deviation:,.2f}",
+        fmt.rate(scoring.items_per_s * per_item),
+    )

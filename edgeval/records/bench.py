@@ -1,0 +1,178 @@
+"""Bench: how fast a machine computes models, and what that takes."""
+
+from __future__ import annotations
+
+import statistics
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from edgeval.records.base import Record
+from edgeval.records.context import Machine
+
+
+class Timing(Record):
+    """A test that was timed again and again.
+
+    Attributes:
+        n_prompt: Tokens of a prompt, decoded at once.
+        n_generated: Tokens decoded one by one, behind the prompt.
+        n_depth: Tokens in the cache before, not timed.
+        threads: CPU threads.
+        seconds: What each repetition took.
+    """
+
+    n_prompt: int = Field(ge=0)
+    n_generated: int = Field(ge=0)
+    n_depth: int = Field(ge=0)
+    threads: int = Field(ge=1)
+    seconds: list[float] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        """What llama-bench calls it: ``pp512``, ``tg128``, ``pp512+tg128 @ d1024``."""
+        parts = [("pp", self.n_prompt), ("tg", self.n_generated)]
+        name = "+".join(f"{kind}{count}" for kind, count in parts if count)
+        return f"{name} @ d{self.n_depth}" if self.n_depth else name
+
+    @property
+    def rates(self) -> list[float]:
+        """Tokens a second of each repetition."""
+        return [(self.n_prompt + self.n_generated) / each for each in self.seconds]
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Their mean."""
+        return statistics.fmean(self.rates)
+
+    @property
+    def deviation(self) -> float:
+        """Their standard deviation, with n - 1; 0 of a single one, as llama-bench has it."""
+        return statistics.stdev(self.rates) if len(self.rates) > 1 else 0.0
+
+
+class Loading(Record):
+    """What it took to load a model.
+
+    Attributes:
+        is_cold: Whether the file was not in the system's memory before.
+        load_s: Seconds until it could compute.
+        first_token_s: Seconds until one token was decoded, loading included.
+    """
+
+    is_cold: bool
+    load_s: float = Field(ge=0)
+    first_token_s: float = Field(ge=0)
+
+
+class Scoring(Record):
+    """How fast items like HellaSwag's are scored.
+
+    Attributes:
+        n_items: Number of items of each repetition.
+        n_tokens: Tokens that each decodes.
+        threads: CPU threads.
+        seconds: What each repetition took.
+    """
+
+    n_items: int = Field(ge=1)
+    n_tokens: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    seconds: list[float] = Field(min_length=1)
+
+    @property
+    def items_per_s(self) -> float:
+        """The mean of the repetitions."""
+        return statistics.fmean(self.n_items / each for each in self.seconds)
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of items a second, with n - 1; 0 of a single one."""
+        rates = [self.n_items / each for each in self.seconds]
+        return statistics.stdev(rates) if len(rates) > 1 else 0.0
+
+
+class MemoryParts(Record):
+    """What scoring takes by the model's dimensions, in bytes."""
+
+    weights: int = Field(ge=0)
+    cache: int = Field(ge=0)
+    logits: int = Field(ge=0)
+    compute: int = Field(ge=0)
+
+
+class BenchedFile(Record):
+    """One GGUF on this machine.
+
+    Attributes:
+        name: Name of the file, without its folder.
+        sha256: Its hash.
+        type: llama.cpp's name for how it is quantized.
+        description: llama.cpp's description, such as ``llama 1B Q4_K - Medium``.
+        n_params: Number of parameters.
+        tensor_bytes: Bytes of all tensors.
+        file_bytes: Bytes of the file, or of all its parts.
+        backend: Where its layers were computed.
+        gpus: The GPUs that computed, as their drivers call them.
+        gpu_layers: Number of layers on them.
+        n_batch: Most tokens that are handed over at once.
+        n_ubatch: Most tokens computed at once.
+        kernels: llama.cpp's kernels for the CPU.
+        kernels_reason: Why they are not its own choice; None if they are.
+        loading: What loading took: cold first, where the system lets a file be forgotten.
+        memory: What scoring takes by the dimensions.
+        peak_rss_bytes: Most memory of the process that loaded and computed; None where the platform
+            does not say.
+        timings: The tests.
+        scoring: How fast items are scored; None if that was not asked for.
+    """
+
+    name: str
+    sha256: str
+    type: str
+    description: str
+    n_params: int = Field(ge=1)
+    tensor_bytes: int = Field(ge=0)
+    file_bytes: int = Field(ge=0)
+    backend: str
+    gpus: list[str] = Field(default_factory=list)
+    gpu_layers: int = Field(ge=0)
+    n_batch: int = Field(ge=1)
+    n_ubatch: int = Field(ge=1)
+    kernels: Literal["default", "plain"]
+    kernels_reason: str | None = None
+    loading: list[Loading] = Field(default_factory=list)
+    memory: MemoryParts
+    peak_rss_bytes: int | None = Field(default=None, ge=0)
+    timings: list[Timing] = Field(default_factory=list)
+    scoring: Scoring | None = None
+
+
+class Bench(Record):
+    """One run of ``edgeval bench``.
+
+    Attributes:
+        schema_version: Version of this schema.
+        edgeval_version: What measured.
+        created_at: When it began, in UTC.
+        command: The command that made it; empty if it was none.
+        binding_version: Version of llama-cpp-python, which pins llama.cpp's.
+        features: llama.cpp's line of backends and CPU features.
+        device: The machine.
+        n_cpus: Number of CPUs that the process might use.
+        cpu_load: How many of these other processes kept busy meanwhile, on average; None if the
+            platform does not say.
+        files: The GGUFs, in their order.
+    """
+
+    schema_version: Literal[1] = 1
+    edgeval_version: str
+    created_at: datetime
+    command: str = ""
+    binding_version: str
+    features: str
+    device: Machine
+    n_cpus: int = Field(ge=1)
+    cpu_load: float | None = Field(default=None, ge=0)
+    files: list[BenchedFile] = Field(min_length=1)
