@@ -21,7 +21,8 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="RECORD...",
-            help="report.json, or its folder, or what edgeval eval --json printed.",
+            help="report.json, or its folder, or what edgeval eval --json printed; or what edgeval "
+            "bench --save wrote.",
         ),
     ],
     margin: Annotated[
@@ -56,8 +57,8 @@ def compare(
     """Put saved records of several machines side by side.
 
     Right items have to agree within what rounding explains; speed may differ. Each type is
-    shown beside its own machine's reference, too. With --lm-eval, samples that
-    lm-evaluation-harness logged are compared in pairs.
+    shown beside its own machine's reference, too. Benchmarks become a table of boards. With
+    --lm-eval, samples that lm-evaluation-harness logged are compared in pairs.
     """
     if any_prompt and not lm_eval:
         raise typer.BadParameter("it is of samples; give --lm-eval too", param_hint="--any-prompt")
@@ -67,6 +68,11 @@ def compare(
         )
     if lm_eval:
         _compare_samples([first, *others], margin, any_prompt=any_prompt, as_json=as_json)
+        return
+    if _are_benches([first, *others]):
+        if task is not None:
+            raise typer.BadParameter("benchmarks have no tasks", param_hint="--task")
+        _compare_boards([first, *others], as_json=as_json)
         return
     from edgeval.cli.terminal.comparison import print_comparison
     from edgeval.report.compare.compare import compare as compare_files
@@ -78,6 +84,23 @@ def compare(
     else:
         print_comparison(found)
     require_agreement(found)
+
+
+def _are_benches(paths: list[Path]) -> bool:
+    from edgeval.benchmark.boards import is_bench
+
+    return is_bench(paths[0])
+
+
+def _compare_boards(paths: list[Path], *, as_json: bool) -> None:
+    from edgeval.benchmark.boards import board_tables
+    from edgeval.cli.terminal.boards import boards_json, print_boards
+
+    found = board_tables(paths)
+    if as_json:
+        print_json(boards_json(found))
+    else:
+        print_boards(found)
 
 
 def _compare_samples(paths: list[Path], margin: float, *, any_prompt: bool, as_json: bool) -> None:
