@@ -39,7 +39,8 @@ class BoardRow:
         items_per_s: Items scored a second; None if they were not.
         cold_load_s: Seconds from the disk to the first token; None if it was not measured.
         peak_rss_bytes: Most memory of the process; None if it is not known.
-        watts: Published power; None for what was measured here.
+        watts: Power while ``tg128`` ran, or as it was published; None if nobody says.
+        power_source: Where it is from.
         source: Who published it, or the file of the record.
     """
 
@@ -49,6 +50,7 @@ class BoardRow:
     cold_load_s: float | None = None
     peak_rss_bytes: int | None = None
     watts: float | None = None
+    power_source: str = ""
     source: str = ""
 
 
@@ -138,6 +140,9 @@ def _row(path: Path, bench: Bench, file: BenchedFile) -> BoardRow:
         known = best.get(timing.name)
         if known is None or timing.tokens_per_s > known.tokens_per_s:
             best[timing.name] = timing
+    generating = best.get("tg128")
+    # A meter's number comes before what a part of the machine tells of itself.
+    power = generating.power[0] if generating and generating.power else None
     cold = [each.first_token_s for each in file.loading if each.is_cold]
     return BoardRow(
         device=printable(", ".join([bench.device.cpu, *file.gpus])),
@@ -145,6 +150,8 @@ def _row(path: Path, bench: Bench, file: BenchedFile) -> BoardRow:
         items_per_s=file.scoring.items_per_s if file.scoring else None,
         cold_load_s=cold[0] if cold else None,
         peak_rss_bytes=file.peak_rss_bytes,
+        watts=power.watts if power else None,
+        power_source=printable(power.source) if power else "",
         source=printable(path.name),
     )
 
@@ -159,5 +166,6 @@ def _published(file: BenchedFile) -> Iterator[BoardRow]:
                 device=each.device,
                 speeds={name: Best(rate) for name, rate in speeds.items() if rate is not None},
                 watts=each.watts,
+                power_source="a meter" if each.watts else "",
                 source=each.source,
             )

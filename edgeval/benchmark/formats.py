@@ -156,7 +156,20 @@ def as_markdown(bench: Bench) -> str:
             values.append(f"{timing.tokens_per_s:.2f} ± {timing.deviation:.2f}")
             widths = [width for _, width in columns]
             lines.append(_line([_cell(*pair) for pair in zip(values, widths, strict=True)]))
-    return "\n".join([*lines, "", f"build: llama-cpp-python {bench.binding_version}"])
+    lines += ["", f"build: llama-cpp-python {bench.binding_version}"]
+    return "\n".join([*lines, *_power_lines(bench)])
+
+
+def _power_lines(bench: Bench) -> Iterator[str]:
+    """Yield the mean power over all tests, by each source, as board owners write it."""
+    watts: dict[str, list[tuple[float, float]]] = {}
+    for file in bench.files:
+        for timing in file.timings:
+            for each in timing.power:
+                watts.setdefault(each.source, []).append((each.watts, sum(timing.seconds)))
+    for source, found in watts.items():
+        mean = sum(power * length for power, length in found) / sum(each for _, each in found)
+        yield f"Avg power consumption: {mean:.1f} W ({printable(source)})"
 
 
 def _line(cells: list[str]) -> str:

@@ -21,6 +21,8 @@ AI_BENCHMARKS = {
 
 _MOST_TOKENS = 1_048_576
 _MOST_THREADS = 1024
+_MOST_SECONDS = 86_400.0
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class BenchOptions:
         kernels: llama.cpp's kernels for the CPU: ``auto``, ``default`` or ``plain``.
         force: Whether models are loaded that do not fit the memory free now.
         offline: Whether only what is cached is used.
+        sustain_s: Seconds for which prompts are decoded without a pause; 0 for none.
+        cool_to_c: Temperature that is waited for before that; None to begin at once.
+        watts: Power that a meter shows; None if nobody says.
+        watts_command: Command that prints the power; None if there is none.
     """
 
     prompts: Sequence[int] = (512,)
@@ -61,6 +67,10 @@ class BenchOptions:
     kernels: Literal["auto", "default", "plain"] = "auto"
     force: bool = False
     offline: bool = False
+    sustain_s: float = 0.0
+    cool_to_c: float | None = None
+    watts: float | None = None
+    watts_command: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be timed.
@@ -79,7 +89,11 @@ class BenchOptions:
         _require_within("--threads", threads, 1, _MOST_THREADS)
         _require_within("--repetitions", [self.repetitions], 1, 1000)
         _require_within("--items", [self.scored_items], 0, 10_000)
-        if not (self.tests or self.scored_items):
+        if not 0 <= self.sustain_s <= _MOST_SECONDS:
+            raise EdgevalError("--sustain lasts a day at most; name less, such as 10m")
+        if self.cool_to_c is not None and not self.sustain_s:
+            raise EdgevalError("--cool-to is waited for before --sustain; name that too")
+        if not (self.tests or self.scored_items or self.sustain_s):
             raise EdgevalError("nothing is left to time; name tokens with --pp, --tg or --pg")
         if not self.thread_counts:
             raise EdgevalError("--threads names none; name one, or leave it out")
@@ -103,6 +117,22 @@ class BenchOptions:
         """The numbers of threads, each once, in their order."""
         found = [machine.physical_cores() if each == AUTO else int(each) for each in self.threads]
         return list(dict.fromkeys(found))
+
+
+def seconds(text: str) -> float:
+    """Return the seconds that a text such as ``90s``, ``10m`` or ``1h`` means.
+
+    Raises:
+        EdgevalError: If it means none.
+    """
+    number, unit = text[:-1].strip(), text[-1:].casefold()
+    try:
+        value = float(number) * _UNITS_S[unit]
+    except (ValueError, KeyError):
+        value = -1.0
+    if not 0 < value <= _MOST_SECONDS:
+        raise EdgevalError(f"{text[:40]!r} is no time up to a day; write 90s, 10m or 1h")
+    return value
 
 
 def _require_within(name: str, counts: Sequence[int], least: int, most: int) -> None:

@@ -53,6 +53,16 @@ def pairs(given: list[str] | None) -> Any:
     return found
 
 
+def duration(text: str) -> float:
+    """Return the seconds that a time means."""
+    from edgeval.benchmark.options import seconds
+
+    try:
+        return seconds(text)
+    except EdgevalError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise typer.BadParameter(f"{text!r} is no number; give whole numbers, with commas")
@@ -96,6 +106,25 @@ def bench(
     items: Annotated[int, _what(min=0, help="Items like HellaSwag's to score; 0 for none.")] = 16,
     recipe: Annotated[
         Recipe | None, _what(help="Tests that others publish: pp512, pp4096, tg128, pg4096,128.")
+    ] = None,
+    sustain: Annotated[
+        float | None,
+        _what(
+            parser=duration,
+            metavar="TIME",
+            help="Keep the machine busy for 10m, 90s or 1h, and watch its speed and heat.",
+        ),
+    ] = None,
+    cool_to: Annotated[
+        float | None,
+        _what(metavar="CELSIUS", help="Wait for this temperature before --sustain."),
+    ] = None,
+    watts: Annotated[
+        float | None, _how(metavar="WATTS", help="Power that a meter shows meanwhile.")
+    ] = None,
+    watts_command: Annotated[
+        str | None,
+        _how(metavar="COMMAND", help="Command whose last line has the power, asked each second."),
     ] = None,
     repetitions: Annotated[
         int | None, _how("--repetitions", "-r", min=1, help="Times of each.", show_default="5")
@@ -175,6 +204,10 @@ def bench(
             kernels=kernels.value,
             force=force,
             offline=offline,
+            sustain_s=sustain or 0.0,
+            cool_to_c=cool_to,
+            watts=watts,
+            watts_command=watts_command,
         )
         with progress_bars() as progress:
             found = measured(models or ["demo"], options, command=command_line(), progress=progress)

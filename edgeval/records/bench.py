@@ -10,6 +10,7 @@ from pydantic import Field
 
 from edgeval.records.base import Record
 from edgeval.records.context import Machine
+from edgeval.records.sensors import MeanPower, Sensors, Sustained
 
 
 class Timing(Record):
@@ -21,6 +22,7 @@ class Timing(Record):
         n_depth: Tokens in the cache before, not timed.
         threads: CPU threads.
         seconds: What each repetition took.
+        power: Mean power meanwhile, by each source; empty where there is none.
     """
 
     n_prompt: int = Field(ge=0)
@@ -28,6 +30,7 @@ class Timing(Record):
     n_depth: int = Field(ge=0)
     threads: int = Field(ge=1)
     seconds: list[float] = Field(min_length=1)
+    power: list[MeanPower] = Field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -74,12 +77,14 @@ class Scoring(Record):
         n_tokens: Tokens that each decodes.
         threads: CPU threads.
         seconds: What each repetition took.
+        power: Mean power meanwhile, by each source; empty where there is none.
     """
 
     n_items: int = Field(ge=1)
     n_tokens: int = Field(ge=1)
     threads: int = Field(ge=1)
     seconds: list[float] = Field(min_length=1)
+    power: list[MeanPower] = Field(default_factory=list)
 
     @property
     def items_per_s(self) -> float:
@@ -126,6 +131,7 @@ class BenchedFile(Record):
             does not say.
         timings: The tests.
         scoring: How fast items are scored; None if that was not asked for.
+        sustained: What a load over minutes leaves of the speed; None if that was not asked for.
     """
 
     name: str
@@ -147,6 +153,7 @@ class BenchedFile(Record):
     peak_rss_bytes: int | None = Field(default=None, ge=0)
     timings: list[Timing] = Field(default_factory=list)
     scoring: Scoring | None = None
+    sustained: Sustained | None = None
 
 
 class Bench(Record):
@@ -163,6 +170,7 @@ class Bench(Record):
         n_cpus: Number of CPUs that the process might use.
         cpu_load: How many of these other processes kept busy meanwhile, on average; None if the
             platform does not say.
+        sensors: What the sensors said.
         files: The GGUFs, in their order.
     """
 
@@ -175,4 +183,5 @@ class Bench(Record):
     device: Machine
     n_cpus: int = Field(ge=1)
     cpu_load: float | None = Field(default=None, ge=0)
+    sensors: Sensors = Field(default_factory=Sensors)
     files: list[BenchedFile] = Field(min_length=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Literal, Protocol
 
-Unit = Literal["bytes", "chunks", "items", "tensors", "tests"]
+Unit = Literal["bytes", "chunks", "items", "seconds", "tensors", "tests"]
 
 _LEAST_GAP_S: Final = 10.0
 _GAP_SHARE: Final = 0.02

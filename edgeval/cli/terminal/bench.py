@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgeval.errors import listed
 from edgeval.records.bench import Bench, BenchedFile
+from edgeval.records.sensors import Sensors
 from edgeval.report import formatting as fmt
 from edgeval.system.console import stdout_console
 from edgeval.system.tables import Table
@@ -18,7 +19,12 @@ def print_bench(bench: Bench) -> None:
     """Print what was measured of each file, and on what machine."""
     console = stdout_console()
     tables = [timings(bench)] if any(file.timings for file in bench.files) else []
-    console.print_each([*tables, costs(bench)], are_apart=True)
+    tables.append(costs(bench))
+    if any(timing.power for file in bench.files for timing in file.timings):
+        tables.append(energy(bench))
+    if any(file.sustained for file in bench.files):
+        tables.append(sustained(bench))
+    console.print_each(tables, are_apart=True)
     for sentence in sentences(bench):
         console.print(sentence)
 
@@ -66,6 +72,62 @@ def costs(bench: Bench) -> Table:
     return table
 
 
+def energy(bench: Bench) -> Table:
+    """Return one line a test and source: power, and what a token or an item takes."""
+    table = Table.of(
+        "power and energy",
+        ["type", "threads", "of", "source", "watts", "J each", "above idle"],
+        numbers=("threads", "watts", "J each", "above idle"),
+        leaving=("threads",),
+    )
+    for file in bench.files:
+        parts = [(each.threads, each.name, each.tokens_per_s, each.power) for each in file.timings]
+        if file.scoring is not None:
+            scoring = file.scoring
+            parts.append((scoring.threads, "an item", scoring.items_per_s, scoring.power))
+        for threads, name, rate, powers in parts:
+            for each in powers:
+                above = each.above_idle
+                table.add_row(
+                    file.type,
+                    str(threads),
+                    name,
+                    each.source,
+                    f"{each.watts:.2f}",
+                    f"{each.watts / rate:.4g}",
+                    _UNKNOWN if above is None else f"{above / rate:.4g}",
+                )
+        table.add_section()
+    return table
+
+
+def sustained(bench: Bench) -> Table:
+    """Return one line a file: what minutes of load left of its speed."""
+    table = Table.of(
+        "sustained load",
+        ["type", "time", "first", "steady", "lost", "a minute", "hottest", "throttled"],
+        numbers=("time", "first", "steady", "lost", "a minute", "hottest"),
+        leaving=("a minute", "throttled"),
+    )
+    for file in bench.files:
+        found = file.sustained
+        if found is None:
+            continue
+        hottest = [each.temperature_c for each in found.samples if each.temperature_c is not None]
+        throttled = dict.fromkeys(name for each in found.samples for name in each.throttled)
+        table.add_row(
+            file.type,
+            fmt.duration(found.duration_s),
+            fmt.rate(found.first),
+            fmt.rate(found.steady),
+            f"{100 * found.lost:.1f}%",
+            f"{100 * found.slope:+.2f}%",
+            f"{max(hottest):.0f} °C" if hottest else _UNKNOWN,
+            ", ".join(throttled) or _UNKNOWN,
+        )
+    return table
+
+
 def sentences(bench: Bench) -> Iterator[str]:
     """Yield what the numbers mean, and what to know of them."""
     yield (
@@ -78,6 +140,7 @@ def sentences(bench: Bench) -> Iterator[str]:
             f"Items have as many tokens as HellaSwag's, scored with {scored[0].threads} threads: "
             f"{scored[0].n_tokens / scored[0].n_items:.0f} an item."
         )
+    yield from _of_sensors(bench.sensors)
     if bench.cpu_load is not None and bench.cpu_load >= _BUSY_CPUS:
         yield (
             f"Other processes kept {bench.cpu_load:.1f} of {bench.n_cpus} CPUs busy meanwhile: "
@@ -89,6 +152,21 @@ def sentences(bench: Bench) -> Iterator[str]:
             types_of.setdefault(file.kernels_reason, []).append(file.type)
     for reason, types in types_of.items():
         yield f"Computed with llama.cpp's plain kernels: {listed(types)} ({reason})."
+
+
+def _of_sensors(found: Sensors) -> Iterator[str]:
+    if found.hottest_c is not None:
+        began = "" if found.start_c is None else f", from {found.start_c:.0f} °C"
+        yield f"The CPU reached {found.hottest_c:.0f} °C{began}."
+    if found.throttled:
+        yield f"Its clocks were held back: {listed(found.throttled)}. A cooler machine is faster."
+    elif found.throttled_before:
+        yield (
+            f"Its clocks were held back since it was started, but not now: "
+            f"{listed(found.throttled_before)}."
+        )
+    if not found.sources:
+        yield "No sensor of temperature, clock or power can be read here."
 
 
 def _loaded(file: BenchedFile, *, is_cold: bool) -> str:

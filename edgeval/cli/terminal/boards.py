@@ -20,7 +20,8 @@ def print_boards(found: Sequence[BoardTable]) -> None:
     console.print_each([table_of(each) for each in found], are_apart=True)
     console.print(
         "Tokens/s are those of the fastest number of threads, which stands beside them. "
-        "Published rows are of other builds of llama.cpp, and their power is a meter's."
+        "Published rows are of other builds of llama.cpp. Powers of different sources are not of "
+        "the same thing: a meter's is of the whole machine."
     )
 
 
@@ -33,11 +34,11 @@ def table_of(found: BoardTable) -> Table:
     """Return one line a machine."""
     has_watts = any(row.watts is not None for row in found.rows)
     titles = ["machine", *found.tests, "items/s", "cold load", "peak memory"]
-    titles += [*(["watts", "tokens/s per watt"] if has_watts else []), "source"]
+    titles += [*(["watts", "by", "tg128 per watt"] if has_watts else []), "source"]
     table = Table.of(
         f"{found.model} ({found.type})",
         titles,
-        numbers=tuple(title for title in titles if title not in ("machine", "source")),
+        numbers=tuple(title for title in titles if title not in ("machine", "by", "source")),
         leaving=("source", "peak memory", "cold load"),
     )
     for row in found.rows:
@@ -60,9 +61,9 @@ def _speed(best: Best | None) -> str:
     return f"{fmt.rate(best.tokens_per_s)}{threads}"
 
 
-def _power(row: BoardRow) -> tuple[str, str]:
+def _power(row: BoardRow) -> tuple[str, str, str]:
     generated = row.speeds.get("tg128")
     if row.watts is None:
-        return _UNKNOWN, _UNKNOWN
+        return _UNKNOWN, _UNKNOWN, _UNKNOWN
     share = _UNKNOWN if generated is None else f"{generated.tokens_per_s / row.watts:.2f}"
-    return f"{row.watts:.1f}", share
+    return f"{row.watts:.1f}", row.power_source, share

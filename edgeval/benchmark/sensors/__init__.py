@@ -1,0 +1,1 @@
+"""Sensors of small machines: each source is a small module, and says its name."""

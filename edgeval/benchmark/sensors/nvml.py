@@ -1,0 +1,86 @@
+"""NVIDIA's GPUs through NVML: power, temperature, clock, fan and what holds the clock back.
+
+Source: NVIDIA's NVML API reference; ``nvidia-ml-py`` is its binding, an optional package.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from edgeval.benchmark.sensors.reading import Reading
+
+NVML: Final = "NVML, GPUs"
+_REASONS: Final = {
+    0x04: "GPU power cap",
+    0x08: "GPU hardware slowdown",
+    0x20: "GPU thermal slowdown",
+    0x40: "GPU hardware thermal slowdown",
+    0x80: "GPU power brake",
+}
+
+
+@dataclass
+class Nvml:
+    """All GPUs together; there is nothing to read without the binding, a driver or a GPU.
+
+    Attributes:
+        library: The binding; None where it is not installed.
+    """
+
+    library: Any = None
+    _handles: list[Any] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def here(cls) -> Nvml:
+        """Return the GPUs of this machine."""
+        try:
+            library = importlib.import_module("pynvml")
+        except ImportError:
+            return cls()
+        return cls(library).opened()
+
+    def opened(self) -> Nvml:
+        """Return itself, with the GPUs that the driver has."""
+        try:
+            self.library.nvmlInit()
+            count = self.library.nvmlDeviceGetCount()
+            self._handles = [self.library.nvmlDeviceGetHandleByIndex(at) for at in range(count)]
+        except self.library.NVMLError:
+            self._handles = []
+        return self
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return NVML
+
+    def read(self) -> Reading:
+        """Return the power of all GPUs, and the figures of the hottest."""
+        if not self._handles:
+            return Reading()
+        library = self.library
+        watts = self._each(library.nvmlDeviceGetPowerUsage)
+        temperatures = self._each(
+            lambda handle: library.nvmlDeviceGetTemperature(handle, library.NVML_TEMPERATURE_GPU)
+        )
+        reasons = self._each(library.nvmlDeviceGetCurrentClocksThrottleReasons)
+        return Reading(
+            temperature_c=max(temperatures, default=None),
+            throttled=tuple(
+                name for bit, name in _REASONS.items() if any(int(each) & bit for each in reasons)
+            ),
+            watts={NVML: sum(watts) / 1000} if len(watts) == len(self._handles) else {},
+        )
+
+    def _each(self, ask: Callable[[Any], float]) -> list[float]:
+        """Return what each GPU answers, of those that do."""
+        found = []
+        for handle in self._handles:
+            try:
+                found.append(ask(handle))
+            except self.library.NVMLError:
+                continue
+        return found

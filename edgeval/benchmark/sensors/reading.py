@@ -1,0 +1,81 @@
+"""Reading: what the sensors of a machine say at one moment; what is not known is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+_MAX_CHARACTERS = 4096
+_MAX_DIGITS = 20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read at one moment, by all sources or by one.
+
+    Attributes:
+        temperature_c: Of the hottest part of the CPU, in degrees Celsius.
+        clock_mhz: Mean clock of the cores.
+        fan_rpm: Of the fastest fan.
+        throttled: Names of what holds the clocks back now.
+        throttled_before: Names of what did since the machine was started.
+        watts: Power now, by the name of the source.
+        joules: Counters of energy, by the name of the source; they begin anywhere.
+    """
+
+    temperature_c: float | None = None
+    clock_mhz: float | None = None
+    fan_rpm: float | None = None
+    throttled: tuple[str, ...] = ()
+    throttled_before: tuple[str, ...] = ()
+    watts: Mapping[str, float] = field(default_factory=dict)
+    joules: Mapping[str, float] = field(default_factory=dict)
+
+    def beside(self, other: Reading) -> Reading:
+        """Return what this and another source say; of figures that both have, this one's."""
+        return Reading(
+            temperature_c=_first(self.temperature_c, other.temperature_c),
+            clock_mhz=_first(self.clock_mhz, other.clock_mhz),
+            fan_rpm=_first(self.fan_rpm, other.fan_rpm),
+            throttled=tuple(dict.fromkeys((*self.throttled, *other.throttled))),
+            throttled_before=tuple(
+                dict.fromkeys((*self.throttled_before, *other.throttled_before))
+            ),
+            watts={**other.watts, **self.watts},
+            joules={**other.joules, **self.joules},
+        )
+
+
+class Source(Protocol):
+    """Something that can be read again and again."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    def read(self) -> Reading:
+        """Return what it says now; nothing where it cannot be read."""
+
+
+def text_of(path: Path) -> str | None:
+    """Return the text of a small file without white space around it; None if there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_CHARACTERS).decode("utf-8", "replace").strip("\x00 \t\r\n")
+    except OSError:
+        return None
+
+
+def number_of(path: Path) -> float | None:
+    """Return the whole number in a small file; None if there is none."""
+    text = text_of(path)
+    try:
+        return None if text is None or len(text) > _MAX_DIGITS else float(int(text))
+    except ValueError:
+        return None
+
+
+def _first(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one

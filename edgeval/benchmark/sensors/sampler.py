@@ -1,0 +1,115 @@
+"""Sampler: a thread that reads all sensors once a second, on a fixed grid."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeval.benchmark.sensors.linux import LinuxSensors
+from edgeval.benchmark.sensors.macos import Mac
+from edgeval.benchmark.sensors.meter import Command, Typed
+from edgeval.benchmark.sensors.nvml import Nvml
+from edgeval.benchmark.sensors.power import Battery, InaChips, Rapl
+from edgeval.benchmark.sensors.raspberry import Raspberry
+from edgeval.benchmark.sensors.reading import Reading, Source
+
+PERIOD_S = 1.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A reading and when it was made, in seconds of the monotonic clock."""
+
+    at_s: float
+    reading: Reading
+
+
+def sources(
+    root: Path = Path("/"), *, watts: float | None = None, watts_command: str | None = None
+) -> list[Source]:
+    """Return the sources of this machine, whose figures come before those of the ones behind them.
+
+    Args:
+        root: Where Linux's ``sys`` is.
+        watts: Power that a meter shows, if it was typed in.
+        watts_command: Command that prints it, if there is one.
+
+    Raises:
+        EdgevalError: If the number is no power, or the command prints none.
+    """
+    found: list[Source] = []
+    if watts is not None:
+        found.append(Typed(watts))
+    if watts_command is not None:
+        command = Command(watts_command)
+        command.require_usable()
+        found.append(command)
+    if sys.platform == "darwin":
+        return [*found, Mac()]
+    return [
+        *found,
+        Raspberry(),
+        LinuxSensors(root),
+        Rapl(root),
+        Battery(root),
+        InaChips(root),
+        Nvml.here(),
+    ]
+
+
+def read_all(found: Sequence[Source]) -> Reading:
+    """Return what all sources say now."""
+    whole = Reading()
+    for source in found:
+        whole = whole.beside(source.read())
+    return whole
+
+
+class Sampler:
+    """Reads sources in a thread of its own, from ``start`` to ``stop``; a context manager.
+
+    Attributes:
+        samples: What was read so far, the oldest first.
+        n_missed: Moments of the grid at which nothing was read, since the reading before took
+            longer than the period.
+        cpu_s: CPU time that the thread has taken, without that of programs it asked.
+        names: What is read: the sources that said something at first.
+        first: Set when the first sample is there.
+    """
+
+    def __init__(self, found: Sequence[Source], period_s: float = PERIOD_S) -> None:
+        """Take sources; a thread begins to read them when the context is entered."""
+        self.samples: list[Sample] = []
+        self.n_missed = 0
+        self.cpu_s = 0.0
+        self.first = threading.Event()
+        self._sources = [source for source in found if source.read() != Reading()]
+        self.names = [source.name for source in self._sources]
+        self._period_s = period_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sensors", daemon=True)
+
+    def __enter__(self) -> Sampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        tick = 0
+        while not self._over.is_set():
+            self.samples.append(Sample(time.monotonic(), read_all(self._sources)))
+            self.first.set()
+            self.cpu_s = time.thread_time()
+            # The next moment of the grid that is not over: a pause is no reason to hurry later.
+            due = int((time.monotonic() - began) / self._period_s) + 1
+            self.n_missed += due - tick - 1
+            tick = due
+            self._over.wait(max(0.0, began + tick * self._period_s - time.monotonic()))

@@ -1,0 +1,128 @@
+"""Watch: what the sensors say of the parts of a benchmark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from edgeval.benchmark.options import BenchOptions
+from edgeval.benchmark.sensors.energy import mean_power
+from edgeval.benchmark.sensors.meter import TYPED
+from edgeval.benchmark.sensors.sampler import Sampler, sources
+from edgeval.errors import EdgevalError
+from edgeval.records.sensors import MeanPower, Sensors, SensorSample
+from edgeval.system.progress import Progress
+from edgeval.system.untrusted import printable
+
+IDLE_S = 5.0
+_COOLING_S = 900.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a benchmark, by the monotonic clock."""
+
+    begin_s: float
+    end_s: float
+
+
+@dataclass
+class Watch:
+    """The sensors of a machine while it is measured.
+
+    Attributes:
+        sampler: Reads them.
+        idle: Mean power by source before anything is computed.
+    """
+
+    sampler: Sampler
+    idle: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def over(cls, options: BenchOptions, progress: Progress) -> Iterator[Watch]:
+        """Watch until the context ends; first for some seconds in which nothing is computed.
+
+        Raises:
+            EdgevalError: If the power that was typed in is none, or its command prints none.
+        """
+        found = sources(watts=options.watts, watts_command=options.watts_command)
+        with Sampler(found) as sampler:
+            watch = cls(sampler)
+            if watch._measures_power():
+                progress.log(f"measuring idle power for {IDLE_S:.0f} s")
+                begin = time.monotonic()
+                time.sleep(IDLE_S)
+                powers = mean_power(sampler.samples, begin, time.monotonic())
+                watch.idle = {each.source: each.watts for each in powers if each.source != TYPED}
+            yield watch
+
+    def _measures_power(self) -> bool:
+        """Return whether a source has a power that changes."""
+        self.sampler.first.wait()
+        reading = self.sampler.samples[0].reading
+        return bool({*reading.watts, *reading.joules} - {TYPED})
+
+    def power(self, span: Span) -> list[MeanPower]:
+        """Return the mean power of each source in a part."""
+        return [
+            MeanPower(
+                source=printable(each.source, 60),
+                watts=each.watts,
+                idle_watts=self.idle.get(each.source),
+            )
+            for each in mean_power(self.sampler.samples, span.begin_s, span.end_s)
+        ]
+
+    def samples(self, span: Span) -> list[SensorSample]:
+        """Return what the sensors said in a part, with the seconds since its beginning."""
+        return [
+            SensorSample(
+                at_s=each.at_s - span.begin_s,
+                temperature_c=each.reading.temperature_c,
+                clock_mhz=each.reading.clock_mhz,
+                fan_rpm=each.reading.fan_rpm,
+                throttled=list(each.reading.throttled),
+            )
+            for each in self.sampler.samples
+            if span.begin_s <= each.at_s <= span.end_s
+        ]
+
+    def summary(self) -> Sensors:
+        """Return what they said of all of it."""
+        readings = [each.reading for each in self.sampler.samples]
+        temperatures = [each.temperature_c for each in readings if each.temperature_c is not None]
+        return Sensors(
+            sources=self.sampler.names,
+            start_c=readings[0].temperature_c if readings else None,
+            hottest_c=max(temperatures, default=None),
+            throttled=_named(each.throttled for each in readings),
+            throttled_before=_named(each.throttled_before for each in readings),
+        )
+
+    def cool(self, celsius: float, progress: Progress) -> None:
+        """Wait until the CPU is as cool as this.
+
+        Raises:
+            EdgevalError: If no sensor tells, or it stays hotter for a quarter of an hour.
+        """
+        begin = time.monotonic()
+        progress.log(f"waiting until the CPU is at {celsius:g} °C")
+        while True:
+            now = self.sampler.samples[-1].reading.temperature_c
+            if now is None:
+                raise EdgevalError("no sensor tells the CPU's temperature; leave out --cool-to")
+            if now <= celsius:
+                return
+            if time.monotonic() - begin > _COOLING_S:
+                raise EdgevalError(
+                    f"the CPU is still at {now:.0f} °C after {_COOLING_S / 60:.0f} minutes; name a "
+                    "higher --cool-to"
+                )
+            time.sleep(0.5)
+
+
+def _named(found: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(printable(name, 60) for names in found for name in names))

@@ -1,0 +1,137 @@
+"""Sensors: what they said of a benchmark, and what heat leaves of a machine's speed."""
+
+from __future__ import annotations
+
+import statistics
+
+from pydantic import Field
+
+from edgeval.records.base import Record
+
+
+class MeanPower(Record):
+    """Mean power by one source.
+
+    Attributes:
+        source: Where it is from: a sensor, a meter, or what was typed in.
+        watts: Mean power, in watts.
+        idle_watts: The same before anything was computed; None if it was not measured.
+    """
+
+    source: str
+    watts: float
+    idle_watts: float | None = None
+
+    @property
+    def above_idle(self) -> float | None:
+        """How much more it is than idle, in watts."""
+        return None if self.idle_watts is None else self.watts - self.idle_watts
+
+
+class SensorSample(Record):
+    """What the sensors said at one moment.
+
+    Attributes:
+        at_s: Seconds since the load began.
+        temperature_c: Of the hottest part of the CPU, in degrees Celsius.
+        clock_mhz: Mean clock of the cores.
+        fan_rpm: Of the fastest fan.
+        throttled: What held the clocks back.
+    """
+
+    at_s: float
+    temperature_c: float | None = None
+    clock_mhz: float | None = None
+    fan_rpm: float | None = None
+    throttled: list[str] = Field(default_factory=list)
+
+
+class SustainedRate(Record):
+    """A test in the course of a sustained load.
+
+    Attributes:
+        at_s: Seconds since the load began, at the end of the test.
+        tokens_per_s: Its speed.
+    """
+
+    at_s: float
+    tokens_per_s: float = Field(gt=0)
+
+
+class Sustained(Record):
+    """The same test, over and over: what heat leaves of a machine's speed.
+
+    Attributes:
+        n_prompt: Tokens of the prompt.
+        threads: CPU threads.
+        rates: Each test.
+        samples: What the sensors said meanwhile, once a second.
+        power: Mean power meanwhile, by each source.
+        n_missed: Seconds for which there is no sample, since sensors answered too late.
+        sampler_share: CPU time of the thread that read the sensors, as a share of a core.
+    """
+
+    n_prompt: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    rates: list[SustainedRate] = Field(min_length=1)
+    samples: list[SensorSample] = Field(default_factory=list)
+    power: list[MeanPower] = Field(default_factory=list)
+    n_missed: int = Field(default=0, ge=0)
+    sampler_share: float = Field(default=0.0, ge=0)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds until the last test was over."""
+        return self.rates[-1].at_s
+
+    @property
+    def first(self) -> float:
+        """Tokens a second at the beginning: the mean of the first twentieth of the time."""
+        return self._mean(0.0, 0.05)
+
+    @property
+    def steady(self) -> float:
+        """Tokens a second in the end: the mean of the last quarter of the time."""
+        return self._mean(0.75, 1.0)
+
+    @property
+    def lost(self) -> float:
+        """The share of the speed that was lost on the way."""
+        return 1 - self.steady / self.first
+
+    @property
+    def slope(self) -> float:
+        """Change of the speed by a straight line, as a share of the first speed, a minute."""
+        if len(self.rates) < 2 or self.rates[0].at_s == self.duration_s:
+            return 0.0
+        fit = statistics.linear_regression(
+            [each.at_s / 60 for each in self.rates], [each.tokens_per_s for each in self.rates]
+        )
+        return fit.slope / self.first
+
+    def _mean(self, begin: float, end: float) -> float:
+        """Return the mean rate between two shares of the time; at least one test is in it."""
+        within = [
+            each.tokens_per_s
+            for each in self.rates
+            if begin * self.duration_s <= each.at_s <= end * self.duration_s
+        ]
+        return statistics.fmean(within or [self.rates[0].tokens_per_s])
+
+
+class Sensors(Record):
+    """What the sensors said of the whole benchmark.
+
+    Attributes:
+        sources: What could be read.
+        start_c: Temperature of the CPU at the beginning, in degrees Celsius.
+        hottest_c: The highest.
+        throttled: What held the clocks back while it ran.
+        throttled_before: What did since the machine was started, before or meanwhile.
+    """
+
+    sources: list[str] = Field(default_factory=list)
+    start_c: float | None = None
+    hottest_c: float | None = None
+    throttled: list[str] = Field(default_factory=list)
+    throttled_before: list[str] = Field(default_factory=list)

@@ -1,0 +1,119 @@
+"""Samples and energy: a fixed grid, gaps that are told, and numbers worked out by hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgeval.benchmark.sensors.energy import mean_power
+from edgeval.benchmark.sensors.linux import LinuxSensors
+from edgeval.benchmark.sensors.power import Rapl
+from edgeval.benchmark.sensors.reading import Reading
+from edgeval.benchmark.sensors.sampler import Sample, Sampler, read_all, sources
+from tests.helpers import sensor_trees
+from tests.helpers.sensor_trees import tree
+
+
+def watts(*values: tuple[float, float]) -> list[Sample]:
+    return [Sample(at, Reading(watts={"meter": each})) for at, each in values]
+
+
+def test_power_between_samples_changes_evenly() -> None:
+    samples = watts((0.0, 4.0), (1.0, 6.0), (2.0, 6.0))
+    (whole,) = mean_power(samples, 0.0, 2.0)
+    # (4 + 6) / 2 for a second, and 6 for another.
+    assert (whole.source, whole.watts, whole.known_s) == ("meter", pytest.approx(5.5), 2.0)
+    (part,) = mean_power(samples, 0.5, 1.0)
+    assert part.watts == pytest.approx(5.5)
+
+
+def test_a_gap_is_not_known_and_more_than_half_of_one_is_nothing() -> None:
+    samples = watts((0.0, 4.0), (1.0, 4.0), (2.0, 4.0), (3.0, 4.0), (9.0, 100.0), (10.0, 100.0))
+    (found,) = mean_power(samples, 0.0, 5.0)
+    assert (found.watts, found.known_s) == (4.0, 3.0)
+    assert mean_power(samples, 0.0, 9.0) == []
+    assert mean_power([], 0.0, 1.0) == []
+
+
+def test_a_counter_that_begins_again_is_counted_on(tmp_path: Path) -> None:
+    """2 J, then 3 J over the end of the counter's range, then 5 J, each in a second."""
+    root, samples = tree(tmp_path, sensor_trees.N100), []
+    rapl = Rapl(root)
+    counter = root / "sys/class/powercap/intel-rapl:0/energy_uj"
+    begin, most = 262_140_000_000, 262_143_328_850
+    energies = [begin, begin + 2_000_000, begin + 5_000_000 - most, begin + 10_000_000 - most]
+    # The wall clock jumps by hours meanwhile, and is never asked.
+    for second, energy in enumerate(energies):
+        counter.write_text(f"{energy}\n")
+        samples.append(Sample(100.0 + second, rapl.read()))
+    (whole,) = mean_power(samples, 100.0, 103.0)
+    assert whole.watts == pytest.approx(10 / 3)
+    (middle,) = mean_power(samples, 101.0, 102.0)
+    assert middle.watts == pytest.approx(3.0)
+
+
+def test_each_source_has_its_own_figure() -> None:
+    both = [Sample(at, Reading(watts={"typed in": 6.4}, joules={"RAPL": 2 * at})) for at in (0, 1)]
+    found = {each.source: each.watts for each in mean_power(both, 0.0, 1.0)}
+    assert found == {"RAPL": 2.0, "typed in": pytest.approx(6.4)}
+
+
+def test_no_sample_is_lost_while_all_cores_compute(tmp_path: Path) -> None:
+    """As in a benchmark: what computes is another process, and takes all cores."""
+    root, period_s = tree(tmp_path, sensor_trees.RYZEN_LAPTOP), 0.2
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        with Sampler([LinuxSensors(root), Rapl(root)], period_s) as sampler:
+            time.sleep(4.0)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert sampler.n_missed <= 1
+    assert len(sampler.samples) + sampler.n_missed == pytest.approx(4.0 / period_s, abs=2)
+    # A grid does not drift: the last is as many periods after the first as there are.
+    whole = sampler.samples[-1].at_s - sampler.samples[0].at_s
+    n_periods = len(sampler.samples) + sampler.n_missed - 1
+    assert whole / period_s == pytest.approx(n_periods, abs=0.9)
+
+
+def test_a_sampler_takes_little_of_a_core(tmp_path: Path) -> None:
+    root = tree(tmp_path, sensor_trees.RYZEN_LAPTOP)
+    with Sampler([LinuxSensors(root), Rapl(root)], 0.1) as sampler:
+        time.sleep(2.0)
+    # At one reading a second a tenth of this share.
+    assert sampler.cpu_s / 2.0 < 0.1
+    assert len(sampler.samples) >= 15
+
+
+def test_slow_sources_lose_moments_that_are_counted() -> None:
+    class Slow:
+        name = "slow"
+
+        def read(self) -> Reading:
+            time.sleep(0.12)
+            return Reading(temperature_c=1.0)
+
+    with Sampler([Slow()], 0.05) as sampler:
+        time.sleep(1.0)
+    assert sampler.n_missed >= len(sampler.samples)
+
+
+def test_without_sensors_nothing_is_said(tmp_path: Path) -> None:
+    with Sampler([LinuxSensors(tmp_path)], 0.05) as sampler:
+        time.sleep(0.2)
+    assert all(sample.reading == Reading() for sample in sampler.samples)
+    assert mean_power(sampler.samples, 0.0, 1e9) == []
+
+
+def test_the_sources_of_this_machine_can_be_read() -> None:
+    found = read_all(sources(watts=6.4))
+    assert found.watts["typed in"] == 6.4
