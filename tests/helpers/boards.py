@@ -149,9 +149,9 @@ def ryzen_laptop(root: Path) -> None:
         root,
         {
             "run/udev/data/+dmi:id": "\n".join([*modules, "E:MEMORY_DEVICE_2_PRESENT=0"]),
-            "usr/lib/os-release": "NAME=Fedora\nPRETTY_NAME='Fedora Linux 40 (Workstation Edition)'",
+            "usr/lib/os-release": "NAME=Fedora\nPRETTY_NAME='Fedora Linux 40'",
             "etc/hostname": SECRET,
-            "proc/pressure/memory": "some avg10=12.50 avg60=1.00 avg300=0.10 total=1\nfull avg10=1.00",
+            "proc/pressure/memory": "some avg10=12.50 avg60=1.00 total=1\nfull avg10=1.00",
             f"{_CPU}/online": "0-15",
         },
     )

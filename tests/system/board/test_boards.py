@@ -51,7 +51,7 @@ NOTHING: Board = lambda root: None  # noqa: E731
             boards.ryzen_laptop,
             "Framework Laptop 13 (AMD Ryzen 7040Series)",
             None,
-            "Fedora Linux 40 (Workstation Edition)",
+            "Fedora Linux 40",
         ),
         (NOTHING, None, None, None),
     ],
