@@ -35,14 +35,15 @@ def doctor(
 
     The exit code is 1 if a check failed, or something was found that an evaluation would fail over.
     """
-    from edgeval.cli.terminal.diagnosis import print_diagnosis
+    from edgeval.cli.terminal.diagnosis import print_findings, print_surroundings
     from edgeval.doctor.diagnose import diagnose
 
+    tell = None if as_json else print_surroundings
     with progress_bars() as progress:
-        found = diagnose(model, backend, names(devices), store=store, progress=progress)
+        found = diagnose(model, backend, names(devices), store=store, tell=tell, progress=progress)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:
-        print_diagnosis(found)
+        print_findings(found)
     if found.problems:
         raise typer.Exit(1)

@@ -5,12 +5,13 @@ llama.cpp is asked in a process of its own, so that a library that crashes becom
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from edgeval import __version__
 from edgeval.checkpoints.locate import locate
+from edgeval.doctor.held_back import held_back
 from edgeval.doctor.installed import look
 from edgeval.doctor.machine import folder
 from edgeval.doctor.trials import Trials
@@ -18,11 +19,28 @@ from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.llama import machine
-from edgeval.records import Diagnosis, Finding, Folder, GpuCheck, Look, TypeTrial
+from edgeval.records import Diagnosis, Finding, Folder, GpuCheck, Look, Surroundings, TypeTrial
 from edgeval.system.engine_version import binding_version
 from edgeval.system.files import cache_folder
 from edgeval.system.free_memory import available
 from edgeval.system.progress import ProgressOption, progress_of
+
+
+def look_around(store: str | Path = DEFAULT_STORE) -> Surroundings:
+    """Return what is known before anything is tried; that takes no second.
+
+    Args:
+        store: The file that scores are kept in.
+    """
+    return Surroundings(
+        edgeval_version=__version__,
+        created_at=datetime.now(timezone.utc),
+        binding_version=binding_version(),
+        device=machine.describe(),
+        conditions=machine.conditions(Path(store)),
+        free_memory_bytes=available().n_bytes,
+        folders=[folder("cache", cache_folder()), folder("store", Path(store))],
+    )
 
 
 @running()
@@ -32,6 +50,7 @@ def diagnose(
     devices: Sequence[str] = (),
     *,
     store: str | Path = DEFAULT_STORE,
+    tell: Callable[[Surroundings], None] | None = None,
     progress: ProgressOption = "auto",
 ) -> Diagnosis:
     """Look at the machine and the installation, try each type, and hold each GPU to the CPU.
@@ -41,6 +60,7 @@ def diagnose(
         backend: ``auto`` for all, or the one to check.
         devices: GPUs to check, by name or place; none for all of the backend.
         store: The file that scores are kept in.
+        tell: Is told what ``look_around`` finds, before anything is tried.
         progress: Where to show progress; None for nowhere.
 
     Raises:
@@ -48,8 +68,11 @@ def diagnose(
     """
     model = str(model)
     locate(model)
-    folders = [folder("cache", cache_folder()), folder("store", Path(store))]
-    findings = [_unwritable(each) for each in folders if not each.is_writable]
+    here = look_around(store)
+    if tell is not None:
+        tell(here)
+    findings = [_unwritable(each) for each in here.folders if not each.is_writable]
+    findings += held_back(here.device, here.conditions)
     seen: Look | None = None
     types: list[TypeTrial] = []
     checks: list[GpuCheck] = []
@@ -64,12 +87,7 @@ def diagnose(
     except EdgevalError as error:
         findings.append(_problem(str(error)))
     return Diagnosis(
-        edgeval_version=__version__,
-        created_at=datetime.now(timezone.utc),
-        binding_version=binding_version(),
-        device=machine.describe(),
-        free_memory_bytes=available().n_bytes,
-        folders=folders,
+        **dict(here),
         build=seen.build if seen else None,
         backends=seen.backends if seen else None,
         devices=seen.devices if seen else [],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgeval.records import Folder
+from edgeval.system.board.storage import storage_kind
 
 _NVIDIA_TIMEOUT_S = 20.0
 
@@ -49,7 +50,13 @@ def folder(name: Literal["cache", "store"], path: Path) -> Folder:
         is_writable = True
     except (OSError, StopIteration):
         pass
-    return Folder(name=name, path=_short(path), free_bytes=free, is_writable=is_writable)
+    return Folder(
+        name=name,
+        path=_short(path),
+        free_bytes=free,
+        is_writable=is_writable,
+        storage=storage_kind(path),
+    )
 
 
 def unused_gpu(built: Collection[str]) -> FoundGpu | None:

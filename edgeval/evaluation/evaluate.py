@@ -85,6 +85,7 @@ def evaluate(
         protocol=setup.protocol_info(),
         engine=setup.engine(),
         device=machine.describe(),
+        conditions=machine.conditions(options.store),
         runs=[each.run for each in found],
         failures=failures.found,
     )

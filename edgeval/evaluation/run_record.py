@@ -134,6 +134,7 @@ def made_record(
                 protocol=task.setup.protocol_info(),
                 engine=task.setup.engine(),
                 device=machine.describe(),
+                conditions=machine.conditions(options.store),
                 runs=result.runs,
                 failures=_in_order(result.failures, ladder.rungs),
                 same_files=list(ladder.same_files),

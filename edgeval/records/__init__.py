@@ -39,12 +39,14 @@ if TYPE_CHECKING:
         Gpu,
         GpuCheck,
         Look,
+        Surroundings,
         TypeTrial,
     )
     from edgeval.records.divergence import Divergence, Drawn
     from edgeval.records.drift import ClusteredInterval, Drift, Flip, Outcome, SplitDifference
     from edgeval.records.failures import Failure
     from edgeval.records.generation import GenerationSpeed
+    from edgeval.records.hardware import Conditions, CoreGroup, Limits
     from edgeval.records.kernels import KernelChoice, KernelRace, KernelTrial, KernelTrials
     from edgeval.records.model import ModelFacts, ModelShape
     from edgeval.records.report import SCHEMA_VERSION, Evaluation, Report
@@ -73,6 +75,8 @@ __all__ = [
     "Claim",
     "ClaimCitation",
     "ClusteredInterval",
+    "Conditions",
+    "CoreGroup",
     "DataSource",
     "Diagnosis",
     "Divergence",
@@ -94,6 +98,7 @@ __all__ = [
     "KernelRace",
     "KernelTrial",
     "KernelTrials",
+    "Limits",
     "Look",
     "Machine",
     "Metric",
@@ -119,6 +124,7 @@ __all__ = [
     "SplitDifference",
     "Stopping",
     "Suite",
+    "Surroundings",
     "TaskAverage",
     "TensorMix",
     "TypeTrial",
@@ -167,6 +173,7 @@ _MODULES = {
         "Gpu",
         "GpuCheck",
         "Look",
+        "Surroundings",
         "TypeTrial",
     ),
     "divergence": (
@@ -182,6 +189,11 @@ _MODULES = {
     ),
     "failures": ("Failure",),
     "generation": ("GenerationSpeed",),
+    "hardware": (
+        "Conditions",
+        "CoreGroup",
+        "Limits",
+    ),
     "kernels": (
         "KernelChoice",
         "KernelRace",

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from edgeval.records.base import MOST_ITEMS, Record
+from edgeval.records.hardware import CoreGroup, Limits, SparseRecord
 
 
 def protocol_label(name: str, shots: int) -> str:
@@ -14,8 +15,29 @@ def protocol_label(name: str, shots: int) -> str:
     return f"{name}, {shots}-shot" if shots else name
 
 
-class Machine(Record):
-    """The machine, without a name of host or user."""
+class Machine(SparseRecord):
+    """The machine, without a name of host or user, and without a serial number.
+
+    What is not known is None, and so is what an older edgeval did not look for. What changes from
+    one run to the next is in ``Conditions``.
+
+    Attributes:
+        system: The kernel and its release.
+        machine: The architecture.
+        cpu: What the CPU calls itself.
+        physical_cores: Cores that the process might use.
+        logical_cores: Logical CPUs.
+        memory_bytes: All memory.
+        python: Python's version.
+        board: What the machine is called by its maker.
+        soc: The chip of a board, for example ``BCM2712``.
+        os: What the system calls itself.
+        cores: The cores by kind, the fastest first.
+        memory_type: For example ``DDR5``.
+        memory_mts: Transfers a second that the memory is set to, in millions.
+        memory_channels: Number of channels that have memory.
+        limits: What is left of it to the process, where that is less than all.
+    """
 
     system: str
     machine: str
@@ -24,6 +46,14 @@ class Machine(Record):
     logical_cores: int
     memory_bytes: int
     python: str
+    board: str | None = None
+    soc: str | None = None
+    os: str | None = None
+    cores: list[CoreGroup] = Field(default_factory=list)
+    memory_type: str | None = None
+    memory_mts: int | None = Field(default=None, ge=1)
+    memory_channels: int | None = Field(default=None, ge=1)
+    limits: Limits | None = None
 
 
 class Engine(Record):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from edgeval.records.base import Record
 from edgeval.records.context import Machine
+from edgeval.records.hardware import Conditions
 from edgeval.records.results import SelfCheck
 
 
@@ -18,12 +19,14 @@ class Folder(Record):
         path: Where it is; the user's home is ``~``.
         free_bytes: Room on its disk; None if that cannot be read.
         is_writable: Whether a file can be made there, and one that is there be changed.
+        storage: What it is on, for example ``SD card``; None if nothing tells.
     """
 
     name: Literal["cache", "store"]
     path: str
     free_bytes: int | None
     is_writable: bool
+    storage: str | None = None
 
 
 class Backend(Record):
@@ -146,16 +149,32 @@ class Look(Record):
     findings: list[Finding]
 
 
-class Diagnosis(Record):
-    """What ``edgeval doctor --json`` prints.
+class Surroundings(Record):
+    """What is known before anything is tried.
 
     Attributes:
         edgeval_version: What made the record.
         created_at: When, in UTC.
         binding_version: Version of llama-cpp-python, which pins llama.cpp's; None if it is missing.
         device: The machine.
+        conditions: What it computes under, with the folder of the store.
         free_memory_bytes: Memory of the machine that is free now.
         folders: Where GGUFs and scores are kept.
+    """
+
+    edgeval_version: str
+    created_at: datetime
+    binding_version: str | None
+    device: Machine
+    conditions: Conditions
+    free_memory_bytes: int
+    folders: list[Folder]
+
+
+class Diagnosis(Surroundings):
+    """What ``edgeval doctor --json`` prints.
+
+    Attributes:
         build: How llama.cpp was built for the CPU; None if it could not be loaded.
         backends: What it was built with, the CPU last; None if it could not be loaded.
         devices: Its GPUs.
@@ -165,12 +184,6 @@ class Diagnosis(Record):
         findings: What is wrong, and what could be better.
     """
 
-    edgeval_version: str
-    created_at: datetime
-    binding_version: str | None
-    device: Machine
-    free_memory_bytes: int
-    folders: list[Folder]
     build: Build | None
     backends: list[Backend] | None
     devices: list[Gpu]

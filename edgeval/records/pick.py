@@ -14,6 +14,7 @@ from edgeval.records.base import Record, SavedRecord
 from edgeval.records.context import DataSource, Engine, Machine, ModelSource, ProtocolInfo
 from edgeval.records.drift import Drift
 from edgeval.records.generation import GenerationSpeed
+from edgeval.records.hardware import Conditions
 from edgeval.records.results import MOST_NAME_CHARS, ModelRun
 from edgeval.system.untrusted import Moment, printable
 
@@ -113,6 +114,7 @@ class Pick(SavedRecord):
         protocol: How they were scored.
         engine: What computed the numbers.
         device: The machine.
+        conditions: What it computed under; None in records of an older edgeval.
         reference: What reports call the reference; None before it was needed.
         reference_run: What was measured of it; None before it was needed.
         files: The files, the smallest first.
@@ -141,6 +143,7 @@ class Pick(SavedRecord):
     protocol: ProtocolInfo
     engine: Engine
     device: Machine
+    conditions: Conditions | None = None
     reference: str | None = None
     reference_run: ModelRun | None = None
     files: list[PickedFile] = Field(min_length=1, max_length=MOST_FILES)

@@ -14,6 +14,7 @@ from edgeval.records.contents import SameFile
 from edgeval.records.context import DataSource, Engine, Machine, ModelSource, ProtocolInfo
 from edgeval.records.drift import Drift
 from edgeval.records.failures import Failure
+from edgeval.records.hardware import Conditions
 from edgeval.records.notebook import Shown
 from edgeval.records.results import ModelRun
 from edgeval.records.rows import failure_row, run_row
@@ -39,6 +40,7 @@ class Evaluation(Shown, SavedRecord):
         protocol: How they were scored.
         engine: What computed the numbers.
         device: The machine.
+        conditions: What it computed under; None in records of an older edgeval.
         runs: The files that were evaluated, in the order they were named.
         failures: Those that could not be.
     """
@@ -50,6 +52,7 @@ class Evaluation(Shown, SavedRecord):
     protocol: ProtocolInfo
     engine: Engine
     device: Machine
+    conditions: Conditions | None = None
     runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
 
@@ -102,6 +105,7 @@ class Report(Shown, SavedRecord):
         protocol: How they were scored.
         engine: What computed the numbers.
         device: The machine.
+        conditions: What it computed under; None in records of an older edgeval.
         runs: The models of the ladder, the reference first unless it failed.
         failures: The models of the ladder that could not be made or scored, in its order.
         same_files: Those that were left out, since their tensors would be another one's.
@@ -130,6 +134,7 @@ class Report(Shown, SavedRecord):
     protocol: ProtocolInfo
     engine: Engine
     device: Machine
+    conditions: Conditions | None = None
     runs: list[ModelRun] = Field(min_length=1)
     failures: list[Failure] = Field(default_factory=list)
     same_files: list[SameFile] = Field(default_factory=list)

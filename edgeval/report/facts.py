@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from edgeval.errors import listed, plural
-from edgeval.records import Citation, Claim, ClaimCitation, Machine, Report, Verdict
+from edgeval.records import Citation, Claim, ClaimCitation, Conditions, Machine, Report, Verdict
 from edgeval.records.claims import NOT_STATED
 from edgeval.report import formatting as fmt
+from edgeval.report import hardware
 from edgeval.report.items import reference_items, slice_sentence
 from edgeval.report.machines import (
     backend_and_threads,
@@ -80,7 +81,8 @@ def facts(view: RecordView[Report]) -> list[Fact]:
         *_self_check_facts(report),
         Fact("Features", engine.features),
         Fact("Device", _machine(device)),
-        Fact("System", f"{device.system}, {device.machine}, Python {device.python}"),
+        *_hardware_facts(report),
+        Fact("System", _system(device)),
         *_store_facts(view),
         Fact("Elapsed", f"{fmt.duration(report.elapsed_s)}{_without(view)}"),
         Fact("Peak memory", _peak_memory(report) + _not_loaded(view)),
@@ -217,6 +219,25 @@ def _machine(device: Machine) -> str:
     n_cores = device.physical_cores
     cores = f"{n_cores} {plural(n_cores, 'core')} ({device.logical_cores} logical)"
     return f"{device.cpu}; {cores}, {fmt.size(device.memory_bytes)} of memory"
+
+
+def _system(device: Machine) -> str:
+    name = f"{device.os}, " if device.os else ""
+    return f"{name}{device.system}, {device.machine}, Python {device.python}"
+
+
+def _hardware_facts(report: Report) -> list[Fact]:
+    """Return what is known of the machine besides, and what it computed under."""
+    device, conditions = report.device, report.conditions or Conditions()
+    found = {
+        "Board": hardware.board(device),
+        "Cores": hardware.core_kinds(device),
+        "Memory": hardware.memory_kind(device),
+        "Limits": hardware.limits(device),
+        "Conditions": hardware.conditions(conditions),
+        "Storage": conditions.storage or "",
+    }
+    return [Fact(label, text) for label, text in found.items() if text]
 
 
 def _shot_facts(report: Report) -> list[Fact]:

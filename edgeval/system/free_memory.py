@@ -6,13 +6,14 @@ shells by ``ulimit -v``. Who takes more is killed, or refused, while the machine
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
+
+from edgeval.system.cgroups import folders
 
 if sys.platform != "win32":
     import resource
@@ -30,7 +31,7 @@ _FILES = {
 ``memory.stat`` are called that say how much of that is of files, which gives way (the kernel's
 ``cgroup-v2.rst`` and ``cgroup-v1/memory.rst``)."""
 
-_PROC = Path("/proc/self")
+_ROOT = Path("/")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _address_space() -> Iterator[int]:
 
 def _cgroups() -> Iterator[tuple[int, int]]:
     """Yield limit and what is taken of it, of each cgroup that this process is in."""
-    for version, folder in _folders():
+    for version, folder in folders("memory", _ROOT):
         limit_file, taken_file, *of_files = _FILES[version]
         try:
             limit = (folder / limit_file).read_text(encoding="ascii").strip()
@@ -84,41 +85,3 @@ def _cgroups() -> Iterator[tuple[int, int]]:
         stat = dict(line.split()[:2] for line in lines if " " in line)
         if limit.isdigit():
             yield int(limit), taken - sum(int(stat.get(name, 0)) for name in of_files)
-
-
-def _folders() -> Iterator[tuple[str, Path]]:
-    """Yield version and folder of each cgroup: this process's and all above it."""
-    mounts = dict(_mounts())
-    with contextlib.suppress(OSError):
-        lines = (_PROC / "cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in lines:
-            _, controllers, place = line.split(":", 2)
-            version = "v2" if not controllers else "v1"
-            is_of_memory = not controllers or "memory" in controllers.split(",")
-            if is_of_memory and version in mounts:
-                root, mounted = mounts[version]
-                yield from ((version, each) for each in _up(root, mounted, place))
-
-
-def _up(root: str, mounted: Path, place: str) -> Iterator[Path]:
-    """Yield a cgroup's folder and those above it, as far as they are mounted here."""
-    inside = place[len(root) :] if place.startswith(root.rstrip("/") + "/") else place
-    folder = mounted / inside.strip("/")
-    # A container may see its own cgroup where it thinks that all are.
-    folder = folder if folder.is_dir() else mounted
-    yield folder
-    yield from (each for each in folder.parents if each.is_relative_to(mounted))
-
-
-def _mounts() -> Iterator[tuple[str, tuple[str, Path]]]:
-    """Yield for each version of cgroups which of them is mounted for memory, and where."""
-    with contextlib.suppress(OSError):
-        lines = (_PROC / "mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in lines:
-            before, _, after = line.partition(" - ")
-            _, _, _, root, mounted = before.split(" ")[:5]
-            kind, _, options = after.split(" ")[:3]
-            if kind == "cgroup2":
-                yield "v2", (root, Path(mounted))
-            elif kind == "cgroup" and "memory" in options.split(","):
-                yield "v1", (root, Path(mounted))

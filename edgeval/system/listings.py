@@ -30,15 +30,18 @@ class Listing:
 
     Attributes:
         rows: The value of each name.
+        least: Cells that the names take at the least, so that two listings can be one.
     """
 
     rows: Mapping[str, Said]
+    least: int = 0
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         """Yield the lines; a value whose words have no room beside its name stands below it."""
         width = options.max_width
         names = {name: rich_text(Styled(name, "bold"), options.encoding) for name in self.rows}
-        beside = max((cell_len(name.plain) for name in names.values()), default=0) + _GAP
+        beside = max((cell_len(name.plain) for name in names.values()), default=0)
+        beside = max(beside, self.least) + _GAP
         for key, value in self.rows.items():
             name, text = names[key], rich_text(value, options.encoding)
             if beside + widest_word([text]) > width and beside + widest_line([text]) > width:

@@ -12,13 +12,16 @@ import pytest
 from edgeval import __version__, llama
 from edgeval.cli.app import main
 from edgeval.cli.terminal.diagnosis import conclusion
+from edgeval.doctor import diagnose as diagnose_module
 from edgeval.doctor import installed
 from edgeval.doctor.diagnose import diagnose
 from edgeval.engine import process
+from edgeval.errors import EngineError
 from edgeval.evaluation import closeness, yardstick
-from edgeval.records import Diagnosis
+from edgeval.records import Conditions, Diagnosis, Look, Surroundings
 from tests.helpers import pretended_gpus
 from tests.helpers.command import assert_one_sentence, edgeval
+from tests.helpers.diagnoses import example_diagnosis
 from tests.helpers.doctor import printed, run_instead
 from tests.helpers.fakes import without_kernels
 
@@ -86,6 +89,42 @@ def test_doctor_itself_never_loads_llama_cpp() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "False\n"
+
+
+def test_the_machine_is_told_before_anything_is_tried(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    order: list[str] = []
+    told: list[Surroundings] = []
+
+    def refuse(*_: object) -> Look:
+        order.append("tried")
+        raise EngineError("llama.cpp is not here")
+
+    def tell(here: Surroundings) -> None:
+        order.append("told")
+        told.append(here)
+
+    monkeypatch.setattr(diagnose_module, "look", refuse)
+    found = diagnose(store=tmp_path / "edgeval.db", tell=tell)
+    assert order == ["told", "tried"]
+    (here,) = told
+    assert {name: getattr(found, name) for name in Surroundings.model_fields} == dict(here)
+
+
+def test_the_machine_is_on_the_screen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    device = example_diagnosis().device.model_copy(
+        update={"board": "Raspberry Pi 5 Model B", "soc": "BCM2712", "os": "Debian 12"}
+    )
+    conditions = Conditions(governors=["powersave"], storage="SD card")
+    found = example_diagnosis(device=device, conditions=conditions)
+    lines = printed(found, capsys)
+    assert "board             Raspberry Pi 5 Model B (BCM2712)" in lines
+    assert "conditions        governor powersave" in lines
+    assert any(line.startswith("system            Debian 12, ") for line in lines)
+    assert any(line.startswith("llama-cpp-python  0.3.36") for line in lines)
 
 
 # GPUs that the CPU stands in for.

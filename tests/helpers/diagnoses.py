@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from edgeval.llama import machine
@@ -39,6 +40,7 @@ def example_diagnosis(**changes: Any) -> Diagnosis:
         "created_at": datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc),
         "binding_version": "0.3.36",
         "device": machine.describe(),
+        "conditions": machine.conditions(Path()),
         "free_memory_bytes": 8 * 2**30,
         "folders": [
             Folder(name="cache", path="~/cache", free_bytes=12 * 2**30, is_writable=True),

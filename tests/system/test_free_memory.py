@@ -28,14 +28,15 @@ def _pretend(
     place: str = "/job/step",
 ) -> Path:
     """Let this process be in a cgroup; return the folder that all of them are in."""
-    (folder / "proc").mkdir()
+    own = folder / "proc" / "self"
+    own.mkdir(parents=True)
     mounted = folder / "cgroup"
     (mounted / "job" / "step").mkdir(parents=True)
     name, options, groups = kind
-    line = f"31 23 0:28 {root} {mounted} rw,relatime - {name} {name} {options}\n"
-    (folder / "proc" / "mountinfo").write_text(f"22 1 8:1 / / rw - ext4 /dev/vda rw\n{line}")
-    (folder / "proc" / "cgroup").write_text(groups.format(place=place))
-    monkeypatch.setattr(free_memory, "_PROC", folder / "proc")
+    line = f"31 23 0:28 {root} /cgroup rw,relatime - {name} {name} {options}\n"
+    (own / "mountinfo").write_text(f"22 1 8:1 / / rw - ext4 /dev/vda rw\n{line}")
+    (own / "cgroup").write_text(groups.format(place=place))
+    monkeypatch.setattr(free_memory, "_ROOT", folder)
     free = psutil.virtual_memory()._replace(available=8_000_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     return mounted

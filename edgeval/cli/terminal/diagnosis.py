@@ -5,22 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeval import errors
-from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck
+from edgeval.records import Backend, Build, Diagnosis, Folder, Gpu, GpuCheck, Surroundings
 from edgeval.report import formatting as fmt
+from edgeval.report import hardware
 from edgeval.system.console import stdout_console
 from edgeval.system.listings import Listing
 from edgeval.system.screen import Lines, Said, Styled
 from edgeval.system.tables import Table
 
 _LOUD = "bold red"
+_BINDING = "llama-cpp-python"
 _STYLES = {"problem": _LOUD, "advice": "bold yellow"}
 _NONE, _TIMES, _DELTA = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}", "\N{GREEK CAPITAL LETTER DELTA}"
 
 
 def print_diagnosis(found: Diagnosis) -> None:
-    """Print what was found, a sentence on each thing that is wrong, and the conclusion last."""
+    """Print the machine, and all that was found."""
+    print_surroundings(found)
+    print_findings(found)
+
+
+def print_surroundings(found: Surroundings) -> None:
+    """Print what is known before anything is tried."""
+    stdout_console().print(Listing(_surroundings(found), len(_BINDING)))
+
+
+def print_findings(found: Diagnosis) -> None:
+    """Print what was tried, a sentence on each thing that is wrong, and the conclusion last."""
     console = stdout_console()
-    console.print(Listing(_facts(found)))
+    console.print(Listing(_installed(found), len(_BINDING)))
     console.print("")
     if found.types:
         console.print(_types(found))
@@ -58,16 +71,25 @@ def _computed(found: Diagnosis) -> str:
     return errors.listed(works)
 
 
-def _facts(found: Diagnosis) -> dict[str, str]:
-    machine = found.device
+def _surroundings(found: Surroundings) -> dict[str, str]:
+    machine, kind = found.device, hardware.memory_kind(found.device)
+    free = f"{fmt.size(machine.memory_bytes)}, {fmt.size(found.free_memory_bytes)} free"
     rows = {
         "edgeval": f"{found.edgeval_version}, Python {machine.python}",
-        "llama-cpp-python": _binding(found),
-        "system": f"{machine.system}, {machine.machine}",
+        "board": hardware.board(machine),
+        "system": ", ".join(filter(None, (machine.os, machine.system, machine.machine))),
         "CPU": f"{machine.cpu}, {machine.physical_cores} cores ({machine.logical_cores} logical)",
-        "memory": f"{fmt.size(machine.memory_bytes)}, {fmt.size(found.free_memory_bytes)} free",
+        "cores": hardware.core_kinds(machine),
+        "memory": f"{free}; {kind}" if kind else free,
+        "limits": hardware.limits(machine),
+        "conditions": hardware.conditions(found.conditions),
     }
     rows |= {each.name: _folder(each) for each in found.folders}
+    return {name: text for name, text in rows.items() if text}
+
+
+def _installed(found: Diagnosis) -> dict[str, str]:
+    rows = {_BINDING: _binding(found)}
     if found.build is not None:
         rows["built for"] = _built(found.build)
     if found.backends is None:
@@ -98,7 +120,8 @@ def _built(build: Build) -> str:
 
 def _folder(found: Folder) -> str:
     room = "" if found.free_bytes is None else f", {fmt.size(found.free_bytes)} free"
-    return f"{found.path}{room}{'' if found.is_writable else ', NOT WRITABLE'}"
+    storage = "" if found.storage is None else f", {found.storage}"
+    return f"{found.path}{storage}{room}{'' if found.is_writable else ', NOT WRITABLE'}"
 
 
 def _backend(backend: Backend) -> str:

@@ -54,6 +54,7 @@ def begun(plan: Plan, demands: Demands, setup: EvalSetup, command: str) -> Pick:
         protocol=setup.protocol_info(),
         engine=setup.engine(),
         device=machine.describe(),
+        conditions=machine.conditions(setup.options.store),
         files=files,
         n_compared=len(plan.candidates),
     )
