@@ -76,6 +76,7 @@ def bench(
         binding_version=binding_version(),
         features=engine.features,
         device=machine.describe(),
+        conditions=machine.conditions(paths[0], options.cooling),
         n_cpus=n_cpus(),
         cpu_load=meter.cpu_load(),
         sensors=watch.summary(),

@@ -12,6 +12,7 @@ from edgeval.benchmark.published import TINYLLAMA, TINYLLAMA_PARAMETERS
 from edgeval.errors import EdgevalError
 from edgeval.records import bounds
 from edgeval.records.bench import Bench, BenchedFile, Timing
+from edgeval.report import hardware
 from edgeval.system import untrusted
 from edgeval.system.untrusted import printable
 
@@ -144,8 +145,9 @@ def _row(path: Path, bench: Bench, file: BenchedFile) -> BoardRow:
     # A meter's number comes before what a part of the machine tells of itself.
     power = generating.power[0] if generating and generating.power else None
     cold = [each.first_token_s for each in file.loading if each.is_cold]
+    machine = hardware.board(bench.device) or bench.device.cpu
     return BoardRow(
-        device=printable(", ".join([bench.device.cpu, *file.gpus])),
+        device=printable(", ".join([machine, *file.gpus])),
         speeds={name: Best(each.tokens_per_s, each.threads) for name, each in best.items()},
         items_per_s=file.scoring.items_per_s if file.scoring else None,
         cold_load_s=cold[0] if cold else None,

@@ -15,7 +15,7 @@ from edgeval.benchmark.watch import Span, Watch
 from edgeval.engine import Begun, Engine, LoadTimes, ModelJob, RequestsJob, SpeedJob, Summed
 from edgeval.evaluation.setup import ModelSetup
 from edgeval.llama import memory
-from edgeval.llama.speed import BATCH_TOKENS, SpeedTest
+from edgeval.llama.speed_test import BATCH_TOKENS, SpeedTest
 from edgeval.records.bench import (
     BenchedFile,
     Loading,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from edgeval.errors import EdgevalError
 from edgeval.llama import machine
-from edgeval.llama.speed import SpeedTest
+from edgeval.llama.speed_test import SpeedTest
 
 AUTO = "auto"
 AI_BENCHMARKS = {
@@ -22,6 +22,7 @@ AI_BENCHMARKS = {
 _MOST_TOKENS = 1_048_576
 _MOST_THREADS = 1024
 _MOST_SECONDS = 86_400.0
+_LONGEST_COOLING = 200
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -48,6 +49,7 @@ class BenchOptions:
         offline: Whether only what is cached is used.
         sustain_s: Seconds for which prompts are decoded without a pause; 0 for none.
         cool_to_c: Temperature that is waited for before that; None to begin at once.
+        cooling: What cools the machine, if somebody says so.
         watts: Power that a meter shows; None if nobody says.
         watts_command: Command that prints the power; None if there is none.
     """
@@ -69,6 +71,7 @@ class BenchOptions:
     offline: bool = False
     sustain_s: float = 0.0
     cool_to_c: float | None = None
+    cooling: str | None = None
     watts: float | None = None
     watts_command: str | None = None
 
@@ -89,6 +92,8 @@ class BenchOptions:
         _require_within("--threads", threads, 1, _MOST_THREADS)
         _require_within("--repetitions", [self.repetitions], 1, 1000)
         _require_within("--items", [self.scored_items], 0, 10_000)
+        if self.cooling is not None and not 0 < len(self.cooling) <= _LONGEST_COOLING:
+            raise EdgevalError(f"--cooling has 1 to {_LONGEST_COOLING} characters; say it shorter")
         if not 0 <= self.sustain_s <= _MOST_SECONDS:
             raise EdgevalError("--sustain lasts a day at most; name less, such as 10m")
         if self.cool_to_c is not None and not self.sustain_s:

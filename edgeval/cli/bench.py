@@ -119,6 +119,9 @@ def bench(
         float | None,
         _what(metavar="CELSIUS", help="Wait for this temperature before --sustain."),
     ] = None,
+    cooling: Annotated[
+        str | None, _how(metavar="TEXT", help="What cools the machine, for the record.")
+    ] = None,
     watts: Annotated[
         float | None, _how(metavar="WATTS", help="Power that a meter shows meanwhile.")
     ] = None,
@@ -206,6 +209,7 @@ def bench(
             offline=offline,
             sustain_s=sustain or 0.0,
             cool_to_c=cool_to,
+            cooling=cooling,
             watts=watts,
             watts_command=watts_command,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgeval.llama.placement import Placement
 from edgeval.llama.prompt import Prompt
-from edgeval.llama.speed import SpeedTest
+from edgeval.llama.speed_test import SpeedTest
 from edgeval.records.kernels import Kernels
 from edgeval.scoring.results import ItemResult
 from edgeval.stats.top_logprobs import TopLogprobs

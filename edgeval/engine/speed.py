@@ -11,7 +11,8 @@ from edgeval import llama
 from edgeval.engine.loaded import Loaded
 from edgeval.engine.messages import LoadTimes, ModelJob, SpeedJob
 from edgeval.llama import memory
-from edgeval.llama.speed import SpeedTest, seconds_of, speed_settings
+from edgeval.llama.speed import seconds_of, speed_settings
+from edgeval.llama.speed_test import SpeedTest
 
 
 def load(job: ModelJob, loaded: Loaded) -> Iterator[LoadTimes]:

@@ -4,36 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from edgeval.llama.defaults import SessionSettings
 from edgeval.llama.session import Session
+from edgeval.llama.speed_test import BATCH_TOKENS, SpeedTest
 from edgeval.tasks.requests import Int32
-
-BATCH_TOKENS = 2048
-"""Most tokens of a prompt that are handed over at once: llama-bench's ``n_batch``."""
-
-
-@dataclass(frozen=True)
-class SpeedTest:
-    """What is timed.
-
-    Attributes:
-        n_prompt: Tokens of a prompt, which is decoded at once.
-        n_generated: Tokens decoded one by one, behind the prompt.
-        n_depth: Tokens that are in the cache before, and not timed.
-    """
-
-    n_prompt: int = 0
-    n_generated: int = 0
-    n_depth: int = 0
-
-    @property
-    def n_tokens(self) -> int:
-        """Number of tokens that are timed."""
-        return self.n_prompt + self.n_generated
 
 
 def speed_settings(test: SpeedTest, threads: int, ubatch_tokens: int) -> SessionSettings:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from edgeval.records.base import Record
 from edgeval.records.context import Machine
+from edgeval.records.hardware import Conditions
 from edgeval.records.sensors import MeanPower, Sensors, Sustained
 
 
@@ -167,6 +168,7 @@ class Bench(Record):
         binding_version: Version of llama-cpp-python, which pins llama.cpp's.
         features: llama.cpp's line of backends and CPU features.
         device: The machine.
+        conditions: What it computed under; its storage is that of the first file.
         n_cpus: Number of CPUs that the process might use.
         cpu_load: How many of these other processes kept busy meanwhile, on average; None if the
             platform does not say.
@@ -181,6 +183,7 @@ class Bench(Record):
     binding_version: str
     features: str
     device: Machine
+    conditions: Conditions | None = None
     n_cpus: int = Field(ge=1)
     cpu_load: float | None = Field(default=None, ge=0)
     sensors: Sensors = Field(default_factory=Sensors)

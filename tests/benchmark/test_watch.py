@@ -28,9 +28,12 @@ class Meter:
     name = "meter"
 
     def __init__(self, idle_s: float) -> None:
-        self._until = time.monotonic() + idle_s
+        self._idle_s = idle_s
+        self._until: float | None = None
 
     def read(self) -> Reading:
+        if self._until is None:
+            self._until = time.monotonic() + self._idle_s
         watts = 2.0 if time.monotonic() < self._until else 5.0
         return Reading(temperature_c=50.0, throttled=("hot",), watts={"meter": watts})
 
@@ -38,7 +41,7 @@ class Meter:
 def test_idle_power_is_measured_first_and_both_are_told(
     tiny_f16: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meter = Meter(1.0)
+    meter = Meter(1.1)
     monkeypatch.setattr(watching, "IDLE_S", 1.0)
     monkeypatch.setattr(watching, "sources", lambda **_: [meter])
     monkeypatch.setattr(watching.Sampler, "__init__", _quick(Sampler.__init__))

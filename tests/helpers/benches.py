@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from edgeval.records import Machine
+from edgeval.records import Conditions, Machine
 from edgeval.records.bench import Bench, BenchedFile, Loading, MemoryParts, Scoring, Timing
+from edgeval.records.sensors import MeanPower, Sensors, Sustained, SustainedRate
 
 
 def example_bench(name: str = "tiny-Q4_K_M.gguf", gpus: tuple[str, ...] = ()) -> Bench:
@@ -32,6 +33,12 @@ def example_bench(name: str = "tiny-Q4_K_M.gguf", gpus: tuple[str, ...] = ()) ->
         loading=[Loading(is_cold=True, load_s=1.5, first_token_s=2.0)],
         timings=timings,
         scoring=Scoring(n_items=16, n_tokens=2960, threads=4, seconds=[30.0, 31.0]),
+        sustained=Sustained(
+            n_prompt=512,
+            threads=4,
+            rates=[SustainedRate(at_s=5.0, tokens_per_s=90.0)],
+            power=[MeanPower(source="typed in", watts=6.4)],
+        ),
     )
     machine = Machine(
         system="Linux 6.6",
@@ -48,6 +55,8 @@ def example_bench(name: str = "tiny-Q4_K_M.gguf", gpus: tuple[str, ...] = ()) ->
         binding_version="0.3.36",
         features="",
         device=machine,
+        conditions=Conditions(governors=["ondemand"], storage="SD card", cooling="a fan"),
         n_cpus=4,
+        sensors=Sensors(sources=["vcgencmd"], start_c=41.0, hottest_c=82.5, throttled=["hot"]),
         files=[file],
     )

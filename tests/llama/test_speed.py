@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from edgeval import llama
-from edgeval.llama.speed import BATCH_TOKENS, SpeedTest, seconds_of, speed_settings
+from edgeval.llama.speed import seconds_of, speed_settings
+from edgeval.llama.speed_test import BATCH_TOKENS, SpeedTest
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from edgeval.errors import listed
 from edgeval.records.bench import Bench, BenchedFile
 from edgeval.records.sensors import Sensors
 from edgeval.report import formatting as fmt
+from edgeval.report import hardware
 from edgeval.system.console import stdout_console
 from edgeval.system.tables import Table
 
@@ -130,6 +131,12 @@ def sustained(bench: Bench) -> Table:
 
 def sentences(bench: Bench) -> Iterator[str]:
     """Yield what the numbers mean, and what to know of them."""
+    told = [hardware.board(bench.device), hardware.core_kinds(bench.device)]
+    told += [hardware.memory_kind(bench.device), hardware.limits(bench.device)]
+    if bench.conditions is not None:
+        told += [hardware.conditions(bench.conditions), bench.conditions.storage or ""]
+    if any(told):
+        yield f"Machine: {'; '.join(filter(None, told))}."
     yield (
         "Loading is the time until one token is decoded: cold from the disk, warm from the "
         "system's memory."
