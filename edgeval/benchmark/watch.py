@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from edgeval.benchmark.options import BenchOptions
 from edgeval.benchmark.sensors.energy import mean_power
 from edgeval.benchmark.sensors.meter import TYPED
-from edgeval.benchmark.sensors.sampler import Sampler, sources
+from edgeval.benchmark.sensors.sampler import Sampler, sources, withheld
 from edgeval.errors import EdgevalError
 from edgeval.records.sensors import MeanPower, Sensors, SensorSample
 from edgeval.system.progress import Progress
@@ -49,6 +49,8 @@ class Watch:
             EdgevalError: If the power that was typed in is none, or its command prints none.
         """
         found = sources(watts=options.watts, watts_command=options.watts_command)
+        for reason in withheld():
+            progress.log(reason)
         with Sampler(found) as sampler:
             watch = cls(sampler)
             if watch._measures_power():

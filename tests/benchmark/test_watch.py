@@ -80,7 +80,7 @@ def test_a_number_that_was_typed_in_is_not_idle_power(tiny_f16: Path) -> None:
     (timing,) = bench(tiny_f16, options, progress=None).files[0].timings
     typed = [each for each in timing.power if each.source == "typed in"]
     # A test that is shorter than the time between two samples may have none.
-    assert all((each.watts, each.idle_watts) == (6.4, None) for each in typed)
+    assert all(each.watts == pytest.approx(6.4) and each.idle_watts is None for each in typed)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another way of quoting")
@@ -134,3 +134,17 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_cooling_is_for_a_load() -> None:
     with pytest.raises(EdgevalError, match="--cool-to is waited for before --sustain"):
         BenchOptions(cool_to_c=50.0)
+
+
+def test_what_may_not_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shown(NoProgress):
+        said: list[str] = []  # noqa: RUF012 - of this test alone
+
+        def log(self, text: str) -> None:
+            self.said.append(text)
+
+    monkeypatch.setattr(watching, "withheld", lambda: ["for root only"])
+    monkeypatch.setattr(watching, "sources", lambda **_: [])
+    shown = Shown()
+    with Watch.over(BenchOptions(), shown):
+        assert shown.said == ["for root only"]

@@ -18,6 +18,10 @@ from edgeval.benchmark.sensors.reading import Reading
 POWERMETRICS: Final = "powermetrics"
 _POWER = re.compile(r"^(?:Combined Power \(CPU \+ GPU \+ ANE\)|Package Power): (\d{1,7}) mW$", re.M)
 _CPU_POWER = re.compile(r"^CPU Power: (\d{1,7}) mW$", re.M)
+_INTEL_POWER = re.compile(
+    r"^Intel energy model derived package power \(CPUs\+GT\+SA\): (\d{1,4}(?:\.\d{1,4})?)W", re.M
+)
+_PRESSURE = re.compile(r"^Current pressure level: (Moderate|Heavy|Trapping|Sleeping)\b", re.M)
 _LIMIT = re.compile(r"CPU_Speed_Limit\s*=\s*(\d{1,3})\b")
 _FULL_SPEED = 100
 
@@ -26,8 +30,19 @@ Ask = Callable[[Sequence[str]], str | None]
 
 def watts_of(text: str) -> float | None:
     """Return the power of the whole chip, or else of its CPU, by ``powermetrics``."""
+    if intel := _INTEL_POWER.search(text):
+        return float(intel[1])
     found = _POWER.search(text) or _CPU_POWER.search(text)
     return None if found is None else int(found[1]) / 1000
+
+
+def pressure(text: str) -> str | None:
+    """Return the thermal pressure by ``powermetrics``; None while it is nominal, or not told.
+
+    Apple's own chips have no speed limit in ``pmset``.
+    """
+    found = _PRESSURE.search(text)
+    return None if found is None else f"thermal pressure {found[1].lower()}"
 
 
 def is_limited(text: str) -> bool:
@@ -53,14 +68,21 @@ class Mac:
         """What reports call it."""
         return POWERMETRICS
 
-    def read(self) -> Reading:
-        """Return the power now, if this is root, and whether heat limits the CPU."""
-        watts = None
+    @property
+    def withheld(self) -> str | None:
+        """What is said where this user may not run ``powermetrics``."""
         if self.is_root:
-            asked = ["powermetrics", "-n", "1", "-i", "200", "--samplers", "cpu_power"]
-            watts = watts_of(self.ask(asked) or "")
+            return None
+        return "macOS tells power (powermetrics) to root only, so it is left out"
+
+    def read(self) -> Reading:
+        """Return what limits the CPU, and for root also the power and the thermal pressure."""
+        asked = ["powermetrics", "-n", "1", "-i", "200", "--samplers", "cpu_power,thermal"]
+        text = (self.ask(asked) or "") if self.is_root else ""
+        watts, held = watts_of(text), pressure(text)
         limited = is_limited(self.ask(["pmset", "-g", "therm"]) or "")
+        found = ("CPU speed limit" if limited else None, held)
         return Reading(
-            throttled=("CPU speed limit",) if limited else (),
+            throttled=tuple(each for each in found if each),
             watts={} if watts is None else {POWERMETRICS: watts},
         )

@@ -16,7 +16,7 @@ from edgeval.errors import EdgevalError
 
 TYPED: Final = "typed in"
 COMMAND: Final = "command"
-_NUMBER = re.compile(r"-?\d{1,7}(?:\.\d{1,9})?")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _MOST_WATTS: Final = 100_000.0
 
 
@@ -70,7 +70,7 @@ class Command:
         if not self.read().watts:
             raise EdgevalError(
                 f"--watts-command {self.line!r} printed no number of watts within 5 seconds; try "
-                "it in a terminal: its last line has to hold one"
+                "it in a terminal: its last line has to hold one number, as in 6.4 W"
             )
 
     @property
@@ -79,7 +79,7 @@ class Command:
         return COMMAND
 
     def read(self) -> Reading:
-        """Return the last number of its last line; nothing where there is none."""
+        """Return the number in its last line; nothing where there is none, or more than one."""
         try:
             words = shlex.split(self.line, posix=sys.platform != "win32")
         except ValueError:
@@ -87,5 +87,6 @@ class Command:
         text = self.ask(words) if words else None
         lines = (text or "").strip().splitlines()
         numbers = _NUMBER.findall(lines[-1]) if lines else []
-        watts = float(numbers[-1]) if numbers else -1.0
+        # Of several, as in 6,4 W or 6.4 W at 230 V, nobody knows which is meant.
+        watts = float(numbers[0]) if len(numbers) == 1 else -1.0
         return Reading(watts={COMMAND: watts} if 0 <= watts <= _MOST_WATTS else {})

@@ -13,7 +13,7 @@ from pathlib import Path
 from edgeval.benchmark.sensors.reading import Reading, number_of, text_of
 from edgeval.system.untrusted import printable
 
-RAPL, BATTERY = "RAPL, CPU packages", "battery"
+RAPL, RAPL_MEMORY, BATTERY = "RAPL, CPU packages", "RAPL, memory", "battery"
 _INA = {"ina219", "ina220", "ina226", "ina230", "ina231", "ina260", "ina3221"}
 _WHOLE = "VDD_IN"
 """What Jetson boards label the channel that all others are behind."""
@@ -21,9 +21,10 @@ _WHOLE = "VDD_IN"
 
 @dataclass
 class Rapl:
-    """Energy of the CPU's packages, in joules since some moment.
+    """Energy of the CPU's packages and, beside it, of the memory, in joules since some moment.
 
-    A counter begins again at its range: read often enough, the sum goes on.
+    A counter begins again at its range: read often enough, the sum goes on. Where the range is not
+    known, or a counter cannot be read, that moment has no figure.
 
     Attributes:
         root: Where ``sys`` is.
@@ -31,35 +32,51 @@ class Rapl:
 
     root: Path = Path("/")
     _last: dict[Path, float] = field(default_factory=dict, repr=False)
-    _total_j: float = field(default=0.0, repr=False)
+    _total_j: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
         """What reports call it."""
         return RAPL
 
+    @property
+    def withheld(self) -> str | None:
+        """What is said where there are counters, and this user may not read them."""
+        zones = list(self._zones())
+        if zones and all(number_of(zone / "energy_uj") is None for _, zone in zones):
+            return "the CPU's energy counters (RAPL) can be read by root only, so they are left out"
+        return None
+
     def read(self) -> Reading:
-        """Return the energy of all packages; nothing where the counters may not be read."""
-        found = False
+        """Return the energy of all packages, and of their memory."""
+        zones = list(self._zones())
+        unknown = {name for name, zone in zones if not self._counted(name, zone)}
+        names = {name for name, _ in zones} - unknown
+        return Reading(joules={name: self._total_j[name] for name in sorted(names)})
+
+    def _zones(self) -> Iterator[tuple[str, Path]]:
+        # intel-rapl-mmio has the same packages once more.
         for zone in sorted(self.root.glob("sys/class/powercap/intel-rapl:[0-9]*")):
-            if not (text_of(zone / "name") or "").startswith("package"):
-                continue
-            now, most = number_of(zone / "energy_uj"), number_of(zone / "max_energy_range_uj")
-            if now is None:
-                continue
-            found = True
-            before = self._last.get(zone)
-            if before is not None:
-                self._total_j += _risen(before, now, most) / 1e6
-            self._last[zone] = now
-        return Reading(joules={RAPL: self._total_j} if found else {})
+            kind = text_of(zone / "name") or ""
+            if kind.startswith("package") or kind == "dram":
+                yield RAPL if kind.startswith("package") else RAPL_MEMORY, zone
+
+    def _counted(self, name: str, zone: Path) -> bool:
+        """Add what a counter rose by; return whether that is known."""
+        now = number_of(zone / "energy_uj")
+        if now is None:
+            return False
+        risen = _risen(self._last.get(zone, now), now, number_of(zone / "max_energy_range_uj"))
+        self._last[zone] = now
+        self._total_j[name] = self._total_j.get(name, 0.0) + (risen or 0.0) / 1e6
+        return risen is not None
 
 
-def _risen(before: float, now: float, most: float | None) -> float:
-    """Return by how much a counter rose that may have begun again once."""
+def _risen(before: float, now: float, most: float | None) -> float | None:
+    """Return by how much a counter rose that may have begun again once; None if unknown."""
     if now >= before:
         return now - before
-    return 0.0 if most is None else now + most - before
+    return None if most is None or most < before else now + most - before
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,8 @@ class Battery:
         for supply in sorted(self.root.glob("sys/class/power_supply/*")):
             if (text_of(supply / "type"), text_of(supply / "status")) != ("Battery", "Discharging"):
                 continue
+            if text_of(supply / "scope") == "Device":
+                continue  # That of a mouse or a headset.
             power = number_of(supply / "power_now")
             volts, amperes = number_of(supply / "voltage_now"), number_of(supply / "current_now")
             if power is not None:

@@ -13,6 +13,7 @@ from edgeval.benchmark.sensors.linux import LinuxSensors
 from edgeval.benchmark.sensors.macos import Mac
 from edgeval.benchmark.sensors.meter import Command, Typed
 from edgeval.benchmark.sensors.nvml import Nvml
+from edgeval.benchmark.sensors.polled import Polled
 from edgeval.benchmark.sensors.power import Battery, InaChips, Rapl
 from edgeval.benchmark.sensors.raspberry import Raspberry
 from edgeval.benchmark.sensors.reading import Reading, Source
@@ -47,18 +48,28 @@ def sources(
     if watts_command is not None:
         command = Command(watts_command)
         command.require_usable()
-        found.append(command)
+        found.append(Polled(command))
     if sys.platform == "darwin":
-        return [*found, Mac()]
+        return [*found, Polled(Mac())]
     return [
         *found,
-        Raspberry(),
+        Polled(Raspberry()),
         LinuxSensors(root),
         Rapl(root),
         Battery(root),
         InaChips(root),
         Nvml.here(),
     ]
+
+
+def withheld(root: Path = Path("/")) -> list[str]:
+    """Return a clause on each source that this machine has, and this user may not read.
+
+    Args:
+        root: Where Linux's ``sys`` is.
+    """
+    said = Mac().withheld if sys.platform == "darwin" else Rapl(root).withheld
+    return [said] if said else []
 
 
 def read_all(found: Sequence[Source]) -> Reading:
@@ -109,7 +120,19 @@ class Sampler:
             self.first.set()
             self.cpu_s = time.thread_time()
             # The next moment of the grid that is not over: a pause is no reason to hurry later.
-            due = int((time.monotonic() - began) / self._period_s) + 1
+            due = next_tick(tick, time.monotonic() - began, self._period_s)
             self.n_missed += due - tick - 1
             tick = due
             self._over.wait(max(0.0, began + tick * self._period_s - time.monotonic()))
+
+
+def next_tick(tick: int, past_s: float, period_s: float) -> int:
+    """Return the moment of the grid that comes after a reading.
+
+    Args:
+        tick: The moment that it was made for.
+        past_s: Seconds since the grid began, after the reading.
+        period_s: Seconds between two moments.
+    """
+    # A coarse clock may wake the thread a little before its moment, which is not read twice.
+    return max(tick, int(past_s / period_s)) + 1
