@@ -48,6 +48,8 @@ def main(
 ) -> None:
     """Print tokens/s of both, and their ratio."""
     ours_options: list[object] = ["--threads", threads, "--repetitions", repetitions]
+    # llama-bench takes no slower or faster path than llama.cpp's own.
+    ours_options += ["--kernels", "default"]
     theirs_options: list[object] = ["-p", 512, "-n", 128, "-t", threads, "-r", repetitions]
     rows = []
     for gguf in ggufs:
