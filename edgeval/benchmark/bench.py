@@ -66,7 +66,7 @@ def bench(
     )
     paths = [path for name in names for path in _files(name, options, setup, shown)]
     meter = Meter()
-    with Watch.over(options, shown) as watch:
+    with Watch.over(options, shown, has_gpus=bool(setup.devices)) as watch:
         files = [_benched(path, options, setup, watch, shown) for path in paths]
     engine = setup.engine()
     return Bench(

@@ -42,13 +42,15 @@ class Watch:
 
     @classmethod
     @contextmanager
-    def over(cls, options: BenchOptions, progress: Progress) -> Iterator[Watch]:
+    def over(
+        cls, options: BenchOptions, progress: Progress, *, has_gpus: bool = False
+    ) -> Iterator[Watch]:
         """Watch until the context ends; first for some seconds in which nothing is computed.
 
         Raises:
             EdgevalError: If the power that was typed in is none, or its command prints none.
         """
-        found = sources(watts=options.watts, watts_command=options.watts_command)
+        found = sources(watts=options.watts, watts_command=options.watts_command, has_gpus=has_gpus)
         for reason in withheld():
             progress.log(reason)
         with Sampler(found) as sampler:

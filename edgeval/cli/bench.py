@@ -103,7 +103,7 @@ def bench(
         str,
         _what(metavar="N,...", callback=counts, help="Tokens in the cache before."),
     ] = "0",
-    items: Annotated[int, _what(min=0, help="Items like HellaSwag's to score; 0 for none.")] = 16,
+    items: Annotated[int, _what(min=0, help="Multiple-choice items to score; 0 for none.")] = 16,
     recipe: Annotated[
         Recipe | None, _what(help="Tests that others publish: pp512, pp4096, tg128, pg4096,128.")
     ] = None,

@@ -14,12 +14,14 @@ class RecordName(str, Enum):
     """The records that edgeval writes or prints."""
 
     report = "report"
+    suite = "suite"
     eval = "eval"
     pick = "pick"
     inspect = "inspect"
     run = "run"
     doctor = "doctor"
     samples = "samples"
+    bench = "bench"
 
 
 def schema(
@@ -27,9 +29,9 @@ def schema(
         RecordName,
         typer.Argument(
             case_sensitive=False,
-            help="report: report.json; pick: pick.json; eval, inspect, doctor: what they print "
-            "with --json; samples: what edgeval compare --lm-eval does; run: the file of edgeval "
-            "runs export.",
+            help="report: report.json; suite: that of several tasks; pick: pick.json; eval, "
+            "inspect, doctor, bench: what they print with --json; samples: what edgeval compare "
+            "--lm-eval does; run: the file of edgeval runs export.",
         ),
     ] = RecordName.report,
 ) -> None:

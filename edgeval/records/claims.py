@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field, model_validator
 
 from edgeval.records.base import MOST_ITEMS, Record
-from edgeval.records.context import DataSource
+
+if TYPE_CHECKING:
+    # Who reads cards waits for no record of a machine.
+    from edgeval.records.context import DataSource
 
 ProtocolMatch = Literal["exact", "proxy", "mismatch"]
 VerdictStatus = Literal["reproduced", "partial", "not_reproduced", "inconclusive"]

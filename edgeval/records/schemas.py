@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
-from edgeval.records import Diagnosis, Evaluation, Record, Report, Suite
-from edgeval.records.bench import Bench
-from edgeval.records.inspection import Inspection
-from edgeval.records.paired_samples import PairedSamples
-from edgeval.records.pick import Pick
-from edgeval.records.stored_run import RunRecord
+from edgeval.records.base import Record
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-RECORDS: dict[str, type[Record]] = {
-    "report": Report,
-    "suite": Suite,
-    "eval": Evaluation,
-    "pick": Pick,
-    "inspect": Inspection,
-    "run": RunRecord,
-    "doctor": Diagnosis,
-    "bench": Bench,
-    "samples": PairedSamples,
+HOMES = {
+    "report": "edgeval.records.report:Report",
+    "suite": "edgeval.records.suite:Suite",
+    "eval": "edgeval.records.report:Evaluation",
+    "pick": "edgeval.records.pick:Pick",
+    "inspect": "edgeval.records.inspection:Inspection",
+    "run": "edgeval.records.stored_run:RunRecord",
+    "doctor": "edgeval.records.diagnosis:Diagnosis",
+    "samples": "edgeval.records.paired_samples:PairedSamples",
+    "bench": "edgeval.records.bench:Bench",
 }
+"""Where each record is, by its name: one is loaded when it is asked for."""
+
+
+def record_of(name: str) -> type[Record]:
+    """Return a record by its name in ``HOMES``."""
+    module, attribute = HOMES[name].split(":")
+    found: type[Record] = getattr(import_module(module), attribute)
+    return found
 
 
 def schema_of(name: str) -> str:
-    """Return the JSON Schema of a record, by its name in ``RECORDS``."""
-    return json.dumps({"$schema": _DIALECT, **RECORDS[name].model_json_schema()}, indent=2)
+    """Return the JSON Schema of a record, by its name in ``HOMES``."""
+    return json.dumps({"$schema": _DIALECT, **record_of(name).model_json_schema()}, indent=2)

@@ -49,8 +49,9 @@ def main(
     """Print tokens/s of both, and their ratio."""
     ours_options: list[object] = ["--threads", threads, "--repetitions", repetitions]
     # llama-bench takes no slower or faster path than llama.cpp's own.
-    ours_options += ["--kernels", "default"]
+    ours_options += ["--kernels", "default", "--backend", "cpu"]
     theirs_options: list[object] = ["-p", 512, "-n", 128, "-t", threads, "-r", repetitions]
+    theirs_options += ["-dev", "none", "-nopo", 1]
     rows = []
     for gguf in ggufs:
         ours, theirs = [], []

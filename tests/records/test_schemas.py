@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgeval.gguf.inspect import inspect
-from edgeval.records.schemas import RECORDS, schema_of
+from edgeval.records.schemas import HOMES, record_of, schema_of
 from edgeval.report.record_files import save
 from edgeval.report.samples.compare import compare_samples
 from edgeval.store.exchange import export_run
@@ -87,7 +87,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     save(with_plain_kernels(record, {"Q8_0": "1.32 times as fast here"}), tmp_path)
     export_run(make_store(tmp_path / "a.db", runs=1, items=4), 1, tmp_path / "run.json")
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
-    shared = RECORDS["eval"].model_fields.keys()
+    shared = record_of("eval").model_fields.keys()
     return {
         "report": report,
         "suite": json.loads(example_suite().model_dump_json()),
@@ -101,12 +101,12 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", HOMES)
 def test_records_fit_their_schemas_and_changed_ones_do_not(
     name: str, records: dict[str, Any]
 ) -> None:
     schema, record = json.loads(schema_of(name)), records[name]
-    RECORDS[name].model_validate_json(json.dumps(record))
+    record_of(name).model_validate_json(json.dumps(record))
     assert misfit(record, schema, schema) is None
     assert misfit(record | {"mood": "good"}, schema, schema) == ".mood"
     for field in record:
@@ -137,3 +137,10 @@ def test_the_schema_is_printed() -> None:
     assert printed["title"] == "RunRecord"
     assert printed["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert edgeval("schema", "nonsense").returncode == 2
+
+
+def test_each_record_has_a_schema_that_the_command_prints() -> None:
+    for name in HOMES:
+        done = edgeval("schema", name)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["title"] == record_of(name).__name__

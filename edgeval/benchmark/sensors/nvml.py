@@ -1,4 +1,4 @@
-"""NVIDIA's GPUs through NVML: power, temperature, clock, fan and what holds the clock back.
+"""NVIDIA's GPUs through NVML: their power, and what holds their clocks back.
 
 Source: NVIDIA's NVML API reference; ``nvidia-ml-py`` is its binding, an optional package.
 """
@@ -58,17 +58,13 @@ class Nvml:
         return NVML
 
     def read(self) -> Reading:
-        """Return the power of all GPUs, and the figures of the hottest."""
+        """Return the power of all GPUs, and what holds back the clocks of any."""
         if not self._handles:
             return Reading()
         library = self.library
         watts = self._each(library.nvmlDeviceGetPowerUsage)
-        temperatures = self._each(
-            lambda handle: library.nvmlDeviceGetTemperature(handle, library.NVML_TEMPERATURE_GPU)
-        )
         reasons = self._each(library.nvmlDeviceGetCurrentClocksThrottleReasons)
         return Reading(
-            temperature_c=max(temperatures, default=None),
             throttled=tuple(
                 name for bit, name in _REASONS.items() if any(int(each) & bit for each in reasons)
             ),

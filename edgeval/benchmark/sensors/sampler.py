@@ -30,7 +30,11 @@ class Sample:
 
 
 def sources(
-    root: Path = Path("/"), *, watts: float | None = None, watts_command: str | None = None
+    root: Path = Path("/"),
+    *,
+    watts: float | None = None,
+    watts_command: str | None = None,
+    has_gpus: bool = False,
 ) -> list[Source]:
     """Return the sources of this machine, whose figures come before those of the ones behind them.
 
@@ -38,6 +42,7 @@ def sources(
         root: Where Linux's ``sys`` is.
         watts: Power that a meter shows, if it was typed in.
         watts_command: Command that prints it, if there is one.
+        has_gpus: Whether GPUs compute: the power of others is not that of the computation.
 
     Raises:
         EdgevalError: If the number is no power, or the command prints none.
@@ -58,7 +63,7 @@ def sources(
         Rapl(root),
         Battery(root),
         InaChips(root),
-        Nvml.here(),
+        *([Nvml.here()] if has_gpus else []),
     ]
 
 

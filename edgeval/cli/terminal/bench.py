@@ -144,8 +144,8 @@ def sentences(bench: Bench) -> Iterator[str]:
     scored = [file.scoring for file in bench.files if file.scoring is not None]
     if scored:
         yield (
-            f"Items have as many tokens as HellaSwag's, scored with {scored[0].threads} threads: "
-            f"{scored[0].n_tokens / scored[0].n_items:.0f} an item."
+            f"Items have four choices and {scored[0].n_tokens / scored[0].n_items:.0f} tokens, and "
+            f"are scored with {scored[0].threads} threads."
         )
     yield from _of_sensors(bench.sensors)
     if bench.cpu_load is not None and bench.cpu_load >= _BUSY_CPUS:

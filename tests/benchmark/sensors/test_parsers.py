@@ -135,8 +135,6 @@ class FakeNvml(SimpleNamespace):
     class NVMLError(Exception):
         pass
 
-    NVML_TEMPERATURE_GPU = 0
-
     def nvmlInit(self) -> None:  # noqa: N802 - its own name
         if self.broken:
             raise self.NVMLError
@@ -152,9 +150,6 @@ class FakeNvml(SimpleNamespace):
             raise self.NVMLError
         return (120_500, 80_000)[at]
 
-    def nvmlDeviceGetTemperature(self, at: int, _: int) -> int:  # noqa: N802
-        return (61, 47)[at]
-
     def nvmlDeviceGetCurrentClocksThrottleReasons(self, at: int) -> int:  # noqa: N802
         return (0x1, 0x44)[at]
 
@@ -163,7 +158,6 @@ def test_gpus_are_added() -> None:
     library: Any = FakeNvml(broken=False, mute=False)
     found = Nvml(library).opened().read()
     assert found.watts == {NVML: 200.5}
-    assert found.temperature_c == 61
     assert found.throttled == ("GPU power cap", "GPU hardware thermal slowdown")
 
 
