@@ -6,6 +6,19 @@ from typing import Final, Literal
 
 DEFAULT_TASK: Final = "hellaswag"
 
+TASK_NAMES: Final = (
+    DEFAULT_TASK,
+    "openbookqa",
+    "winogrande",
+    "arc_challenge",
+    "arc_easy",
+    "boolq",
+    "piqa",
+    "mmlu",
+    "truthfulqa_mc1",
+)
+"""All tasks, in the order of the registry; a test holds the two together."""
+
 UNNAMED_TASK: Final = "hellaswag"
 """The task of records and of keys of scores that name none: there was one when they began."""
 

@@ -23,6 +23,7 @@ from edgeval.tasks.names import (
     ANY_LM_EVAL,
     DEFAULT_TASK,
     FAMILIES,
+    TASK_NAMES,
     UNNAMED_TASK,
     UNNAMED_TASK_VERSION,
     family_of,
@@ -237,3 +238,7 @@ def test_the_page_of_tasks_says_what_a_task_is(name: str) -> None:
         *(task.shots_split or "none", f"`{of_task(task).metric}`"),
     ]
     assert cells[6].replace("`", "") == task.source
+
+
+def test_the_names_that_load_no_task_are_those_of_the_registry() -> None:
+    assert tuple(registry.TASKS) == TASK_NAMES

@@ -15,7 +15,7 @@ from edgeval.system.console import stdout_console
 from edgeval.system.listings import Listing
 from edgeval.system.screen import Said, Styled
 from edgeval.system.tables import Table
-from edgeval.tasks.registry import TASKS
+from edgeval.tasks.names import TASK_NAMES
 
 _UNKNOWN = "\N{EN DASH}"
 _HOW = ("metric", "shots", "protocol")
@@ -30,7 +30,7 @@ def print_cards(cards: Sequence[Card], own: Sequence[Card], folder: Path) -> Non
         own: The user's own, in order.
         folder: Where those are.
     """
-    title = f"published numbers on {', '.join(TASKS)}, in percent"
+    title = f"published numbers on {', '.join(TASK_NAMES)}, in percent"
     table = Table.of(title, ("name", "published", *_HOW, "other tasks"), numbers=_NUMBERS)
     groups = [list(group) for _, group in itertools.groupby(cards, key=lambda card: card.family)]
     for group in filter(None, (*groups, list(own))):
@@ -81,7 +81,7 @@ def _fields(card: Card) -> dict[str, object]:
 
 def _add(table: Table, card: Card) -> None:
     """Add a row for each number of a card on a task that is evaluated, or one without."""
-    measurable = [claim for claim in card.claims if claim.task in TASKS]
+    measurable = [claim for claim in card.claims if claim.task in TASK_NAMES]
     others = len(card.claims) - len(measurable)
     rows = [(_marked(claim), *_how(claim)) for claim in measurable] or [("", "", "", "")]
     for at, row in enumerate(rows):
