@@ -10,7 +10,6 @@ from typing import Any
 from edgeval.benchmark import shapes
 from edgeval.benchmark.options import BenchOptions
 from edgeval.benchmark.page_cache import forget
-from edgeval.benchmark.sensors.sampler import PERIOD_S
 from edgeval.benchmark.watch import Span, Watch
 from edgeval.engine import Begun, Engine, LoadTimes, ModelJob, RequestsJob, SpeedJob, Summed
 from edgeval.evaluation.setup import ModelSetup
@@ -26,6 +25,7 @@ from edgeval.records.bench import (
 from edgeval.records.sensors import Sustained, SustainedRate
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import settings_for
+from edgeval.sensors.sampler import PERIOD_S
 from edgeval.system.progress import Progress
 
 _SUSTAINED_TOKENS = 512

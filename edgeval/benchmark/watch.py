@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from edgeval.benchmark.options import BenchOptions
-from edgeval.benchmark.sensors.energy import mean_power
-from edgeval.benchmark.sensors.meter import TYPED
-from edgeval.benchmark.sensors.sampler import Sampler, sources, withheld
 from edgeval.errors import EdgevalError
 from edgeval.records.sensors import MeanPower, Sensors, SensorSample
+from edgeval.sensors.energy import mean_power
+from edgeval.sensors.meter import TYPED
+from edgeval.sensors.sampler import Sampler, sources, withheld
 from edgeval.system.progress import Progress
 from edgeval.system.untrusted import printable
 

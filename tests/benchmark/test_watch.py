@@ -12,11 +12,11 @@ from edgeval.benchmark import watch as watching
 from edgeval.benchmark.bench import bench
 from edgeval.benchmark.formats import FORMATS
 from edgeval.benchmark.options import BenchOptions, seconds
-from edgeval.benchmark.sensors.linux import LinuxSensors
-from edgeval.benchmark.sensors.reading import Reading
-from edgeval.benchmark.sensors.sampler import Sampler
 from edgeval.benchmark.watch import Span, Watch
 from edgeval.errors import EdgevalError
+from edgeval.sensors.linux import LinuxSensors
+from edgeval.sensors.reading import Reading
+from edgeval.sensors.sampler import Sampler
 from edgeval.system.progress import NoProgress
 from tests.helpers import sensor_trees
 from tests.helpers.sensor_trees import tree

@@ -9,7 +9,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "edgeval"
 LAYERS = (
-    "errors", "system", "records", "gguf", "hub", "tasks", "stats", "llama", "scoring", "engine",
+    "errors", "system", "sensors", "records", "gguf", "hub", "tasks", "stats", "llama", "scoring", "engine",
     "checkpoints", "quantization", "store", "report", "evaluation", "benchmark",
     "integrations", "doctor", "cli",
 )  # fmt: skip

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeval.benchmark.sensors.linux import UNDER_VOLTAGE, LinuxSensors
-from edgeval.benchmark.sensors.power import BATTERY, RAPL, Battery, InaChips, Rapl
-from edgeval.benchmark.sensors.reading import Reading
-from edgeval.benchmark.sensors.sampler import read_all
+from edgeval.sensors.linux import UNDER_VOLTAGE, LinuxSensors
+from edgeval.sensors.power import BATTERY, RAPL, Battery, InaChips, Rapl
+from edgeval.sensors.reading import Reading
+from edgeval.sensors.sampler import read_all
 from tests.helpers import sensor_trees
 from tests.helpers.sensor_trees import tree
 

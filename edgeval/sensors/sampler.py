@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeval.benchmark.sensors.linux import LinuxSensors
-from edgeval.benchmark.sensors.macos import Mac
-from edgeval.benchmark.sensors.meter import Command, Typed
-from edgeval.benchmark.sensors.nvml import Nvml
-from edgeval.benchmark.sensors.polled import Polled
-from edgeval.benchmark.sensors.power import Battery, InaChips, Rapl
-from edgeval.benchmark.sensors.raspberry import Raspberry
-from edgeval.benchmark.sensors.reading import Reading, Source
+from edgeval.sensors.linux import LinuxSensors
+from edgeval.sensors.macos import Mac
+from edgeval.sensors.meter import Command, Typed
+from edgeval.sensors.nvml import Nvml
+from edgeval.sensors.polled import Polled
+from edgeval.sensors.power import Battery, InaChips, Rapl
+from edgeval.sensors.raspberry import Raspberry
+from edgeval.sensors.reading import Reading, Source
 
 PERIOD_S = 1.0
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeval.benchmark.sensors.energy import mean_power
-from edgeval.benchmark.sensors.linux import LinuxSensors
-from edgeval.benchmark.sensors.power import Rapl
-from edgeval.benchmark.sensors.reading import Reading
-from edgeval.benchmark.sensors.sampler import Sample, Sampler, read_all, sources
+from edgeval.sensors.energy import mean_power
+from edgeval.sensors.linux import LinuxSensors
+from edgeval.sensors.power import Rapl
+from edgeval.sensors.reading import Reading
+from edgeval.sensors.sampler import Sample, Sampler, read_all, sources
 from tests.helpers import sensor_trees
 from tests.helpers.sensor_trees import tree
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from edgeval.benchmark.sensors import macos
-from edgeval.benchmark.sensors.commands import output_of
-from edgeval.benchmark.sensors.energy import mean_power
-from edgeval.benchmark.sensors.macos import Mac
-from edgeval.benchmark.sensors.meter import COMMAND, Command
-from edgeval.benchmark.sensors.polled import Polled
-from edgeval.benchmark.sensors.power import RAPL, RAPL_MEMORY, Battery, Rapl
-from edgeval.benchmark.sensors.raspberry import Raspberry
-from edgeval.benchmark.sensors.reading import Reading
-from edgeval.benchmark.sensors.sampler import Sample, Sampler, next_tick, withheld
+from edgeval.sensors import macos
+from edgeval.sensors.commands import output_of
+from edgeval.sensors.energy import mean_power
+from edgeval.sensors.macos import Mac
+from edgeval.sensors.meter import COMMAND, Command
+from edgeval.sensors.polled import Polled
+from edgeval.sensors.power import RAPL, RAPL_MEMORY, Battery, Rapl
+from edgeval.sensors.raspberry import Raspberry
+from edgeval.sensors.reading import Reading
+from edgeval.sensors.sampler import Sample, Sampler, next_tick, withheld
 from tests.helpers import sensor_trees
 from tests.helpers.sensor_trees import tree
 
@@ -208,7 +208,7 @@ def test_what_is_old_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     polled = Polled(Stuck(0.0))
     assert polled.read().watts == {"slow": 1.0} == polled.read().watts
     now = time.monotonic()
-    monkeypatch.setattr("edgeval.benchmark.sensors.polled.time.monotonic", lambda: now + 6.0)
+    monkeypatch.setattr("edgeval.sensors.polled.time.monotonic", lambda: now + 6.0)
     assert polled.read() == Reading()
     Stuck.go.set()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeval.benchmark.sensors.reading import Reading, number_of, text_of
+from edgeval.sensors.reading import Reading, number_of, text_of
 
 _OF_A_CPU = re.compile(r"cpu|soc|pkg|core|^tj")
 _CPU_CHIPS = {"coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal"}

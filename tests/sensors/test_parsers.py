@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from edgeval.benchmark.sensors import macos, raspberry
-from edgeval.benchmark.sensors.commands import output_of
-from edgeval.benchmark.sensors.macos import Mac
-from edgeval.benchmark.sensors.meter import COMMAND, TYPED, Command, Typed
-from edgeval.benchmark.sensors.nvml import NVML, Nvml
-from edgeval.benchmark.sensors.raspberry import PMIC, Raspberry
-from edgeval.benchmark.sensors.reading import Reading
 from edgeval.errors import EdgevalError
+from edgeval.sensors import macos, raspberry
+from edgeval.sensors.commands import output_of
+from edgeval.sensors.macos import Mac
+from edgeval.sensors.meter import COMMAND, TYPED, Command, Typed
+from edgeval.sensors.nvml import NVML, Nvml
+from edgeval.sensors.raspberry import PMIC, Raspberry
+from edgeval.sensors.reading import Reading
 
 # `vcgencmd pmic_read_adc` of a Raspberry Pi 5.
 ADC = """ 3V7_WL_SW_A current(0)=0.09759170A

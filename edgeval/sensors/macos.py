@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgeval.benchmark.sensors.commands import output_of
-from edgeval.benchmark.sensors.reading import Reading
+from edgeval.sensors.commands import output_of
+from edgeval.sensors.reading import Reading
 
 POWERMETRICS: Final = "powermetrics"
 _POWER = re.compile(r"^(?:Combined Power \(CPU \+ GPU \+ ANE\)|Package Power): (\d{1,7}) mW$", re.M)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeval.benchmark.sensors.reading import Reading, number_of, text_of
+from edgeval.sensors.reading import Reading, number_of, text_of
 from edgeval.system.untrusted import printable
 
 RAPL, RAPL_MEMORY, BATTERY = "RAPL, CPU packages", "RAPL, memory", "battery"

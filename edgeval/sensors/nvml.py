@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from edgeval.benchmark.sensors.reading import Reading
+from edgeval.sensors.reading import Reading
 
 NVML: Final = "NVML, GPUs"
 _REASONS: Final = {

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgeval.benchmark.sensors.commands import output_of
-from edgeval.benchmark.sensors.linux import UNDER_VOLTAGE
-from edgeval.benchmark.sensors.reading import Reading
+from edgeval.sensors.commands import output_of
+from edgeval.sensors.linux import UNDER_VOLTAGE
+from edgeval.sensors.reading import Reading
 
 PMIC: Final = "estimated from the PMIC"
 _FIT: Final = (1.1451, 0.5879)

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Final
 
-from edgeval.benchmark.sensors.reading import Reading, Source
+from edgeval.sensors.reading import Reading, Source
 
 _PATIENCE_S: Final = 0.1
 _MAX_AGE_S: Final = 5.0

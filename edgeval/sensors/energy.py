@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgeval.benchmark.sensors.sampler import PERIOD_S, Sample
+from edgeval.sensors.sampler import PERIOD_S, Sample
 
 GAP_S: Final = 5 * PERIOD_S
 """Between samples further apart nobody knows what was taken."""

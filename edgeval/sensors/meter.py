@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgeval.benchmark.sensors.commands import output_of
-from edgeval.benchmark.sensors.reading import Reading
 from edgeval.errors import EdgevalError
+from edgeval.sensors.commands import output_of
+from edgeval.sensors.reading import Reading
 
 TYPED: Final = "typed in"
 COMMAND: Final = "command"
