@@ -4,6 +4,7 @@ from edgeval.engine.client import Engine
 from edgeval.engine.current import Local, current, running, use
 from edgeval.engine.messages import (
     Begun,
+    Calibration,
     EngineFacts,
     EngineJob,
     Generated,
@@ -25,6 +26,7 @@ from edgeval.scoring.results import ItemResult
 
 __all__ = [
     "Begun",
+    "Calibration",
     "Engine",
     "EngineFacts",
     "EngineJob",

@@ -12,10 +12,11 @@ from queue import SimpleQueue
 import numpy as np
 
 from edgeval import llama
-from edgeval.engine import speed, texts
+from edgeval.engine import calibration, speed, texts
 from edgeval.engine.loaded import Loaded
 from edgeval.engine.messages import (
     Begun,
+    Calibration,
     EngineFacts,
     EngineJob,
     Generated,
@@ -33,15 +34,14 @@ from edgeval.engine.messages import (
     WritingJob,
     Written,
 )
+from edgeval.engine.planned import Planned
 from edgeval.errors import DataError
 from edgeval.gguf.imatrix_file import Importances
 from edgeval.llama import machine, memory
 from edgeval.llama.generation import generation_settings, timed
 from edgeval.llama.placement import Placement, PlacementOptions, place
 from edgeval.records import KernelRace, KernelTrial
-from edgeval.scoring.plan import plan
 from edgeval.scoring.score import score_items
-from edgeval.tasks import protocol
 from edgeval.tasks.requests import Int32, Work
 
 _MIN_CHUNKS = 2
@@ -202,19 +202,9 @@ class Jobs:
 
     def score(self, job: EngineJob) -> Generator[Begun | Scored, None, None]:
         """Yield what a model and a plan are, then what each batch completes."""
-        vocabulary = self._loaded.vocabulary(job.path, job.pre)
-        rules = protocol.get(job.protocol)
-        choices = [rules.requests(item, vocabulary) for item in job.items]
-        whole = plan(
-            [request for each in choices for request in each],
-            job.placement.batch_tokens,
-            shares=not vocabulary.info.is_recurrent,
-            keeps=not vocabulary.info.is_hybrid,
-        )
-        wanted = set(job.todo)
-        of_request = (index for index, each in enumerate(choices) for _ in each)
-        todo = whole.only([place for place, item in enumerate(of_request) if item in wanted])
-        model, settings, begun = self._loaded.for_plan(job, vocabulary, whole)
+        planned = Planned.of(job, self._loaded)
+        vocabulary, choices, todo = planned.vocabulary, planned.choices, planned.todo
+        model, settings, begun = self._loaded.for_plan(job, vocabulary, planned.whole)
         yield begun
         work = Work()
         with contextlib.closing(
@@ -268,6 +258,10 @@ class Jobs:
         model = self._loaded.model(job, memory.estimate(vocabulary.info, settings))
         with llama.Session(model, settings) as session:
             yield Generated(*timed(session, job.n_prompt, job.n_generated))
+
+    def calibrate(self, job: EngineJob, budget_s: float) -> Iterator[Calibration]:
+        """Yield how fast a part of a job is; see ``calibration.calibrate``."""
+        yield calibration.calibrate(job, budget_s, self._loaded)
 
     def load(self, job: ModelJob) -> Iterator[LoadTimes]:
         """Yield what loading a model anew takes; see ``speed.load``."""

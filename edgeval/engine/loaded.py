@@ -30,6 +30,11 @@ class Loaded:
                 owner.close()
         self._model = self._vocabulary = None
 
+    @property
+    def has_model(self) -> bool:
+        """Whether weights are loaded."""
+        return self._model is not None
+
     def vocabulary(self, path: Path, pre: str | None = None) -> llama.Tokenizer:
         """Return the vocabulary of a model.
 

@@ -110,6 +110,29 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What scoring will decode, and how fast a part of it was.
+
+    Attributes:
+        tokens: Tokens that are to be decoded.
+        load_s: Seconds of loading the model; 0 where it was loaded before, or is not.
+        batches: Tokens and seconds of batches that were decoded and reduced, one pair a batch;
+            none where only the plan was wanted.
+        is_full: Whether these were batches of the plan; otherwise smaller ones, since those would
+            have taken too long.
+        memory_bytes: What the model and its sessions take, in bytes.
+        other_bytes: What else the process held before; None where the model was loaded already.
+    """
+
+    tokens: int
+    load_s: float
+    batches: tuple[tuple[int, float], ...]
+    is_full: bool
+    memory_bytes: int
+    other_bytes: int | None
+
+
+@dataclass(frozen=True)
 class Vocabulary:
     """What is to be known of a GGUF's tokenizer where others make texts of tokens.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "edgeval"
 LAYERS = (
-    "errors", "system", "sensors", "records", "gguf", "hub", "tasks", "stats", "llama", "scoring", "engine",
-    "checkpoints", "quantization", "store", "report", "evaluation", "benchmark",
+    "errors", "system", "sensors", "records", "gguf", "hub", "tasks", "stats", "llama", "scoring",
+    "engine", "checkpoints", "quantization", "store", "report", "evaluation", "benchmark",
     "integrations", "doctor", "cli",
 )  # fmt: skip
 """From the ground up. An import inside a function, or for types alone, counts too."""
