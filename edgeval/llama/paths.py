@@ -47,9 +47,10 @@ _REPACKED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Any of these features is enough for a type; VLEN decides on RISC-V, which is not told apart."""
 
-_TILED: Final = frozenset(
-    "Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_XS IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S IQ1_S IQ1_M".split()
-)
+_TILED: Final = (
+    "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S",
+    "IQ3_XXS", "IQ3_S", "IQ4_XS",
+)  # fmt: skip
 _TINYBLAS: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "F32": (frozenset({"AVX"}), frozenset({"NEON"})),
     "F16": (frozenset({"AVX512"}), frozenset({"AVX", "F16C"}), frozenset({"NEON"})),

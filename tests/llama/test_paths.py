@@ -29,7 +29,10 @@ NAMES = {
     "t": "tiled",
     "p": "plain",
 }
-KINDS = "F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4".split()
+KINDS = (
+    "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
+    "IQ4_NL", "IQ4_XS", "MXFP4",
+)  # fmt: skip
 
 
 def by_default(build: CpuBuild, kind: str) -> str | None:
