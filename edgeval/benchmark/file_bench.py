@@ -12,6 +12,7 @@ from edgeval.benchmark.options import BenchOptions
 from edgeval.benchmark.page_cache import forget
 from edgeval.benchmark.watch import Span, Watch
 from edgeval.engine import Begun, Engine, LoadTimes, ModelJob, RequestsJob, SpeedJob, Summed
+from edgeval.engine.kernels.paths import cpu_build, paths_of_layouts
 from edgeval.evaluation.setup import ModelSetup
 from edgeval.llama import memory
 from edgeval.llama.speed_test import BATCH_TOKENS, SpeedTest
@@ -92,6 +93,7 @@ class FileBench:
             n_ubatch=how.placement.ubatch_tokens,
             kernels=how.kernels.kernels,
             kernels_reason=how.kernels.reason,
+            kernel_paths=paths_of_layouts(facts.layouts, cpu_build(self._engine)),
             loading=loading,
             memory=self._memory(),
             peak_rss_bytes=self._engine.peak_rss_bytes(),

@@ -81,6 +81,7 @@ def _row(bench: Bench, file: BenchedFile, timing: Timing) -> Row:
         "model_sha256": file.sha256,
         "file_type": file.type,
         "kernels": file.kernels,
+        "kernel_paths": ", ".join(f"{each.type} {each.path}" for each in file.kernel_paths),
     }
     # Names are from elsewhere: of a file, of a model, of a driver.
     return {key: printable(each) if isinstance(each, str) else each for key, each in row.items()}

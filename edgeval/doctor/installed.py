@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeval.doctor.machine import unused_gpu
+from edgeval.doctor.native_build import changes, of_kleidiai
 from edgeval.engine import Engine, running
 from edgeval.errors import EngineDiedError, EngineError
 from edgeval.llama import Device, builds, rebuild_command
+from edgeval.llama.paths import CpuBuild
 from edgeval.records import Backend, Build, Finding, Gpu, Look
 
 _TESTED = ("cpu", "cuda", "metal")
@@ -45,7 +47,8 @@ def look(backend: str, names: Sequence[str]) -> Look:
         every = wanted == "auto" and not names
         chosen, problems = (here, []) if every else _choose(engine, wanted, names)
         automatic = engine.choose_devices("auto", ())
-        build = _build(engine.facts().features)
+        features = engine.facts().features
+        build, cpu = _build(features), CpuBuild.of(features, built)
         return Look(
             build=build,
             backends=[Backend(name=name, is_tested=name in _TESTED) for name in (*built, "cpu")],
@@ -54,7 +57,7 @@ def look(backend: str, names: Sequence[str]) -> Look:
             findings=[
                 *(Finding(kind="problem", sentence=sentence) for sentence in problems),
                 *(Finding(kind="advice", sentence=sentence) for sentence in advice),
-                *_of_build(build, [name for name in built if name in builds.BACKEND_OPTIONS]),
+                *_of_build(build, cpu, [name for name in built if name in builds.BACKEND_OPTIONS]),
             ],
         )
 
@@ -71,15 +74,19 @@ def _build(features: str) -> Build:
     )
 
 
-def _of_build(build: Build, backends: Sequence[str]) -> list[Finding]:
-    """Return what is to be said of a build that is not this CPU's."""
+def _of_build(build: Build, cpu: CpuBuild, backends: Sequence[str]) -> list[Finding]:
+    """Return what is to be said of a build that is not this CPU's, or not its fastest."""
     if build.superfluous:
         sentence = builds.remedy_for_other_cpu(builds.this_machine(), build.superfluous, backends)
         return [Finding(kind="problem", sentence=sentence)]
+    advice = [of_kleidiai(cpu, backends)]
     if build.missing:
-        remedy = builds.remedy_for_missing(builds.this_machine(), build.missing, backends)
-        return [] if remedy is None else [Finding(kind="advice", sentence=remedy)]
-    return []
+        machine = builds.this_machine()
+        advice += [
+            builds.remedy_for_missing(machine, build.missing, backends),
+            changes(cpu, builds.gained(machine, build.missing)),
+        ]
+    return [Finding(kind="advice", sentence=each) for each in advice if each is not None]
 
 
 def _gpu(engine: Engine, here: Device, automatic: Sequence[Device]) -> Gpu:

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgeval.checkpoints import cards
 from edgeval.checkpoints.locate import fetch_model, locate
 from edgeval.engine import kernels, running
+from edgeval.engine.kernels.paths import cpu_build, paths_of_trials
 from edgeval.errors import EngineError
 from edgeval.evaluation.closeness import too_far
 from edgeval.evaluation.file_scorer import evaluate_file
@@ -95,6 +96,7 @@ class Trials:
         with running() as engine:
             choice = setup.of(engine.info(path)).kernels
             trials = kernels.check_types(kernels.types_of(path), engine)
+            build = cpu_build(engine)
         run = evaluate_file(path, setup, progress=self._progress).run
         changes = [
             each.max_logprob_change
@@ -105,6 +107,7 @@ class Trials:
             type=name,
             kernels=choice.kernels,
             kernels_reason=choice.reason,
+            kernel_paths=paths_of_trials(trials, choice.kernels, build),
             max_logprob_change=max(changes, default=None),
             tokens_per_s=run.speed.tokens_per_s if run.speed else None,
         )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeval.llama.paths import Layout
 from edgeval.llama.placement import Placement
 from edgeval.llama.prompt import Prompt
 from edgeval.llama.speed_test import SpeedTest
@@ -258,6 +259,7 @@ class LoadTimes:
         description: llama.cpp's description, such as ``llama 1B Q4_K - Medium``.
         n_params: Number of parameters.
         tensor_bytes: Bytes of all tensors.
+        layouts: Where the matrices lie that the CPU multiplies with; empty if that is not known.
     """
 
     load_s: float
@@ -265,6 +267,7 @@ class LoadTimes:
     description: str
     n_params: int
     tensor_bytes: int
+    layouts: Sequence[Layout] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -10,7 +11,10 @@ import numpy as np
 from edgeval import llama
 from edgeval.engine.loaded import Loaded
 from edgeval.engine.messages import LoadTimes, ModelJob, SpeedJob
+from edgeval.errors import EngineError
 from edgeval.llama import memory
+from edgeval.llama.layouts import layouts
+from edgeval.llama.paths import Layout
 from edgeval.llama.speed import seconds_of, speed_settings
 from edgeval.llama.speed_test import SpeedTest
 
@@ -24,7 +28,14 @@ def load(job: ModelJob, loaded: Loaded) -> Iterator[LoadTimes]:
     with llama.Session(model, settings) as session:
         session.extend(np.zeros(1, dtype=np.int32), 0)
         first_token_s = time.perf_counter() - started
-    yield LoadTimes(load_s, first_token_s, model.description, model.n_params, model.tensor_bytes)
+    yield LoadTimes(
+        load_s,
+        first_token_s,
+        model.description,
+        model.n_params,
+        model.tensor_bytes,
+        _layouts(model, job.threads),
+    )
 
 
 def times(job: SpeedJob, loaded: Loaded) -> Iterator[float]:
@@ -32,6 +43,13 @@ def times(job: SpeedJob, loaded: Loaded) -> Iterator[float]:
     model, settings = _model(job, loaded, job.test)
     with llama.Session(model, settings) as session:
         yield from seconds_of(session, job.test, job.repetitions, warms_up=job.warms_up)
+
+
+def _layouts(model: llama.Model, threads: int) -> list[Layout]:
+    """Return where the matrices lie; no speed depends on knowing it."""
+    with contextlib.suppress(EngineError):
+        return layouts(model, threads)
+    return []
 
 
 def _model(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 from typing import Any
 
 import numpy as np
@@ -11,36 +10,16 @@ import numpy.typing as npt
 
 from edgeval.errors import EngineError
 from edgeval.gguf.imatrix_file import Importances
-from edgeval.llama.library import Owner, engine, ggml, llama_cpp
+from edgeval.llama.library import Owner, engine, llama_cpp
 from edgeval.llama.model import Model
 from edgeval.llama.session import decode_tokens
-from edgeval.system.engine_version import engine_version
+from edgeval.llama.tensors import Tensor, functions, has_layout, operation
 from edgeval.tasks.requests import Int32
 
 _BATCH_TOKENS = 2048
 _UBATCH_TOKENS = 512
 _MIN_ROWS = 16
 """llama-imatrix looks at no product of fewer rows."""
-
-
-class _Tensor(ctypes.Structure):
-    """The beginning of ggml.h's struct ggml_tensor; its use is guarded by its own names."""
-
-
-_Tensor._fields_ = [
-    ("type", ctypes.c_int),
-    ("buffer", ctypes.c_void_p),
-    ("ne", ctypes.c_int64 * 4),
-    ("nb", ctypes.c_size_t * 4),
-    ("op", ctypes.c_int),
-    ("op_params", ctypes.c_int32 * 16),
-    ("flags", ctypes.c_int32),
-    ("src", ctypes.POINTER(_Tensor) * 10),
-    ("view_src", ctypes.c_void_p),
-    ("view_offs", ctypes.c_size_t),
-    ("data", ctypes.c_void_p),
-    ("name", ctypes.c_char * 64),
-]
 
 
 class Activations(Owner):
@@ -125,9 +104,9 @@ class Activations(Owner):
         if self._failure is not None:
             return ask
         try:
-            tensor = _Tensor.from_address(address)
+            tensor = Tensor.from_address(address)
             if not self._is_known:
-                self._is_known = _has_layout(tensor, address)
+                self._is_known = has_layout(tensor, address)
             if ask:
                 return _is_wanted(tensor, address)
             self._look_at(tensor, address)
@@ -136,11 +115,11 @@ class Activations(Owner):
             return False
         return True
 
-    def _look_at(self, tensor: _Tensor, address: int) -> None:
+    def _look_at(self, tensor: Tensor, address: int) -> None:
         weights, inputs = tensor.src[0].contents, tensor.src[1].contents
         name = weights.name.decode()
         rows = _values(inputs, np.dtype(np.float32))
-        if _operation(address) == "MUL_MAT_ID":
+        if operation(address) == "MUL_MAT_ID":
             chosen = _values(tensor.src[2].contents, np.dtype(np.int32))
             self._add_experts(name, weights.ne[2], rows[0], chosen[0, 0])
             return
@@ -194,53 +173,19 @@ class Activations(Owner):
             )
 
 
-def _is_wanted(tensor: _Tensor, address: int) -> bool:
-    operation = _operation(address)
-    if operation != "MUL_MAT":
-        return operation == "MUL_MAT_ID"
+def _is_wanted(tensor: Tensor, address: int) -> bool:
+    name = operation(address)
+    if name != "MUL_MAT":
+        return name == "MUL_MAT_ID"
     weights, inputs = tensor.src[0].contents, tensor.src[1].contents
     is_f32 = bool(inputs.type == llama_cpp.GGML_TYPE_F32)
     return is_f32 and inputs.ne[1] >= _MIN_ROWS and weights.name.startswith(b"blk.")
 
 
-def _operation(address: int) -> str:
-    return str(_functions().ggml_op_desc(address).decode())
-
-
-def _values(tensor: _Tensor, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _values(tensor: Tensor, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Return a copy of a tensor's values, outermost of its four dimensions first."""
     address = ctypes.addressof(tensor)
-    buffer = np.empty(_functions().ggml_nbytes(address), np.uint8)
-    _functions().ggml_backend_tensor_get(address, buffer.ctypes.data, 0, buffer.nbytes)
+    buffer = np.empty(functions().ggml_nbytes(address), np.uint8)
+    functions().ggml_backend_tensor_get(address, buffer.ctypes.data, 0, buffer.nbytes)
     shape, strides = tuple(tensor.ne)[::-1], tuple(tensor.nb)[::-1]
     return np.ndarray(shape, dtype, buffer, strides=strides)
-
-
-def _has_layout(tensor: _Tensor, address: int) -> bool:
-    """Return whether a tensor shows that the struct is read as llama.cpp lays it out.
-
-    One without a name shows nothing.
-
-    Raises:
-        EngineError: If it shows that it is laid out in another way.
-    """
-    name = _functions().ggml_get_name(address)
-    if tensor.name != name:
-        raise EngineError(
-            f"{engine_version()} lays out its tensors in another way than edgeval reads them; "
-            "install the version that edgeval was tested with"
-        )
-    return bool(name)
-
-
-@functools.cache
-def _functions() -> Any:
-    library = ggml("ggml-base")
-    pointer, size = ctypes.c_void_p, ctypes.c_size_t
-    library.ggml_get_name.restype = library.ggml_op_desc.restype = ctypes.c_char_p
-    library.ggml_nbytes.restype = size
-    library.ggml_backend_tensor_get.restype = None
-    library.ggml_get_name.argtypes = library.ggml_op_desc.argtypes = [pointer]
-    library.ggml_nbytes.argtypes = [pointer]
-    library.ggml_backend_tensor_get.argtypes = [pointer, pointer, size, size]
-    return library

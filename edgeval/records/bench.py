@@ -108,6 +108,20 @@ class MemoryParts(Record):
     compute: int = Field(ge=0)
 
 
+class TensorPath(Record):
+    """How llama.cpp multiplies with a model's matrices of one type on the CPU.
+
+    Attributes:
+        type: The tensor type, for example ``Q4_K``.
+        path: What multiplies in batches of 32 tokens or more, for example ``repack``.
+        n_bytes: Bytes of the matrices.
+    """
+
+    type: str
+    path: str
+    n_bytes: int = Field(ge=0)
+
+
 class BenchedFile(Record):
     """One GGUF on this machine.
 
@@ -126,6 +140,8 @@ class BenchedFile(Record):
         n_ubatch: Most tokens computed at once.
         kernels: llama.cpp's kernels for the CPU.
         kernels_reason: Why they are not its own choice; None if they are.
+        kernel_paths: How the matrices on the CPU are multiplied with, those of most bytes first;
+            empty if that is not known.
         loading: What loading took: cold first, where the system lets a file be forgotten.
         memory: What scoring takes by the dimensions.
         peak_rss_bytes: Most memory of the process that loaded and computed; None where the platform
@@ -149,6 +165,7 @@ class BenchedFile(Record):
     n_ubatch: int = Field(ge=1)
     kernels: Literal["default", "plain"]
     kernels_reason: str | None = None
+    kernel_paths: list[TensorPath] = Field(default_factory=list)
     loading: list[Loading] = Field(default_factory=list)
     memory: MemoryParts
     peak_rss_bytes: int | None = Field(default=None, ge=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from edgeval.records.base import Record
 from edgeval.records.context import Machine
 from edgeval.records.hardware import Conditions
@@ -89,6 +91,8 @@ class TypeTrial(Record):
         type: File type of the model.
         kernels: llama.cpp's kernels that computed it: its ``default``, or the ``plain`` ones.
         kernels_reason: Why these, if they are not the default.
+        kernel_paths: How they multiply with its matrices, for example ``repack``, by tensor type,
+            the most used first; empty if that is not known.
         max_logprob_change: The largest difference of a log-probability from the exact one that they
             make with tensors of these types, in nats; None if that could not be checked.
         tokens_per_s: Tokens of the model decoded a second.
@@ -98,6 +102,7 @@ class TypeTrial(Record):
     type: str
     kernels: Literal["default", "plain"] = "default"
     kernels_reason: str | None = None
+    kernel_paths: dict[str, str] = Field(default_factory=dict)
     max_logprob_change: float | None = None
     tokens_per_s: float | None = None
     error: str | None = None

@@ -10,6 +10,8 @@ from edgeval.benchmark import shapes
 from edgeval.benchmark.bench import bench
 from edgeval.benchmark.options import BenchOptions
 from edgeval.benchmark.page_cache import forget
+from edgeval.engine import Local
+from edgeval.engine.kernels.paths import cpu_build
 from edgeval.errors import EdgevalError
 from edgeval.records.bench import Bench
 from edgeval.scoring.plan import plan
@@ -50,6 +52,10 @@ def test_what_a_file_is_and_takes_is_told(found: Bench, tiny_f32: Path) -> None:
     assert [each.is_cold for each in file.loading] in ([True, False], [False])
     assert all(0 < each.load_s < each.first_token_s for each in file.loading)
     assert file.memory.weights == file.file_bytes
+    assert [each.type for each in file.kernel_paths] == ["F32"]
+    build = cpu_build(Local())
+    assert file.kernel_paths[0].path == build.path("F32", None)
+    assert 0 < file.kernel_paths[0].n_bytes < file.tensor_bytes
     assert file.peak_rss_bytes is not None and file.peak_rss_bytes > file.file_bytes
 
 

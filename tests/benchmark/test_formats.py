@@ -89,6 +89,9 @@ def test_objects_have_its_fields_in_their_order() -> None:
     assert [json.loads(line) for line in FORMATS["jsonl"](example_bench()).splitlines()] == found
     assert [list(row)[: len(FIELDS)] for row in found] == [FIELDS] * 3
     first = found[0]
+    own = list(first)[len(FIELDS) :]
+    assert own[-2:] == ["kernels", "kernel_paths"]
+    assert first["kernel_paths"] == "Q4_K repack, Q6_K tiled, F32 tiled"
     assert first["samples_ns"] == [2_000_000_000, 2_500_000_000]
     assert first["samples_ts"] == [256.0, 204.8]
     assert (first["avg_ns"], first["avg_ts"]) == (2_250_000_000, 230.4)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from edgeval.benchmark.formats import FORMATS
+from edgeval.cli.terminal.bench import sentences
 from edgeval.records.bench import Bench
+from tests.helpers.benches import example_bench
 from tests.helpers.command import assert_one_sentence, edgeval
 
 SMALL = ("--kernels", "plain", "-r", "1", "--items", "2", "--threads", "1")
@@ -31,6 +33,15 @@ def test_tables_show_what_the_record_has(saved: tuple[str, Path]) -> None:
         assert f"{each.tokens_per_s:,.2f}" in shown
     assert "cold" in shown and "items/s" in shown
     assert record.command.startswith("edgeval bench")
+
+
+def test_one_sentence_tells_the_kernels(saved: tuple[str, Path]) -> None:
+    assert "Kernels: Q4_K_M repack, its Q6_K and F32 tiled." in sentences(example_bench())
+    shown, path = saved
+    (file,) = Bench.model_validate_json(path.read_text("utf-8")).files
+    told = [f"Kernels: F16 {each.path}." for each in file.kernel_paths]
+    assert all(sentence in shown for sentence in told)
+    assert len(told) == shown.count("Kernels: ")
 
 
 def test_a_record_is_not_replaced_unasked(saved: tuple[str, Path], tiny_f16: Path) -> None:

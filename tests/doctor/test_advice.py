@@ -14,9 +14,12 @@ from edgeval import llama
 from edgeval.cli.terminal.diagnosis import conclusion
 from edgeval.doctor import installed, machine
 from edgeval.doctor.diagnose import diagnose
+from edgeval.doctor.native_build import changes
 from edgeval.engine import Local, use
 from edgeval.llama import backends, registry
+from edgeval.llama.paths import CpuBuild
 from edgeval.records import Build, Diagnosis, Finding, GpuCheck, Look, TypeTrial
+from tests.helpers.builds import HASWELL
 from tests.helpers.diagnoses import PROBLEM, example_check, example_diagnosis
 from tests.helpers.doctor import printed, run_instead
 
@@ -150,9 +153,9 @@ def test_tables_fit_80_columns_and_say_what_failed(capsys: pytest.CaptureFixture
     ]
     none = "\N{EN DASH}"
     assert rows == [
-        ["F16", "default", "0.0031", "1,234"],
-        ["Q8_0", "plain", "0.021", "2,345"],
-        ["Q4_0", "plain", none, "3,456"],
+        ["F16", "default", "tinyBLAS, repack", "0.0031", "1,234"],
+        ["Q8_0", "plain", none, "0.021", "2,345"],
+        ["Q4_0", "plain", none, none, "3,456"],
         ["CUDA0", "New GPU", "cuda", "80.00 GiB", "70.00 GiB"],
         ["Vulkan0", "Old GPU", "vulkan (untested)", "2.00 GiB", "1.00 GiB"],
         ["CUDA0", "F16", "23/24", "0.31", "0.0041", "0.02", f"{TIMES}131", "passed"],
@@ -230,8 +233,10 @@ def test_a_build_for_another_cpu_is_told(
     missing: list[str], superfluous: list[str], kind: str | None, words: str
 ) -> None:
     made = Build(compiler=None, features=["AVX2"], missing=missing, superfluous=superfluous)
-    found = installed._of_build(made, [])
-    assert [each.kind for each in found] == ([] if kind is None else [kind])
-    for each in found:
+    found = installed._of_build(made, CpuBuild.of(HASWELL, ()), [])
+    assert {each.kind for each in found} == ({kind} - {None})
+    for each in found[:1]:
         assert words in each.sentence
         assert "pip install --force-reinstall" in each.sentence
+    told = [each.sentence for each in found[1:]]
+    assert told == ([changes(CpuBuild.of(HASWELL, ()), missing)] if kind == "advice" else [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,9 @@ from tests.helpers.command import assert_one_sentence, edgeval
 from tests.helpers.diagnoses import example_diagnosis
 from tests.helpers.doctor import printed, run_instead
 from tests.helpers.fakes import without_kernels
+
+KNOWN = ("x86_64", "AMD64", "aarch64", "arm64", "ARM64")
+"""Machines whose paths of kernels are told."""
 
 LADDER = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K"]
 
@@ -64,6 +68,7 @@ def test_the_cpu_of_this_machine_computes(
     for trial in found.types:
         assert (trial.tokens_per_s or 0) > 0 or trial.error
         assert 0 < (trial.max_logprob_change or 1) < 5
+        assert trial.kernel_paths or trial.error or platform.machine() not in KNOWN
     assert (found.checks, found.problems) == ([], [])
     cache, kept = found.folders
     assert cache.path == os.environ["EDGEVAL_CACHE"]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from edgeval.records import Conditions, Machine
-from edgeval.records.bench import Bench, BenchedFile, Loading, MemoryParts, Scoring, Timing
+from edgeval.records.bench import (
+    Bench,
+    BenchedFile,
+    Loading,
+    MemoryParts,
+    Scoring,
+    TensorPath,
+    Timing,
+)
 from edgeval.records.sensors import MeanPower, Sensors, Sustained, SustainedRate
 
 
@@ -29,6 +37,11 @@ def example_bench(name: str = "tiny-Q4_K_M.gguf", gpus: tuple[str, ...] = ()) ->
         n_batch=2048,
         n_ubatch=512,
         kernels="default",
+        kernel_paths=[
+            TensorPath(type="Q4_K", path="repack", n_bytes=500_000_000),
+            TensorPath(type="Q6_K", path="tiled", n_bytes=100_000_000),
+            TensorPath(type="F32", path="tiled", n_bytes=1_000),
+        ],
         memory=MemoryParts(weights=1, cache=1, logits=1, compute=1),
         loading=[Loading(is_cold=True, load_s=1.5, first_token_s=2.0)],
         timings=timings,

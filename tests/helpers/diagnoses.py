@@ -82,7 +82,12 @@ def example_diagnosis(**changes: Any) -> Diagnosis:
             GpuCheck(device="Vulkan0", type="Q8_0", error="no memory"),
         ],
         "types": [
-            TypeTrial(type="F16", max_logprob_change=0.0031, tokens_per_s=1234.0),
+            TypeTrial(
+                type="F16",
+                kernel_paths={"F16": "tinyBLAS", "F32": "tinyBLAS", "Q6_K": "repack"},
+                max_logprob_change=0.0031,
+                tokens_per_s=1234.0,
+            ),
             TypeTrial(
                 type="Q8_0",
                 kernels="plain",

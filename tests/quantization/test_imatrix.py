@@ -162,12 +162,12 @@ def test_another_layout_of_tensors_is_noticed(
 ) -> None:
     class Wider(ctypes.Structure):
         _fields_ = (
-            *activations._Tensor._fields_[:-1],
+            *activations.Tensor._fields_[:-1],
             ("more", ctypes.c_int64),
             ("name", ctypes.c_char * 64),
         )
 
-    monkeypatch.setattr(activations, "_Tensor", Wider)
+    monkeypatch.setattr(activations, "Tensor", Wider)
     with pytest.raises(EngineError, match="lays out its tensors in another way"):
         imatrix(tiny_f16, tiny_text, tmp_path / "m.gguf", chunk_tokens=64)
     assert list(tmp_path.iterdir()) == []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from edgeval.records.bench import Scoring, Timing
+from edgeval.records.bench import Bench, Scoring, Timing
 from edgeval.records.sensors import MeanPower, Sustained, SustainedRate
+from tests.helpers.benches import example_bench
 
 
 def test_rates_are_means_of_repetitions_as_llama_bench_has_them() -> None:
@@ -30,6 +33,12 @@ def test_names_are_llama_benchs(test: tuple[int, int, int], name: str) -> None:
     prompt, generated, depth = test
     timing = Timing(n_prompt=prompt, n_generated=generated, n_depth=depth, threads=1, seconds=[1.0])
     assert (timing.name, timing.deviation) == (name, 0.0)
+
+
+def test_records_from_before_paths_were_told_are_read() -> None:
+    older = example_bench().model_dump(mode="json")
+    del older["files"][0]["kernel_paths"]
+    assert Bench.model_validate_json(json.dumps(older)).files[0].kernel_paths == []
 
 
 def sustained(*rates: tuple[float, float]) -> Sustained:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edgeval.errors import listed
 from edgeval.records.bench import Bench, BenchedFile
@@ -147,6 +147,7 @@ def sentences(bench: Bench) -> Iterator[str]:
             f"Items have four choices and {scored[0].n_tokens / scored[0].n_items:.0f} tokens, and "
             f"are scored with {scored[0].threads} threads."
         )
+    yield from _of_paths(bench.files)
     yield from _of_sensors(bench.sensors)
     if bench.cpu_load is not None and bench.cpu_load >= _BUSY_CPUS:
         yield (
@@ -159,6 +160,22 @@ def sentences(bench: Bench) -> Iterator[str]:
             types_of.setdefault(file.kernels_reason, []).append(file.type)
     for reason, types in types_of.items():
         yield f"Computed with llama.cpp's plain kernels: {listed(types)} ({reason})."
+
+
+def _of_paths(files: Sequence[BenchedFile]) -> Iterator[str]:
+    told = list(dict.fromkeys(f"{file.type} {_paths(file)}" for file in files if file.kernel_paths))
+    if told:
+        yield f"Kernels: {'; '.join(told)}."
+
+
+def _paths(file: BenchedFile) -> str:
+    """Return the path of most bytes, and the types that have another one."""
+    first = file.kernel_paths[0].path
+    others: dict[str, list[str]] = {}
+    for each in file.kernel_paths:
+        if each.path != first:
+            others.setdefault(each.path, []).append(each.type)
+    return ", ".join([first, *(f"its {listed(types)} {path}" for path, types in others.items())])
 
 
 def _of_sensors(found: Sensors) -> Iterator[str]:

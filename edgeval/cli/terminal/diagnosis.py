@@ -131,12 +131,13 @@ def _backend(backend: Backend) -> str:
 def _types(found: Diagnosis) -> Table:
     numbers = (Lines(f"most |{_DELTA} logprob|", "to exact"), "tokens/s")
     title = f"Types on the CPU, with {found.model}"
-    table = Table.of(title, ("type", "kernels", *numbers), numbers=numbers)
+    table = Table.of(title, ("type", "kernels", "paths", *numbers), numbers=numbers)
     for each in found.types:
         change, rate = each.max_logprob_change, each.tokens_per_s
         table.add_row(
             each.type,
             Styled("FAILED", _LOUD) if each.error else each.kernels,
+            ", ".join(dict.fromkeys(each.kernel_paths.values())) or _NONE,
             _NONE if change is None else f"{change:.2g}",
             _NONE if rate is None else fmt.rate(rate),
         )

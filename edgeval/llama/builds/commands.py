@@ -218,13 +218,23 @@ def remedy_for_missing(
     Returns:
         None if no compiler that is here would make use of more.
     """
-    gained = [name for name in in_order(missing) if _compiles(machine, name)]
-    if not gained:
+    named = gained(machine, missing)
+    if not named:
         return None
     return (
-        f"llama.cpp was built without {', '.join(gained)} of this CPU; it is faster if it is built "
+        f"llama.cpp was built without {', '.join(named)} of this CPU; it is faster if it is built "
         f"for it: {best_command(machine, backends)}"
     )
+
+
+def gained(machine: BuildMachine, missing: Collection[str]) -> list[str]:
+    """Return what of a CPU a build for it would use that the installed one does not.
+
+    Args:
+        machine: The machine, as a rule this one.
+        missing: What the installed build does not use.
+    """
+    return [name for name in in_order(missing) if _compiles(machine, name)]
 
 
 def _compiles(machine: BuildMachine, feature: str) -> bool:

@@ -88,19 +88,28 @@ def cpu_features() -> frozenset[str]:
     return frozenset(name for name, any_of in table.items() if flags.intersection(any_of))
 
 
-def compiled_features(system_info: str) -> frozenset[str]:
-    """Return what a build uses of the CPU, all of which was decided when it was compiled.
+def cpu_parts(system_info: str) -> frozenset[str]:
+    """Return all that a build has for the CPU: its features, and parts such as ``REPACK``.
 
     Args:
-        system_info: llama.cpp's line; parts of other backends, and what is not the CPU's own, such
-            as ``OPENMP``, are passed over.
+        system_info: llama.cpp's line; parts of other backends are passed over.
     """
     backend, found = "", set()
     for part in _PART.finditer(system_info):
         backend = part["backend"] or backend
         if backend == "CPU" and part["value"] != "0":
             found.add(part["name"])
-    return frozenset(found.intersection(NAMES))
+    return frozenset(found)
+
+
+def compiled_features(system_info: str) -> frozenset[str]:
+    """Return what a build uses of the CPU, all of which was decided when it was compiled.
+
+    Args:
+        system_info: llama.cpp's line; what is not the CPU's own, such as ``OPENMP``, is passed
+            over.
+    """
+    return cpu_parts(system_info).intersection(NAMES)
 
 
 def feature_difference(compiled: frozenset[str], cpu: frozenset[str]) -> FeatureDifference:
