@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgeval.evaluation.evaluate import evaluate
     from edgeval.evaluation.options import Options
     from edgeval.evaluation.pick.pick import PickResult, pick
-    from edgeval.evaluation.pipeline import RunResult, run
+    from edgeval.evaluation.pipeline import RunResult, forecast, run
     from edgeval.gguf.inspect import inspect
     from edgeval.quantization.imatrix import imatrix
     from edgeval.quantization.quantize import quantize
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from edgeval.records.bench import Bench
     from edgeval.records.comparison import Comparison
     from edgeval.records.diagnosis import Diagnosis
+    from edgeval.records.forecast import Forecast
     from edgeval.records.inspection import Inspection
     from edgeval.records.paired_samples import PairedSamples
     from edgeval.records.pick import Pick
@@ -46,6 +47,7 @@ __all__ = [
     "Diagnosis",
     "EdgevalError",
     "Evaluation",
+    "Forecast",
     "Gate",
     "Inspection",
     "Options",
@@ -61,6 +63,7 @@ __all__ = [
     "diagnose",
     "evaluate",
     "export_reference",
+    "forecast",
     "gate",
     "imatrix",
     "inspect",
@@ -78,6 +81,7 @@ _HOMES = {
     "Diagnosis": "edgeval.records.diagnosis:Diagnosis",
     "EdgevalError": "edgeval.errors:EdgevalError",
     "Evaluation": "edgeval.records:Evaluation",
+    "Forecast": "edgeval.records.forecast:Forecast",
     "Gate": "edgeval.report.gate.gate:Gate",
     "Inspection": "edgeval.records.inspection:Inspection",
     "Options": "edgeval.evaluation.options:Options",
@@ -93,6 +97,7 @@ _HOMES = {
     "diagnose": "edgeval.doctor.diagnose:diagnose",
     "evaluate": "edgeval.evaluation.evaluate:evaluate",
     "export_reference": "edgeval.store.reference_export:export_reference",
+    "forecast": "edgeval.evaluation.pipeline:forecast",
     "gate": "edgeval.report.gate.gate:gate",
     "imatrix": "edgeval.quantization.imatrix:imatrix",
     "inspect": "edgeval.gguf.inspect:inspect",

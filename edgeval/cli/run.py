@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +17,10 @@ from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_LADDER, Options
 from edgeval.system.console import print_json, stderr_console
 from edgeval.system.streams import OutputError, flush
+
+if TYPE_CHECKING:
+    from edgeval.records.forecast import Forecast
+    from edgeval.system.bars import TerminalProgress
 
 
 class BaseType(str, Enum):
@@ -132,6 +138,17 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the report that --out holds.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Make the files, try them for 20 seconds, print what the run would take, and "
+            "stop.",
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Begin a long run without asking.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict.
@@ -143,6 +160,18 @@ def run(
     """
     outputs.require_usable(samples)
     chosen = models or ["demo"]
+    if dry_run:
+        _print_forecast(
+            chosen,
+            options,
+            as_json,
+            types=None if quant is None else names(quant),
+            imatrix=imatrix,
+            reference=reference,
+            dtype=None if dtype is None else dtype.value,
+            force_compare=force_compare,
+        )
+        return
     with engine_starting():
         from edgeval.cli.terminal.report import print_files, print_record
         from edgeval.evaluation import pipeline
@@ -167,6 +196,7 @@ def run(
                 texts=texts,
                 fail_if=outputs.conditions,
                 command=command_line(),
+                confirm=functools.partial(_confirm, progress, asks=not yes),
                 progress=progress,
             )
     kept = f"the report is whole, in {folder}"
@@ -184,3 +214,30 @@ def run(
     except EdgevalError as error:
         raise EdgevalError(f"{error}; {kept}") from error
     end(found, record.failures, is_quiet=as_json)
+
+
+def _print_forecast(chosen: list[str], options: Options, as_json: bool, **ladder: Any) -> None:
+    with engine_starting():
+        from edgeval.cli.terminal.forecast import print_forecast
+        from edgeval.evaluation import pipeline
+
+        with progress_bars() as progress:
+            found = pipeline.forecast(
+                chosen, options, **ladder, command=command_line(), progress=progress
+            )
+    if as_json:
+        print_json(found.model_dump_json(indent=2))
+    else:
+        print_forecast(found)
+
+
+def _confirm(progress: TerminalProgress, found: Forecast, *, asks: bool) -> None:
+    """Tell what a long run will take, and ask where somebody can answer."""
+    from edgeval.cli.terminal.forecast import sentences
+
+    for sentence in sentences(found):
+        progress.log(sentence)
+    if asks and sys.stdin is not None and sys.stdin.isatty() and stderr_console().is_terminal:
+        answer = progress.ask("go on? [Y/n]").strip().casefold()
+        if answer not in ("", "y", "yes"):
+            raise EdgevalError("nothing was scored, as you did not want to go on")

@@ -4,24 +4,20 @@ from edgeval.engine.client import Engine
 from edgeval.engine.current import Local, current, running, use
 from edgeval.engine.messages import (
     Begun,
-    Calibration,
     EngineFacts,
     EngineJob,
-    Generated,
-    GenerationJob,
     ImatrixPlan,
-    LoadTimes,
     ModelJob,
     RequestsJob,
     RequestSum,
     Scored,
-    SpeedJob,
     Summed,
     Vocabulary,
     WritingJob,
     Written,
 )
 from edgeval.engine.process import Worker
+from edgeval.engine.speed_messages import Calibration, Generated, GenerationJob, LoadTimes, SpeedJob
 from edgeval.scoring.results import ItemResult
 
 __all__ = [

@@ -15,14 +15,15 @@ import psutil
 
 from edgeval import llama
 from edgeval.engine.loaded import Loaded
-from edgeval.engine.messages import Calibration, EngineJob
+from edgeval.engine.messages import EngineJob
 from edgeval.engine.planned import Planned
+from edgeval.engine.speed_messages import Calibration
 from edgeval.llama import memory
 from edgeval.scoring.plan import Plan, plan
 from edgeval.scoring.score import score_requests, settings_for
 from edgeval.tasks.requests import Request, Work
 
-_PIECES_TOKENS = (32, 128)
+_PIECES_TOKENS = (8, 32, 128)
 _LARGEST_SHARE = 0.1
 """Of what is to be decoded: a calibration is to cost little beside what it foretells."""
 _FEWEST_BATCHES = 2
@@ -35,15 +36,17 @@ def calibrate(job: EngineJob, budget_s: float, loaded: Loaded) -> Calibration:
 
     Args:
         job: What is to be scored.
-        budget_s: About how many seconds of decoding it may take; with 0 nothing is decoded, and no
-            weights are loaded.
+        budget_s: About how many seconds it may take, with loading: if that takes longer, only a
+            few tokens are decoded. With 0 nothing is, and no weights are loaded.
         loaded: What is loaded.
 
     Raises:
         NoRoomError: If the model does not fit the memory that is free now.
         EngineError: If llama.cpp refuses it, or fails.
     """
+    started = time.perf_counter()
     planned = Planned.of(job, loaded)
+    plan_s = time.perf_counter() - started
     vocabulary, whole, todo = planned.vocabulary, planned.whole, planned.todo
     placement = job.placement
     settings = settings_for(whole, vocabulary.file_type, job.threads, placement.ubatch_tokens)
@@ -54,12 +57,12 @@ def calibrate(job: EngineJob, budget_s: float, loaded: Loaded) -> Calibration:
         model, _, begun = loaded.for_plan(job, vocabulary, whole)
         load_s = begun.load_s
         requests = [request for at in job.todo for request in planned.choices[at]]
-        probe = _Probe(model, job, budget_s)
+        probe = _Probe(model, job, budget_s - load_s)
         batches = probe.pieces(requests)
         part = probe.affordable(todo, batches, len(requests))
         if part is not None:
             batches, is_full = probe.timed(part) or batches, True
-    return Calibration(todo.tokens, load_s, batches, is_full, need.total, other)
+    return Calibration(todo.tokens, plan_s, load_s, batches, is_full, need.total, other)
 
 
 class _Probe:
@@ -117,7 +120,8 @@ def _rate(batches: Timed) -> float:
 
 def _spread(n: int, count: int) -> list[int]:
     """Return so many places, far from one another."""
-    return np.unique(np.linspace(0, n - 1, count).astype(int)).tolist()
+    places: list[int] = np.unique(np.linspace(0, n - 1, count).astype(int)).tolist()
+    return places
 
 
 def _end_of(request: Request, n_tokens: int) -> Request:

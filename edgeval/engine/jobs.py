@@ -16,25 +16,21 @@ from edgeval.engine import calibration, speed, texts
 from edgeval.engine.loaded import Loaded
 from edgeval.engine.messages import (
     Begun,
-    Calibration,
     EngineFacts,
     EngineJob,
-    Generated,
-    GenerationJob,
     ImatrixPlan,
     KernelPair,
     KernelsReady,
-    LoadTimes,
     ModelJob,
     RequestsJob,
     Scored,
-    SpeedJob,
     Summed,
     Vocabulary,
     WritingJob,
     Written,
 )
 from edgeval.engine.planned import Planned
+from edgeval.engine.speed_messages import Calibration, Generated, GenerationJob, LoadTimes, SpeedJob
 from edgeval.errors import DataError
 from edgeval.gguf.imatrix_file import Importances
 from edgeval.llama import machine, memory

@@ -10,7 +10,8 @@ import numpy as np
 
 from edgeval import llama
 from edgeval.engine.loaded import Loaded
-from edgeval.engine.messages import LoadTimes, ModelJob, SpeedJob
+from edgeval.engine.messages import ModelJob
+from edgeval.engine.speed_messages import LoadTimes, SpeedJob
 from edgeval.errors import EngineError
 from edgeval.llama import memory
 from edgeval.llama.layouts import layouts

@@ -191,7 +191,7 @@ class FileScorer:
                 stored = {index: known[index] for index in block if index in known}
                 scores |= stored
                 self._n_stored += len(stored)
-                task.advance(len(stored))
+                task.skip(len(stored))
                 self._score(block, sequential, scores, task)
                 sequential.add([scores[index] for index in block])
                 order += block

@@ -18,11 +18,13 @@ from edgeval.engine import running
 from edgeval.evaluation.against import against
 from edgeval.evaluation.ladder_files import Wanted
 from edgeval.evaluation.options import RESULTS_FOLDER, Options
-from edgeval.evaluation.run_record import Asked, made_record
+from edgeval.evaluation.ready_run import Asked
+from edgeval.evaluation.run_record import Confirm, foretold, made_record
 from edgeval.evaluation.samples import SampleFile
 from edgeval.quantization.cache import clean
 from edgeval.quantization.rungs import file_stem
 from edgeval.records import Report, Suite
+from edgeval.records.forecast import Forecast
 from edgeval.report import record_files
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.report.gate.conditions import Condition, read_conditions
@@ -60,6 +62,7 @@ def run(
     texts: bool = False,
     fail_if: Iterable[str | Condition] = (),
     command: str = "",
+    confirm: Confirm | None = None,
     progress: ProgressOption = "auto",
 ) -> RunResult:
     """Evaluate a model's ladder and write the report.
@@ -95,6 +98,8 @@ def run(
         fail_if: Conditions that ``gate`` will be asked about: refused at once where the run would
             say nothing of them.
         command: The command line, for the record.
+        confirm: Takes the forecast of a run of more than two minutes before it begins; what it
+            raises ends the run. None makes no forecast.
         progress: Where to show progress; None for nowhere.
 
     Returns:
@@ -110,17 +115,69 @@ def run(
     clean(bars, *(Path(path).parent for path in (options and options.store, samples) if path))
     out = None if out is None else Path(out)
     with report_folder(models, out, command, overwrite=overwrite, progress=bars) as folder:
-        wanted = Wanted(
-            types,
-            imatrix=None if imatrix is None else Path(imatrix),
-            dtype=dtype,
-            against=against(None if reference is None else str(reference)),
-            is_forced=force_compare,
-        )
+        wanted = _wanted(types, imatrix, dtype, reference, is_forced=force_compare)
         asked = Asked(wanted, published, conditions, item_file)
-        record = made_record(location, asked, options or Options(), command, bars)
+        record = made_record(location, asked, options or Options(), command, bars, confirm)
         record_files.save(record, folder)
         return RunResult(record, folder)
+
+
+@running()
+def forecast(
+    model: str | Path | Sequence[str | Path] = "demo",
+    options: Options | None = None,
+    *,
+    types: Sequence[str] | None = None,
+    imatrix: str | Path | None = None,
+    reference: str | Path | None = None,
+    dtype: str | None = None,
+    force_compare: bool = False,
+    command: str = "",
+    progress: ProgressOption = "auto",
+) -> Forecast:
+    """Foretell the time, memory and energy of a run, from a trial of about 20 seconds.
+
+    Files of the ladder that are missing are fetched and made, as the run needs them; no score is
+    kept.
+
+    Args:
+        model: See ``run``, as all others.
+        options: What would be evaluated and how.
+        types: File types of the ladder.
+        imatrix: An importance matrix.
+        reference: What the others would be compared with.
+        dtype: Type that a checkpoint is converted to before it is quantized.
+        force_compare: Whether ready files are compared that are not shown to be of one model.
+        command: The command line, for the record.
+        progress: Where to show progress.
+
+    Returns:
+        What the run will take, by file and task, and what cheaper runs would.
+
+    Raises:
+        EdgevalError: If anything cannot be used, or nothing is left to be scored.
+    """
+    bars, location = progress_of(progress), locate(*model_names(model))
+    wanted = _wanted(types, imatrix, dtype, reference, is_forced=force_compare)
+    asked = Asked(wanted, claimed(None, ()))
+    return foretold(location, asked, options or Options(), command, bars)
+
+
+def _wanted(
+    types: Sequence[str] | None,
+    imatrix: str | Path | None,
+    dtype: str | None,
+    reference: str | Path | None,
+    *,
+    is_forced: bool,
+) -> Wanted:
+    return Wanted(
+        types,
+        imatrix=None if imatrix is None else Path(imatrix),
+        dtype=dtype,
+        against=against(None if reference is None else str(reference)),
+        is_forced=is_forced,
+    )
 
 
 def report_folder(

@@ -18,6 +18,7 @@ HOMES = {
     "run": "edgeval.records.stored_run:RunRecord",
     "doctor": "edgeval.records.diagnosis:Diagnosis",
     "samples": "edgeval.records.paired_samples:PairedSamples",
+    "forecast": "edgeval.records.forecast:Forecast",
     "bench": "edgeval.records.bench:Bench",
 }
 """Where each record is, by its name: one is loaded when it is asked for."""

@@ -137,6 +137,20 @@ class Store:
             ).fetchone()
         return row is not None
 
+    def scored(self, setting: ScoreKey) -> set[int]:
+        """Return the indices of the items that have a score of a setting; nothing is written.
+
+        Raises:
+            StoreError: If the file cannot be read.
+        """
+        with self._explained():
+            rows = self._connection.execute(
+                "SELECT item FROM score WHERE measurement = "
+                "(SELECT id FROM measurement WHERE key = ? ORDER BY attempt DESC LIMIT 1)",
+                (_key(setting.text),),
+            )
+            return {int(index) for (index,) in rows}
+
     @contextlib.contextmanager
     def run(
         self,

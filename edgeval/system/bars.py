@@ -126,11 +126,21 @@ class _Bar:
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
+        self._skipped = 0.0
 
     def advance(self, amount: float, note: str = "") -> None:
         self._progress.advance(self._task, amount)
         if note:
             self._progress.update(self._task, note=_beside(note, self._progress))
+
+    def skip(self, amount: float) -> None:
+        done = self._progress.tasks[self._progress.task_ids.index(self._task)].completed
+        if done == self._skipped:
+            self._skipped += amount
+            # Its speed is that of what comes now.
+            self._progress.reset(self._task, completed=round(self._skipped))
+        else:
+            self._progress.advance(self._task, amount)
 
     def resize(self, total: float) -> None:
         self._progress.update(self._task, total=total)
@@ -149,7 +159,7 @@ class _Line:
     ) -> None:
         self._log, self._pace = log, pace
         self._description, self._total, self._unit = description, total, unit
-        self._done, self._note, self._said = 0.0, "", -1.0
+        self._done, self._skipped, self._note, self._said = 0.0, 0.0, "", -1.0
         self._began_s = pace.elapsed_s
 
     def advance(self, amount: float, note: str = "") -> None:
@@ -157,6 +167,10 @@ class _Line:
         self._note = note or self._note
         if self._pace.is_due():
             self._say()
+
+    def skip(self, amount: float) -> None:
+        self._done += amount
+        self._skipped += amount
 
     def resize(self, total: float) -> None:
         self._total = total
@@ -169,7 +183,7 @@ class _Line:
     def _say(self) -> None:
         self._said = self._done
         elapsed_s = self._pace.elapsed_s - self._began_s
-        rate = self._done / elapsed_s if elapsed_s > 0 else 0.0
+        rate = (self._done - self._skipped) / elapsed_s if elapsed_s > 0 else 0.0
         parts = [self._amount()]
         if rate > 0:
             parts.append(f"{rate / self._scale:,.1f} {self._unit_name}/s")

@@ -63,12 +63,17 @@ class _Bar:
     ) -> None:
         self._progress, self._description = progress, description
         self._total, self._unit = total, unit
-        self._done, self._note, self._began_at = 0.0, "", time.monotonic()
+        self._done, self._skipped = 0.0, 0.0
+        self._note, self._began_at = "", time.monotonic()
 
     def advance(self, amount: float, note: str = "") -> None:
         self._done += amount
         self._note = note or self._note
         self._progress.draw(at_once=False)
+
+    def skip(self, amount: float) -> None:
+        self._skipped += amount
+        self.advance(amount)
 
     def resize(self, total: float) -> None:
         self._total = total
@@ -85,5 +90,6 @@ class _Bar:
         total = "?" if self._total is None else f"{self._total / scale:,.{decimals}f}"
         amount = f"{self._done / scale:,.{decimals}f}/{total} {unit}"
         elapsed_s = time.monotonic() - self._began_at
-        rate = f"{self._done / scale / elapsed_s:,.1f} {unit}/s" if elapsed_s >= 1 else ""
+        new = (self._done - self._skipped) / scale
+        rate = f"{new / elapsed_s:,.1f} {unit}/s" if elapsed_s >= 1 else ""
         return visible(" ".join(filter(None, (self._description, amount, rate, self._note))))

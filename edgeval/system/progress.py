@@ -19,6 +19,9 @@ class Task(Protocol):
     def advance(self, amount: float, note: str = "") -> None:
         """Report ``amount`` more units done; ``note`` replaces the text beside the bar."""
 
+    def skip(self, amount: float) -> None:
+        """Report ``amount`` units that were done before: they tell nothing of the speed."""
+
     def resize(self, total: float) -> None:
         """Correct the total, in units, once it is known."""
 
@@ -39,6 +42,9 @@ class _Silent:
     """A task nobody watches."""
 
     def advance(self, amount: float, note: str = "") -> None:
+        pass
+
+    def skip(self, amount: float) -> None:
         pass
 
     def resize(self, total: float) -> None:

@@ -57,6 +57,9 @@ class Interrupting(NoProgress):
     def __exit__(self, *_: object) -> None:
         pass
 
+    def skip(self, amount: float) -> None:
+        """Ignore what was scored before."""
+
     def resize(self, total: float) -> None:
         """Ignore the total."""
 

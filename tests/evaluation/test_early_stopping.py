@@ -247,6 +247,9 @@ class _Notes(NoProgress):
     def __exit__(self, *_: object) -> None:
         pass
 
+    def skip(self, amount: float) -> None:
+        self.done += amount
+
     def advance(self, amount: float, note: str = "") -> None:
         self.done += amount
         if note:

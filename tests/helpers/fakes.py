@@ -44,7 +44,7 @@ class StopAfter(NoProgress):
     """Presses Ctrl-C after some items."""
 
     def __init__(self, n_items: int) -> None:
-        self._left, self._has_begun = n_items, False
+        self._left = n_items
 
     def task(self, *_: object) -> Any:
         return self
@@ -58,10 +58,11 @@ class StopAfter(NoProgress):
     def resize(self, total: float) -> None:
         pass
 
+    def skip(self, amount: float) -> None:
+        pass
+
     def advance(self, amount: float, note: str = "") -> None:
-        # Those that were there already are reported first, at once.
-        self._left -= self._has_begun
-        self._has_begun = True
+        self._left -= 1
         if self._left < 0:
             raise KeyboardInterrupt
 
