@@ -190,7 +190,9 @@ def bench(
     """
     if output is not None and as_json:
         raise EdgevalError("--output and --json print two formats; leave one of them out")
-    if recipe is not None and (pp, tg, pg, repetitions) != (None, None, [], None):
+    # Releases of typer differ in what an option is that may be repeated, and was not given.
+    own = [*(each for each in (pp, tg, repetitions) if each is not None), *(pg or ())]
+    if recipe is not None and own:
         raise EdgevalError(
             f"--recipe {recipe.value} has its own tests; leave out --pp, --tg, --pg and "
             "--repetitions"

@@ -23,7 +23,7 @@ def compare(
         typer.Argument(
             metavar="RECORD...",
             help="report.json, or its folder, or what edgeval eval --json printed; or what edgeval "
-            "bench --save wrote, of which one will do.",
+            "bench --save wrote, of which one is enough.",
             show_default=False,
         ),
     ] = None,
@@ -84,13 +84,13 @@ def compare(
             "it is of records; name the samples of the task instead", param_hint="--task"
         )
     paths = [first, *(others or ())]
-    if not lm_eval and _is_bench(first):
+    if lm_eval and out is not None:
+        raise typer.BadParameter("it is of what edgeval bench --save wrote", param_hint="--out")
+    if not lm_eval and (out is not None or _is_bench(first)):
         if task is not None:
             raise typer.BadParameter("benchmarks have no tasks", param_hint="--task")
         _compare_boards(paths, out, overwrite=overwrite, as_json=as_json)
         return
-    if out is not None:
-        raise typer.BadParameter("it is for what edgeval bench --save wrote", param_hint="--out")
     if not others:
         raise typer.BadParameter("name a second one to compare with", param_hint="RECORD")
     if lm_eval:

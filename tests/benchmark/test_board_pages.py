@@ -199,7 +199,11 @@ def test_the_command_writes_both_pages(tmp_path: Path) -> None:
 
 def test_pages_are_of_benchmarks(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("{}", encoding="utf-8")
-    done = edgeval("compare", tmp_path, tmp_path, "--out", tmp_path / "out")
-    assert done.returncode == 2
-    assert "--out" in done.stderr
-    assert not (tmp_path / "out").exists()
+    out = tmp_path / "out"
+    done = edgeval("compare", tmp_path / "report.json", tmp_path, "--out", out)
+    assert_one_sentence(done, ["report.json is no record of edgeval bench"])
+    done = edgeval("compare", tmp_path / "none.json", "--out", out)
+    assert_one_sentence(done, ["no record at", "none.json"])
+    done = edgeval("compare", "--lm-eval", tmp_path, tmp_path, "--out", out)
+    assert (done.returncode, "--out" in done.stderr) == (2, True)
+    assert not out.exists()

@@ -53,7 +53,7 @@ def load_chart(load: Sustained, width: int, encoding: str) -> list[str]:
     end_s, speeds, heat = load.duration_s, curves.speeds(load), curves.temperatures(load)
     if end_s <= 0 or not speeds:
         return []
-    curve_of = {"tokens/s": (speeds, fmt.rate)}
+    curve_of: dict[str, tuple[Curve, Callable[[float], str]]] = {"tokens/s": (speeds, fmt.rate)}
     if heat:
         curve_of[fitting("\N{DEGREE SIGN}C", encoding)] = (heat, _whole)
     ranges = [_range(curve, text) for curve, text in curve_of.values()]
