@@ -77,6 +77,7 @@ def bench(
         features=engine.features,
         device=machine.describe(),
         conditions=machine.conditions(paths[0], options.cooling),
+        price=options.price,
         n_cpus=n_cpus(),
         cpu_load=meter.cpu_load(),
         sensors=watch.summary(),

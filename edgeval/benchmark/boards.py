@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
+from edgeval.benchmark.efficiency import GENERATION, Efficiency, efficiency, fastest
 from edgeval.benchmark.published import TINYLLAMA, TINYLLAMA_PARAMETERS
 from edgeval.errors import EdgevalError
 from edgeval.records import bounds
-from edgeval.records.bench import Bench, BenchedFile, Timing
+from edgeval.records.bench import Bench, BenchedFile
+from edgeval.records.sensors import Sustained
 from edgeval.report import hardware
 from edgeval.system import untrusted
 from edgeval.system.untrusted import printable
+
+PUBLISHED_METER: Final = "a meter"
+"""The source of powers that others published."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,12 @@ class BoardRow:
         items_per_s: Items scored a second; None if they were not.
         cold_load_s: Seconds from the disk to the first token; None if it was not measured.
         peak_rss_bytes: Most memory of the process; None if it is not known.
-        watts: Power while ``tg128`` ran, or as it was published; None if nobody says.
-        power_source: Where it is from.
+        efficiency: Power, energy and heat.
+        price: What the machine costs; None if nobody says.
+        currency: Of what.
         source: Who published it, or the file of the record.
+        url: Where it was published; empty for a record.
+        load: What a load over minutes was; None without one.
     """
 
     device: str
@@ -50,9 +59,12 @@ class BoardRow:
     items_per_s: float | None = None
     cold_load_s: float | None = None
     peak_rss_bytes: int | None = None
-    watts: float | None = None
-    power_source: str = ""
+    efficiency: Efficiency = field(default_factory=Efficiency)
+    price: float | None = None
+    currency: str = ""
     source: str = ""
+    url: str = ""
+    load: Sustained | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +75,14 @@ class BoardTable:
         model: llama.cpp's description of it.
         type: How it is quantized.
         tests: Names of the tests, in their order.
+        generation: The test whose power and price are compared.
         rows: The machines, the fastest of the first test first; published ones last.
     """
 
     model: str
     type: str
     tests: list[str]
+    generation: str
     rows: list[BoardRow]
 
 
@@ -128,46 +142,63 @@ def board_tables(paths: Sequence[str | Path]) -> list[BoardTable]:
 def _table(found: Sequence[tuple[Path, Bench, BenchedFile]]) -> BoardTable:
     files = [file for _, _, file in found]
     tests = list(dict.fromkeys(timing.name for file in files for timing in file.timings))
-    rows = [_row(*each) for each in found]
+    generation = _generation(tests)
+    rows = [_row(*each, generation) for each in found]
     first = tests[0] if tests else ""
     rows.sort(key=lambda row: -row.speeds[first].tokens_per_s if first in row.speeds else 0.0)
     head = files[0]
-    return BoardTable(printable(head.description), head.type, tests, [*rows, *_published(head)])
+    return BoardTable(
+        model=printable(head.description),
+        type=printable(head.type, 40),
+        tests=tests,
+        generation=generation,
+        rows=[*rows, *_published(head, generation)],
+    )
 
 
-def _row(path: Path, bench: Bench, file: BenchedFile) -> BoardRow:
-    best: dict[str, Timing] = {}
-    for timing in file.timings:
-        known = best.get(timing.name)
-        if known is None or timing.tokens_per_s > known.tokens_per_s:
-            best[timing.name] = timing
-    generating = best.get("tg128")
-    # A meter's number comes before what a part of the machine tells of itself.
-    power = generating.power[0] if generating and generating.power else None
+def _generation(tests: Sequence[str]) -> str:
+    """Return the test whose power is compared: others generate more tokens, or fewer."""
+    alone = [name for name in tests if name.startswith("tg") and "@" not in name]
+    return GENERATION if GENERATION in alone or not alone else alone[0]
+
+
+def _row(path: Path, bench: Bench, file: BenchedFile, generation: str) -> BoardRow:
     cold = [each.first_token_s for each in file.loading if each.is_cold]
     machine = hardware.board(bench.device) or bench.device.cpu
     return BoardRow(
         device=printable(", ".join([machine, *file.gpus])),
-        speeds={name: Best(each.tokens_per_s, each.threads) for name, each in best.items()},
+        speeds={
+            name: Best(each.tokens_per_s, each.threads) for name, each in fastest(file).items()
+        },
         items_per_s=file.scoring.items_per_s if file.scoring else None,
         cold_load_s=cold[0] if cold else None,
         peak_rss_bytes=file.peak_rss_bytes,
-        watts=power.watts if power else None,
-        power_source=printable(power.source) if power else "",
+        efficiency=efficiency(bench, file, generation),
+        price=bench.price.amount if bench.price else None,
+        currency=bench.price.currency if bench.price else "",
         source=printable(path.name),
+        load=file.sustained,
     )
 
 
-def _published(file: BenchedFile) -> Iterator[BoardRow]:
+def _published(file: BenchedFile, generation: str) -> Iterator[BoardRow]:
     if file.n_params != TINYLLAMA_PARAMETERS:
         return
     for each in TINYLLAMA:
         if each.type == file.type:
-            speeds = {"pp512": each.prompt_tokens_per_s, "tg128": each.tokens_per_s}
+            speeds = {"pp512": each.prompt_tokens_per_s, GENERATION: each.tokens_per_s}
+            known = {name: Best(rate) for name, rate in speeds.items() if rate is not None}
             yield BoardRow(
                 device=each.device,
-                speeds={name: Best(rate) for name, rate in speeds.items() if rate is not None},
-                watts=each.watts,
-                power_source="a meter" if each.watts else "",
+                speeds=known,
+                efficiency=_published_efficiency(each.watts, known.get(generation)),
                 source=each.source,
+                url=each.url,
             )
+
+
+def _published_efficiency(watts: float | None, generated: Best | None) -> Efficiency:
+    if watts is None:
+        return Efficiency()
+    joules = watts / generated.tokens_per_s if generated else None
+    return Efficiency(watts=watts, source=PUBLISHED_METER, joules_per_token=joules)

@@ -14,6 +14,7 @@ from datetime import timezone
 from typing import Any, Final
 
 from edgeval.records.bench import Bench, BenchedFile, Timing
+from edgeval.system import escapes
 from edgeval.system.untrusted import printable
 
 Row = dict[str, Any]
@@ -170,7 +171,7 @@ def _power_lines(bench: Bench) -> Iterator[str]:
                 watts.setdefault(each.source, []).append((each.watts, sum(timing.seconds)))
     for source, found in watts.items():
         mean = sum(power * length for power, length in found) / sum(each for _, each in found)
-        yield f"Avg power consumption: {mean:.1f} W ({printable(source)})"
+        yield f"Avg power consumption: {mean:.1f} W ({escapes.markdown(printable(source))})"
 
 
 def _line(cells: list[str]) -> str:
@@ -178,8 +179,7 @@ def _line(cells: list[str]) -> str:
 
 
 def _cell(text: str, width: int) -> str:
-    # A bar would end the cell.
-    text = text.replace("|", "\\|")
+    text = escapes.markdown(text)
     return text.ljust(-width) if width < 0 else text.rjust(width)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from edgeval.errors import EdgevalError
 from edgeval.llama import machine
 from edgeval.llama.speed_test import SpeedTest
+from edgeval.records.bench import Price
 
 AUTO = "auto"
 AI_BENCHMARKS = {
@@ -52,6 +53,7 @@ class BenchOptions:
         cooling: What cools the machine, if somebody says so.
         watts: Power that a meter shows; None if nobody says.
         watts_command: Command that prints the power; None if there is none.
+        price: What the machine costs; None if nobody says.
     """
 
     prompts: Sequence[int] = (512,)
@@ -74,6 +76,7 @@ class BenchOptions:
     cooling: str | None = None
     watts: float | None = None
     watts_command: str | None = None
+    price: Price | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be timed.

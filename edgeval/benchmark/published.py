@@ -17,6 +17,7 @@ class PublishedSpeed:
         tokens_per_s: Tokens generated a second; likewise.
         watts: Power while it was measured, by a meter at the wall; likewise.
         source: Who published it.
+        url: Where.
     """
 
     device: str
@@ -25,9 +26,14 @@ class PublishedSpeed:
     tokens_per_s: float | None
     watts: float | None
     source: str
+    url: str
 
 
-_LLAMAFILE = "justine.lol, in guevara/read-it-later issue 11711"
+_BENCHMARKS = "https://github.com/geerlingguy/ai-benchmarks/issues"
+_LLAMAFILE = (
+    "justine.lol, in guevara/read-it-later issue 11711",
+    "https://github.com/guevara/read-it-later/issues/11711",
+)
 
 TINYLLAMA_PARAMETERS: Final = 1_100_048_384
 TINYLLAMA: Final = (
@@ -38,6 +44,7 @@ TINYLLAMA: Final = (
         38.8,
         23.7,
         "geerlingguy/ai-benchmarks issue 54",
+        f"{_BENCHMARKS}/54",
     ),
     PublishedSpeed(
         "CIX CP8180, 12 threads",
@@ -46,8 +53,9 @@ TINYLLAMA: Final = (
         40.4,
         28.0,
         "geerlingguy/ai-benchmarks issue 51",
+        f"{_BENCHMARKS}/51",
     ),
-    PublishedSpeed("Raspberry Pi 5, llamafile 0.7", "Q8_0", 45.0, 9.0, None, _LLAMAFILE),
-    PublishedSpeed("Raspberry Pi 5, llamafile 0.6.2", "F16", 8.0, 5.0, None, _LLAMAFILE),
-    PublishedSpeed("Raspberry Pi 4, llamafile", "Q8_0", 10.0, 3.0, None, _LLAMAFILE),
+    PublishedSpeed("Raspberry Pi 5, llamafile 0.7", "Q8_0", 45.0, 9.0, None, *_LLAMAFILE),
+    PublishedSpeed("Raspberry Pi 5, llamafile 0.6.2", "F16", 8.0, 5.0, None, *_LLAMAFILE),
+    PublishedSpeed("Raspberry Pi 4, llamafile", "Q8_0", 10.0, 3.0, None, *_LLAMAFILE),
 )

@@ -63,6 +63,16 @@ def duration(text: str) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+def money(text: str) -> Any:
+    """Return the price that a text means."""
+    from edgeval.benchmark.price import price_of
+
+    try:
+        return price_of(text)
+    except EdgevalError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise typer.BadParameter(f"{text!r} is no number; give whole numbers, with commas")
@@ -129,6 +139,10 @@ def bench(
         str | None,
         _how(metavar="COMMAND", help="Command whose last line has the power, asked each second."),
     ] = None,
+    price: Annotated[
+        Any,
+        _how(parser=money, metavar="PRICE", help='What the machine costs, as in "80 USD".'),
+    ] = None,
     repetitions: Annotated[
         int | None, _how("--repetitions", "-r", min=1, help="Times of each.", show_default="5")
     ] = None,
@@ -176,7 +190,9 @@ def bench(
     """
     if output is not None and as_json:
         raise EdgevalError("--output and --json print two formats; leave one of them out")
-    if recipe is not None and (pp, tg, pg, repetitions) != (None, None, [], None):
+    # Releases of typer differ in what an option is that may be repeated, and was not given.
+    own = [*(each for each in (pp, tg, repetitions) if each is not None), *(pg or ())]
+    if recipe is not None and own:
         raise EdgevalError(
             f"--recipe {recipe.value} has its own tests; leave out --pp, --tg, --pg and "
             "--repetitions"
@@ -187,6 +203,7 @@ def bench(
         from edgeval.benchmark.bench import bench as measured
         from edgeval.benchmark.formats import FORMATS
         from edgeval.benchmark.options import AI_BENCHMARKS, BenchOptions
+        from edgeval.benchmark.recipe_page import recipe_page
         from edgeval.cli.terminal.bench import print_bench
         from edgeval.system.files import write_text
 
@@ -212,6 +229,7 @@ def bench(
             cooling=cooling,
             watts=watts,
             watts_command=watts_command,
+            price=price,
         )
         with progress_bars() as progress:
             found = measured(models or ["demo"], options, command=command_line(), progress=progress)
@@ -221,7 +239,10 @@ def bench(
     if as_json:
         print_json(text)
     elif output is not None:
-        for line in FORMATS[output.value](found).splitlines():
+        # What is pasted where a recipe's results are is a page.
+        is_page = recipe is not None and output is Format.md
+        shown = recipe_page if is_page else FORMATS[output.value]
+        for line in shown(found).splitlines():
             say(line)
     else:
         print_bench(found)

@@ -11,6 +11,7 @@ from edgeval.cli.options import Json
 from edgeval.system.console import print_json
 
 _SAMPLES = "Samples of lm-evaluation-harness"
+_BOARDS = "Benchmarks"
 
 
 def compare(
@@ -18,13 +19,14 @@ def compare(
         Path, typer.Argument(metavar="RECORD", help="What the others are compared with.")
     ],
     others: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="RECORD...",
             help="report.json, or its folder, or what edgeval eval --json printed; or what edgeval "
-            "bench --save wrote.",
+            "bench --save wrote, of which one is enough.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     margin: Annotated[
         float,
         typer.Option(
@@ -52,6 +54,21 @@ def compare(
             rich_help_panel=_SAMPLES,
         ),
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write boards.html and boards.md to this folder.",
+            rich_help_panel=_BOARDS,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace the pages that --out holds.", rich_help_panel=_BOARDS
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Put saved records of several machines side by side.
@@ -66,19 +83,24 @@ def compare(
         raise typer.BadParameter(
             "it is of records; name the samples of the task instead", param_hint="--task"
         )
-    if lm_eval:
-        _compare_samples([first, *others], margin, any_prompt=any_prompt, as_json=as_json)
-        return
-    if _are_benches([first, *others]):
+    paths = [first, *(others or ())]
+    if lm_eval and out is not None:
+        raise typer.BadParameter("it is of what edgeval bench --save wrote", param_hint="--out")
+    if not lm_eval and (out is not None or _is_bench(first)):
         if task is not None:
             raise typer.BadParameter("benchmarks have no tasks", param_hint="--task")
-        _compare_boards([first, *others], as_json=as_json)
+        _compare_boards(paths, out, overwrite=overwrite, as_json=as_json)
+        return
+    if not others:
+        raise typer.BadParameter("name a second one to compare with", param_hint="RECORD")
+    if lm_eval:
+        _compare_samples(paths, margin, any_prompt=any_prompt, as_json=as_json)
         return
     from edgeval.cli.terminal.comparison import print_comparison
     from edgeval.report.compare.compare import compare as compare_files
     from edgeval.report.compare.compare import require_agreement
 
-    found = compare_files([first, *others], margin, task)
+    found = compare_files(paths, margin, task)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:
@@ -86,21 +108,28 @@ def compare(
     require_agreement(found)
 
 
-def _are_benches(paths: list[Path]) -> bool:
+def _is_bench(path: Path) -> bool:
     from edgeval.benchmark.boards import is_bench
 
-    return is_bench(paths[0])
+    return is_bench(path)
 
 
-def _compare_boards(paths: list[Path], *, as_json: bool) -> None:
+def _compare_boards(paths: list[Path], out: Path | None, *, overwrite: bool, as_json: bool) -> None:
+    from edgeval.benchmark.board_pages import require_new, write_pages
     from edgeval.benchmark.boards import board_tables
-    from edgeval.cli.terminal.boards import boards_json, print_boards
+    from edgeval.cli.terminal.boards import boards_json, print_boards, print_pages
 
+    if out is not None and not overwrite:
+        require_new(out)
     found = board_tables(paths)
+    if out is not None:
+        write_pages(found, out)
     if as_json:
         print_json(boards_json(found))
     else:
         print_boards(found)
+    if out is not None:
+        print_pages(out, beside_json=as_json)
 
 
 def _compare_samples(paths: list[Path], margin: float, *, any_prompt: bool, as_json: bool) -> None:

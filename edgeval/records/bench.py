@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,12 @@ from edgeval.records.base import Record
 from edgeval.records.context import Machine
 from edgeval.records.hardware import Conditions
 from edgeval.records.sensors import MeanPower, Sensors, Sustained
+
+CURRENCY: Final = r"^[A-Z]{3}$"
+MOST_MONEY: Final = 1e9
+
+Seconds = Annotated[float, Field(ge=1e-9)]
+"""What something took; no clock tells less than a nanosecond."""
 
 
 class Timing(Record):
@@ -30,7 +36,7 @@ class Timing(Record):
     n_generated: int = Field(ge=0)
     n_depth: int = Field(ge=0)
     threads: int = Field(ge=1)
-    seconds: list[float] = Field(min_length=1)
+    seconds: list[Seconds] = Field(min_length=1)
     power: list[MeanPower] = Field(default_factory=list)
 
     @property
@@ -84,7 +90,7 @@ class Scoring(Record):
     n_items: int = Field(ge=1)
     n_tokens: int = Field(ge=1)
     threads: int = Field(ge=1)
-    seconds: list[float] = Field(min_length=1)
+    seconds: list[Seconds] = Field(min_length=1)
     power: list[MeanPower] = Field(default_factory=list)
 
     @property
@@ -120,6 +126,22 @@ class TensorPath(Record):
     type: str
     path: str
     n_bytes: int = Field(ge=0)
+
+
+class Price(Record):
+    """What a machine costs, as it was typed in.
+
+    Attributes:
+        amount: How much.
+        currency: Of what, in the three letters of ISO 4217.
+    """
+
+    amount: float = Field(gt=0, le=MOST_MONEY)
+    currency: str = Field(pattern=CURRENCY)
+
+    def __str__(self) -> str:
+        """Return it in words: ``80 USD``, ``1,299.50 USD``."""
+        return f"{self.amount:,.2f}".removesuffix(".00") + f" {self.currency}"
 
 
 class BenchedFile(Record):
@@ -186,6 +208,7 @@ class Bench(Record):
         features: llama.cpp's line of backends and CPU features.
         device: The machine.
         conditions: What it computed under; its storage is that of the first file.
+        price: What the machine costs; None if nobody says.
         n_cpus: Number of CPUs that the process might use.
         cpu_load: How many of these other processes kept busy meanwhile, on average; None if the
             platform does not say.
@@ -201,6 +224,7 @@ class Bench(Record):
     features: str
     device: Machine
     conditions: Conditions | None = None
+    price: Price | None = None
     n_cpus: int = Field(ge=1)
     cpu_load: float | None = Field(default=None, ge=0)
     sensors: Sensors = Field(default_factory=Sensors)

@@ -14,8 +14,19 @@ _MAX_INTEGER: Final = 2**63 - 1
 _MAX_NUMBER: Final = 1e15
 _MAX_CHARACTERS: Final = 20_000
 _MAX_MEMBERS: Final = 1_000
-_MAX_OF: Final = {"flips": 100_000, "runs": 200, "drift": 200, "failures": 200, "metrics": 20}
-"""What may hold more than others, or less: pages have a table of some of them by another."""
+_MAX_OF: Final = {
+    "flips": 100_000,
+    "runs": 200,
+    "drift": 200,
+    "failures": 200,
+    "metrics": 20,
+    "samples": 100_000,
+    "rates": 200_000,
+}
+"""What may hold more than others, or less: pages have a table of some of them by another.
+
+Sensors give 86,400 samples a day.
+"""
 
 
 def beyond(content: Any) -> str | None:

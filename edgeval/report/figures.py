@@ -155,7 +155,7 @@ def _figure(
         ends = point.ends or (point.value, point.value)
         label_y = round(_LABEL_HEIGHT * (row + 1) - 5, 1)
         marks.append(Mark(point, x, y(point.value), y(ends[1]), y(ends[0]), label_x, label_y))
-    step = _nice_step((high - low) / _Y_TICKS)
+    step = nice_step((high - low) / _Y_TICKS)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step), math.floor(high / step)
     return Figure(
@@ -192,7 +192,7 @@ def _y_domain(points: Sequence[Point], line: float, band: float) -> tuple[float,
     return min(values) - pad, max(values) + pad
 
 
-def _nice_step(rough: float) -> float:
+def nice_step(rough: float) -> float:
     """Return the smallest of 1, 2, 5, 10, ... times a power of ten that is not below ``rough``."""
     magnitude = 10.0 ** math.floor(math.log10(rough))
     return next(n * magnitude for n in (1, 2, 5, 10) if n * magnitude >= rough * (1 - 1e-9))

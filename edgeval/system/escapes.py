@@ -36,6 +36,7 @@ _READABLE: Final = {
     "\N{NOT EQUAL TO}": "!=",
     "\N{RIGHTWARDS ARROW}": "->",
     "\N{MIDDLE DOT}": "*",
+    "\N{DEGREE SIGN}": "deg ",
     "\N{BULLET}": "*",
     "\N{GREEK CAPITAL LETTER DELTA}": "delta",
     "\N{LEFT DOUBLE QUOTATION MARK}": '"',

@@ -67,6 +67,23 @@ def test_what_is_printed_for_programs_is_all_that_is_printed(name: str, tiny_f16
         assert "pp8+tg2" in done.stdout or "llama_bench" in done.stdout or '"8"' in done.stdout
 
 
+def test_a_recipe_prints_the_page_that_is_pasted(tiny_f16: Path, tmp_path: Path) -> None:
+    given = ("--recipe", "ai-benchmarks", "--kernels", "plain", "--items", "2", "--threads", "1")
+    path = tmp_path / "a.json"
+    done = edgeval(
+        "bench", tiny_f16, *given, "-o", "md", "--save", path, "--price", "80 usd", "--watts", "6.4"
+    )
+    assert done.returncode == 0, done.stderr
+    record = Bench.model_validate_json(path.read_text("utf-8"))
+    (file,) = record.files
+    assert [each.name for each in file.timings] == ["pp512", "pp4096", "tg128", "pp4096+tg128"]
+    assert all(len(each.seconds) == 2 for each in file.timings)
+    assert str(record.price) == "80 USD"
+    assert done.stdout.startswith(FORMATS["md"](record))
+    beside = done.stdout.removeprefix(FORMATS["md"](record))
+    assert "| F16 |" in beside and "- Machine: " in beside
+
+
 @pytest.mark.parametrize(
     ("given", "code", "says"),
     [

@@ -13,6 +13,7 @@ import pytest
 
 from edgeval.store.reference_export import export_reference
 from edgeval.store.store import Store
+from tests.helpers.benches import board_bench, heated_load
 from tests.helpers.fakes import without_kernels
 from tests.helpers.logged import answers, write_rows
 from tests.helpers.reports import example_report
@@ -67,6 +68,7 @@ OF_FILES = (
     ("verdict", "."),
     ("compare", ".", "."),
     ("compare", "--lm-eval", "a.jsonl", "a.jsonl"),
+    ("compare", "bench.json", "--out", "boards", "--overwrite"),
     ("runs", "--store", "a.db"),
     ("runs", "show", "1", "--store", "a.db"),
     ("reference", "show", "ref.npz"),
@@ -80,6 +82,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("saved")
     record = example_report()
     write_rows(made / "a.jsonl", answers([1, 0]))
+    bench = board_bench(watts={"typed in": 6.4}, sustained=heated_load())
+    (made / "bench.json").write_text(bench.model_dump_json(), encoding="utf-8")
     (made / "report.json").write_text(record.model_dump_json(), encoding="utf-8")
     known = replace(FACTS, n_total=60, model=MODEL_FACTS)
     with Store(made / "a.db") as store, open_run(store) as run:

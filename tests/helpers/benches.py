@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from edgeval.records import Conditions, Machine
 from edgeval.records.bench import (
@@ -10,11 +12,12 @@ from edgeval.records.bench import (
     BenchedFile,
     Loading,
     MemoryParts,
+    Price,
     Scoring,
     TensorPath,
     Timing,
 )
-from edgeval.records.sensors import MeanPower, Sensors, Sustained, SustainedRate
+from edgeval.records.sensors import MeanPower, Sensors, SensorSample, Sustained, SustainedRate
 
 
 def example_bench(name: str = "tiny-Q4_K_M.gguf", gpus: tuple[str, ...] = ()) -> Bench:
@@ -69,7 +72,69 @@ def example_bench(name: str = "tiny-Q4_K_M.gguf", gpus: tuple[str, ...] = ()) ->
         features="",
         device=machine,
         conditions=Conditions(governors=["ondemand"], storage="SD card", cooling="a fan"),
+        price=Price(amount=80.0, currency="USD"),
         n_cpus=4,
         sensors=Sensors(sources=["vcgencmd"], start_c=41.0, hottest_c=82.5, throttled=["hot"]),
         files=[file],
+    )
+
+
+def heated_load(*, throttled: Sequence[str] = ("hot",)) -> Sustained:
+    """Return ten minutes in which 100 tokens/s become 80, from 40 to 85 °C."""
+    rates = [
+        SustainedRate(at_s=10.0 * at, tokens_per_s=100.0 if at <= 3 else 90.0 if at < 45 else 80.0)
+        for at in range(1, 61)
+    ]
+    samples = [
+        SensorSample(
+            at_s=float(at),
+            temperature_c=min(85.0, 40.0 + at / 10),
+            throttled=list(throttled) if at >= 450 else [],
+        )
+        for at in range(600)
+    ]
+    return Sustained(n_prompt=512, threads=4, rates=rates, samples=samples)
+
+
+def board_bench(
+    cpu: str = "Cortex-A76",
+    watts: Mapping[str, float] | None = None,
+    *,
+    sensors: Sensors | None = None,
+    price: Price | None = None,
+    device: Mapping[str, Any] | None = None,
+    **file: Any,
+) -> Bench:
+    """Return a benchmark of one file: 128 tokens/s of a prompt, 16 generated, 0.5 items/s.
+
+    Args:
+        cpu: What the CPU is called.
+        watts: Power by source while tokens are generated; a quarter more while items are scored.
+        sensors: What the sensors said; nothing by default.
+        price: What the machine costs.
+        device: Other fields of the machine.
+        file: Other fields of the file.
+    """
+    bench = example_bench()
+    powers = watts or {}
+    generating = [MeanPower(source=name, watts=each) for name, each in powers.items()]
+    scoring = [MeanPower(source=name, watts=1.25 * each) for name, each in powers.items()]
+    update = {
+        "timings": [
+            Timing(n_prompt=512, n_generated=0, n_depth=0, threads=4, seconds=[4.0]),
+            Timing(
+                n_prompt=0, n_generated=128, n_depth=0, threads=4, seconds=[8.0], power=generating
+            ),
+        ],
+        "scoring": Scoring(n_items=16, n_tokens=2960, threads=4, seconds=[32.0], power=scoring),
+        "sustained": None,
+        **file,
+    }
+    return bench.model_copy(
+        update={
+            "files": [bench.files[0].model_copy(update=update)],
+            "device": bench.device.model_copy(update={"cpu": cpu, **(device or {})}),
+            "sensors": sensors or Sensors(),
+            "price": price,
+        }
     )

@@ -122,7 +122,7 @@ def tables(markdown: str) -> list[list[dict[str, str]]]:
     found = []
     for block in re.findall(r"(?:^\|.*\n)+", markdown, flags=re.MULTILINE):
         header, rule, *rows = block.splitlines()
-        assert all(re.fullmatch(r"---:?", cell) for cell in cells(rule))
+        assert all(re.fullmatch(r"---+:?", cell) for cell in cells(rule))
         assert len(cells(rule)) == len(cells(header))
         found.append([dict(zip(cells(header), cells(row), strict=True)) for row in rows])
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 ANNOTATIONS = {"title", "description", "default", "format", "$defs", "$schema"}
 RULES = {"$ref", "anyOf", "type", "const", "enum", "minimum", "minItems", "items", "maximum"} | {
     *("exclusiveMinimum", "exclusiveMaximum"),
-    *("maxItems", "maxLength"),
+    *("maxItems", "maxLength", "pattern"),
     *("properties", "required", "additionalProperties"),
 }
 
@@ -61,6 +62,8 @@ def misfit(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
     if "exclusiveMaximum" in schema and value >= schema["exclusiveMaximum"]:
         return where
     if kind == "string" and len(value) > schema.get("maxLength", len(value)):
+        return where
+    if kind == "string" and not re.search(schema.get("pattern", ""), value):
         return where
     parts: dict[str, tuple[Any, dict[str, Any]]] = {}
     if kind == "array":

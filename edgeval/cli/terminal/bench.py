@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgeval.cli.terminal.load_chart import load_charts
 from edgeval.errors import listed
 from edgeval.records.bench import Bench, BenchedFile
 from edgeval.records.sensors import Sensors
@@ -26,6 +27,7 @@ def print_bench(bench: Bench) -> None:
     if any(file.sustained for file in bench.files):
         tables.append(sustained(bench))
     console.print_each(tables, are_apart=True)
+    console.print_each(load_charts(bench, console.width, console.encoding))
     for sentence in sentences(bench):
         console.print(sentence)
 
