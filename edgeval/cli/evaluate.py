@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.app import engine_starting, progress_bars
+from edgeval.cli.forecasts import Yes, confirming
 from edgeval.cli.options import Json, takes_options
 from edgeval.cli.outputs import TABLES, Outputs, Samples, Texts, end, takes_outputs
 from edgeval.evaluation.options import Options
@@ -24,6 +25,7 @@ def evaluate(
     outputs: Outputs,
     samples: Samples = None,
     texts: Texts = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate GGUF files as they are."""
@@ -33,7 +35,14 @@ def evaluate(
         from edgeval.evaluation.evaluate import evaluate as evaluate_files
 
         with progress_bars() as progress:
-            result = evaluate_files(ggufs, options, samples=samples, texts=texts, progress=progress)
+            result = evaluate_files(
+                ggufs,
+                options,
+                samples=samples,
+                texts=texts,
+                confirm=confirming(progress, asks=not yes),
+                progress=progress,
+            )
     outputs.write(result)
     if as_json:
         print_json(result.model_dump_json(indent=2))

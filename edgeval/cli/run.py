@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
+from edgeval.cli.forecasts import Yes, confirming
 from edgeval.cli.options import WHAT, Json, names, takes_options
 from edgeval.cli.outputs import Outputs, Samples, Texts, end, takes_outputs
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_LADDER, Options
 from edgeval.system.console import print_json, stderr_console
 from edgeval.system.streams import OutputError, flush
-
-if TYPE_CHECKING:
-    from edgeval.records.forecast import Forecast
-    from edgeval.system.bars import TerminalProgress
 
 
 class BaseType(str, Enum):
@@ -146,9 +141,7 @@ def run(
             "stop.",
         ),
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Begin a long run without asking.")
-    ] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict.
@@ -196,7 +189,7 @@ def run(
                 texts=texts,
                 fail_if=outputs.conditions,
                 command=command_line(),
-                confirm=functools.partial(_confirm, progress, asks=not yes),
+                confirm=confirming(progress, asks=not yes),
                 progress=progress,
             )
     kept = f"the report is whole, in {folder}"
@@ -229,15 +222,3 @@ def _print_forecast(chosen: list[str], options: Options, as_json: bool, **ladder
         print_json(found.model_dump_json(indent=2))
     else:
         print_forecast(found)
-
-
-def _confirm(progress: TerminalProgress, found: Forecast, *, asks: bool) -> None:
-    """Tell what a long run will take, and ask where somebody can answer."""
-    from edgeval.cli.terminal.forecast import sentences
-
-    for sentence in sentences(found):
-        progress.log(sentence)
-    if asks and sys.stdin is not None and sys.stdin.isatty() and stderr_console().is_terminal:
-        answer = progress.ask("go on? [Y/n]").strip().casefold()
-        if answer not in ("", "y", "yes"):
-            raise EdgevalError("nothing was scored, as you did not want to go on")

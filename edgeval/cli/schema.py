@@ -22,6 +22,7 @@ class RecordName(str, Enum):
     doctor = "doctor"
     samples = "samples"
     bench = "bench"
+    forecast = "forecast"
 
 
 def schema(
@@ -30,8 +31,9 @@ def schema(
         typer.Argument(
             case_sensitive=False,
             help="report: report.json; suite: that of several tasks; pick: pick.json; eval, "
-            "inspect, doctor, bench: what they print with --json; samples: what edgeval compare "
-            "--lm-eval does; run: the file of edgeval runs export.",
+            "inspect, doctor, bench: what they print with --json; forecast: what edgeval run "
+            "--dry-run --json does; samples: what edgeval compare --lm-eval does; run: the file of "
+            "edgeval runs export.",
         ),
     ] = RecordName.report,
 ) -> None:

@@ -13,6 +13,8 @@ from edgeval.evaluation.each_task import require_one_task
 from edgeval.evaluation.early_stopping import sequential_accuracy
 from edgeval.evaluation.failures import Failures
 from edgeval.evaluation.file_scorer import FileResult, evaluate_file
+from edgeval.evaluation.forecast.live import Confirm, foreseen
+from edgeval.evaluation.forecast.parts import parts_of_files
 from edgeval.evaluation.options import Options
 from edgeval.evaluation.samples import SampleFile
 from edgeval.evaluation.selfcheck import checked
@@ -32,6 +34,7 @@ def evaluate(
     *,
     samples: str | Path | None = None,
     texts: bool = False,
+    confirm: Confirm | None = None,
     progress: ProgressOption = "auto",
 ) -> Evaluation:
     """Evaluate GGUF files on the same items.
@@ -42,6 +45,8 @@ def evaluate(
         samples: A ``.jsonl``, ``.csv`` or ``.parquet`` file, for a row an item and file: its
             log-probabilities, lengths and picks.
         texts: Whether that file has the items' texts too.
+        confirm: Takes the forecast of an evaluation of more than two minutes before it begins; what
+            it raises ends it. None makes no forecast.
         progress: Where to show progress; None for nowhere.
 
     Raises:
@@ -63,6 +68,8 @@ def evaluate(
     failures = Failures(len(files), bars)
     with Store(options.store) as store:
         setup = checked(files, setup, store, bars)
+        if confirm is not None:
+            bars = foreseen(parts_of_files(files, setup, store), bars, "", confirm)
         for path in files:
             sequential = sequential_accuracy(setup)
             measured = failures.attempt(

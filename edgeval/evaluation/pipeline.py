@@ -16,10 +16,11 @@ from edgeval.checkpoints.locate import (
 )
 from edgeval.engine import running
 from edgeval.evaluation.against import against
+from edgeval.evaluation.forecast.live import Confirm
 from edgeval.evaluation.ladder_files import Wanted
 from edgeval.evaluation.options import RESULTS_FOLDER, Options
 from edgeval.evaluation.ready_run import Asked
-from edgeval.evaluation.run_record import Confirm, foretold, made_record
+from edgeval.evaluation.run_record import foretold, made_record
 from edgeval.evaluation.samples import SampleFile
 from edgeval.quantization.cache import clean
 from edgeval.quantization.rungs import file_stem

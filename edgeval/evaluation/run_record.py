@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from edgeval import __version__
@@ -11,8 +11,8 @@ from edgeval.checkpoints.locate import ModelLocation
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.forecast.forecast import forecast
-from edgeval.evaluation.forecast.live import LiveProgress
-from edgeval.evaluation.forecast.parts import parts_of
+from edgeval.evaluation.forecast.live import Confirm, foreseen
+from edgeval.evaluation.forecast.parts import parts_of_run
 from edgeval.evaluation.ladder import measured
 from edgeval.evaluation.options import Options
 from edgeval.evaluation.ready_run import Asked, ReadyRun
@@ -25,9 +25,6 @@ from edgeval.report.derived import renewed, renewed_suite
 from edgeval.stats.verdict import judged
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
-
-Confirm = Callable[[Forecast], None]
-"""Takes what a long run will take, before it begins; what it raises ends the run."""
 
 
 def foretold(
@@ -48,7 +45,7 @@ def foretold(
     ready = ReadyRun.of(location, asked, options, progress)
     with Store(options.store) as store:
         tasks = checked_once(ready.tasks, ready.files, store, progress)
-        parts = parts_of(tasks, ready.files, store)
+        parts = parts_of_run(tasks, ready.files, store)
         found = forecast(parts, progress, command, is_asked=True)
     if found is None:
         raise EdgevalError(
@@ -84,17 +81,14 @@ def made_record(
     started = time.perf_counter()
     created_at = datetime.now(timezone.utc)
     ready = ReadyRun.of(location, asked, options, progress)
-    waited_s = 0.0
     with Store(options.store) as store:
         tasks = checked_once(ready.tasks, ready.files, store, progress)
-        shown = progress
+        began_s, shown = time.perf_counter(), progress
         if confirm is not None and ready.files:
-            found = forecast(parts_of(tasks, ready.files, store), progress, command)
-            if found is not None:
-                began_s = time.perf_counter()
-                confirm(found)
-                waited_s = time.perf_counter() - began_s
-                shown = LiveProgress(progress, found)
+            parts = parts_of_run(tasks, ready.files, store)
+            shown = foreseen(parts, progress, command, confirm)
+        # What nobody answered is no time of the run.
+        started += time.perf_counter() - began_s
         results = measured(ready.files, tasks, store, shown, ready.making)
     for result in results:
         ready.ladder.require_same(result.runs)
@@ -104,7 +98,7 @@ def made_record(
         )
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
-    elapsed_s = time.perf_counter() - started - waited_s
+    elapsed_s = time.perf_counter() - started
     peak = machine.peak_rss_bytes() + (worker_peak or 0)
     reports = [
         judged(

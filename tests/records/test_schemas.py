@@ -17,6 +17,7 @@ from edgeval.store.exchange import export_run
 from tests.helpers.benches import example_bench
 from tests.helpers.command import edgeval
 from tests.helpers.diagnoses import example_diagnosis
+from tests.helpers.forecasts import example_forecast
 from tests.helpers.logged import unpacked
 from tests.helpers.pick_records import example_pick
 from tests.helpers.reports import failed_report, with_plain_kernels
@@ -98,6 +99,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
         "pick": example_pick().model_dump(mode="json"),
         "inspect": inspect(tiny_f16).model_dump(mode="json"),
         "run": json.loads((tmp_path / "run.json").read_text("utf-8")),
+        "forecast": example_forecast().model_dump(mode="json"),
         "bench": example_bench(gpus=("Some GPU",)).model_dump(mode="json"),
         "doctor": example_diagnosis().model_dump(mode="json"),
         "samples": compare_samples(unpacked(tmp_path / "logged")).model_dump(mode="json"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from edgeval.records.forecast import Forecast, Range
@@ -11,6 +12,12 @@ from edgeval.system.tables import Table
 
 _UNKNOWN = "\N{EN DASH}"
 _JOULES_A_WATT_HOUR = 3600.0
+_UNITS = (
+    (90.0, 1.0, "s"),
+    (5400.0, 60.0, "min"),
+    (172_800.0, 3600.0, "h"),
+    (math.inf, 86_400.0, "days"),
+)
 
 
 def print_forecast(found: Forecast) -> None:
@@ -63,7 +70,7 @@ def _parts(found: Forecast) -> Table:
             _count(part.n_items),
             f"{part.n_stored:,}" if part.n_stored else _UNKNOWN,
             _UNKNOWN if part.tokens_per_s is None else fmt.rate(part.tokens_per_s),
-            fmt.duration(part.time_s.value),
+            _rough(part.time_s.value),
             _between(part.time_s),
             fmt.size(part.memory_bytes) if part.memory_bytes else _UNKNOWN,
         )
@@ -78,9 +85,7 @@ def _alternatives(found: Forecast) -> Table:
         leaving=("between",),
     )
     for each in found.alternatives:
-        table.add_row(
-            each.options, fmt.duration(each.time_s.value), _between(each.time_s), each.meaning
-        )
+        table.add_row(each.options, _rough(each.time_s.value), _between(each.time_s), each.meaning)
     return table
 
 
@@ -90,8 +95,25 @@ def _count(items: Range) -> str:
 
 
 def _time(time_s: Range) -> str:
-    return f"{fmt.duration(time_s.value)} ({_between(time_s)})"
+    return f"{_rough(time_s.value)} ({_between(time_s)})"
 
 
 def _between(time_s: Range) -> str:
-    return f"{fmt.duration(time_s.low)} to {fmt.duration(time_s.high)}"
+    """Return both ends in the unit of the upper one, for example ``9 to 16 min``."""
+    scale, unit = _unit(time_s.high)
+    return f"{_number(time_s.low / scale)} to {_number(time_s.high / scale)} {unit}"
+
+
+def _rough(seconds: float) -> str:
+    """Return a duration as exactly as it is known, for example ``12 min`` or ``3.5 h``."""
+    scale, unit = _unit(seconds)
+    return f"{_number(seconds / scale)} {unit}"
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    """Return the seconds of the unit that a duration is told in, and its name."""
+    return next((scale, name) for most, scale, name in _UNITS if seconds < most)
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"

@@ -27,8 +27,7 @@ from edgeval.system.untrusted import printable
 LONG_S = 120.0
 """Runs that take longer are foretold."""
 
-_SHORT_S = 60.0
-_PROBE_MAY_ERR_BY = 3.0
+_PROBE_MAY_ERR_BY = 2.0
 _POINTS = 1.0
 _FEW_ITEMS = 1_000
 _COMMON, _COMMON_BITS = "Q4_K_M", 4.8
@@ -56,7 +55,7 @@ def forecast(
     trial = Trial(parts, progress)
     if not trial.probe():
         return None
-    if not is_asked and _time(parts, trial).value * _PROBE_MAY_ERR_BY < _SHORT_S:
+    if not is_asked and _PROBE_MAY_ERR_BY * _time(parts, trial).value < LONG_S:
         return None
     trial.try_all()
     time_s = _time(parts, trial)
@@ -69,7 +68,7 @@ def forecast(
         created_at=datetime.now(timezone.utc),
         command=command,
         device=machine.describe(),
-        threads=parts[0].task.setup.threads,
+        threads=parts[0].setup.threads,
         calibration_s=trial.elapsed_s,
         parts=foretold,
         time_s=time_s,
@@ -93,7 +92,7 @@ def _time(parts: Sequence[Part], trial: Trial) -> Range:
 
 def items(part: Part) -> Range:
     """Return how many items of a part are scored."""
-    points = part.task.setup.options.until
+    points = part.setup.options.until
     return _all(part) if part.is_reference or points is None else _stopped(part, points)
 
 
@@ -106,7 +105,7 @@ def _stopped(part: Part, points: float) -> Range:
     n_items = part.n_items + part.n_stored
     if not n_items:
         return _all(part)
-    if part.is_alone:
+    if not part.n_compared:
         found = accuracy_items(points, n_items)
     else:
         found = drift_items(part.bits, points, n_items, part.n_compared)
@@ -130,9 +129,9 @@ def _seconds(part: Part, trial: Trial, n_items: Range) -> Range:
 def _part(part: Part, trial: Trial) -> PartForecast:
     rate = trial.rate(part) if part.n_items else None
     return PartForecast(
-        label=part.rung.label,
+        label=part.label,
         type=part.model.gguf.file_type,
-        task=part.task.setup.data.task,
+        task=part.setup.data.task,
         n_items=items(part),
         n_stored=part.n_stored,
         tokens_per_s=1 / rate.token_s if rate and rate.is_tried else None,
@@ -152,7 +151,7 @@ def _alternatives(parts: Sequence[Part], trial: Trial, time_s: Range) -> Iterato
 
 
 def _all_alternatives(parts: Sequence[Part], trial: Trial) -> Iterator[Alternative]:
-    options = parts[0].task.setup.options
+    options = parts[0].setup.options
     references = [part for part in parts if part.is_reference]
     others = [part for part in parts if not part.is_reference]
     most = max(part.n_items for part in parts)
@@ -188,10 +187,10 @@ def _all_alternatives(parts: Sequence[Part], trial: Trial) -> Iterator[Alternati
             time_s=sum_of(few),
             meaning=f"accuracies of {_FEW_ITEMS:,} items: to about 3 points",
         )
-    labels = list(dict.fromkeys(part.rung.label for part in parts))
+    labels = list(dict.fromkeys(part.label for part in parts))
     if len(labels) > 2:
         kept = [labels[0], _middle(parts, labels)]
-        smaller = [_seconds(part, trial, items(part)) for part in parts if part.rung.label in kept]
+        smaller = [_seconds(part, trial, items(part)) for part in parts if part.label in kept]
         yield Alternative(
             options=f"--quant {','.join(kept)}",
             time_s=sum_of(smaller),
@@ -201,7 +200,6 @@ def _all_alternatives(parts: Sequence[Part], trial: Trial) -> Iterator[Alternati
 
 def _middle(parts: Sequence[Part], labels: Sequence[str]) -> str:
     """Return the file that most people take, or the one that is nearest to its bits a weight."""
-    others = [part for part in parts if part.rung.label in labels[1:]]
-    return min(
-        others, key=lambda part: (part.rung.label != _COMMON, abs(part.bits - _COMMON_BITS))
-    ).rung.label
+    others = [part for part in parts if part.label in labels[1:]]
+    found = min(others, key=lambda part: (part.label != _COMMON, abs(part.bits - _COMMON_BITS)))
+    return found.label

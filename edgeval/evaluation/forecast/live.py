@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from edgeval.evaluation.forecast.forecast import forecast
+from edgeval.evaluation.forecast.parts import Part
 from edgeval.records.forecast import Forecast, PartForecast
 from edgeval.system.progress import Progress, Task, Unit
 
 _TRUSTED_S = 20.0
 """The forecast weighs as much as so many seconds of the run: as long as it was tried."""
+
+Confirm = Callable[[Forecast], None]
+"""Takes what a long run will take, before it begins; what it raises ends the run."""
+
+
+def foreseen(parts: Sequence[Part], progress: Progress, command: str, confirm: Confirm) -> Progress:
+    """Return where the progress of a run is shown, after a long one was foretold.
+
+    Args:
+        parts: The parts of the run.
+        progress: Where progress is shown.
+        command: The command line.
+        confirm: Takes the forecast, if the run is long.
+    """
+    found = forecast(parts, progress, command)
+    if found is None:
+        return progress
+    confirm(found)
+    return LiveProgress(progress, found)
 
 
 class LiveProgress:

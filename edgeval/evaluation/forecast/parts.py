@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgeval.engine import EngineJob, running
 from edgeval.evaluation.jobs import ScoringJob
-from edgeval.evaluation.setup import ModelSetup
+from edgeval.evaluation.setup import EvalSetup, ModelSetup
 from edgeval.evaluation.task_run import TaskRun
 from edgeval.gguf.contents import sha256_of
 from edgeval.gguf.parts import model_files, read_header
@@ -21,26 +21,27 @@ class Part:
     """One file on one task.
 
     Attributes:
-        rung: The file's place in the ladder.
-        task: The task.
-        model: How the file is computed.
+        label: What reports call the file.
+        model: How it is computed, and what is evaluated.
         todo: Indices of the items that are scored, if nothing stops it early.
-        n_stored: Items of them that the store has scores of already.
-        is_reference: Whether the others are compared with it: then it is scored whole.
-        is_alone: Whether there is nothing that it is compared with.
-        n_compared: Number of intervals that hold together.
+        n_stored: Items besides that the store has scores of.
         bits: Bits a weight.
+        is_reference: Whether others are compared with it: then it is scored whole.
+        n_compared: Number of intervals that hold together; 0 where it is compared with nothing.
     """
 
-    rung: LadderRung
-    task: TaskRun
+    label: str
     model: ModelSetup
     todo: Sequence[int]
     n_stored: int
-    is_reference: bool
-    is_alone: bool
-    n_compared: int
     bits: float
+    is_reference: bool
+    n_compared: int
+
+    @property
+    def setup(self) -> EvalSetup:
+        """What is evaluated, and how."""
+        return self.model.evaluation
 
     @property
     def n_items(self) -> int:
@@ -53,7 +54,7 @@ class Part:
         return ScoringJob(indices, set(indices)).for_engine(self.model)
 
 
-def parts_of(
+def parts_of_run(
     tasks: Sequence[TaskRun], files: Sequence[tuple[LadderRung, Path]], store: Store
 ) -> list[Part]:
     """Return the parts of a run in the order in which they are scored.
@@ -63,28 +64,52 @@ def parts_of(
         files: The files, the reference first unless it is known.
         store: Where scores are kept.
     """
-    found = []
-    for at, (rung, path) in enumerate(files):
-        sha256 = sha256_of(*model_files(path))
-        n_weights = sum(tensor.size for tensor in read_header(path).tensors)
-        for task in tasks:
-            setup, is_reference = task.setup, at == 0 and task.known is None
-            with running() as engine:
-                model = setup.of(engine.info(path, setup.options.pre))
-            known = set() if setup.options.fresh else store.scored(model.score_key(sha256))
-            wanted = setup.indices[: setup.limit]
-            n_compared = len(files) - (task.known is None)
-            found.append(
-                Part(
-                    rung,
-                    task,
-                    model,
-                    [index for index in wanted if index not in known],
-                    sum(index in known for index in wanted),
-                    is_reference,
-                    False,
-                    max(1, n_compared) * setup.n_together,
-                    8 * model.gguf.file_bytes / max(1, n_weights),
-                )
-            )
-    return found
+    return [
+        _part(
+            rung.label,
+            path,
+            task.setup,
+            store,
+            is_reference=at == 0 and task.known is None,
+            n_compared=max(1, len(files) - (task.known is None)) * task.setup.n_together,
+        )
+        for at, (rung, path) in enumerate(files)
+        for task in tasks
+    ]
+
+
+def parts_of_files(paths: Sequence[Path], setup: EvalSetup, store: Store) -> list[Part]:
+    """Return the parts of an evaluation that compares its files with nothing.
+
+    Args:
+        paths: The files.
+        setup: What is evaluated and how.
+        store: Where scores are kept.
+    """
+    return [_part(read_header(path).file_type, path, setup, store) for path in paths]
+
+
+def _part(
+    label: str,
+    path: Path,
+    setup: EvalSetup,
+    store: Store,
+    *,
+    is_reference: bool = False,
+    n_compared: int = 0,
+) -> Part:
+    with running() as engine:
+        model = setup.of(engine.info(path, setup.options.pre))
+    key = model.score_key(sha256_of(*model_files(path)))
+    known = set() if setup.options.fresh else store.scored(key)
+    wanted = setup.indices[: setup.limit]
+    n_weights = sum(tensor.size for tensor in read_header(path).tensors)
+    return Part(
+        label,
+        model,
+        [index for index in wanted if index not in known],
+        sum(index in known for index in wanted),
+        8 * model.gguf.file_bytes / max(1, n_weights),
+        is_reference,
+        n_compared,
+    )

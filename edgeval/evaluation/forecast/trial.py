@@ -74,7 +74,7 @@ class Trial:
         """Try each part for its share of the time."""
         order = [at for at, part in enumerate(self._parts) if part.todo]
         order = [*order[1:], *order[:1]]
-        has_gpus = any(part.task.setup.devices for part in self._parts)
+        has_gpus = any(part.setup.devices for part in self._parts)
         end_s = time.monotonic() + TRIAL_S - self.elapsed_s
         begin_s = time.monotonic()
         with (
@@ -110,7 +110,7 @@ class Trial:
         for at, found in self._found.items():
             other = self._parts[at]
             same_size = other.model.placement.batch_tokens == part.model.placement.batch_tokens
-            if other.task is part.task and other.todo == part.todo and same_size:
+            if other.setup.data == part.setup.data and other.todo == part.todo and same_size:
                 return found
         return None
 
@@ -148,7 +148,7 @@ class Trial:
         if at in self._found:
             return part, self._found[at]
         found = [(self._parts[other], each) for other, each in self._found.items()]
-        same_task = [pair for pair in found if pair[0].task is part.task]
+        same_task = [pair for pair in found if pair[0].setup.data == part.setup.data]
         return (same_task or found)[0]
 
 
