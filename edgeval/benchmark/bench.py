@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edgeval import __version__
-from edgeval.benchmark.file_bench import FileBench
+from edgeval.benchmark.file_bench import SPINNING, FileBench
 from edgeval.benchmark.options import BenchOptions
 from edgeval.benchmark.watch import Watch
 from edgeval.checkpoints import cards
@@ -114,5 +114,5 @@ def _benched(
         engine.release()
         for sentence in kernel_sentences([(how.gguf.file_type, how.kernels)]):
             progress.log(sentence)
-        with engine.beside({}) as alone:
-            return FileBench(path, how, options, alone, watch, progress).file(sha256, parts)
+        with engine.beside(SPINNING) as timer, engine.beside({}) as scorer:
+            return FileBench(path, how, options, timer, scorer, watch, progress).file(sha256, parts)

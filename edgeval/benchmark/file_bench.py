@@ -9,7 +9,7 @@ from typing import Any
 
 from edgeval.benchmark import shapes
 from edgeval.benchmark.options import BenchOptions
-from edgeval.benchmark.page_cache import forget
+from edgeval.benchmark.page_cache import forget, remember
 from edgeval.benchmark.watch import Span, Watch
 from edgeval.engine import Begun, Engine, LoadTimes, ModelJob, RequestsJob, SpeedJob, Summed
 from edgeval.engine.kernels.paths import cpu_build, paths_of_layouts
@@ -29,6 +29,10 @@ from edgeval.scoring.score import settings_for
 from edgeval.sensors.sampler import PERIOD_S
 from edgeval.system.progress import Progress
 
+SPINNING = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}
+"""How long OpenMP's threads wait for one another before they sleep, as they do where nobody says it
+(the documentation of GNU's and of LLVM's): llama-bench says nothing, and evaluations do."""
+
 _SUSTAINED_TOKENS = 512
 _JOB_S = 10.0
 """About how long the tests of one job of a sustained load take together."""
@@ -42,7 +46,8 @@ class FileBench:
         path: Path,
         how: ModelSetup,
         options: BenchOptions,
-        engine: Engine,
+        timer: Engine,
+        scorer: Engine,
         watch: Watch,
         progress: Progress,
     ) -> None:
@@ -52,12 +57,14 @@ class FileBench:
             path: The GGUF.
             how: How it is computed.
             options: What is timed.
-            engine: A process that computes nothing else.
+            timer: A process for tests, with the settings of llama-bench; see ``SPINNING``.
+            scorer: One for scoring, with those of an evaluation.
             watch: The sensors.
             progress: Where progress is shown.
         """
         self._path, self._how, self._options = path, how, options
-        self._engine, self._watch, self._progress = engine, watch, progress
+        self._timer, self._scorer = timer, scorer
+        self._watch, self._progress = watch, progress
 
     def file(self, sha256: str, parts: Sequence[Path]) -> BenchedFile:
         """Return all that is measured.
@@ -72,8 +79,10 @@ class FileBench:
         options, how = self._options, self._how
         loading, facts = self._loading(parts)
         timings = list(self._timings())
-        scoring = self._scoring() if options.scored_items else None
         sustained = self._sustained() if options.sustain_s else None
+        # Both processes hold the model in turn.
+        self._timer.release()
+        scoring = self._scoring() if options.scored_items else None
         if self._watch.sampler.names:
             # The power of the last moments is between two samples.
             time.sleep(PERIOD_S)
@@ -93,14 +102,18 @@ class FileBench:
             n_ubatch=how.placement.ubatch_tokens,
             kernels=how.kernels.kernels,
             kernels_reason=how.kernels.reason,
-            kernel_paths=paths_of_layouts(facts.layouts, cpu_build(self._engine)),
+            kernel_paths=paths_of_layouts(facts.layouts, cpu_build(self._timer)),
             loading=loading,
             memory=self._memory(),
-            peak_rss_bytes=self._engine.peak_rss_bytes(),
+            peak_rss_bytes=self._peak_rss_bytes(),
             timings=[self._powered(*each) for each in timings],
             scoring=None if scoring is None else self._powered(*scoring),
             sustained=None if sustained is None else self._powered(*sustained),
         )
+
+    def _peak_rss_bytes(self) -> int | None:
+        found = [engine.peak_rss_bytes() for engine in (self._timer, self._scorer)]
+        return max((each for each in found if each is not None), default=None)
 
     def _powered(self, record: Any, span: Span) -> Any:
         """Return a record with the power of its part of the benchmark."""
@@ -110,15 +123,19 @@ class FileBench:
         """Return what loading takes: from the disk, where that can be had, and from memory."""
         found: list[Loading] = []
         # The first load of a process also loads llama.cpp's libraries.
-        self._engine.facts()
+        self._timer.facts()
         for is_cold in (True, False):
             if is_cold and not forget(parts):
                 continue
             job = self._job(ModelJob, self._options.thread_counts[0])
-            facts: LoadTimes = self._engine.ask("load", job, doing=self._doing)
+            facts: LoadTimes = self._timer.ask("load", job, doing=self._doing)
             found.append(
                 Loading(is_cold=is_cold, load_s=facts.load_s, first_token_s=facts.first_token_s)
             )
+            if is_cold:
+                self._timer.release()
+                forget(parts)
+                remember(parts)
         return found, facts
 
     def _timings(self) -> Iterator[tuple[Timing, Span]]:
@@ -143,7 +160,7 @@ class FileBench:
     def _times(self, test: SpeedTest, threads: int, repetitions: int) -> Iterator[float]:
         warms_up = self._options.warms_up
         job = self._job(SpeedJob, threads, test=test, repetitions=repetitions, warms_up=warms_up)
-        yield from map(float, self._engine.stream("time_test", job, doing=self._doing))
+        yield from map(float, self._timer.stream("time_test", job, doing=self._doing))
 
     def _scoring(self) -> tuple[Scoring, Span]:
         options, threads = self._options, self._options.thread_counts[-1]
@@ -158,7 +175,7 @@ class FileBench:
                 if not seconds:
                     begin = time.monotonic()
                 elapsed_s, n_tokens = 0.0, 0
-                for answer in self._engine.stream("score_requests", job, doing=self._doing):
+                for answer in self._scorer.stream("score_requests", job, doing=self._doing):
                     if isinstance(answer, Begun):
                         continue
                     assert isinstance(answer, Summed)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+_BLOCK_BYTES = 4 << 20
+
 
 def forget(paths: Iterable[Path]) -> bool:
     """Ask the system to drop files from its memory; return whether it can be asked.
@@ -23,3 +25,16 @@ def forget(paths: Iterable[Path]) -> bool:
         finally:
             os.close(descriptor)
     return True
+
+
+def remember(paths: Iterable[Path]) -> None:
+    """Have the system keep files in its memory as it does what was read from beginning to end.
+
+    What comes there since it was mapped and touched lies in smaller pages: a mapped model was 0.95
+    times as fast then.
+    """
+    block = bytearray(_BLOCK_BYTES)
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            while file.readinto(block):
+                pass

@@ -141,7 +141,7 @@ class Session(Owner):
             EngineError: If llama.cpp refuses them.
         """
         if start == 0:
-            self._hold(np.empty(0, dtype=np.int32))
+            self.clear()
         n_tokens = len(tokens)
         reads = np.ones(n_tokens, dtype=np.int8)
         reads[:-1] = not self.model.selects_rows
@@ -153,6 +153,31 @@ class Session(Owner):
             reads,
         )
         llama_cpp.llama_get_logits(self.handle)
+
+    def clear(self) -> None:
+        """Forget all that was decoded."""
+        self._hold(np.empty(0, dtype=np.int32))
+
+    def follow(self, tokens: Int32) -> None:
+        """Decode tokens behind all in the cache, one by one, and wait for the logits of each.
+
+        Little else is done between two: of a small model's token it would be a few per cent.
+
+        Args:
+            tokens: Token ids, shape (n,), int32.
+
+        Raises:
+            EngineError: If llama.cpp refuses one.
+        """
+        token = ctypes.c_int32()
+        batch = llama_cpp.llama_batch_get_one(ctypes.pointer(token), 1)
+        for each in tokens.tolist():
+            token.value = each
+            status = llama_cpp.llama_decode(self.handle, batch)
+            if status != 0:
+                raise self.refused(1, status)
+            llama_cpp.llama_get_logits(self.handle)
+        self.tokens_decoded += len(tokens)
 
     def refused(self, n_tokens: int, status: int) -> EngineError:
         """Return the error to raise where llama.cpp refuses a batch."""

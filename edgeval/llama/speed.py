@@ -58,11 +58,11 @@ def seconds_of(
     if warms_up:
         _decode(session, tokens[: test.n_prompt or 1], 0)
     for _ in range(repetitions):
+        session.clear()
         _decode(session, tokens[: test.n_depth], 0)
         started = time.perf_counter()
         _decode(session, tokens[test.n_depth : behind], test.n_depth)
-        for at in range(behind, n_cells):
-            session.extend(tokens[at : at + 1], at)
+        session.follow(tokens[behind:])
         yield time.perf_counter() - started
 
 

@@ -49,4 +49,5 @@ def test_a_long_prompt_is_handed_over_in_batches(
     with llama.Model(tiny_f32) as model, llama.Session(model, settings) as session:
         list(seconds_of(session, test, 1, warms_up=False))
     first = BATCH_TOKENS
-    assert seen == [(first, 0), (100, first), (1, first + 100), (1, first + 101)]
+    assert seen == [(first, 0), (100, first)]
+    assert session.tokens_decoded == test.n_tokens
