@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from edgeval.benchmark.columns import UNKNOWN
 from edgeval.errors import listed
 from edgeval.records.bench import Bench, FileQuality
 from edgeval.records.context import protocol_label
 from edgeval.report import formatting as fmt
-from edgeval.stats.paired import MARGIN_POINTS
+
+_NO_MARGIN: Final = 100.0
+"""In points: nothing is held to one here, so that ends of intervals are rounded as they come."""
 
 
 def accuracy(quality: FileQuality | None) -> str:
@@ -24,7 +28,7 @@ def drift(quality: FileQuality | None) -> str:
     points, interval = fmt.signed(quality.drift_points, 2), quality.drift_interval
     if interval is None:
         return points
-    return f"{points} {fmt.difference_interval(interval, MARGIN_POINTS)}"
+    return f"{points} {fmt.difference_interval(interval, _NO_MARGIN)}"
 
 
 def quality_sentence(bench: Bench) -> str:

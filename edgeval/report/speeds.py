@@ -13,6 +13,9 @@ from edgeval.report.record_view import RecordView, RunView
 EMPTY = "\N{EN DASH}"
 """What stands for a speed that was not measured."""
 
+ERROR = "\N{PLUS-MINUS SIGN}"
+"""What stands before the standard error of a speed."""
+
 MARK = "*"
 """What stands behind a speed that says less than others do; a sentence says why."""
 
@@ -34,7 +37,7 @@ def in_short(speed: Speed) -> str:
     if speed.tokens_per_s is None:
         return EMPTY
     told, error = fmt.rate(speed.tokens_per_s), speed.tokens_per_s_error
-    return told if error is None else f"{told} ± {fmt.plain(error, _decimals(error))}"
+    return told if error is None else f"{told} {ERROR} {fmt.plain(error, _decimals(error))}"
 
 
 def cpu_load(speed: Speed) -> str:
@@ -59,6 +62,8 @@ def sentences(view: RecordView[Report | Evaluation]) -> list[str]:
     ]
     loaded = [f"{name} ({cpu_load(speed)} CPUs)" for name, _, speed in measured if speed.is_loaded]
     lines = [f"Speed: {_measured(speeds, devices_of(view.record.runs))}."] if speeds else []
+    if any(speed.tokens_per_s_error is not None for speed in speeds):
+        lines[0] += f" {ERROR} is the standard error over parts of that time."
     if part:
         lines.append(
             f"{MARK} Measured on a part of the items, for the store had the others: {listed(part)}."

@@ -6,10 +6,11 @@ import pytest
 
 from edgeval.records import Speed, by_command
 from edgeval.records.speeds import Parts
-from edgeval.report.speeds import in_short
+from edgeval.report.record_view import RecordView
+from edgeval.report.speeds import in_short, sentences
 from edgeval.scoring.timing import Timing
 from edgeval.tasks.requests import Work
-from tests.helpers.reports import DEVICE, MADE_AT
+from tests.helpers.reports import DEVICE, MADE_AT, example_report
 
 SLOW, FAST = (100, 1.0), (200, 1.0)
 
@@ -80,6 +81,17 @@ def test_a_stint_keeps_its_parts_as_they_come() -> None:
     found = stint.speed
     assert found.parts == speed(SLOW, SLOW, SLOW, SLOW, FAST).parts
     assert found.tokens_per_s_error == pytest.approx(20.0)
+
+
+def test_one_sentence_says_what_the_sign_means() -> None:
+    def told(measured: Speed) -> list[str]:
+        record = example_report()
+        first = record.runs[0].model_copy(update={"speed": measured})
+        runs = [first, *record.runs[1:]]
+        return sentences(RecordView.of(record.model_copy(update={"runs": runs})))
+
+    assert "± is the standard error" in told(speed(SLOW, SLOW, SLOW, SLOW, FAST))[0]
+    assert not any("±" in each for each in told(speed(SLOW, FAST)))
 
 
 def test_small_errors_keep_a_digit() -> None:
