@@ -9,6 +9,7 @@ from pathlib import Path
 from edgeval import __version__
 from edgeval.benchmark.file_bench import SPINNING, FileBench
 from edgeval.benchmark.options import BenchOptions
+from edgeval.benchmark.quality import with_quality
 from edgeval.benchmark.watch import Watch
 from edgeval.checkpoints import cards
 from edgeval.checkpoints.locate import fetch_model, locate
@@ -68,6 +69,9 @@ def bench(
     meter = Meter()
     with Watch.over(options, shown, has_gpus=bool(setup.devices)) as watch:
         files = [_benched(path, options, setup, watch, shown) for path in paths]
+    cpu_load = meter.cpu_load()
+    if options.store is not None:
+        files = with_quality(files, paths, options.store, options.data, shown)
     engine = setup.engine()
     return Bench(
         edgeval_version=__version__,
@@ -79,7 +83,7 @@ def bench(
         conditions=machine.conditions(paths[0], options.cooling),
         price=options.price,
         n_cpus=n_cpus(),
-        cpu_load=meter.cpu_load(),
+        cpu_load=cpu_load,
         sensors=watch.summary(),
         files=files,
     )

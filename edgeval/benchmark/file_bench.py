@@ -27,7 +27,7 @@ from edgeval.records.sensors import Sustained, SustainedRate
 from edgeval.scoring.plan import plan
 from edgeval.scoring.score import settings_for
 from edgeval.sensors.sampler import PERIOD_S
-from edgeval.system.progress import Progress
+from edgeval.system.progress import Progress, Task
 
 SPINNING = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}
 """How long OpenMP's threads wait for one another before they sleep, as they do where nobody says it
@@ -79,6 +79,7 @@ class FileBench:
         options, how = self._options, self._how
         loading, facts = self._loading(parts)
         timings = list(self._timings())
+        first_token = self._first_token()
         sustained = self._sustained() if options.sustain_s else None
         # Both processes hold the model in turn.
         self._timer.release()
@@ -107,6 +108,7 @@ class FileBench:
             memory=self._memory(),
             peak_rss_bytes=self._peak_rss_bytes(),
             timings=[self._powered(*each) for each in timings],
+            first_token=None if first_token is None else self._powered(*first_token),
             scoring=None if scoring is None else self._powered(*scoring),
             sustained=None if sustained is None else self._powered(*sustained),
         )
@@ -144,18 +146,29 @@ class FileBench:
         with self._progress.task(f"time {self._how.gguf.file_type}", n_tests, "tests") as task:
             for threads in options.thread_counts:
                 for test in options.tests:
-                    begin, seconds = time.monotonic(), []
-                    for each in self._times(test, threads, options.repetitions):
-                        seconds.append(each)
-                        task.advance(1)
-                    timing = Timing(
-                        n_prompt=test.n_prompt,
-                        n_generated=test.n_generated,
-                        n_depth=test.n_depth,
-                        threads=threads,
-                        seconds=seconds,
-                    )
-                    yield timing, Span(begin, time.monotonic())
+                    yield self._timing(test, threads, task)
+
+    def _first_token(self) -> tuple[Timing, Span] | None:
+        """Return how long a reader waits for the first token behind a prompt."""
+        options, kind = self._options, self._how.gguf.file_type
+        if options.first_token is None:
+            return None
+        with self._progress.task(f"wait for {kind}", options.repetitions, "tests") as task:
+            return self._timing(options.first_token, options.thread_counts[-1], task)
+
+    def _timing(self, test: SpeedTest, threads: int, task: Task) -> tuple[Timing, Span]:
+        begin, seconds = time.monotonic(), []
+        for each in self._times(test, threads, self._options.repetitions):
+            seconds.append(each)
+            task.advance(1)
+        timing = Timing(
+            n_prompt=test.n_prompt,
+            n_generated=test.n_generated,
+            n_depth=test.n_depth,
+            threads=threads,
+            seconds=seconds,
+        )
+        return timing, Span(begin, time.monotonic())
 
     def _times(self, test: SpeedTest, threads: int, repetitions: int) -> Iterator[float]:
         warms_up = self._options.warms_up

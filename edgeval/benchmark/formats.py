@@ -19,7 +19,9 @@ from edgeval.system.untrusted import printable
 
 Row = dict[str, Any]
 
-_FLOATS: Final = {"avg_ts", "stddev_ts"}
+_FLOATS: Final = {"avg_ts", "stddev_ts", "accuracy", "drift_points"}
+_INTEGERS: Final = {"accuracy_items"}
+"""Columns that may have no value, which has no type."""
 _MIB: Final = 1024.0 * 1024.0
 
 
@@ -33,7 +35,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 def _row(bench: Bench, file: BenchedFile, timing: Timing) -> Row:
     nanoseconds = [round(each * 1e9) for each in timing.seconds]
     spread = statistics.stdev(nanoseconds) if len(nanoseconds) > 1 else 0
-    row = {
+    row: Row = {
         "build_commit": f"llama-cpp-python {bench.binding_version}",
         "build_number": 0,
         "cpu_info": bench.device.cpu,
@@ -83,6 +85,12 @@ def _row(bench: Bench, file: BenchedFile, timing: Timing) -> Row:
         "file_type": file.type,
         "kernels": file.kernels,
         "kernel_paths": ", ".join(f"{each.type} {each.path}" for each in file.kernel_paths),
+    }
+    quality = file.quality
+    row |= {
+        "accuracy": quality and quality.accuracy,
+        "accuracy_items": quality and quality.n_items,
+        "drift_points": quality and quality.drift_points,
     }
     # Names are from elsewhere: of a file, of a model, of a driver.
     return {key: printable(each) if isinstance(each, str) else each for key, each in row.items()}
@@ -134,10 +142,13 @@ def _flat(row: Row) -> Row:
 
 
 def _sql_type(name: str, value: Any) -> str:
-    return "REAL" if name in _FLOATS else "INTEGER" if isinstance(value, int) else "TEXT"
+    is_integer = name in _INTEGERS or isinstance(value, int)
+    return "REAL" if name in _FLOATS else "INTEGER" if is_integer else "TEXT"
 
 
 def _quoted(value: Any) -> str:
+    if value is None:
+        return "NULL"
     return "'" + str(value).replace("'", "''") + "'"
 
 

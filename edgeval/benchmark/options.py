@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from edgeval.errors import EdgevalError
@@ -54,6 +55,9 @@ class BenchOptions:
         watts: Power that a meter shows; None if nobody says.
         watts_command: Command that prints the power; None if there is none.
         price: What the machine costs; None if nobody says.
+        store: Scores that may be of the same files, for the accuracy beside the speed; None for
+            none.
+        data: The data set that those are of, if it is a local file.
     """
 
     prompts: Sequence[int] = (512,)
@@ -77,6 +81,8 @@ class BenchOptions:
     watts: float | None = None
     watts_command: str | None = None
     price: Price | None = None
+    store: Path | None = None
+    data: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be timed.
@@ -119,6 +125,11 @@ class BenchOptions:
             for depth in self.depths
             for each in kinds
         ]
+
+    @property
+    def first_token(self) -> SpeedTest | None:
+        """The first prompt with a token behind it; None without a prompt."""
+        return SpeedTest(n_prompt=self.prompts[0], n_generated=1) if self.prompts else None
 
     @property
     def thread_counts(self) -> list[int]:

@@ -15,7 +15,8 @@ from edgeval.benchmark.columns import (
 )
 from edgeval.benchmark.efficiency import GENERATION, efficiency
 from edgeval.benchmark.formats import as_markdown
-from edgeval.records.bench import Bench, BenchedFile
+from edgeval.benchmark.quality_text import accuracy, drift, quality_sentence
+from edgeval.records.bench import Bench
 from edgeval.report import formatting as fmt
 from edgeval.report import hardware
 
@@ -37,7 +38,6 @@ def _columns(bench: Bench) -> Iterator[Column]:
     files = bench.files
     found = [efficiency(bench, each) for each in files]
     rates = [each.scoring.items_per_s if each.scoring else None for each in files]
-    quality = [_quality_cells(each) for each in files]
     yield Column("type", [each.type for each in files], is_number=False)
     yield Column("sustained", [share(each.sustained_share) for each in found])
     yield Column("hottest", [celsius(each.hottest_c) for each in found])
@@ -46,13 +46,8 @@ def _columns(bench: Bench) -> Iterator[Column]:
     yield Column(f"J/token ({GENERATION})", [significant(each.joules_per_token) for each in found])
     yield Column("items/s", [significant(each) for each in rates])
     yield Column("items/J", [significant(each.items_per_joule) for each in found])
-    yield Column("accuracy", [accuracy for accuracy, _ in quality])
-    yield Column("drift", [drift for _, drift in quality])
-
-
-def _quality_cells(file: BenchedFile) -> tuple[str, str]:
-    """Return the accuracy and the drift of a file; nothing measures them beside its speed yet."""
-    return UNKNOWN, UNKNOWN
+    yield Column("accuracy", [accuracy(each.quality) for each in files])
+    yield Column("drift", [drift(each.quality) for each in files])
 
 
 def _facts(bench: Bench) -> Iterator[tuple[str, str]]:
@@ -89,6 +84,8 @@ def _facts(bench: Bench) -> Iterator[tuple[str, str]]:
         yield "Throttled since boot", throttling(held)
     if len(bench.files) > 1 and sensors.hottest_c is not None:
         yield "Hottest of all tests", celsius(sensors.hottest_c)
+    if sentence := quality_sentence(bench):
+        yield "Quality", sentence
     if not sensors.sources:
         yield "Sensors", "none of temperature, clock or power can be read here"
 

@@ -76,6 +76,8 @@ class Watch:
                 source=printable(each.source, 60),
                 watts=each.watts,
                 idle_watts=self.idle.get(each.source),
+                # A sum of parts may come out above the whole, by a rounding.
+                known_share=min(1.0, each.known_s / (span.end_s - span.begin_s)),
             )
             for each in mean_power(self.sampler.samples, span.begin_s, span.end_s)
         ]

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars
-from edgeval.cli.options import HOW, WHAT, BackendOption, Json, KernelsWanted, names
+from edgeval.cli.options import HOW, WHAT, BackendOption, Json, KernelsWanted, StoreOption, names
 from edgeval.errors import EdgevalError
+from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.system.console import print_json, say
 
 _what = functools.partial(typer.Option, rich_help_panel=WHAT)
@@ -114,6 +115,16 @@ def bench(
         _what(metavar="N,...", callback=counts, help="Tokens in the cache before."),
     ] = "0",
     items: Annotated[int, _what(min=0, help="Multiple-choice items to score; 0 for none.")] = 16,
+    store: StoreOption = DEFAULT_STORE,
+    data: Annotated[
+        Path | None,
+        _how(
+            metavar="FILE",
+            help="Local data set that the scores in the store are of, to show how accurate the "
+            "files are.",
+            show_default="what is cached",
+        ),
+    ] = None,
     recipe: Annotated[
         Recipe | None, _what(help="Tests that others publish: pp512, pp4096, tg128, pg4096,128.")
     ] = None,
@@ -230,6 +241,8 @@ def bench(
             watts=watts,
             watts_command=watts_command,
             price=price,
+            store=store,
+            data=data,
         )
         with progress_bars() as progress:
             found = measured(models or ["demo"], options, command=command_line(), progress=progress)

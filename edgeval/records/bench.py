@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from edgeval.records.base import Record
+from edgeval.records.base import Interval, Record
 from edgeval.records.context import Machine
 from edgeval.records.hardware import Conditions
 from edgeval.records.sensors import MeanPower, Sensors, Sustained
@@ -52,8 +52,13 @@ class Timing(Record):
         return [(self.n_prompt + self.n_generated) / each for each in self.seconds]
 
     @property
+    def mean_s(self) -> float:
+        """The mean of what the repetitions took, in seconds."""
+        return statistics.fmean(self.seconds)
+
+    @property
     def tokens_per_s(self) -> float:
-        """Their mean."""
+        """The mean of the rates."""
         return statistics.fmean(self.rates)
 
     @property
@@ -144,6 +149,43 @@ class Price(Record):
         return f"{self.amount:,.2f}".removesuffix(".00") + f" {self.currency}"
 
 
+class FileQuality(Record):
+    """What a store knows of the accuracy of a file, on the items that it has scores of.
+
+    Attributes:
+        task: Name of the task.
+        data: Name of the data set.
+        protocol: Name of the protocol.
+        shots: Solved items shown before each item.
+        metric: How a choice is picked.
+        accuracy: The share of items that are right, in [0, 1].
+        n_items: Number of items: all of the split, or a random sample of it.
+        n_total: Number of items in the split.
+        accuracy_interval: The accuracy's interval for new items of the same kind.
+        drift_points: Accuracy minus that of the reference on the same items, in points; None where
+            there is nothing to compare it with.
+        drift_items: Number of the items that both have.
+        drift_interval: The difference's interval for new items, in points; those of all files hold
+            together.
+        drift_reference: Type of the reference: of the files of this model that have scores, the
+            most precise one.
+    """
+
+    task: str
+    data: str
+    protocol: str
+    shots: int = Field(default=0, ge=0)
+    metric: str
+    accuracy: float = Field(ge=0, le=1)
+    n_items: int = Field(ge=1)
+    n_total: int = Field(ge=1)
+    accuracy_interval: Interval
+    drift_points: float | None = Field(default=None, ge=-100, le=100)
+    drift_items: int | None = Field(default=None, ge=1)
+    drift_interval: Interval | None = None
+    drift_reference: str | None = None
+
+
 class BenchedFile(Record):
     """One GGUF on this machine.
 
@@ -169,8 +211,11 @@ class BenchedFile(Record):
         peak_rss_bytes: Most memory of the process that loaded and computed; None where the platform
             does not say.
         timings: The tests.
+        first_token: A prompt and one token behind it, with the model loaded before: how long a
+            reader waits; None if no prompt was asked for, or an older edgeval did not time it.
         scoring: How fast items are scored; None if that was not asked for.
         sustained: What a load over minutes leaves of the speed; None if that was not asked for.
+        quality: How accurate it is; None if no store has scores of the same file.
     """
 
     name: str
@@ -192,8 +237,10 @@ class BenchedFile(Record):
     memory: MemoryParts
     peak_rss_bytes: int | None = Field(default=None, ge=0)
     timings: list[Timing] = Field(default_factory=list)
+    first_token: Timing | None = None
     scoring: Scoring | None = None
     sustained: Sustained | None = None
+    quality: FileQuality | None = None
 
 
 class Bench(Record):

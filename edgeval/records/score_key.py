@@ -77,6 +77,14 @@ class ScoreKey(Record):
         return self.model_dump_json(exclude=_OF_ITEMS)
 
     @property
+    def items_text(self) -> str:
+        """The part of the key that is about what is asked, not about what answers, as JSON.
+
+        With any pre-tokenizer it is the same texts.
+        """
+        return self.model_dump_json(include=_OF_ITEMS - {"pre_tokenizer"} | {"scoring_version"})
+
+    @property
     def kernels(self) -> Kernels:
         """llama.cpp's kernels for what the CPU computes."""
         return "plain" if self.features.endswith(_PLAIN) else "default"

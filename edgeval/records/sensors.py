@@ -16,11 +16,14 @@ class MeanPower(Record):
         source: Where it is from: a sensor, a meter, or what was typed in.
         watts: Mean power, in watts.
         idle_watts: The same before anything was computed; None if it was not measured.
+        known_share: The share of the time of which it is known; None if an older edgeval did not
+            keep it.
     """
 
     source: str
     watts: float
     idle_watts: float | None = None
+    known_share: float | None = Field(default=None, gt=0, le=1)
 
     @property
     def above_idle(self) -> float | None:

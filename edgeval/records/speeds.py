@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -13,9 +16,70 @@ from edgeval.records.context import Machine
 _LEAST_S = 1e-9
 """No clock tells less, and a rate of it may be no number."""
 
+_FEWEST_PARTS = 5
+"""Fewer say too little of how much a speed varies."""
+
+_MOST, _MOST_SQUARED = 2**48, 1e36
+"""Bounds of what others may write: what is computed of them stays finite."""
+
 _LEAST_LOAD, _SHARE_OF_CPUS = 0.25, 0.1
 """Below the first, in CPUs, is what any idle system does; the second share slows a computation by
 what it takes of the memory's bandwidth, even where a CPU is free for each thread."""
+
+
+class Parts(Record):
+    """The parts of a time that something was computed in, as sums: how much its speed varied.
+
+    A part is what was computed between two times of saving, a second or a batch that takes longer:
+    batches that follow each other in less are alike, and would tell of less variation.
+
+    Attributes:
+        n: Number of parts.
+        tokens_squared: Sum of the squares of their tokens.
+        tokens_seconds: Sum of their tokens times their seconds.
+        seconds_squared: Sum of the squares of their seconds.
+    """
+
+    n: int = Field(ge=1, le=_MOST)
+    tokens_squared: float = Field(ge=0, le=_MOST_SQUARED)
+    tokens_seconds: float = Field(ge=0, le=_MOST_SQUARED)
+    seconds_squared: float = Field(ge=0, le=_MOST_SQUARED)
+
+    @classmethod
+    def of(cls, tokens: int, seconds: float) -> Parts:
+        """Return one part."""
+        return cls(
+            n=1,
+            tokens_squared=float(tokens * tokens),
+            tokens_seconds=tokens * seconds,
+            seconds_squared=seconds * seconds,
+        )
+
+    def __add__(self, other: Parts) -> Parts:
+        """Return both together."""
+        return Parts(
+            n=self.n + other.n,
+            tokens_squared=self.tokens_squared + other.tokens_squared,
+            tokens_seconds=self.tokens_seconds + other.tokens_seconds,
+            seconds_squared=self.seconds_squared + other.seconds_squared,
+        )
+
+    def error(self, rate: float, seconds: float) -> float | None:
+        """Return the standard error of their rate; None of too few.
+
+        The rate is a ratio of two sums, so what varies is how far each part's tokens are from those
+        that its seconds would have at the rate (Cochran 1977, Sampling Techniques, chapter 6).
+
+        Args:
+            rate: All tokens over all seconds.
+            seconds: All seconds.
+        """
+        if self.n < _FEWEST_PARTS:
+            return None
+        squares = self.tokens_squared - 2 * rate * self.tokens_seconds
+        squares += rate * rate * self.seconds_squared
+        # Rounding may leave less than nothing of parts that are all the same.
+        return math.sqrt(max(0.0, squares) * self.n / (self.n - 1)) / seconds
 
 
 class Speed(Record):
@@ -31,6 +95,9 @@ class Speed(Record):
         elapsed_s: Seconds of scoring, without loading.
         tokens_per_s: ``tokens_decoded / elapsed_s``, whatever is given; None if no time passed, or
             the threads are not known: then it may be the work of several commands.
+        tokens_per_s_error: Its standard error over the parts of the time, whatever is given; None
+            with fewer than five of them, and where ``tokens_per_s`` is.
+        parts: Those parts; None if an older edgeval did not keep them.
         load_s: Seconds of loading the model; None if it is not known.
         n_cpus: Number of CPUs that the process might use; None if it is not known.
         cpu_load: How many of these other processes kept busy meanwhile, on average; None if the
@@ -46,16 +113,22 @@ class Speed(Record):
     logit_rows: int = Field(ge=0)
     elapsed_s: float = Field(ge=0)
     tokens_per_s: float | None = None
+    tokens_per_s_error: float | None = None
+    parts: Parts | None = None
     load_s: float | None = Field(default=None, ge=0)
     n_cpus: int | None = Field(default=None, ge=1)
     cpu_load: float | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _with_rate(self) -> Speed:
-        """Derive the rate from what it is made of: no record can hold another."""
+        """Derive the rate and its error from what they are made of: no record can hold others."""
         is_known = self.elapsed_s >= _LEAST_S and self.threads is not None
         rate = self.tokens_decoded / self.elapsed_s if is_known else None
+        error = None
+        if rate is not None and self.parts is not None:
+            error = self.parts.error(rate, self.elapsed_s)
         object.__setattr__(self, "tokens_per_s", rate)
+        object.__setattr__(self, "tokens_per_s_error", error)
         return self
 
     @property
@@ -95,6 +168,10 @@ def _sum(parts: Sequence[Speed]) -> Speed:
     loading = [part.load_s for part in parts if part.load_s is not None]
     loads = [(part.cpu_load, part.elapsed_s) for part in parts if part.cpu_load is not None]
     seconds = sum(elapsed_s for _, elapsed_s in loads)
+    # Parts that are not all of the work say nothing of its speed.
+    varied = [part.parts for part in parts if part.tokens_decoded]
+    known = [each for each in varied if each is not None]
+    is_whole = bool(known) and len(known) == len(varied)
     return Speed(
         device=first.device,
         threads=first.threads,
@@ -103,6 +180,7 @@ def _sum(parts: Sequence[Speed]) -> Speed:
         tokens_decoded=sum(part.tokens_decoded for part in parts),
         logit_rows=sum(part.logit_rows for part in parts),
         elapsed_s=sum(part.elapsed_s for part in parts),
+        parts=functools.reduce(operator.add, known) if is_whole else None,
         load_s=sum(loading) if loading else None,
         n_cpus=first.n_cpus,
         cpu_load=sum(load * part_s for load, part_s in loads) / seconds if seconds else None,

@@ -11,7 +11,7 @@ from edgeval.report.details import Table
 from edgeval.report.items import items_in_short
 from edgeval.report.machines import FAILED, NOT_CHECKED, gpu_runs, shift_of
 from edgeval.report.record_view import RecordView
-from edgeval.report.speeds import EMPTY, cpu_load, machine
+from edgeval.report.speeds import EMPTY, cpu_load, in_short, machine
 
 
 def stopping_table(view: RecordView[Report]) -> Table | None:
@@ -90,7 +90,7 @@ def speeds_table(view: RecordView[Report]) -> Table | None:
 
 
 def _speed_cells(speed: Speed, gpus: Sequence[str]) -> list[str]:
-    rate, begun = speed.tokens_per_s, speed.measured_at
+    begun = speed.measured_at
     return [
         EMPTY if begun is None else fmt.moment(begun),
         f"{machine(speed, gpus)}, {speed.device.system}",
@@ -98,7 +98,7 @@ def _speed_cells(speed: Speed, gpus: Sequence[str]) -> list[str]:
         f"{speed.n_items:,}",
         f"{speed.tokens_decoded:,}",
         fmt.duration(speed.elapsed_s),
-        EMPTY if rate is None else fmt.rate(rate),
+        in_short(speed),
         cpu_load(speed) or EMPTY,
     ]
 

@@ -13,6 +13,9 @@ from edgeval.report.record_view import RecordView, RunView
 EMPTY = "\N{EN DASH}"
 """What stands for a speed that was not measured."""
 
+ERROR = "\N{PLUS-MINUS SIGN}"
+"""What stands before the standard error of a speed."""
+
 MARK = "*"
 """What stands behind a speed that says less than others do; a sentence says why."""
 
@@ -26,7 +29,15 @@ def rate(row: RunView) -> str:
     if speed is None or speed.tokens_per_s is None or row.run.from_reference is not None:
         return EMPTY
     is_marked = speed.is_loaded or speed.n_items < row.n_items
-    return fmt.rate(speed.tokens_per_s) + (MARK if is_marked else "")
+    return in_short(speed) + (MARK if is_marked else "")
+
+
+def in_short(speed: Speed) -> str:
+    """Return tokens a second with their standard error, as far as known: ``45.2 ± 0.3``."""
+    if speed.tokens_per_s is None:
+        return EMPTY
+    told, error = fmt.rate(speed.tokens_per_s), speed.tokens_per_s_error
+    return told if error is None else f"{told} {ERROR} {fmt.plain(error, _decimals(error))}"
 
 
 def cpu_load(speed: Speed) -> str:
@@ -51,6 +62,8 @@ def sentences(view: RecordView[Report | Evaluation]) -> list[str]:
     ]
     loaded = [f"{name} ({cpu_load(speed)} CPUs)" for name, _, speed in measured if speed.is_loaded]
     lines = [f"Speed: {_measured(speeds, devices_of(view.record.runs))}."] if speeds else []
+    if any(speed.tokens_per_s_error is not None for speed in speeds):
+        lines[0] += f" {ERROR} is the standard error over parts of that time."
     if part:
         lines.append(
             f"{MARK} Measured on a part of the items, for the store had the others: {listed(part)}."
@@ -82,7 +95,7 @@ def in_full(speed: Speed, gpus: Sequence[str]) -> str:
     """Return a speed with all that it belongs to, as a phrase."""
     parts = [where(speed, gpus)]
     if speed.tokens_per_s is not None:
-        parts.append(f"{fmt.rate(speed.tokens_per_s)} tokens/s on {counted(speed.n_items, 'item')}")
+        parts.append(f"{in_short(speed)} tokens/s on {counted(speed.n_items, 'item')}")
     if load := cpu_load(speed):
         parts.append(f"other processes kept {load} CPUs busy")
     return "; ".join(parts)
@@ -95,6 +108,11 @@ def from_store(run: ModelRun) -> str:
     # Scores of other GPUs are other scores.
     gpus = run.offload.devices if run.offload else []
     return " and on ".join(dict.fromkeys(where(speed, gpus) for speed in run.stored))
+
+
+def _decimals(error: float) -> int:
+    """Return as many decimals as leave a digit of all but the smallest errors."""
+    return 0 if error >= 9.95 else 1 if error >= 0.095 else 2
 
 
 def _measured(speeds: Sequence[Speed], gpus: Sequence[str]) -> str:

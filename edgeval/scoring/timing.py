@@ -12,6 +12,7 @@ import psutil
 
 from edgeval.llama import machine
 from edgeval.records import Speed, by_command
+from edgeval.records.speeds import Parts
 from edgeval.tasks.requests import Work
 
 _SHORTEST_S = 0.25
@@ -67,11 +68,15 @@ class Stint:
         self._meter = Meter()
         self._work = Work()
         self._n_items = 0
+        self._parts: Parts | None = None
         self._cpu_load: float | None = None
 
     def add(self, work: Work, n_items: int) -> None:
         """Count what was done since the last call."""
         self._work.add(work)
+        if work.tokens_decoded:
+            part = Parts.of(work.tokens_decoded, work.elapsed_s)
+            self._parts = part if self._parts is None else self._parts + part
         self._n_items += n_items
         self._cpu_load = self._meter.cpu_load()
 
@@ -84,6 +89,7 @@ class Stint:
             measured_at=self._timing.begun_at,
             n_items=self._n_items,
             **vars(self._work),
+            parts=self._parts,
             load_s=self.load_s,
             n_cpus=n_cpus(),
             cpu_load=self._cpu_load,

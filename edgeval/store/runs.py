@@ -7,7 +7,8 @@ import operator
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,39 @@ def show_run(path: Path, number: int) -> RunDetails:
         items=sorted(scores),
         plans=[_run_plan(each, plan_of.count(each.id), stints.get(each.id, [])) for each in plans],
     )
+
+
+@dataclass(frozen=True)
+class FileRun:
+    """A run of a file: what its setting is, and what the store holds of it.
+
+    Attributes:
+        setting: All that could change a score.
+        data: Name of the data set.
+        created_at: When it was begun, in UTC.
+        run: Its plans and scores, while the store is open.
+    """
+
+    setting: ScoreKey
+    data: str
+    created_at: datetime
+    run: StoredRun
+
+
+def runs_of_files(connection: sqlite3.Connection, hashes: Container[str]) -> list[FileRun]:
+    """Return the runs of files by their hashes, of each setting the latest; the oldest first.
+
+    Raises:
+        sqlite3.DatabaseError: If a run has changed on the disk.
+    """
+    latest: dict[str, FileRun] = {}
+    for row in sorted(_rows(connection), key=lambda row: row["attempt"]):
+        setting = ScoreKey.model_validate_json(row["setting"])
+        if setting.gguf_sha256 in hashes:
+            run = StoredRun(connection, row["id"], row["key"])
+            created_at = datetime.fromisoformat(row["created_at"])
+            latest[row["key"]] = FileRun(setting, row["data"], created_at, run)
+    return sorted(latest.values(), key=lambda each: each.created_at)
 
 
 def delete_run(path: Path, number: int, *, progress: Progress | None = None) -> None:

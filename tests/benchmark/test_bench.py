@@ -80,7 +80,7 @@ def test_only_what_is_asked_for_is_timed(tiny_f16: Path) -> None:
     (file,) = bench(tiny_f16, options, progress=None).files
     assert [each.name for each in file.timings] == ["tg2"]
     assert file.timings[0].deviation == 0
-    assert file.scoring is None
+    assert (file.scoring, file.first_token) == (None, None)
 
 
 def test_types_are_made_of_a_checkpoint(tiny_checkpoint: Path) -> None:

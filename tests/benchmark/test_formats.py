@@ -61,6 +61,10 @@ LISTS = {"samples_ns", "samples_ts"}
 ODD = 'it\'s "odd", | a|b.gguf'
 
 
+def as_text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
 def test_a_table_is_llama_benchs() -> None:
     assert FORMATS["md"](example_bench()).splitlines() == [
         "| model                          |       size |     params | backend    | threads |"
@@ -90,7 +94,13 @@ def test_objects_have_its_fields_in_their_order() -> None:
     assert [list(row)[: len(FIELDS)] for row in found] == [FIELDS] * 3
     first = found[0]
     own = list(first)[len(FIELDS) :]
-    assert own[-2:] == ["kernels", "kernel_paths"]
+    assert own[-5:-3] == ["kernels", "kernel_paths"]
+    # No store had scores of the file: that is no accuracy of zero.
+    assert {name: first[name] for name in own[-3:]} == {
+        "accuracy": None,
+        "accuracy_items": None,
+        "drift_points": None,
+    }
     assert first["kernel_paths"] == "Q4_K repack, Q6_K tiled, F32 tiled"
     assert first["samples_ns"] == [2_000_000_000, 2_500_000_000]
     assert first["samples_ts"] == [256.0, 204.8]
@@ -105,7 +115,7 @@ def test_objects_have_its_fields_in_their_order() -> None:
 @pytest.mark.parametrize("name", ["tiny.gguf", ODD])
 def test_lines_and_statements_have_them_too(name: str) -> None:
     wanted = [
-        {key: str(int(each) if isinstance(each, bool) else each) for key, each in row.items()}
+        {key: as_text(int(each) if isinstance(each, bool) else each) for key, each in row.items()}
         for row in json.loads(FORMATS["json"](example_bench(name)))
     ]
     for row in wanted:
@@ -116,10 +126,16 @@ def test_lines_and_statements_have_them_too(name: str) -> None:
     database.row_factory = sqlite3.Row
     database.executescript(FORMATS["sql"](example_bench(name)))
     found = database.execute("SELECT * FROM llama_bench").fetchall()
-    assert [{key: str(row[key]) for key in row.keys()} for row in found] == wanted  # noqa: SIM118
+    assert [{key: as_text(row[key]) for key in row.keys()} for row in found] == wanted  # noqa: SIM118
+    assert [row["accuracy"] for row in found] == [None] * 3
     kinds = {row["name"]: row["type"] for row in database.execute("PRAGMA table_info(llama_bench)")}
     assert [kinds[key] for key in ("model_size", "avg_ts", "cpu_info")] == [
         "INTEGER",
         "REAL",
         "TEXT",
+    ]
+    assert [kinds[key] for key in ("accuracy", "accuracy_items", "drift_points")] == [
+        "REAL",
+        "INTEGER",
+        "REAL",
     ]

@@ -9,7 +9,8 @@ import pytest
 from edgeval.benchmark.columns import UNKNOWN
 from edgeval.benchmark.formats import FORMATS
 from edgeval.benchmark.recipe_page import recipe_page
-from edgeval.records import Conditions
+from edgeval.records import Conditions, Interval
+from edgeval.records.bench import FileQuality
 from edgeval.records.sensors import Sensors
 from tests.helpers.benches import board_bench, heated_load
 from tests.helpers.hostile import TEXTS, UNSEEN
@@ -87,6 +88,20 @@ def test_texts_of_others_are_text(text: str) -> None:
         sensors=Sensors(sources=["vcgencmd"], throttled=[text], throttled_before=[text]),
         type=text,
         description=text,
+        quality=FileQuality(
+            task=text,
+            data=text,
+            protocol=text,
+            metric=text,
+            accuracy=0.5,
+            n_items=10,
+            n_total=10,
+            accuracy_interval=Interval(low=0.2, high=0.8, level=0.95),
+            drift_points=-1.0,
+            drift_items=10,
+            drift_interval=Interval(low=-2.0, high=1.0, level=0.95),
+            drift_reference=text,
+        ),
     )
     page = recipe_page(bench)
     assert UNSEEN.search(page) is None

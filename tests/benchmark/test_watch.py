@@ -57,6 +57,7 @@ def test_idle_power_is_measured_first_and_both_are_told(
         (only,) = power
         assert (only.source, only.watts) == ("meter", pytest.approx(5.0))
         assert only.idle_watts == pytest.approx(2.0, abs=0.3)
+        assert only.known_share is not None and 0.5 <= only.known_share <= 1.0
     assert found.sensors.sources == ["meter"]
     assert (found.sensors.hottest_c, found.sensors.throttled) == (50.0, ["hot"])
     sustained = file.sustained

@@ -10,6 +10,7 @@ import pytest
 from edgeval.benchmark.formats import FORMATS
 from edgeval.cli.terminal.bench import sentences
 from edgeval.records.bench import Bench
+from edgeval.records.sensors import MeanPower
 from tests.helpers.benches import example_bench
 from tests.helpers.command import assert_one_sentence, edgeval
 
@@ -42,6 +43,27 @@ def test_one_sentence_tells_the_kernels(saved: tuple[str, Path]) -> None:
     told = [f"Kernels: F16 {each.path}." for each in file.kernel_paths]
     assert all(sentence in shown for sentence in told)
     assert len(told) == shown.count("Kernels: ")
+
+
+def test_that_a_power_is_known_of_a_part_of_the_time_is_said() -> None:
+    def told(*shares: float | None) -> list[str]:
+        powers = [MeanPower(source="meter", watts=6.4, known_share=each) for each in shares]
+        bench = example_bench()
+        file = bench.files[0]
+        timings = [
+            timing.model_copy(update={"power": [power]})
+            for timing, power in zip(file.timings, powers, strict=False)
+        ]
+        whole = bench.model_copy(
+            update={"files": [file.model_copy(update={"timings": timings, "sustained": None})]}
+        )
+        return [each for each in sentences(whole) if "is known of" in each]
+
+    assert told(1.0, 0.95, None) == []
+    (only,) = told(0.93, 0.629, 0.8)
+    assert only.startswith(
+        "The power by meter is known of 62% of the time only, in tg128 @ d1024 of Q4_K_M"
+    )
 
 
 def test_a_record_is_not_replaced_unasked(saved: tuple[str, Path], tiny_f16: Path) -> None:

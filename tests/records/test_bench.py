@@ -69,3 +69,11 @@ def test_one_test_loses_nothing() -> None:
 def test_power_above_idle_is_known_only_with_idle() -> None:
     assert MeanPower(source="meter", watts=6.4).above_idle is None
     assert MeanPower(source="meter", watts=6.4, idle_watts=2.4).above_idle == pytest.approx(4.0)
+
+
+def test_the_share_of_the_time_that_a_power_is_known_of_is_one() -> None:
+    assert MeanPower(source="meter", watts=6.4).known_share is None
+    with pytest.raises(ValueError, match="known_share"):
+        MeanPower(source="meter", watts=6.4, known_share=1.01)
+    with pytest.raises(ValueError, match="known_share"):
+        MeanPower(source="meter", watts=6.4, known_share=0.0)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
+from edgeval.benchmark.columns import significant
+from edgeval.benchmark.quality_text import quality_sentence
+from edgeval.cli.terminal.bench_quality import quality_table
 from edgeval.cli.terminal.load_chart import load_charts
-from edgeval.errors import listed
-from edgeval.records.bench import Bench, BenchedFile
+from edgeval.errors import counted, listed
+from edgeval.records.bench import Bench, BenchedFile, Timing
 from edgeval.records.sensors import Sensors
 from edgeval.report import formatting as fmt
 from edgeval.report import hardware
@@ -15,6 +19,8 @@ from edgeval.system.tables import Table
 
 _UNKNOWN = "\N{EN DASH}"
 _BUSY_CPUS = 0.25
+_WHOLE = 0.95
+"""From this share of the time on, a mean power is one of all of it."""
 
 
 def print_bench(bench: Bench) -> None:
@@ -24,6 +30,8 @@ def print_bench(bench: Bench) -> None:
     tables.append(costs(bench))
     if any(timing.power for file in bench.files for timing in file.timings):
         tables.append(energy(bench))
+    if any(file.quality for file in bench.files):
+        tables.append(quality_table(bench))
     if any(file.sustained for file in bench.files):
         tables.append(sustained(bench))
     console.print_each(tables, are_apart=True)
@@ -56,18 +64,23 @@ def timings(bench: Bench) -> Table:
 
 
 def costs(bench: Bench) -> Table:
-    """Return one line a file: what loading and scoring take."""
+    """Return one line a file: what loading, the first token and scoring take."""
+    numbers = [
+        *("cold load", "warm load", "first token", "peak memory", "weights"),
+        *("items/s", "±", "tokens/s"),
+    ]
     table = Table.of(
         "loading, memory and scoring",
-        ["type", "cold load", "warm load", "peak memory", "weights", "items/s", "±", "tokens/s"],
-        numbers=("cold load", "warm load", "peak memory", "weights", "items/s", "±", "tokens/s"),
-        leaving=("tokens/s", "weights", "±"),
+        ["type", *numbers],
+        numbers=numbers,
+        leaving=("tokens/s", "weights", "±", "first token"),
     )
     for file in bench.files:
         table.add_row(
             file.type,
             _loaded(file, is_cold=True),
             _loaded(file, is_cold=False),
+            _seconds(file.first_token),
             _UNKNOWN if file.peak_rss_bytes is None else fmt.size(file.peak_rss_bytes),
             fmt.size(file.memory.weights),
             *_scored(file),
@@ -143,14 +156,23 @@ def sentences(bench: Bench) -> Iterator[str]:
         "Loading is the time until one token is decoded: cold from the disk, warm from the "
         "system's memory."
     )
+    waited = next((file.first_token for file in bench.files if file.first_token), None)
+    if waited is not None:
+        yield (
+            f"The first token is that behind a prompt of {counted(waited.n_prompt, 'token')}, with "
+            f"{counted(waited.threads, 'thread')} and the model loaded before."
+        )
     scored = [file.scoring for file in bench.files if file.scoring is not None]
     if scored:
         yield (
             f"Items have four choices and {scored[0].n_tokens / scored[0].n_items:.0f} tokens, and "
             f"are scored with {scored[0].threads} threads."
         )
+    if sentence := quality_sentence(bench):
+        yield sentence
     yield from _of_paths(bench.files)
     yield from _of_sensors(bench.sensors)
+    yield from _of_gaps(bench.files)
     if bench.cpu_load is not None and bench.cpu_load >= _BUSY_CPUS:
         yield (
             f"Other processes kept {bench.cpu_load:.1f} of {bench.n_cpus} CPUs busy meanwhile: "
@@ -180,6 +202,25 @@ def _paths(file: BenchedFile) -> str:
     return ", ".join([first, *(f"its {listed(types)} {path}" for path, types in others.items())])
 
 
+def _of_gaps(files: Sequence[BenchedFile]) -> Iterator[str]:
+    """Yield of which power a part of the time is not known, the least of it a source."""
+    least: dict[str, tuple[float, str]] = {}
+    for file in files:
+        parts = [(each.name, each.power) for each in file.timings]
+        parts += [("scoring", file.scoring.power)] if file.scoring else []
+        parts += [("the sustained load", file.sustained.power)] if file.sustained else []
+        for name, powers in parts:
+            for each in powers:
+                share = 1.0 if each.known_share is None else each.known_share
+                if share < min(_WHOLE, least.get(each.source, (1.0, ""))[0]):
+                    least[each.source] = share, f"{name} of {file.type}"
+    for source, (share, of) in least.items():
+        yield (
+            f"The power by {source} is known of {math.floor(100 * share)}% of the time only, in "
+            f"{of}: samples were late, or the test was short."
+        )
+
+
 def _of_sensors(found: Sensors) -> Iterator[str]:
     if found.hottest_c is not None:
         began = "" if found.start_c is None else f", from {found.start_c:.0f} °C"
@@ -198,6 +239,10 @@ def _of_sensors(found: Sensors) -> Iterator[str]:
 def _loaded(file: BenchedFile, *, is_cold: bool) -> str:
     found = next((each for each in file.loading if each.is_cold == is_cold), None)
     return _UNKNOWN if found is None else f"{found.first_token_s:.2f} s"
+
+
+def _seconds(timing: Timing | None) -> str:
+    return _UNKNOWN if timing is None else f"{significant(timing.mean_s)} s"
 
 
 def _scored(file: BenchedFile) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from edgeval.records import protocol_label
 from edgeval.records.runs import Repair, Run, RunDetails
 from edgeval.report import formatting as fmt
 from edgeval.report.machines import device_names, where
-from edgeval.report.speeds import cpu_load, machine
+from edgeval.report.speeds import cpu_load, in_short, machine
 from edgeval.system.console import stdout_console
 from edgeval.system.listings import Listing
 from edgeval.system.tables import Table
@@ -102,7 +102,7 @@ def _stints(run: RunDetails) -> Table:
     table = Table.of("computed by", titles, numbers={*titles} - {"when", "device"})
     for number, plan in enumerate(run.plans, start=1):
         for stint in plan.stints:
-            rate, begun = stint.tokens_per_s, stint.measured_at
+            begun = stint.measured_at
             table.add_row(
                 str(number),
                 _UNKNOWN if begun is None else fmt.moment(begun),
@@ -111,7 +111,7 @@ def _stints(run: RunDetails) -> Table:
                 f"{stint.n_items:,}",
                 f"{stint.tokens_decoded:,}",
                 f"{stint.elapsed_s:,.1f}",
-                _UNKNOWN if rate is None else fmt.rate(rate),
+                in_short(stint),
                 cpu_load(stint) or _UNKNOWN,
             )
     return table
