@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 _STEADY_S = 100.0
 """From here on the time between two saves is a hundredth of the time so far: an evaluation of hours
@@ -16,18 +17,19 @@ class SavePace:
     hundredth of what the evaluation had taken.
     """
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, clock: Callable[[], float] = time.perf_counter) -> None:
         """Begin now.
 
         Args:
             interval_s: Seconds between two saves at first; 0 for a save after each batch.
+            clock: What tells the time, in seconds.
         """
-        self._interval_s = interval_s
-        self._began_s = self._last_s = time.perf_counter()
+        self._interval_s, self._clock = interval_s, clock
+        self._began_s = self._last_s = clock()
 
     def is_due(self) -> bool:
         """Return whether the next save is due; its interval begins with this call then."""
-        now_s = time.perf_counter()
+        now_s = self._clock()
         slower = max(1.0, (now_s - self._began_s) / _STEADY_S)
         if now_s - self._last_s <= self._interval_s * slower:
             return False

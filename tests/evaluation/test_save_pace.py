@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-import pytest
-
-from edgeval.evaluation import save_pace
 from edgeval.evaluation.save_pace import SavePace
 
 
@@ -14,20 +11,14 @@ class Clock:
     def __init__(self) -> None:
         self.now_s = 5000.0
 
-    def perf_counter(self) -> float:
+    def __call__(self) -> float:
         return self.now_s
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(save_pace, "time", clock)
-    return clock
-
-
-def saves(clock: Clock, pace: SavePace, seconds: int, step_s: float = 0.5) -> list[float]:
+def saves(interval_s: float, seconds: int, step_s: float = 0.5) -> list[float]:
     """Return after how many seconds there were saves, if batches take so long."""
-    began_s, found = clock.now_s, []
+    clock, found = Clock(), []
+    began_s, pace = clock.now_s, SavePace(interval_s, clock)
     for _ in range(int(seconds / step_s)):
         clock.now_s += step_s
         if pace.is_due():
@@ -35,14 +26,14 @@ def saves(clock: Clock, pace: SavePace, seconds: int, step_s: float = 0.5) -> li
     return found
 
 
-def test_the_first_minutes_are_saved_each_second(clock: Clock) -> None:
-    found = saves(clock, SavePace(1.0), 60)
+def test_the_first_minutes_are_saved_each_second() -> None:
+    found = saves(1.0, 60)
     assert len(found) == 40
     assert found[:3] == [1.5, 3.0, 4.5]
 
 
-def test_hours_are_saved_some_hundred_times_and_a_kill_costs_a_hundredth(clock: Clock) -> None:
-    found = saves(clock, SavePace(1.0), 10_000)
+def test_hours_are_saved_some_hundred_times_and_a_kill_costs_a_hundredth() -> None:
+    found = saves(1.0, 10_000)
     assert 300 < len(found) < 600
     lost = [(after - before, after) for before, after in itertools.pairwise(found)]
     # A save waits for the end of its batch.
@@ -50,5 +41,5 @@ def test_hours_are_saved_some_hundred_times_and_a_kill_costs_a_hundredth(clock: 
     assert found[-1] > 9_890
 
 
-def test_an_interval_of_nothing_saves_after_each_batch(clock: Clock) -> None:
-    assert len(saves(clock, SavePace(0.0), 1_000, step_s=0.25)) == 4_000
+def test_an_interval_of_nothing_saves_after_each_batch() -> None:
+    assert len(saves(0.0, 1_000, step_s=0.25)) == 4_000
