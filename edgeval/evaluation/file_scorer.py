@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from edgeval.errors import EngineDiedError
 from edgeval.evaluation.jobs import ScoringJob, open_jobs
 from edgeval.evaluation.kl_items import DistributionWork, KeepTopLogprobs, ReferenceTopLogprobs
 from edgeval.evaluation.model_run import model_run
+from edgeval.evaluation.save_pace import SavePace
 from edgeval.evaluation.setup import EvalSetup
 from edgeval.gguf.contents import held
 from edgeval.gguf.identity import model_facts
@@ -36,7 +36,7 @@ from edgeval.tasks.requests import Work
 __all__ = ["FileResult", "KeepTopLogprobs", "ReferenceTopLogprobs", "evaluate_file"]
 
 _SAVE_INTERVAL_S = 1.0
-"""Scores are saved this often, or after each batch where that takes longer."""
+"""Scores are saved this often at first, or after each batch where that takes longer."""
 
 _SCORED = "it was scored"
 _MOST_CHARS = 200
@@ -255,7 +255,7 @@ class FileScorer:
             plan = job.saved or self._run.add_plan(job.indices, info, machine.describe())
             work, stint = Work(), self._timing.stint(plan.id, begun.load_s)
             unsaved: dict[int, ItemResult] = {}
-            last = time.perf_counter()
+            pace = SavePace(_SAVE_INTERVAL_S)
             try:
                 for batch in answers:
                     assert isinstance(batch, Scored)
@@ -265,10 +265,10 @@ class FileScorer:
                         for at, result in batch.results.items()
                     }
                     unsaved |= complete
-                    if time.perf_counter() - last > _SAVE_INTERVAL_S:
+                    if pace.is_due():
                         self._contents.require_unchanged(_SCORED)
                         self._distributions.save(plan, unsaved, work.take(), stint)
-                        unsaved, last = {}, time.perf_counter()
+                        unsaved = {}
                     for index in complete.keys() & missing - scores.keys():
                         scores[index] = complete[index].score
                         # In the order of prefixes an accuracy so far would be one of some groups.

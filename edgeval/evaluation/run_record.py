@@ -25,6 +25,7 @@ from edgeval.report.derived import renewed, renewed_suite
 from edgeval.stats.verdict import judged
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
+from edgeval.system.written import written_bytes
 
 
 def foretold(
@@ -78,7 +79,7 @@ def made_record(
     Raises:
         EdgevalError: If anything cannot be used.
     """
-    started = time.perf_counter()
+    started, written_before = time.perf_counter(), written_bytes()
     created_at = datetime.now(timezone.utc)
     ready = ReadyRun.of(location, asked, options, progress)
     with Store(options.store) as store:
@@ -98,7 +99,7 @@ def made_record(
         )
     with running() as engine:
         worker_peak = engine.peak_rss_bytes()
-    elapsed_s = time.perf_counter() - started
+    elapsed_s, written = time.perf_counter() - started, _more(written_before, written_bytes())
     peak = machine.peak_rss_bytes() + (worker_peak or 0)
     reports = [
         judged(
@@ -123,6 +124,7 @@ def made_record(
                 elapsed_s=elapsed_s,
                 peak_rss_bytes=peak,
                 worker_peak_rss_bytes=worker_peak,
+                written_bytes=written,
             ),
             task.claims,
         )
@@ -140,6 +142,11 @@ def made_record(
             peak_rss_bytes=peak,
         )
     )
+
+
+def _more(before: int | None, after: int | None) -> int | None:
+    """Return by how much a counter has grown; None if it cannot be read."""
+    return None if before is None or after is None else max(0, after - before)
 
 
 def _in_order(failures: Sequence[Failure], rungs: Sequence[LadderRung]) -> list[Failure]:

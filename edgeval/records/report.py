@@ -122,6 +122,8 @@ class Report(Shown, SavedRecord):
         peak_rss_bytes: The most memory that it held, with the process that llama.cpp computed in.
         worker_peak_rss_bytes: The most memory that the process that llama.cpp computed in held by
             itself; None where it computed in the command's own.
+        written_bytes: What the command's processes sent to disks before the report was written;
+            None where the system does not say.
     """
 
     schema_version: Literal[7] = SCHEMA_VERSION
@@ -147,6 +149,7 @@ class Report(Shown, SavedRecord):
     elapsed_s: float
     peak_rss_bytes: int
     worker_peak_rss_bytes: int | None = None
+    written_bytes: int | None = Field(default=None, ge=0)
 
     @property
     def reference(self) -> ModelRun | None:

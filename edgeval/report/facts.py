@@ -86,6 +86,7 @@ def facts(view: RecordView[Report]) -> list[Fact]:
         *_store_facts(view),
         Fact("Elapsed", f"{fmt.duration(report.elapsed_s)}{_without(view)}"),
         Fact("Peak memory", _peak_memory(report) + _not_loaded(view)),
+        *_written_facts(report),
         Fact("Made", f"{fmt.moment(report.created_at)} by edgeval {report.edgeval_version}"),
     ]
 
@@ -213,6 +214,11 @@ def _peak_memory(report: Report) -> str:
     worker = report.worker_peak_rss_bytes
     part = "" if worker is None else f", of which llama.cpp's process {fmt.size(worker)}"
     return f"{fmt.size(report.peak_rss_bytes)} resident{part}"
+
+
+def _written_facts(report: Report) -> list[Fact]:
+    n_bytes = report.written_bytes
+    return [] if n_bytes is None else [Fact("Written to disk", fmt.size(n_bytes))]
 
 
 def _machine(device: Machine) -> str:

@@ -51,6 +51,12 @@ def conditions(found: Conditions) -> str:
     return "; ".join(_conditions(found))
 
 
+def shortage_sentence(found: Conditions | None) -> str:
+    """Return what may show that memory was short, as a sentence; empty where nothing does."""
+    told = "; ".join(_shortage(found)) if found else ""
+    return f"Memory at the end: {told}." if told else ""
+
+
 def _conditions(found: Conditions) -> Iterator[str]:
     if found.governors:
         driver = f" ({found.clock_driver})" if found.clock_driver else ""
@@ -59,12 +65,17 @@ def _conditions(found: Conditions) -> Iterator[str]:
         yield "on mains" if found.power == "mains" else "on battery"
     if found.is_under_voltage:
         yield "under-voltage"
-    if found.swap_used_bytes:
-        yield f"{fmt.size(found.swap_used_bytes)} in swap"
-    if found.memory_pressure_percent:
-        yield f"waited for memory {found.memory_pressure_percent:.0f}% of the time"
+    yield from _shortage(found)
     if found.cooling:
         yield f"cooling: {found.cooling}"
+
+
+def _shortage(found: Conditions) -> Iterator[str]:
+    if found.swap_used_bytes:
+        yield f"{fmt.size(found.swap_used_bytes)} in swap"
+    if percent := found.memory_pressure_percent:
+        share = "under 1" if percent < 1 else f"{percent:.0f}"
+        yield f"waited for memory {share}% of the last 10 s"
 
 
 def _group(group: CoreGroup) -> str:

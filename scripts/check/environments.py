@@ -24,6 +24,7 @@ from typing import Annotated
 import typer
 
 from edgeval.checkpoints.cards import cards_folder
+from tests.helpers.memory_groups import memory_group
 
 DEMO = cards_folder() / "demo"
 ITEMS = DEMO / "items.jsonl"
@@ -87,31 +88,12 @@ ENVIRONMENTS = {
 }
 
 
-@contextlib.contextmanager
-def memory_group(n_bytes: int) -> Iterator[Path | None]:
-    """Yield the file that takes a process into a new cgroup; None without a limit."""
-    if not n_bytes:
-        yield None
-        return
-    root = Path("/sys/fs/cgroup")
-    is_v1 = (root / "memory").is_dir()
-    folder = (root / "memory" if is_v1 else root) / f"edgeval-{os.getpid()}"
-    folder.mkdir()
-    try:
-        name = "memory.limit_in_bytes" if is_v1 else "memory.max"
-        (folder / name).write_text(str(n_bytes))
-        yield folder / "cgroup.procs"
-    finally:
-        folder.rmdir()
-
-
-def shell(arguments: list[str], poor: Poor, group: Path | None) -> list[str]:
-    """Return a command that runs another with such an output, in such a group."""
+def shell(arguments: list[str], poor: Poor) -> list[str]:
+    """Return a command that runs another with such an output."""
     ends = {"closed": ">&-", "full": ">/dev/full", "pipe": ""}
     out = ends[poor.stdout]
     error = f"2{ends[poor.stderr]}" if ends[poor.stderr] else ""
-    enter = f"echo $$ > {group} && " if group else ""
-    return ["bash", "-c", f'{enter}exec "$@" {out} {error}', "bash", *arguments]
+    return ["bash", "-c", f'exec "$@" {out} {error}', "bash", *arguments]
 
 
 def faults(done: subprocess.CompletedProcess[str], poor: Poor) -> Iterator[str]:
@@ -180,9 +162,12 @@ def carried_out(
         "HF_HOME": str(folder / "hub"),
         **poor.variables,
     }
-    with memory_group(poor.memory_bytes) as group:
+    with contextlib.ExitStack() as stack:
+        line = shell([sys.executable, "-m", "edgeval", *arguments], poor)
+        if poor.memory_bytes:
+            line = stack.enter_context(memory_group(poor.memory_bytes)).holding(line)
         return subprocess.run(
-            shell([sys.executable, "-m", "edgeval", *arguments], poor, group),
+            line,
             cwd=folder,
             env={key: value for key, value in variables.items() if value is not None},
             capture_output=True,

@@ -80,6 +80,7 @@ def test_records_that_know_of_no_failures_are_read() -> None:
     content = content_of(record)
     assert content.pop("failures") == []
     assert content.pop("worker_peak_rss_bytes") is None
+    assert content.pop("written_bytes") is None
     for run in content["runs"]:
         assert (run.pop("kernels"), run.pop("kernels_reason")) == ("default", None)
     assert Report.model_validate(content) == record

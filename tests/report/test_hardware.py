@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from edgeval.cli.terminal import report as terminal
+from edgeval.cli.terminal.diagnosis import print_diagnosis
 from edgeval.records import Conditions, CoreGroup, Limits
 from edgeval.report import hardware, pages
 from edgeval.report.facts import facts
 from edgeval.report.record_view import RecordView
+from tests.helpers.comparisons import evaluation
+from tests.helpers.diagnoses import example_diagnosis
 from tests.helpers.report_parts import DEVICE
 from tests.helpers.reports import example_report
+from tests.helpers.suites import example_suite
 
 GIB = 1024**3
 BOARD = DEVICE.model_copy(
@@ -46,7 +53,7 @@ def test_each_part_has_its_words() -> None:
     assert hardware.limits(BOARD) == "1.5 of 2 logical CPUs, 2.00 GiB of memory"
     assert hardware.conditions(CONDITIONS) == (
         "governor ondemand (cpufreq-dt); on battery; under-voltage; 1.00 GiB in swap; waited for "
-        "memory 12% of the time; cooling: a fan"
+        "memory 12% of the last 10 s; cooling: a fan"
     )
 
 
@@ -76,3 +83,46 @@ def test_a_report_tells_the_board_and_what_it_computed_under() -> None:
     assert r"Armbian \| bookworm" in pages.markdown_page(report)
     older = {each.label for each in facts(RecordView.of(example_report()))}
     assert found.keys() - older == {"Board", "Cores", "Memory", "Limits", "Conditions", "Storage"}
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"swap_used_bytes": GIB}, "1.00 GiB in swap"),
+        ({"memory_pressure_percent": 0.4}, "waited for memory under 1% of the last 10 s"),
+        (
+            {"swap_used_bytes": 2 * GIB, "memory_pressure_percent": 31.0},
+            "2.00 GiB in swap; waited for memory 31% of the last 10 s",
+        ),
+    ],
+)
+def test_swap_and_pressure_are_shown_wherever_they_are_not_zero(
+    known: dict[str, float], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conditions = Conditions(**known)
+    report = example_report().model_copy(update={"conditions": conditions})
+    suite = example_suite()
+    of_tasks = [each.model_copy(update={"conditions": conditions}) for each in suite.reports]
+    for show, record in (
+        (terminal.print_report, report),
+        (terminal.print_record, suite.model_copy(update={"reports": of_tasks})),
+        (terminal.print_evaluation, evaluation(report)),
+    ):
+        show(record)
+        assert f"Memory at the end: {words}." in capsys.readouterr().out
+    assert words in pages.markdown_page(report)
+    assert words in pages.html_page(report)
+    print_diagnosis(example_diagnosis(conditions=conditions))
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
+def test_of_memory_that_was_not_short_there_is_no_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for known in (None, Conditions(), Conditions(swap_used_bytes=0, memory_pressure_percent=0.0)):
+        report = example_report().model_copy(update={"conditions": known})
+        terminal.print_report(report)
+        shown = capsys.readouterr().out + pages.markdown_page(report)
+        assert "Memory at the end" not in shown
+        assert "in swap" not in shown
+        assert "waited for memory" not in shown
