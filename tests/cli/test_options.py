@@ -30,7 +30,10 @@ def test_a_command_has_an_option_for_each_field(command: str, names: list[str]) 
     assert set(known) & set(NAMES) == set(names)
     own = ["models", "quant", "dtype", "imatrix", "reference", "force_compare", "card", "claims"]
     outputs = ["fail_if", "strict", "junit", "summary", "csv", "parquet", "samples", "texts"]
-    assert set(parameters("run")) == {*NAMES, *own, *outputs, "out", "overwrite", "as_json"}
+    assert set(parameters("run")) == {
+        *(*NAMES, *own, *outputs),
+        *("out", "overwrite", "as_json", "dry_run", "yes"),
+    }
     commands_own: dict[str, object] = {"store": DEFAULT_STORE, "devices": None}
     for name in names:
         assert known[name].opts == [f"--{name.replace('_', '-')}"]
