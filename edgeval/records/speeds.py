@@ -7,8 +7,9 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from edgeval.records.base import Record
 from edgeval.records.context import Machine
@@ -118,6 +119,12 @@ class Speed(Record):
     load_s: float | None = Field(default=None, ge=0)
     n_cpus: int | None = Field(default=None, ge=1)
     cpu_load: float | None = Field(default=None, ge=0)
+
+    @model_serializer(mode="wrap")
+    def _as_older_ones(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what an older edgeval did not keep: its exported runs stay what they were."""
+        unknown = ("parts", "tokens_per_s_error") if self.parts is None else ()
+        return {name: value for name, value in handler(self).items() if name not in unknown}
 
     @model_validator(mode="after")
     def _with_rate(self) -> Speed:

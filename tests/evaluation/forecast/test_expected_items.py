@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeval.evaluation.forecast.expected_items import accuracy_items, drift_items
@@ -62,6 +62,7 @@ def test_the_range_holds_what_was_measured_of_the_demo(
     assert n_items[1] <= expected.high
 
 
+@settings(deadline=None)
 @given(
     bits=st.floats(1.5, 16.0),
     points=st.floats(0.2, 10.0),
