@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
@@ -19,8 +20,9 @@ from edgeval.engine.messages import EngineJob
 from edgeval.engine.planned import Planned
 from edgeval.engine.speed_messages import Calibration
 from edgeval.llama import memory
+from edgeval.scoring.logits import reduce_logits
 from edgeval.scoring.plan import Plan, plan
-from edgeval.scoring.score import score_requests, settings_for
+from edgeval.scoring.score import REDUCING_THREADS, score_requests, settings_for
 from edgeval.tasks.requests import Request, Work
 
 _PIECES_TOKENS = (8, 32, 128)
@@ -52,7 +54,7 @@ def calibrate(job: EngineJob, budget_s: float, loaded: Loaded) -> Calibration:
     settings = settings_for(whole, vocabulary.file_type, job.threads, placement.ubatch_tokens)
     need = memory.estimate(vocabulary.info, settings, placement.n_sessions)
     other = None if loaded.has_model else psutil.Process().memory_info().rss
-    load_s, batches, is_full = 0.0, Timed(), False
+    load_s, closer_s, batches, is_full = 0.0, 0.0, Timed(), False
     if budget_s > 0 and todo.tokens:
         model, _, begun = loaded.for_plan(job, vocabulary, whole)
         load_s = begun.load_s
@@ -62,7 +64,11 @@ def calibrate(job: EngineJob, budget_s: float, loaded: Loaded) -> Calibration:
         part = probe.affordable(todo, batches, len(requests))
         if part is not None:
             batches, is_full = probe.timed(part) or batches, True
-    return Calibration(todo.tokens, plan_s, load_s, batches, is_full, need.total, other)
+        if job.closer:
+            closer_s = probe.closer_row_s(_end_of(requests[0], _PIECES_TOKENS[0])) * _n_rows(
+                job, planned
+            )
+    return Calibration(todo.tokens, plan_s, load_s, batches, is_full, closer_s, need.total, other)
 
 
 class _Probe:
@@ -111,6 +117,30 @@ class _Probe:
                 if self._left_s <= 0:
                     break
         return tuple(found[1:] or found)
+
+    def closer_row_s(self, request: Request) -> float:
+        """Return the seconds that a closer look at a distribution takes besides its score."""
+        part, job = plan([request], len(request.tokens), shares=False), self._job
+        threads = min(job.threads, REDUCING_THREADS)
+        settings = settings_for(
+            part, self._model.file_type, job.threads, job.placement.ubatch_tokens
+        )
+        (batch,) = part
+        with llama.Session(self._model, settings) as session, ThreadPoolExecutor(threads) as pool:
+            logits = session.decode(batch).copy()
+            taken = []
+            for wanted in (None, None, {0: None}):
+                began_s = time.perf_counter()
+                reduce_logits(logits, batch, pool, threads, wanted)
+                taken.append(time.perf_counter() - began_s)
+        _, plain_s, closer_s = taken
+        return max(0.0, closer_s - plain_s) / len(batch.targets)
+
+
+def _n_rows(job: EngineJob, planned: Planned) -> int:
+    """Return how many distributions are looked at closer."""
+    looked_at = [request for at in job.closer for request in planned.choices[at]]
+    return sum(len(request.tokens) - request.start for request in looked_at)
 
 
 def _rate(batches: Timed) -> float:

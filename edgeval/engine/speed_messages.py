@@ -22,6 +22,7 @@ class Calibration:
             none where only the plan was wanted.
         is_full: Whether these were batches of the plan; otherwise smaller ones, since those would
             have taken too long.
+        closer_s: Seconds that the closer look at items takes besides.
         memory_bytes: What the model and its sessions take, in bytes.
         other_bytes: What else the process held before; None where the model was loaded already.
     """
@@ -31,6 +32,7 @@ class Calibration:
     load_s: float
     batches: tuple[tuple[int, float], ...]
     is_full: bool
+    closer_s: float
     memory_bytes: int
     other_bytes: int | None
 

@@ -28,7 +28,7 @@ from edgeval.stats.top_logprobs import TopLogprobs
 from edgeval.tasks.item import Item, ItemScore
 from edgeval.tasks.requests import Batch, Request, Work, common_prefix_length
 
-_REDUCING_THREADS = 8
+REDUCING_THREADS = 8
 """More wait for Python's lock: with three sessions side by side on a GPU, six and eight were 1.3
 times as fast as twelve and sixteen."""
 
@@ -91,7 +91,7 @@ def score_requests(
     work = work if work is not None else Work()
     with contextlib.ExitStack() as stack:
         sessions = [stack.enter_context(Session(model, settings)) for _ in range(n_sessions)]
-        threads = min(settings.threads, _REDUCING_THREADS)
+        threads = min(settings.threads, REDUCING_THREADS)
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         results = stack.enter_context(
             contextlib.closing(decode_batches(plan, sessions, pool, threads, wanted))

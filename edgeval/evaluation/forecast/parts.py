@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgeval.engine import EngineJob, running
 from edgeval.evaluation.jobs import ScoringJob
+from edgeval.evaluation.kl_sample import to_sketch
 from edgeval.evaluation.setup import EvalSetup, ModelSetup
 from edgeval.evaluation.task_run import TaskRun
 from edgeval.gguf.contents import sha256_of
@@ -51,7 +52,12 @@ class Part:
     def job(self) -> EngineJob:
         """Return what the engine is asked to do for it."""
         indices = list(self.todo)
-        return ScoringJob(indices, set(indices)).for_engine(self.model)
+        closer = None if not self.n_compared and not self.is_reference else self._sketched()
+        return ScoringJob(indices, set(indices)).for_engine(self.model, closer)
+
+    def _sketched(self) -> dict[int, None]:
+        """Return the items whose distributions are looked at closer."""
+        return dict.fromkeys(set(to_sketch(self.setup).indices).intersection(self.todo))
 
 
 def parts_of_run(

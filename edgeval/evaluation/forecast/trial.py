@@ -120,11 +120,11 @@ class Trial:
         return found.tokens
 
     def overhead_s(self, part: Part) -> float:
-        """Return seconds of planning and loading."""
+        """Return seconds of planning, loading and looking closer."""
         _, nearest = self._nearest(part)
         own = self._found.get(self._parts.index(part))
         longest = max((each.load_s for each in self._found.values()), default=0.0)
-        return nearest.plan_s + (own.load_s if own and own.load_s else longest)
+        return nearest.plan_s + nearest.closer_s + (own.load_s if own and own.load_s else longest)
 
     def memory_bytes(self, part: Part) -> int:
         """Return what the process that computes will hold at most."""

@@ -128,6 +128,7 @@ def test_ends_alone_tell_less_than_batches_of_the_plan() -> None:
                 load_s=0.0,
                 batches=((100, 100.0), (200, 240.0)),
                 is_full=is_full,
+                closer_s=0.0,
                 memory_bytes=0,
                 other_bytes=None,
             )
