@@ -1,7 +1,7 @@
 """Expected items: how many an evaluation takes that stops when it is decided.
 
 What decides is how many items flip, which nobody knows before. It is guessed by the bits a weight;
-the guesses follow what BENCHMARKS.md shows of two models ("How many items decide"), and the range
+the guesses follow what BENCHMARKS.md shows of two models ("Items that a decision takes"), and the range
 is as wide as those are apart.
 """
 

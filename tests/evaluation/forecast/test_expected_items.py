@@ -56,7 +56,7 @@ def test_types_are_decided_after_about_as_many_items(bits: float, flips: float) 
 def test_the_range_holds_what_was_measured_of_the_demo(
     bits: float, n_items: tuple[int, int]
 ) -> None:
-    """BENCHMARKS.md, "How many items decide": seven types together, 20 orders."""
+    """BENCHMARKS.md, "Items that a decision takes": seven types together, 20 orders."""
     expected = drift_items(bits, 1.0, SIZE, n_compared=7)
     assert expected.low <= n_items[0]
     assert n_items[1] <= expected.high
