@@ -1,8 +1,8 @@
 """Expected items: how many an evaluation takes that stops when it is decided.
 
 What decides is how many items flip, which nobody knows before. It is guessed by the bits a weight;
-the guesses follow what BENCHMARKS.md shows of two models ("Items that a decision takes"), and the range
-is as wide as those are apart.
+the guesses follow what BENCHMARKS.md shows of two models ("Items that a decision takes"), and the
+range is as wide as those are apart.
 """
 
 from __future__ import annotations
