@@ -22,12 +22,16 @@ _OF_KERNELS = re.compile(
 )
 
 
-_OF_PROGRESS = re.compile(r".+: [\d,.]+ (of [\d,.]+ )?(MB|chunks|items|tensors)(?= \(|, |$)")
+_OF_PROGRESS = re.compile(r".+: [\d,.]+ (of [\d,.]+ )?(MB|chunks|items|tensors|tests)(?= \(|, |$)")
+
+
+_OF_FORECASTS = re.compile(r"This run takes about |It takes about |Cheaper: |There was no time ")
+_OF_CPU = (_OF_KERNELS, _OF_PROGRESS, _OF_FORECASTS)
 
 
 def without_kernels(lines: Iterable[str]) -> list[str]:
-    """Return lines without what depends on the CPU: its kernels, and progress of slow work."""
-    return [line for line in lines if not (_OF_KERNELS.match(line) or _OF_PROGRESS.match(line))]
+    """Return lines without what depends on the CPU: kernels, forecasts, progress of slow work."""
+    return [line for line in lines if not any(known.match(line) for known in _OF_CPU)]
 
 
 class Lines(NoProgress):

@@ -28,6 +28,10 @@ LONG_S = 120.0
 """Runs that take longer are foretold."""
 
 _PROBE_MAY_ERR_BY = 2.0
+_MOST_TOKENS = 1_000
+"""Of an item's choices together, as a rule."""
+_SLOWEST_OPERATIONS_A_S = 1.5e9
+"""A Raspberry Pi 4 does four times as many: F16 of TinyLlama at 3 tokens/s (``published``)."""
 _POINTS = 1.0
 _FEW_ITEMS = 1_000
 _COMMON, _COMMON_BITS = "Q4_K_M", 4.8
@@ -52,6 +56,8 @@ def forecast(
     Raises:
         EdgevalError: If a model cannot be loaded, or does not fit in memory.
     """
+    if not is_asked and _longest_s(parts) < LONG_S:
+        return None
     trial = Trial(parts, progress)
     if not trial.probe():
         return None
@@ -84,6 +90,12 @@ def forecast(
         ],
         alternatives=list(_alternatives(parts, trial, time_s)),
     )
+
+
+def _longest_s(parts: Sequence[Part]) -> float:
+    """Return the seconds that not even the slowest machine takes: two operations a weight."""
+    n_operations = sum(2.0 * _MOST_TOKENS * part.n_items * part.n_weights for part in parts)
+    return n_operations / _SLOWEST_OPERATIONS_A_S
 
 
 def _time(parts: Sequence[Part], trial: Trial) -> Range:

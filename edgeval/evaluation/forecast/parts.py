@@ -26,7 +26,7 @@ class Part:
         model: How it is computed, and what is evaluated.
         todo: Indices of the items that are scored, if nothing stops it early.
         n_stored: Items besides that the store has scores of.
-        bits: Bits a weight.
+        n_weights: Number of weights.
         is_reference: Whether others are compared with it: then it is scored whole.
         n_compared: Number of intervals that hold together; 0 where it is compared with nothing.
     """
@@ -35,7 +35,7 @@ class Part:
     model: ModelSetup
     todo: Sequence[int]
     n_stored: int
-    bits: float
+    n_weights: int
     is_reference: bool
     n_compared: int
 
@@ -43,6 +43,11 @@ class Part:
     def setup(self) -> EvalSetup:
         """What is evaluated, and how."""
         return self.model.evaluation
+
+    @property
+    def bits(self) -> float:
+        """Bits a weight."""
+        return 8 * self.model.gguf.file_bytes / max(1, self.n_weights)
 
     @property
     def n_items(self) -> int:
@@ -109,13 +114,12 @@ def _part(
     key = model.score_key(sha256_of(*model_files(path)))
     known = set() if setup.options.fresh else store.scored(key)
     wanted = setup.indices[: setup.limit]
-    n_weights = sum(tensor.size for tensor in read_header(path).tensors)
     return Part(
         label,
         model,
         [index for index in wanted if index not in known],
         sum(index in known for index in wanted),
-        8 * model.gguf.file_bytes / max(1, n_weights),
+        sum(tensor.size for tensor in read_header(path).tensors),
         is_reference,
         n_compared,
     )
