@@ -153,17 +153,15 @@ def run(
     """
     outputs.require_usable(samples)
     chosen = models or ["demo"]
+    ladder: dict[str, Any] = {
+        "types": None if quant is None else names(quant),
+        "imatrix": imatrix,
+        "reference": reference,
+        "dtype": None if dtype is None else dtype.value,
+        "force_compare": force_compare,
+    }
     if dry_run:
-        _print_forecast(
-            chosen,
-            options,
-            as_json,
-            types=None if quant is None else names(quant),
-            imatrix=imatrix,
-            reference=reference,
-            dtype=None if dtype is None else dtype.value,
-            force_compare=force_compare,
-        )
+        _print_forecast(chosen, options, ladder, as_json)
         return
     with engine_starting():
         from edgeval.cli.terminal.report import print_files, print_record
@@ -177,11 +175,7 @@ def run(
             record, _ = pipeline.run(
                 chosen,
                 options,
-                types=None if quant is None else names(quant),
-                imatrix=imatrix,
-                reference=reference,
-                dtype=None if dtype is None else dtype.value,
-                force_compare=force_compare,
+                **ladder,
                 card=card,
                 claims=claims or (),
                 out=folder,
@@ -209,7 +203,9 @@ def run(
     end(found, record.failures, is_quiet=as_json)
 
 
-def _print_forecast(chosen: list[str], options: Options, as_json: bool, **ladder: Any) -> None:
+def _print_forecast(
+    chosen: list[str], options: Options, ladder: dict[str, Any], as_json: bool
+) -> None:
     with engine_starting():
         from edgeval.cli.terminal.forecast import print_forecast
         from edgeval.evaluation import pipeline

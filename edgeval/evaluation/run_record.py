@@ -88,7 +88,7 @@ def made_record(
         if confirm is not None and ready.files:
             parts = parts_of_run(tasks, ready.files, store)
             shown = foreseen(parts, progress, command, confirm)
-        # What nobody answered is no time of the run.
+        # Neither the trial nor the wait for an answer is time of the run.
         started += time.perf_counter() - began_s
         results = measured(ready.files, tasks, store, shown, ready.making)
     for result in results:

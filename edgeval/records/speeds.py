@@ -66,7 +66,7 @@ class Parts(Record):
         )
 
     def error(self, rate: float, seconds: float) -> float | None:
-        """Return the standard error of their rate; None of too few.
+        """Return the standard error of their rate; None with fewer than two.
 
         The rate is a ratio of two sums, so what varies is how far each part's tokens are from those
         that its seconds would have at the rate (Cochran 1977, Sampling Techniques, chapter 6).
@@ -75,7 +75,7 @@ class Parts(Record):
             rate: All tokens over all seconds.
             seconds: All seconds.
         """
-        if self.n < _FEWEST_PARTS:
+        if self.n < 2:
             return None
         squares = self.tokens_squared - 2 * rate * self.tokens_seconds
         squares += rate * rate * self.seconds_squared
@@ -132,7 +132,7 @@ class Speed(Record):
         is_known = self.elapsed_s >= _LEAST_S and self.threads is not None
         rate = self.tokens_decoded / self.elapsed_s if is_known else None
         error = None
-        if rate is not None and self.parts is not None:
+        if rate is not None and self.parts is not None and self.parts.n >= _FEWEST_PARTS:
             error = self.parts.error(rate, self.elapsed_s)
         object.__setattr__(self, "tokens_per_s", rate)
         object.__setattr__(self, "tokens_per_s_error", error)

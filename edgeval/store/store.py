@@ -144,12 +144,11 @@ class Store:
             StoreError: If the file cannot be read.
         """
         with self._explained():
-            rows = self._connection.execute(
-                "SELECT item FROM score WHERE measurement = "
-                "(SELECT id FROM measurement WHERE key = ? ORDER BY attempt DESC LIMIT 1)",
-                (_key(setting.text),),
-            )
-            return {int(index) for (index,) in rows}
+            key = _key(setting.text)
+            row = self._connection.execute(
+                "SELECT id FROM measurement WHERE key = ? ORDER BY attempt DESC LIMIT 1", (key,)
+            ).fetchone()
+            return set() if row is None else StoredRun(self._connection, row[0], key).scored()
 
     @contextlib.contextmanager
     def run(

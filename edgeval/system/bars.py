@@ -21,7 +21,7 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 
 from edgeval.system.escapes import fitting, visible
-from edgeval.system.progress import Pace, Task, Unit
+from edgeval.system.progress import Pace, Task, Unit, clock
 from edgeval.system.screen import Console
 
 _LEAST_WIDTHS = {"bar": 100, "elapsed": 84, "rate": 72, "note": 56}
@@ -188,7 +188,7 @@ class _Line:
         if rate > 0:
             parts.append(f"{rate / self._scale:,.1f} {self._unit_name}/s")
             if self._total is not None and self._done < self._total:
-                parts.append(f"{_clock((self._total - self._done) / rate)} left")
+                parts.append(f"{clock((self._total - self._done) / rate)} left")
         self._log(f"{self._description}: {', '.join(filter(None, [*parts, self._note]))}")
 
     def _amount(self) -> str:
@@ -207,12 +207,6 @@ class _Line:
 
     def _number(self, amount: float) -> str:
         return f"{amount / 1e6:,.1f}" if self._unit == "bytes" else f"{amount:,.0f}"
-
-
-def _clock(seconds: float) -> str:
-    """Return a time as bars show it: ``1:02:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _beside(text: str, progress: Progress) -> str:

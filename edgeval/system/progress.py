@@ -93,6 +93,12 @@ def _is_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
+def clock(seconds: float) -> str:
+    """Return a time as progress shows it: ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 class Pace:
     """How often a log gets a line: every ten seconds, later every two per cent of the time so far.
 

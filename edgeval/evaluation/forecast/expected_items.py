@@ -63,5 +63,5 @@ def accuracy_items(points: float, n_items: int) -> Range:
 
 
 def _within(low: float, value: float, high: float, n_items: int) -> Range:
-    ends = [min(float(n_items), each) for each in (low, value, high)]
-    return Range(low=min(ends), value=sorted(ends)[1], high=max(ends))
+    low, value, high = sorted(min(float(n_items), each) for each in (low, value, high))
+    return Range(low=low, value=value, high=high)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from edgeval.evaluation.forecast.forecast import forecast
 from edgeval.evaluation.forecast.parts import Part
 from edgeval.records.forecast import Forecast, PartForecast
-from edgeval.system.progress import Progress, Task, Unit
+from edgeval.system.progress import Progress, Task, Unit, clock
 
 _TRUSTED_S = 20.0
 """The forecast weighs as much as so many seconds of the run: as long as it was tried."""
@@ -117,7 +117,7 @@ class _LivePart:
         foretold_s = self.foretold_s
         real_s = self._time_s() - self._began_s
         left_s = self._left(foretold_s, real_s, self._part.time_s.value - foretold_s)
-        parts = [self._note, f"all: {_clock(left_s)} left"]
+        parts = [self._note, f"all: {clock(left_s)} left"]
         self._task.advance(amount, ", ".join(filter(None, parts)))
 
     def skip(self, amount: float) -> None:
@@ -133,8 +133,3 @@ def _is_of(part: PartForecast, description: str) -> bool:
     """Return whether the file scorer calls a part so."""
     name, _, task = description.partition(", ")
     return name == f"score {part.type}" and task in ("", part.task)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

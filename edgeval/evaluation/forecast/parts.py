@@ -17,9 +17,9 @@ from edgeval.quantization.rungs import LadderRung
 from edgeval.store.store import Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
-    """One file on one task.
+    """One file on one task; each is a key of its own.
 
     Attributes:
         label: What reports call the file.
@@ -75,18 +75,14 @@ def parts_of_run(
         files: The files, the reference first unless it is known.
         store: Where scores are kept.
     """
-    return [
-        _part(
-            rung.label,
-            path,
-            task.setup,
-            store,
-            is_reference=at == 0 and task.known is None,
-            n_compared=max(1, len(files) - (task.known is None)) * task.setup.n_together,
-        )
-        for at, (rung, path) in enumerate(files)
-        for task in tasks
-    ]
+    found = []
+    for at, (rung, path) in enumerate(files):
+        contents = _Contents.of(path)
+        for task in tasks:
+            n_compared = max(1, len(files) - (task.known is None)) * task.setup.n_together
+            is_reference = at == 0 and task.known is None
+            found.append(_part(contents, task.setup, store, rung.label, is_reference, n_compared))
+    return found
 
 
 def parts_of_files(paths: Sequence[Path], setup: EvalSetup, store: Store) -> list[Part]:
@@ -97,29 +93,43 @@ def parts_of_files(paths: Sequence[Path], setup: EvalSetup, store: Store) -> lis
         setup: What is evaluated and how.
         store: Where scores are kept.
     """
-    return [_part(read_header(path).file_type, path, setup, store) for path in paths]
+    return [_part(_Contents.of(path), setup, store) for path in paths]
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What a file is, whatever it is asked."""
+
+    path: Path
+    sha256: str
+    n_weights: int
+
+    @classmethod
+    def of(cls, path: Path) -> _Contents:
+        n_weights = sum(tensor.size for tensor in read_header(path).tensors)
+        return cls(path, sha256_of(*model_files(path)), n_weights)
 
 
 def _part(
-    label: str,
-    path: Path,
+    contents: _Contents,
     setup: EvalSetup,
     store: Store,
-    *,
+    label: str | None = None,
     is_reference: bool = False,
     n_compared: int = 0,
 ) -> Part:
     with running() as engine:
-        model = setup.of(engine.info(path, setup.options.pre))
-    key = model.score_key(sha256_of(*model_files(path)))
+        model = setup.of(engine.info(contents.path, setup.options.pre))
+    key = model.score_key(contents.sha256)
     known = set() if setup.options.fresh else store.scored(key)
     wanted = setup.indices[: setup.limit]
+    todo = [index for index in wanted if index not in known]
     return Part(
-        label,
-        model,
-        [index for index in wanted if index not in known],
-        sum(index in known for index in wanted),
-        sum(tensor.size for tensor in read_header(path).tensors),
-        is_reference,
-        n_compared,
+        label=label or model.gguf.file_type,
+        model=model,
+        todo=todo,
+        n_stored=len(wanted) - len(todo),
+        n_weights=contents.n_weights,
+        is_reference=is_reference,
+        n_compared=n_compared,
     )

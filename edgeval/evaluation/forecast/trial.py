@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from scipy.special import stdtrit
@@ -13,6 +14,7 @@ from scipy.special import stdtrit
 from edgeval.engine import Calibration, running
 from edgeval.errors import EngineDiedError, KernelError
 from edgeval.evaluation.forecast.parts import Part
+from edgeval.records.speeds import Parts
 from edgeval.sensors.energy import Power, mean_power
 from edgeval.sensors.sampler import Sampler, sources
 from edgeval.system.progress import Progress
@@ -53,11 +55,12 @@ class Trial:
 
     def __init__(self, parts: Sequence[Part], progress: Progress) -> None:
         """Try nothing yet."""
-        self._parts, self._progress = parts, progress
-        self._found: dict[int, Calibration] = {}
+        self._todo = [part for part in parts if part.todo]
+        self._progress = progress
+        self._found: dict[Part, Calibration] = {}
+        self._other_bytes = 0
         self.elapsed_s = 0.0
         self.power: list[Power] = []
-        self.other_bytes = 0
 
     def probe(self) -> bool:
         """Try the first part that has items left, in less than a second besides loading.
@@ -65,76 +68,62 @@ class Trial:
         Returns:
             Whether anything is to be scored, and could be.
         """
-        first = next((at for at, part in enumerate(self._parts) if part.todo), None)
-        if first is not None:
-            self._try(first, _PROBE_S)
+        if self._todo:
+            self._try(self._todo[0], _PROBE_S)
         return bool(self._found)
 
     def try_all(self) -> None:
         """Try each part for its share of the time."""
-        order = [at for at, part in enumerate(self._parts) if part.todo]
-        order = [*order[1:], *order[:1]]
-        has_gpus = any(part.setup.devices for part in self._parts)
-        end_s = time.monotonic() + TRIAL_S - self.elapsed_s
+        first, *others = self._todo
+        has_gpus = any(part.setup.devices for part in self._todo)
         begin_s = time.monotonic()
+        end_s = begin_s + TRIAL_S - self.elapsed_s
         with (
-            self._sampled(has_gpus) as sampler,
-            self._progress.task("calibrate", len(order), "tests") as task,
+            Sampler(sources(has_gpus=has_gpus)) as sampler,
+            self._progress.task("calibrate", len(self._todo), "tests") as task,
         ):
-            for n_done, at in enumerate(order):
+            for n_done, part in enumerate([*others, first]):
                 left_s = max(0.0, end_s - time.monotonic())
-                self._try(at, left_s / (len(order) - n_done))
+                self._try(part, left_s / (len(self._todo) - n_done))
                 task.advance(1)
         self.power = mean_power(sampler.samples, begin_s, time.monotonic())
 
-    def _sampled(self, has_gpus: bool) -> AbstractContextManager[Sampler]:
-        return Sampler(sources(has_gpus=has_gpus))
-
-    def _try(self, at: int, budget_s: float) -> None:
-        part, began_s = self._parts[at], time.monotonic()
-        like = None if budget_s else self._like(part)
-        if like is None:
-            try:
-                with running() as engine:
-                    doing = f"calibrating with {part.model.gguf.path.name}"
-                    found = engine.ask("calibrate", part.job(), budget_s, doing=doing)
-            except (EngineDiedError, KernelError):
-                # The run will die of it as well, and says so then.
-                return
-            self.other_bytes = self.other_bytes or found.other_bytes or 0
-            self._found[at] = found
+    def _try(self, part: Part, budget_s: float) -> None:
+        """Try a part; without time, plan it unless another tells how many tokens it has."""
+        if not budget_s and any(_decode_alike(part, other) for other in self._found):
+            return
+        began_s = time.monotonic()
+        try:
+            with running() as engine:
+                doing = f"calibrating with {part.model.gguf.path.name}"
+                found: Calibration = engine.ask("calibrate", part.job(), budget_s, doing=doing)
+        except (EngineDiedError, KernelError):
+            # The run will die of it as well, and says so then.
+            return
+        self._other_bytes = self._other_bytes or found.other_bytes or 0
+        self._found[part] = found
         self.elapsed_s += time.monotonic() - began_s
-
-    def _like(self, part: Part) -> Calibration | None:
-        """Return the calibration of a part that decodes the same tokens."""
-        for at, found in self._found.items():
-            other = self._parts[at]
-            same_size = other.model.placement.batch_tokens == part.model.placement.batch_tokens
-            if other.setup.data == part.setup.data and other.todo == part.todo and same_size:
-                return found
-        return None
 
     def tokens(self, part: Part) -> int:
         """Return how many tokens a part decodes, if nothing stops it early."""
-        _, found = self._nearest(part)
-        return found.tokens
+        return self._found[self._nearest(part)].tokens
 
     def overhead_s(self, part: Part) -> float:
         """Return seconds of planning, loading and looking closer."""
-        _, nearest = self._nearest(part)
-        own = self._found.get(self._parts.index(part))
-        longest = max((each.load_s for each in self._found.values()), default=0.0)
-        return nearest.plan_s + nearest.closer_s + (own.load_s if own and own.load_s else longest)
+        nearest = self._found[self._nearest(part)]
+        own_s = self._found[part].load_s if part in self._found else 0.0
+        longest_s = max(each.load_s for each in self._found.values())
+        return nearest.plan_s + nearest.closer_s + (own_s or longest_s)
 
     def memory_bytes(self, part: Part) -> int:
         """Return what the process that computes will hold at most."""
-        other, nearest = self._nearest(part)
-        weights = part.model.gguf.file_bytes - other.model.gguf.file_bytes
-        return self.other_bytes + nearest.memory_bytes + weights
+        nearest = self._nearest(part)
+        weights = part.model.gguf.file_bytes - nearest.model.gguf.file_bytes
+        return self._other_bytes + self._found[nearest].memory_bytes + weights
 
     def rate(self, part: Part) -> Rate:
         """Return how fast a part is, by its own trial or by those of others."""
-        own = self._found.get(self._parts.index(part))
+        own = self._found.get(part)
         if own is not None and own.batches:
             return _rate_of(own)
         tried = [_rate_of(each) for each in self._found.values() if each.batches]
@@ -142,31 +131,33 @@ class Trial:
         error = math.hypot(_OF_OTHERS, max(each.error for each in tried))
         return Rate(mean, error, is_tried=False)
 
-    def _nearest(self, part: Part) -> tuple[Part, Calibration]:
-        """Return the calibration of a part, or of one that is most like it."""
-        at = self._parts.index(part)
-        if at in self._found:
-            return part, self._found[at]
-        found = [(self._parts[other], each) for other, each in self._found.items()]
-        same_task = [pair for pair in found if pair[0].setup.data == part.setup.data]
-        return (same_task or found)[0]
+    def _nearest(self, part: Part) -> Part:
+        """Return a part, or of those that were tried one that is most like it."""
+        if part in self._found:
+            return part
+        same_task = (other for other in self._found if other.setup.data == part.setup.data)
+        return next(same_task, next(iter(self._found)))
+
+
+def _decode_alike(one: Part, other: Part) -> bool:
+    """Return whether two parts decode the same tokens."""
+    sizes = {each.model.placement.batch_tokens for each in (one, other)}
+    return one.setup.data == other.setup.data and one.todo == other.todo and len(sizes) == 1
 
 
 def _rate_of(found: Calibration) -> Rate:
     """Return the ratio of seconds to tokens, and how far it may be off.
 
-    The error of a ratio is that of Cochran, Sampling Techniques, 3rd edition, section 6.3, with
-    Student's t; that of the machine and of smaller batches add to it.
+    The error is that of the ratio, with Student's t; those of the machine and of smaller batches
+    add to it.
     """
-    tokens = [n for n, _ in found.batches]
-    seconds = [s for _, s in found.batches]
-    n, ratio = len(tokens), sum(seconds) / sum(tokens)
-    residuals = sum((s - ratio * t) ** 2 for t, s in found.batches)
-    of_batches = 0.0
-    if n > 1:
-        spread = math.sqrt(residuals / (n - 1) / n) / (sum(seconds) / n)
-        of_batches = float(stdtrit(n - 1, (1 + _LEVEL) / 2)) * spread
-    parts = [_OF_MACHINE, min(_MOST, of_batches if n > 1 else _MOST / 2)]
-    if not found.is_full:
-        parts.append(_OF_SMALL_BATCHES)
-    return Rate(ratio, math.hypot(*parts))
+    n_tokens = sum(tokens for tokens, _ in found.batches)
+    elapsed_s = sum(seconds for _, seconds in found.batches)
+    parts = functools.reduce(operator.add, (Parts.of(*batch) for batch in found.batches))
+    error = parts.error(n_tokens / elapsed_s, elapsed_s)
+    of_batches = _MOST / 2
+    if error is not None:
+        quantile = float(stdtrit(parts.n - 1, (1 + _LEVEL) / 2))
+        of_batches = min(_MOST, quantile * error * elapsed_s / n_tokens)
+    of_size = 0.0 if found.is_full else _OF_SMALL_BATCHES
+    return Rate(elapsed_s / n_tokens, math.hypot(_OF_MACHINE, of_batches, of_size))

@@ -11,9 +11,11 @@ from edgeval.engine import Calibration
 from edgeval.errors import EdgevalError
 from edgeval.evaluation import pipeline
 from edgeval.evaluation.evaluate import evaluate
+from edgeval.evaluation.forecast import alternatives
 from edgeval.evaluation.forecast import forecast as foretelling
 from edgeval.evaluation.forecast.trial import _rate_of
 from edgeval.evaluation.options import Options
+from edgeval.quantization.quantize import quantize
 from edgeval.records import Report
 from edgeval.records.forecast import Forecast
 from edgeval.store.runs import list_runs
@@ -144,10 +146,25 @@ def test_ends_alone_tell_less_than_batches_of_the_plan() -> None:
 def test_cheaper_runs_are_cheaper(
     tiny_f16: Path, items: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(foretelling, "_FEW_ITEMS", 20)
+    monkeypatch.setattr(alternatives, "_FEW_ITEMS", 20)
     found = foretold(tiny_f16, options(items))
     assert {each.options.split()[0] for each in found.alternatives} >= {"--limit", "--quant"}
     times = [each.time_s.value for each in found.alternatives]
     assert times == sorted(times, reverse=True)
     assert max(times) < found.time_s.value
     assert "--limit 20" in [each.options for each in found.alternatives]
+
+
+def test_files_that_are_compared_with_nothing_have_no_ladder(
+    tiny_f16: Path, items: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``edgeval eval`` knows no ``--quant``, and no reference."""
+    monkeypatch.setattr(alternatives, "_FEW_ITEMS", 20)
+    monkeypatch.setattr(alternatives, "_WORTH", 10.0)
+    monkeypatch.setattr(foretelling, "LONG_S", 0.0)
+    files = [tiny_f16, *quantize(tiny_f16, ["Q8_0", "Q2_K"], tmp_path)]
+    told: list[Forecast] = []
+    evaluate(files, options(items), confirm=told.append, progress=None)
+    found = {each.options: each.meaning for each in told[0].alternatives}
+    assert set(found) == {"--until 1.0", "--limit 20"}
+    assert found["--until 1.0"] == "each accuracy to within 1 point"
