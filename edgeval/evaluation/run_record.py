@@ -22,6 +22,7 @@ from edgeval.quantization.rungs import LadderRung
 from edgeval.records import Failure, Report, Suite
 from edgeval.records.forecast import Forecast
 from edgeval.report.derived import renewed, renewed_suite
+from edgeval.stats.evidence import evidence, most_told
 from edgeval.stats.verdict import judged
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
@@ -119,6 +120,12 @@ def made_record(
                 same_files=list(ready.ladder.same_files),
                 unlike=ready.unlike,
                 drift=result.drift,
+                evidence=evidence(
+                    result.drift,
+                    result.scores,
+                    task.setup.protocol.metric,
+                    most=most_told(len(tasks)),
+                ),
                 n_together=task.setup.n_together,
                 other_claims=task.other_claims,
                 elapsed_s=elapsed_s,

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     )
     from edgeval.records.divergence import Divergence, Drawn
     from edgeval.records.drift import ClusteredInterval, Drift, Flip, Outcome, SplitDifference
+    from edgeval.records.evidence import (
+        ChangeHistogram,
+        Evidence,
+        GroupCount,
+        GroupCounts,
+        ToldFlip,
+    )
     from edgeval.records.failures import Failure
     from edgeval.records.generation import GenerationSpeed
     from edgeval.records.hardware import Conditions, CoreGroup, Limits
@@ -71,6 +78,7 @@ __all__ = [
     "Average",
     "Backend",
     "Build",
+    "ChangeHistogram",
     "Citation",
     "Claim",
     "ClaimCitation",
@@ -85,6 +93,7 @@ __all__ = [
     "Engine",
     "Estimate",
     "Evaluation",
+    "Evidence",
     "Failure",
     "Finding",
     "Flip",
@@ -92,6 +101,8 @@ __all__ = [
     "GenerationSpeed",
     "Gpu",
     "GpuCheck",
+    "GroupCount",
+    "GroupCounts",
     "ImatrixInfo",
     "Interval",
     "KernelChoice",
@@ -127,6 +138,7 @@ __all__ = [
     "Surroundings",
     "TaskAverage",
     "TensorMix",
+    "ToldFlip",
     "TypeTrial",
     "Verdict",
     "VerdictStatus",
@@ -186,6 +198,13 @@ _MODULES = {
         "Flip",
         "Outcome",
         "SplitDifference",
+    ),
+    "evidence": (
+        "ChangeHistogram",
+        "Evidence",
+        "GroupCount",
+        "GroupCounts",
+        "ToldFlip",
     ),
     "failures": ("Failure",),
     "generation": ("GenerationSpeed",),

@@ -18,16 +18,27 @@ MOST_CHOICES: Final = 100
 """Of an item that is told of; no benchmark has more."""
 
 MOST_GROUPS: Final = 200
-_MOST_NAME_CHARS: Final = 200
+ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
+MOST_ID_CHARS: Final = 200
 _MOST_LABEL_CHARS: Final = 300
 _MOST_TYPES: Final = 200
 _MOST_EDGES: Final = 200
 
 Label = Annotated[str, Field(max_length=_MOST_LABEL_CHARS)]
-Name = Annotated[str, Field(max_length=_MOST_NAME_CHARS)]
+Name = Annotated[str, Field(max_length=MOST_ID_CHARS)]
 Choice = Annotated[str, Field(max_length=MOST_CHOICE_CHARS)]
 Values = Annotated[list[float], Field(min_length=1, max_length=MOST_CHOICES)]
 Count = Annotated[int, Field(ge=0)]
+
+
+def in_short(name: str) -> str:
+    """Return what evidence calls an item or a group: its name, cut with an ellipsis."""
+    return cut_after(name, MOST_ID_CHARS)
+
+
+def cut_after(text: str, most: int) -> str:
+    """Return the beginning of a text, with an ellipsis for its end if it is longer."""
+    return text if len(text) <= most else text[: most - 1] + ELLIPSIS
 
 
 class ToldFlip(Record):

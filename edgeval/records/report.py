@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from edgeval.records.base import SavedRecord
 from edgeval.records.claims import Claim, Verdict
 from edgeval.records.contents import SameFile
 from edgeval.records.context import DataSource, Engine, Machine, ModelSource, ProtocolInfo
 from edgeval.records.drift import Drift
+from edgeval.records.evidence import Evidence
 from edgeval.records.failures import Failure
 from edgeval.records.hardware import Conditions
 from edgeval.records.notebook import Shown
@@ -112,6 +113,8 @@ class Report(Shown, SavedRecord):
         unlike: In what files differ that were compared all the same, for who ran it forced it; a
             sentence each, and none as a rule.
         drift: Each other model beside the reference; empty if that failed.
+        evidence: What lies behind ``drift``, item by item; left out where nothing is compared, and
+            in records of an older edgeval and of ``edgeval pick``.
         n_together: Number of ladders whose intervals hold together with this one's: 1 of a run of
             one task; of one of several, each task's, and two of what is said of all.
         claims: The published numbers of the model on the evaluated task.
@@ -142,6 +145,7 @@ class Report(Shown, SavedRecord):
     same_files: list[SameFile] = Field(default_factory=list)
     unlike: list[Sentence] = Field(default_factory=list)
     drift: list[Drift]
+    evidence: Evidence | None = None
     n_together: int = Field(default=1, ge=1, le=MOST_TOGETHER)
     claims: list[Claim] = Field(default_factory=list)
     other_claims: list[Claim] = Field(default_factory=list)
@@ -177,6 +181,14 @@ class Report(Shown, SavedRecord):
             alone = "reference" if run is self.reference and len(self.runs) > 1 else "not compared"
             rows.append(run_row(run, metric, drift, drift.split.outcome if drift else alone))
         return [*rows, *(failure_row(each, rows[0]) for each in self.failures)]
+
+    @model_serializer(mode="wrap")
+    def _without_unknown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write no evidence where there is none, as in records of an older edgeval."""
+        content: dict[str, Any] = handler(self)
+        if self.evidence is None:
+            content.pop("evidence", None)
+        return content
 
     @model_validator(mode="after")
     def _consistent(self) -> Report:

@@ -19,6 +19,7 @@ from edgeval.records import (
     Report,
     Suite,
 )
+from edgeval.report.evidence import contradictions
 from edgeval.stats.average_verdict import average_claims, average_verdicts
 from edgeval.stats.mcnemar import mcnemar
 from edgeval.stats.metrics import metric
@@ -239,6 +240,7 @@ def _contradictions(record: Report | Evaluation) -> Iterator[str]:
     yield from _of_speeds(record)
     if isinstance(record, Report):
         yield from _of_drift(record)
+        yield from contradictions(record)
 
 
 def _of_speeds(record: Report | Evaluation) -> Iterator[str]:

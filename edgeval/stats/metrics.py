@@ -41,16 +41,34 @@ def pick(score: ItemScore, name: str) -> int:
 def margin(score: ItemScore, name: str) -> float:
     """Return a metric's value of the gold choice minus the best of the others.
 
-    That of an only choice is its log-probability minus that of all other texts.
-
     Args:
         score: Scores of an item.
         name: The metric, whose unit it is in.
     """
-    if score.item.n_choices == 1:
-        return -math.log(math.expm1(max(-score.logprobs[0], sys.float_info.epsilon)))
-    values = METRICS[name](score)
-    gold = score.item.gold
+    return lead(values(score, name), score.item.gold)
+
+
+def values(score: ItemScore, name: str) -> Sequence[float]:
+    """Return what a metric makes of each choice; of an only choice, its log-probability.
+
+    Args:
+        score: Scores of an item.
+        name: The metric, whose unit they are in.
+    """
+    return score.logprobs if score.item.n_choices == 1 else METRICS[name](score)
+
+
+def lead(values: Sequence[float], gold: int) -> float:
+    """Return the value of the gold choice minus the best of the others.
+
+    That of an only choice is its log-probability minus that of all other texts.
+
+    Args:
+        values: Values of an item's choices; see ``values``.
+        gold: The right choice.
+    """
+    if len(values) == 1:
+        return -math.log(math.expm1(max(-values[0], sys.float_info.epsilon)))
     return values[gold] - max(value for at, value in enumerate(values) if at != gold)
 
 
