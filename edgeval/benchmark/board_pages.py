@@ -10,7 +10,7 @@ from edgeval import __version__
 from edgeval.benchmark import board_columns
 from edgeval.benchmark.boards import BoardTable
 from edgeval.errors import EdgevalError, counted
-from edgeval.system.files import write_texts
+from edgeval.system.files import write_files
 
 if TYPE_CHECKING:
     from edgeval.report.load_figure import LoadFigure
@@ -38,7 +38,7 @@ def write_pages(tables: Sequence[BoardTable], folder: Path) -> None:
         EdgevalError: If they cannot be written.
     """
     html, markdown = (folder / name for name in PAGES)
-    write_texts({html: boards_html(tables), markdown: boards_markdown(tables)})
+    write_files({html: boards_html(tables), markdown: boards_markdown(tables)})
 
 
 def boards_html(tables: Sequence[BoardTable]) -> str:

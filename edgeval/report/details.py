@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgeval.errors import counted
 from edgeval.records import Drift, Flip, Report
+from edgeval.records.evidence import GroupCount
 from edgeval.report import formatting as fmt
 from edgeval.report.items import items_in_short
 from edgeval.report.record_view import RecordView
@@ -191,3 +192,26 @@ def _metrics_caption(view: RecordView[Report]) -> str:
     if view.stopping is not None:
         return f"All metrics that the items evaluated can tell, in percent, on {items}."
     return f"All metrics in percent, as counted on {items}."
+
+
+def group_tables(view: RecordView[Report]) -> list[Table]:
+    """Return a table of the groups for each type; none where groups are not known, or one is."""
+    evidence = view.record.evidence
+    header = ["group", "items", f"{view.runs[0].run.label} right", "right", "lost", "gained"]
+    return [
+        Table(
+            f"{each.label}: items right, lost and gained by group{_left_out(each.n_more)}",
+            header,
+            [[group.group, *map("{:,}".format, _counts_of(group))] for group in each.groups],
+        )
+        for each in (evidence.groups if evidence else ())
+        if len(each.groups) > 1
+    ]
+
+
+def _left_out(count: int) -> str:
+    return f"; {counted(count, 'smaller group')} left out" if count else ""
+
+
+def _counts_of(group: GroupCount) -> tuple[int, ...]:
+    return group.n_items, group.reference_right, group.right, group.lost, group.gained

@@ -5,21 +5,28 @@ A template has the view of the record, and these modules by their names.
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from edgeval.records import Report
 from edgeval.report import (
+    answer,
     cautions,
+    charts,
     conclusion,
     details,
     divergences,
     explanations,
     facts,
     failures,
-    figures,
     formatting,
+    islands,
     items,
     ladder,
     machines,
@@ -28,19 +35,23 @@ from edgeval.report import (
     speeds,
     verdicts,
 )
+from edgeval.report.charts import drift_image, vendored
+from edgeval.report.charts.images import PNG, SVG, images
 from edgeval.report.record_view import RecordView
 from edgeval.system import escapes
 
 _PARTS = (
+    answer,
     cautions,
+    charts,
     conclusion,
     details,
     divergences,
     explanations,
     facts,
     failures,
-    figures,
     formatting,
+    islands,
     items,
     ladder,
     machines,
@@ -51,14 +62,60 @@ _PARTS = (
 )
 
 
-def markdown_page(report: Report) -> str:
-    """Return the report as GitHub-flavoured Markdown without HTML."""
-    return template("report.md.j2").render(view=RecordView.of(report))
+PAGE_ENDS = (".md", ".html", SVG, PNG)
+"""How the names of a report's pages end, and of their images."""
+
+
+def pages_of(reports: Sequence[Report], names: Sequence[str]) -> Iterator[tuple[str, str | bytes]]:
+    """Yield the pages of some reports, and the images that they show, with their file names.
+
+    Args:
+        reports: The reports.
+        names: What the files of each are called, without their ends.
+    """
+    specs = [drift_image(RecordView.of(report)) for report in reports]
+    drawn = iter(images([spec for spec in specs if spec is not None]))
+    for report, name, spec in zip(reports, names, specs, strict=True):
+        files = {} if spec is None else next(drawn)
+        yield from ((f"{name}{end}", content) for end, content in files.items())
+        yield f"{name}.md", markdown_page(report, f"{name}{SVG}" if files else None)
+        yield f"{name}.html", html_page(report)
+
+
+def markdown_page(report: Report, image: str | None = None) -> str:
+    """Return the report as GitHub-flavoured Markdown, whose only HTML folds its details.
+
+    Args:
+        report: The report.
+        image: The file that shows its drift, beside the page; None for none.
+    """
+    return template("report.md.j2").render(view=RecordView.of(report), image=image)
 
 
 def html_page(report: Report) -> str:
-    """Return the report as one HTML file that loads nothing."""
-    return template("report.html.j2").render(view=RecordView.of(report))
+    """Return the report as one HTML file that loads nothing, and runs nothing but its own scripts.
+
+    Those are the library that draws its charts, and ``page.js``.
+    """
+    view, scripts = RecordView.of(report), (vendored.script(), _page_script())
+    return template("report.html.j2").render(
+        view=view,
+        ladder_markdown=template("ladder.md.j2").render(view=view).strip(),
+        vega=Markup(scripts[0]),
+        page_script=Markup(scripts[1]),
+        script_sources=Markup(" ".join(map(_source, scripts))),
+    )
+
+
+def _page_script() -> str:
+    return Path(__file__).with_name("templates").joinpath("page.js").read_text(encoding="utf-8")
+
+
+@functools.lru_cache(maxsize=4)
+def _source(script: str) -> str:
+    """Return what a content security policy calls a script (CSP Level 3, 2.3.1)."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 @functools.cache
@@ -75,5 +132,6 @@ def template(name: str) -> jinja2.Template:
         finalize=escapes.html if is_html else escapes.markdown,
     )
     environment.filters |= {"fenced": escapes.fenced, "link_text": escapes.link_text, "zip": zip}
+    environment.filters["thousands"] = "{:,}".format
     environment.globals |= {part.__name__.rpartition(".")[2]: part for part in _PARTS}
     return environment.get_template(name)

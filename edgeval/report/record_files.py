@@ -12,15 +12,16 @@ from edgeval.errors import EdgevalError, closest, listed
 from edgeval.records import SCHEMA_VERSION, Evaluation, Report, Suite, Verdict, bounds
 from edgeval.report import older
 from edgeval.report.derived import renewed, renewed_suite
-from edgeval.report.pages import html_page, markdown_page
-from edgeval.report.suite.pages import PAGE_ENDS, suite_html, suite_markdown, task_pages
+from edgeval.report.pages import PAGE_ENDS, pages_of
+from edgeval.report.suite.pages import suite_html, suite_markdown, task_pages
 from edgeval.report.suite.view import page_names
 from edgeval.system import untrusted
-from edgeval.system.files import write_texts
+from edgeval.system.files import write_files
 
 RECORD_NAME = "report.json"
-MARKDOWN_NAME = "report.md"
-HTML_NAME = "report.html"
+_STEM = "report"
+MARKDOWN_NAME = f"{_STEM}.md"
+HTML_NAME = f"{_STEM}.html"
 VERDICT_NAME = "verdict.json"
 
 __all__ = [
@@ -50,13 +51,13 @@ def save(report: Report | Suite, directory: Path) -> None:
     """
     path = directory / RECORD_NAME
     before = _page_names(path)
-    record = {path: report.model_dump_json(indent=2) + "\n"}
+    record: dict[Path, str | bytes] = {path: report.model_dump_json(indent=2) + "\n"}
     _write(report, directory, {**record, **_verdict(report, directory)})
     pages = _pages(report, directory)
     for page in before - {each.name for each in pages}:
         _remove(directory / page)
     try:
-        write_texts(pages)
+        write_files(pages)
     except EdgevalError as error:
         for each in pages:
             _remove(each)
@@ -161,7 +162,7 @@ def load_run(path: Path) -> Report | Suite:
 
 
 def render(report: Report | Suite, directory: Path) -> None:
-    """Write ``report.md``, ``report.html`` and ``verdict.json`` from a record.
+    """Write ``report.md`` with its images, ``report.html`` and ``verdict.json`` from a record.
 
     ``verdict.json`` is the first verdict, which is the reference run's, and of several tasks that
     on the average; without one it is removed. Of several tasks each has pages of its own, too.
@@ -169,20 +170,20 @@ def render(report: Report | Suite, directory: Path) -> None:
     Raises:
         EdgevalError: If a file cannot be written; all are written, or none.
     """
-    _write(report, directory, {**_pages(report, directory), **_verdict(report, directory)})
+    pages = _pages(report, directory)
+    _write(report, directory, {**pages, **_verdict(report, directory)})
+    for image in {directory / f"{_STEM}{end}" for end in PAGE_ENDS} - pages.keys():
+        _remove(image)
 
 
-def _pages(report: Report | Suite, directory: Path) -> dict[Path, str]:
+def _pages(report: Report | Suite, directory: Path) -> dict[Path, str | bytes]:
     if isinstance(report, Suite):
         return {
             directory / MARKDOWN_NAME: suite_markdown(report),
             directory / HTML_NAME: suite_html(report),
-            **{directory / name: text for name, text in task_pages(report)},
+            **{directory / name: page for name, page in task_pages(report)},
         }
-    return {
-        directory / MARKDOWN_NAME: markdown_page(report),
-        directory / HTML_NAME: html_page(report),
-    }
+    return {directory / name: page for name, page in pages_of([report], [_STEM])}
 
 
 def verdicts(report: Report | Suite) -> list[Verdict]:
@@ -192,7 +193,7 @@ def verdicts(report: Report | Suite) -> list[Verdict]:
     return [*report.average_verdicts, *(each for task in report.reports for each in task.verdicts)]
 
 
-def _verdict(report: Report | Suite, directory: Path) -> dict[Path, str]:
+def _verdict(report: Report | Suite, directory: Path) -> dict[Path, str | bytes]:
     found = verdicts(report)
     if not found:
         return {}
@@ -200,18 +201,19 @@ def _verdict(report: Report | Suite, directory: Path) -> dict[Path, str]:
 
 
 def _page_names(path: Path) -> set[str]:
-    """Return the pages that a record has which is replaced; none if it is not of several tasks."""
+    """Return the pages of a record that is replaced, which a new one may not have."""
     try:
         content = untrusted.parse_json(untrusted.read_regular(path, bounds.MAX_BYTES))
         old = Suite.model_validate(older.current(content)) if _is_suite(content) else None
     except (OSError, untrusted.UnreadableError, ValidationError):
-        return set()
-    return {f"{name}{end}" for name in page_names(old.tasks) for end in PAGE_ENDS} if old else set()
+        old = None
+    names = [_STEM, *(page_names(old.tasks) if old else ())]
+    return {f"{name}{end}" for name in names for end in PAGE_ENDS}
 
 
-def _write(report: Report | Suite, directory: Path, texts: Mapping[Path, str]) -> None:
+def _write(report: Report | Suite, directory: Path, texts: Mapping[Path, str | bytes]) -> None:
     """Write files of a report, all or none, and leave no verdict that is not its own."""
-    write_texts(texts)
+    write_files(texts)
     if not verdicts(report):
         _remove(directory / VERDICT_NAME)
 

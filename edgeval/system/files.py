@@ -225,20 +225,23 @@ def others_have(lock: Path) -> bool:
 
 def write_text(target: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all."""
-    write_texts({target: text})
+    write_files({target: text})
 
 
-def write_texts(texts: Mapping[Path, str]) -> None:
-    """Write UTF-8 text files: all of them, whole, or none.
+def write_files(contents: Mapping[Path, str | bytes]) -> None:
+    """Write files, texts in UTF-8: all of them, whole, or none.
 
     Raises:
         EdgevalError: If one cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        for target, text in texts.items():
+        for target, content in contents.items():
             temporary = stack.enter_context(replacing(target))
             try:
-                temporary.write_text(text, encoding="utf-8", newline="\n")
+                if isinstance(content, bytes):
+                    temporary.write_bytes(content)
+                else:
+                    temporary.write_text(content, encoding="utf-8", newline="\n")
                 _flush(temporary)
             except OSError as error:
                 raise _not_to_be_written(target, error) from error

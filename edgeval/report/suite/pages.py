@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgeval.records import Suite
-from edgeval.report.pages import html_page, markdown_page, template
+from edgeval.report.pages import pages_of, template
 from edgeval.report.suite import explanations, sentences
 from edgeval.report.suite.view import SuiteView, page_names
-
-PAGE_ENDS = (".md", ".html")
 
 
 def suite_markdown(record: Suite) -> str:
@@ -22,11 +20,9 @@ def suite_html(record: Suite) -> str:
     return _rendered("suite.html.j2", record)
 
 
-def task_pages(record: Suite) -> Iterator[tuple[str, str]]:
-    """Yield the pages of each task with their file names."""
-    for report, name in zip(record.reports, page_names(record.tasks), strict=True):
-        for end, page in zip(PAGE_ENDS, (markdown_page, html_page), strict=True):
-            yield f"{name}{end}", page(report)
+def task_pages(record: Suite) -> Iterator[tuple[str, str | bytes]]:
+    """Yield the pages of each task, and their images, with their file names."""
+    return pages_of(record.reports, page_names(record.tasks))
 
 
 def _rendered(name: str, record: Suite) -> str:

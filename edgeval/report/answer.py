@@ -1,0 +1,72 @@
+"""Answer: what was asked, and what a reader in a hurry takes home, each in a sentence."""
+
+from __future__ import annotations
+
+from edgeval.records import Claim, Drift, ModelRun, Report, Verdict
+from edgeval.report import formatting as fmt
+from edgeval.report.conclusion import recommended
+from edgeval.report.failures import not_compared
+from edgeval.report.items import items_in_short
+from edgeval.report.record_view import RecordView
+from edgeval.report.verdicts import STATUS_LABELS, claim_in_short
+
+_View = RecordView[Report]
+
+
+def question(view: _View) -> str:
+    """Return what was asked: ``Which type keeps within 1 point of F16 on …?``."""
+    task = view.record.data.name
+    if view.reference is None or not view.drifts:
+        return f"How many items of {task} does it answer correctly?"
+    reference = view.reference.run.label
+    return f"Which type stays within {view.margin} of {reference} on {task}?"
+
+
+def answer(view: _View) -> str:
+    """Return the answer, the shortest that is true: which type to take."""
+    if view.reference is None:
+        return not_compared(view.record)
+    if not view.drifts:
+        run = view.reference
+        return f"{run.run.label} answers {fmt.accuracy(run.accuracy.value)}% correctly."
+    pair = recommended(view)
+    if pair is None:
+        return "With these items, none is shown to." if view.is_slice else "None does."
+    return f"Take {pair[0].label}."
+
+
+def cost(view: _View) -> str:
+    """Return what the answer costs and saves, on what it rests; empty where nothing is named."""
+    if view.reference is None:
+        return ""
+    measured = f"Measured on {items_in_short(view)}."
+    pair = recommended(view)
+    if pair is None:
+        return measured
+    run, drift = pair
+    return f"{_size(run, view.reference.run)} {_points(drift, view)} {measured}"
+
+
+def verdict_in_short(claim: Claim, verdict: Verdict) -> str:
+    """Return a verdict as a line: status, what was measured, and what was published."""
+    return (
+        f"{STATUS_LABELS[verdict.status]}: measured {fmt.accuracy(verdict.score)}, published "
+        f"{claim_in_short(claim)}"
+    )
+
+
+def _size(run: ModelRun, reference: ModelRun) -> str:
+    share = run.file_bytes / reference.file_bytes
+    sizes = f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
+    return f"It takes {sizes} ({100 * share:.0f}%)."
+
+
+def _points(drift: Drift, view: _View) -> str:
+    """Return the difference, with how sure it is."""
+    reference = view.runs[0].run.label
+    told = f"{fmt.signed(drift.difference_points, 2)} points from {reference}"
+    if drift.split.is_exact:
+        return f"Its accuracy is {told}, counted on all items."
+    split = drift.split
+    interval = fmt.difference_interval(split.interval_points, split.margin_points)
+    return f"Its accuracy is {told}, {view.sureness.in_short} {interval}."

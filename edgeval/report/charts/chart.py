@@ -1,0 +1,188 @@
+"""Charts: what they have in common, and how Vega-Lite's specifications are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from edgeval.report.record_view import RunOutcome
+
+Spec = dict[str, Any]
+"""A specification of Vega-Lite, or a part of one; of what JSON holds."""
+
+SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
+
+FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Arial, sans-serif"
+
+OUTCOMES: Final[tuple[RunOutcome, ...]] = ("reference", "equivalent", "different", "worse", "open")
+_SHAPES: Final = ("square", "circle", "diamond", "diamond", "circle")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of a chart, each as CSS has it.
+
+    Attributes:
+        paper: What is behind it.
+        ink: Text, and what stands for nothing else.
+        muted: Titles of axes, and ticks.
+        rule: The grid.
+        band: What is close enough.
+        close: What is shown to be close enough.
+        apart: What is shown to be too far away.
+        series: What tells several types apart.
+    """
+
+    paper: str
+    ink: str
+    muted: str
+    rule: str
+    band: str
+    close: str
+    apart: str
+    series: tuple[str, ...]
+
+
+OF_PAGE: Final = Palette(
+    *(f"var(--{name})" for name in ("paper", "ink", "muted", "rule", "band", "close", "apart")),
+    series=tuple(f"var(--series-{number})" for number in range(1, 9)),
+)
+"""The page's own, which follow the reader's scheme, and paper where it is printed."""
+
+OF_IMAGE: Final = Palette(
+    "#ffffff", "#1c1d1f", "#5d6065", "#dcdcd7", "#e4efe9", "#17705c", "#b23c17",
+    series=("#17705c", "#b23c17", "#1d5a9a", "#8a5a00", "#6b3fa0", "#00788a", "#a0336b", "#4b5a2a"),
+)  # fmt: skip
+"""Those of an image, which is light everywhere."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to draw a chart.
+
+    Attributes:
+        label: What a reader chooses.
+        spec: Vega-Lite's specification.
+    """
+
+    label: str
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a page.
+
+    Attributes:
+        name: A word that no other has, for anchors and files.
+        title: What it shows.
+        description: The same in words with its numbers, for who does not see it.
+        choices: The ways to draw it, the first one first; a reader chooses by ``choice``.
+        choice: What is chosen, for example ``against``; empty where there is one way.
+        labels: What draws its labels, as a mark of Vega, for Vega-Lite lets labels cover each
+            other; None without any.
+    """
+
+    name: str
+    title: str
+    description: str
+    choices: tuple[Choice, ...]
+    choice: str = ""
+    labels: Spec | None = field(default=None)
+
+
+def config(palette: Palette) -> Spec:
+    """Return how all charts look."""
+    axis = {
+        "labelColor": palette.muted, "titleColor": palette.muted, "gridColor": palette.rule,
+        "domainColor": palette.muted, "tickColor": palette.muted, "labelFontSize": 12,
+        "titleFontSize": 12, "titleFontWeight": 400, "labelOverlap": "greedy",
+    }  # fmt: skip
+    legend = {"labelColor": palette.ink, "labelFontSize": 12, "titleColor": palette.muted}
+    return {
+        "font": FONT,
+        "background": "transparent" if palette is OF_PAGE else palette.paper,
+        "aria": False,
+        "view": {"stroke": None},
+        "axis": axis,
+        "legend": legend | {"titleFontWeight": 400, "orient": "bottom", "symbolSize": 90},
+        "header": {"labelColor": palette.ink, "titleColor": palette.muted, "labelFontSize": 12},
+        "text": {"color": palette.ink, "fontSize": 12},
+        "title": {"anchor": "start", "color": palette.ink, "fontSize": 14},
+    }
+
+
+def whole(palette: Palette, spec: Spec, *, height: int) -> Spec:
+    """Return a specification that can be drawn, as wide as there is room for."""
+    width = "container" if palette is OF_PAGE else 640
+    return {
+        "$schema": SCHEMA,
+        "width": width,
+        "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "config": config(palette),
+        **spec,
+    }
+
+
+def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:
+    """Return the encoding of outcomes: by shape and by fill, so that neither needs colours."""
+    fills = (palette.ink, palette.close, palette.paper, palette.apart, palette.paper)
+    strokes = (palette.ink, palette.close, palette.ink, palette.apart, palette.ink)
+    known = [each for each in OUTCOMES if each in shown]
+
+    def encoding(ranges: Sequence[str]) -> Spec:
+        picked = [ranges[OUTCOMES.index(each)] for each in known]
+        scale = {"domain": known, "range": picked}
+        return {"field": "outcome", "type": "nominal", "scale": scale, "legend": {"title": None}}
+
+    return {
+        "shape": encoding(_SHAPES),
+        "fill": encoding(fills),
+        "stroke": encoding(strokes),
+    }
+
+
+def labels(palette: Palette, *, below: bool = False) -> Spec:
+    """Return the labels of the layer ``points``: each beside its mark where there is room.
+
+    It is Vega's ``label`` transform, which leaves out what would cover another.
+
+    Args:
+        palette: The colours.
+        below: Whether they stand below their marks rather than above them.
+    """
+    sides = ("bottom", "top") if below else ("top", "bottom")
+    anchors = [f"{side}-{end}" for end in ("right", "left") for side in sides]
+    return {
+        "type": "text",
+        "from": {"data": "points_marks"},
+        "interactive": False,
+        "encode": {
+            "enter": {
+                "text": {"field": "datum.label"},
+                "fontSize": {"value": 12},
+                "fontWeight": {"signal": "datum.datum.is_recommended ? 700 : 500"},
+                "fill": {"value": palette.ink},
+            }
+        },
+        "transform": [
+            {
+                "type": "label",
+                # A page that is not laid out yet has no width, and the transform fails without one.
+                "size": {"signal": "[max(width, 1), max(height, 1)]"},
+                "anchor": [*anchors, *sides],
+                "offset": [4],
+                "avoidBaseMark": True,
+                "sort": {"field": "datum.rank"},
+            }
+        ],
+    }
+
+
+def names(field: str, known: Sequence[str], palette: Palette) -> Spec:
+    """Return an axis of names, each written out, in their order."""
+    axis = {"title": None, "ticks": False, "domain": False, "grid": False, "labelLimit": 300}
+    axis |= {"labelColor": palette.ink, "labelOverlap": False}
+    return {"field": field, "type": "nominal", "sort": list(known), "axis": axis}

@@ -1,0 +1,172 @@
+"""Charts of what lies behind the differences: KL divergences, changes, groups."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from edgeval.records import Drift, Report
+from edgeval.records.evidence import ChangeHistogram, GroupCounts
+from edgeval.report import formatting as fmt
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, names, whole
+from edgeval.report.record_view import RecordView
+
+_STEP = 26
+"""Pixels of a row."""
+_MOST_GROUPS = 25
+"""Of a chart; the table below it has all that the record has."""
+
+
+def divergence_chart(view: RecordView[Report]) -> Chart | None:
+    """Return the KL divergence of each type, with its standard error; None where none is known."""
+    rows = [row for drift in view.drifts if (row := _divergence(drift)) is not None]
+    if not rows:
+        return None
+    y = names("type", [row["type"] for row in rows], OF_PAGE)
+    x = {
+        "field": "kl",
+        "type": "quantitative",
+        "scale": {"type": "log"},
+        "axis": {"title": "KL divergence, nats (logarithmic)", "grid": False, "format": "~g"},
+    }
+    tooltip = [{"field": name, "type": "nominal"} for name in ("type", "told")]
+    layers = [
+        {
+            "mark": {"type": "rule", "color": OF_PAGE.ink},
+            "encoding": {"y": y, "x": x | {"field": "low"}, "x2": {"field": "high"}},
+        },
+        {
+            "name": "points",
+            "mark": {"type": "point", "filled": True, "size": 90, "color": OF_PAGE.ink},
+            "encoding": {"y": y, "x": x, "tooltip": tooltip},
+        },
+    ]
+    spec = {"data": {"values": rows}, "layer": layers}
+    return Chart(
+        name="divergence",
+        title=f"How far next-token distributions are from those of {view.runs[0].run.label}",
+        description="; ".join(f"{row['type']}: {row['told']}" for row in rows) + ".",
+        choices=(Choice("", whole(OF_PAGE, spec, height=_STEP * len(rows))),),
+    )
+
+
+def _divergence(drift: Drift) -> Spec | None:
+    found = drift.divergence
+    if found is None:
+        return None
+    full = found.kl_full_nats
+    kl, error = (found.kl_nats, found.kl_error_nats) if full is None else (full, None)
+    if full is not None:
+        error = found.kl_full_error_nats
+    if kl <= 0:
+        return None
+    error = error or 0.0
+    told = f"{fmt.nats(kl)} nats" + (f" ± {fmt.nats(error)}" if error else "")
+    # A logarithmic axis has no zero.
+    return {
+        "type": drift.label,
+        "kl": kl,
+        "low": max(kl - error, kl / 10),
+        "high": kl + error,
+        "told": told,
+    }
+
+
+def changes_chart(view: RecordView[Report]) -> Chart | None:
+    """Return how much the log-probabilities of choices changed, a type at a time."""
+    evidence = view.record.evidence
+    if evidence is None or not evidence.changes:
+        return None
+    edges = evidence.change_edges_nats
+    return Chart(
+        name="changes",
+        title=f"Changes of the choices' log-probabilities from {view.runs[0].run.label}",
+        description=f"Choices by how much their log-probability changed, from {edges[0]:g} to "
+        f"{edges[-1]:g} nats; the table of flips has their mean and size.",
+        choices=tuple(
+            Choice(each.label, whole(OF_PAGE, _histogram(each, edges), height=220))
+            for each in evidence.changes
+        ),
+        choice="of",
+    )
+
+
+def _histogram(counted: ChangeHistogram, edges: Sequence[float]) -> Spec:
+    """Return the bars of one type, each as wide as the others: edges are further apart outwards."""
+    ranges = [f"below {_nats(edges[0])}"]
+    ranges += [f"{_nats(low)} to {_nats(high)}" for low, high in itertools.pairwise(edges)]
+    ranges.append(f"from {_nats(edges[-1])}")
+    rows = [
+        {"range": each, "choices": count}
+        for each, count in zip(ranges, counted.counts, strict=True)
+    ]
+    axis = {"title": "change, nats", "labelAngle": -45, "labelFontSize": 11, "ticks": False}
+    return {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "color": OF_PAGE.close},
+        "encoding": {
+            "x": {"field": "range", "type": "ordinal", "sort": ranges, "axis": axis},
+            "y": {"field": "choices", "type": "quantitative", "axis": {"title": "choices"}},
+            "tooltip": [
+                {"field": "range", "type": "nominal", "title": "nats"},
+                {"field": "choices", "type": "quantitative", "format": ","},
+            ],
+        },
+    }
+
+
+def _nats(value: float) -> str:
+    return f"{value:g}".replace("-", fmt.MINUS)
+
+
+def groups_chart(view: RecordView[Report]) -> Chart | None:
+    """Return the items lost and gained by group, a type at a time; None with one group."""
+    evidence = view.record.evidence
+    counted = [] if evidence is None else [each for each in evidence.groups if len(each.groups) > 1]
+    if not counted:
+        return None
+    return Chart(
+        name="groups",
+        title=f"Items lost and gained by group, beside {view.runs[0].run.label}",
+        description="The table of groups has the same numbers.",
+        choices=tuple(
+            Choice(each.label, whole(OF_PAGE, _bars(each), height=_STEP * _n_rows(each)))
+            for each in counted
+        ),
+        choice="of",
+    )
+
+
+def _n_rows(counted: GroupCounts) -> int:
+    return min(len(counted.groups), _MOST_GROUPS)
+
+
+def _bars(counted: GroupCounts) -> Spec:
+    shown = counted.groups[:_MOST_GROUPS]
+    rows = [
+        {"group": each.group, "items": sign * count, "what": what, "told": f"{count:,} {what}"}
+        for each in shown
+        for sign, count, what in ((-1, each.lost, "lost"), (1, each.gained, "gained"))
+    ]
+    colour = {
+        "field": "what",
+        "type": "nominal",
+        "scale": {"domain": ["lost", "gained"], "range": [OF_PAGE.apart, OF_PAGE.close]},
+        "legend": {"title": None},
+    }
+    axis = {
+        "title": "items lost | gained",
+        "tickMinStep": 1,
+        "labelExpr": "format(abs(datum.value), ',')",
+    }
+    x = {"field": "items", "type": "quantitative", "axis": axis, "stack": None}
+    return {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "height": 14},
+        "encoding": {
+            "y": names("group", [each.group for each in shown], OF_PAGE),
+            "x": x,
+            "color": colour,
+            "tooltip": [{"field": name, "type": "nominal"} for name in ("group", "told")],
+        },
+    }

@@ -1,0 +1,80 @@
+"""Islands: what the script of a page reads, as JSON that cannot end the element it stands in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from markupsafe import Markup
+
+from edgeval.records import Report
+from edgeval.records.evidence import ToldFlip
+from edgeval.report import formatting as fmt
+from edgeval.report.charts.chart import Chart
+from edgeval.report.record_view import RecordView
+from edgeval.system import escapes
+
+_MOST_TEXT_CHARS = 600_000
+"""Of all flips that a page shows with their texts: it is to stay below two megabytes."""
+
+
+def chart_island(chart: Chart) -> Markup:
+    """Return what draws a chart: a specification for each choice, and its labels."""
+    return _json({"specs": [each.spec for each in chart.choices], "labels": chart.labels})
+
+
+def shown_flips(view: RecordView[Report]) -> list[ToldFlip]:
+    """Return the flips that a page shows side by side: the most telling that it has room for."""
+    evidence, room = view.record.evidence, _MOST_TEXT_CHARS
+    shown = []
+    for flip in evidence.flips if evidence else []:
+        room -= 200 + len(flip.context or "") + sum(map(len, flip.choices or []))
+        if room < 0:
+            break
+        shown.append(flip)
+    return shown
+
+
+def flips_island(view: RecordView[Report]) -> Markup:
+    """Return the flips of a page, their numbers as texts."""
+    metric = view.record.protocol.metric
+    return _json(
+        {
+            "reference": view.runs[0].run.label,
+            # Without another metric, picks are of the most likely choice.
+            "metric": None if metric == "acc" else metric,
+            "flips": [_flip(flip) for flip in shown_flips(view)],
+        }
+    )
+
+
+def _flip(flip: ToldFlip) -> dict[str, Any]:
+    return {
+        "label": flip.label,
+        "kind": "lost" if flip.is_lost else "gained",
+        "item": flip.item,
+        "group": flip.group,
+        "context": flip.context,
+        "choices": flip.choices,
+        "gold": flip.gold,
+        "reference_pick": flip.reference_pick,
+        "pick": flip.pick,
+        "reference_logprobs": [fmt.plain(each, 2) for each in flip.reference_logprobs],
+        "logprobs": [fmt.plain(each, 2) for each in flip.logprobs],
+        "reference_values": [fmt.plain(each, 4) for each in flip.reference_values],
+        "values": [fmt.plain(each, 4) for each in flip.values],
+    }
+
+
+def _json(value: object) -> Markup:
+    text = json.dumps(_visible(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _visible(value: Any) -> Any:
+    """Return what JSON holds with texts of which everything is seen; lines stay lines."""
+    if isinstance(value, str):
+        return "\n".join(map(escapes.visible, value.split("\n")))
+    if isinstance(value, dict):
+        return {name: _visible(each) for name, each in value.items()}
+    return [_visible(each) for each in value] if isinstance(value, list | tuple) else value
