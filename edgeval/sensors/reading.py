@@ -19,6 +19,9 @@ class Reading:
         temperature_c: Of the hottest part of the CPU, in degrees Celsius.
         clock_mhz: Mean clock of the cores.
         fan_rpm: Of the fastest fan.
+        gpu_temperature_c: Of the hottest GPU, in degrees Celsius.
+        gpu_clock_mhz: Mean clock of the GPUs' cores.
+        gpu_fan_share: Of the GPUs' fastest fan: 1 is the speed that it is made for.
         throttled: Names of what holds the clocks back now.
         throttled_before: Names of what did since the machine was started.
         watts: Power now, by the name of the source.
@@ -28,6 +31,9 @@ class Reading:
     temperature_c: float | None = None
     clock_mhz: float | None = None
     fan_rpm: float | None = None
+    gpu_temperature_c: float | None = None
+    gpu_clock_mhz: float | None = None
+    gpu_fan_share: float | None = None
     throttled: tuple[str, ...] = ()
     throttled_before: tuple[str, ...] = ()
     watts: Mapping[str, float] = field(default_factory=dict)
@@ -39,6 +45,9 @@ class Reading:
             temperature_c=_first(self.temperature_c, other.temperature_c),
             clock_mhz=_first(self.clock_mhz, other.clock_mhz),
             fan_rpm=_first(self.fan_rpm, other.fan_rpm),
+            gpu_temperature_c=_first(self.gpu_temperature_c, other.gpu_temperature_c),
+            gpu_clock_mhz=_first(self.gpu_clock_mhz, other.gpu_clock_mhz),
+            gpu_fan_share=_first(self.gpu_fan_share, other.gpu_fan_share),
             throttled=tuple(dict.fromkeys((*self.throttled, *other.throttled))),
             throttled_before=tuple(
                 dict.fromkeys((*self.throttled_before, *other.throttled_before))
