@@ -110,6 +110,7 @@ class Watch:
             gpu_hottest_c=_highest(each.gpu_temperature_c for each in readings),
             throttled=_named(each.throttled for each in readings),
             throttled_before=_named(each.throttled_before for each in readings),
+            lost=_named([self.sampler.lost()]),
         )
 
     def cool(self, celsius: float, progress: Progress) -> None:

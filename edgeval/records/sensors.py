@@ -151,6 +151,7 @@ class Sensors(Record):
         gpu_hottest_c: The highest.
         throttled: What held the clocks back while it ran.
         throttled_before: What did since the machine was started, before or meanwhile.
+        lost: Figures that were told at first, and no longer in the end.
     """
 
     sources: list[str] = Field(default_factory=list)
@@ -160,3 +161,4 @@ class Sensors(Record):
     gpu_hottest_c: float | None = None
     throttled: list[str] = Field(default_factory=list)
     throttled_before: list[str] = Field(default_factory=list)
+    lost: list[str] = Field(default_factory=list)

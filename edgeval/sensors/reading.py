@@ -39,6 +39,20 @@ class Reading:
     watts: Mapping[str, float] = field(default_factory=dict)
     joules: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def told(self) -> list[str]:
+        """Names of the figures that are known."""
+        known = {
+            "the CPU's temperature": self.temperature_c,
+            "the CPU's clock": self.clock_mhz,
+            "the fan": self.fan_rpm,
+            "the GPUs' temperature": self.gpu_temperature_c,
+            "the GPUs' clock": self.gpu_clock_mhz,
+            "the GPUs' fan": self.gpu_fan_share,
+        }
+        figures = [name for name, value in known.items() if value is not None]
+        return [*figures, *(f"power by {name}" for name in {**self.watts, **self.joules})]
+
     def beside(self, other: Reading) -> Reading:
         """Return what this and another source say; of figures that both have, this one's."""
         return Reading(
@@ -66,6 +80,17 @@ class Source(Protocol):
 
     def read(self) -> Reading:
         """Return what it says now; nothing where it cannot be read."""
+
+
+def reading_of(source: Source) -> Reading:
+    """Return what a source says now; nothing where it breaks.
+
+    A device that is pulled out can fail in any way of its driver, and must not end a benchmark.
+    """
+    try:
+        return source.read()
+    except Exception:  # noqa: BLE001 - what it no longer tells is said in the end
+        return Reading()
 
 
 def text_of(path: Path) -> str | None:

@@ -59,3 +59,9 @@ def test_sentences_name_the_device(capsys: pytest.CaptureFixture[str]) -> None:
     assert "The hottest GPU reached 71 °C, from 40 °C." in out
     assert "Clocks were held back: GPU power cap." in out
     assert "The CPU reached" not in out
+
+
+def test_what_sensors_no_longer_tell_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    print_bench(board_bench(sensors=Sensors(sources=["Linux"], lost=["power by RAPL"])))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Sensors told power by RAPL at first, and no longer in the end" in said

@@ -210,6 +210,11 @@ def _of_sensors(found: Sensors) -> Iterator[str]:
             f"Clocks were held back since the machine was started, but not now: "
             f"{listed(found.throttled_before)}."
         )
+    if found.lost:
+        yield (
+            f"Sensors told {listed(found.lost)} at first, and no longer in the end: what is shown "
+            "of that is of the time before."
+        )
     if not found.sources:
         yield "No sensor of temperature, clock or power can be read here."
 
