@@ -83,9 +83,9 @@ def _facts(bench: Bench) -> Iterator[tuple[str, str]]:
     held = list(dict.fromkeys([*sensors.throttled_before, *sensors.throttled]))
     if held or _SINCE_BOOT in sensors.sources:
         yield "Throttled since boot", throttling(held)
-    for device, hottest in (("CPU", sensors.hottest_c), ("GPU", sensors.gpu_hottest_c)):
+    for part, hottest in (("CPU", sensors.hottest_c), ("GPU", sensors.gpu_hottest_c)):
         if len(bench.files) > 1 and hottest is not None:
-            yield f"Hottest {device} of all tests", celsius(hottest)
+            yield f"Hottest {part} of all tests", celsius(hottest)
     if sentence := quality_sentence(bench):
         yield "Quality", sentence
     if not sensors.sources:
