@@ -47,7 +47,8 @@ def _columns(table: BoardTable) -> Iterator[Column]:
         per_price = [significant(_per_price(table, each)) for each in rows]
         yield Column(f"tokens/s per {_PER_PRICE} {currencies[0]}", per_price, leaves=9)
     yield Column("sustained", [share(each.sustained_share) for each in found], leaves=10)
-    yield Column("hottest", [celsius(each.hottest_c) for each in found], leaves=5)
+    yield Column("hottest CPU", [celsius(each.hottest_c) for each in found], leaves=5)
+    yield Column("hottest GPU", [celsius(each.gpu_hottest_c) for each in found], leaves=5)
     held = [throttling(each.throttled) for each in found]
     yield Column("throttled", held, is_number=False, leaves=6)
     yield Column("peak memory", [_size(each.peak_rss_bytes) for each in rows], leaves=2)

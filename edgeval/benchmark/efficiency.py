@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from edgeval.records.bench import Bench, BenchedFile, Timing
-from edgeval.records.sensors import MeanPower
+from edgeval.records.sensors import Figure, MeanPower
+from edgeval.report import curves
 from edgeval.system.untrusted import printable
 
 GENERATION: Final = "tg128"
@@ -29,7 +30,8 @@ class Efficiency:
         joules_per_token: Energy of a token that is generated, with what the machine takes idle.
         items_per_joule: Items scored with a joule, by the same source.
         sustained_share: The share of its speed that a load over minutes leaves.
-        hottest_c: The highest temperature, in degrees Celsius.
+        hottest_c: The highest temperature of the CPU, in degrees Celsius.
+        gpu_hottest_c: That of the GPUs.
         throttled: What held the clocks back, none if that is known; None if nobody says.
     """
 
@@ -39,6 +41,7 @@ class Efficiency:
     items_per_joule: float | None = None
     sustained_share: float | None = None
     hottest_c: float | None = None
+    gpu_hottest_c: float | None = None
     throttled: list[str] | None = None
 
     @property
@@ -77,7 +80,8 @@ def efficiency(bench: Bench, file: BenchedFile, test: str = GENERATION) -> Effic
         joules_per_token=watts / timing.tokens_per_s if watts and timing else None,
         items_per_joule=scoring.items_per_s / of_scoring if of_scoring and scoring else None,
         sustained_share=1 - file.sustained.lost if file.sustained else None,
-        hottest_c=_hottest(bench, file),
+        hottest_c=_hottest(bench, file, bench.sensors.hottest_c, "temperature_c"),
+        gpu_hottest_c=_hottest(bench, file, bench.sensors.gpu_hottest_c, "gpu_temperature_c"),
         throttled=_throttled(bench, file),
     )
 
@@ -87,13 +91,12 @@ def _measured(powers: Iterable[MeanPower]) -> dict[str, float]:
     return {each.source: each.watts for each in powers if each.watts >= _LEAST_WATTS}
 
 
-def _hottest(bench: Bench, file: BenchedFile) -> float | None:
+def _hottest(bench: Bench, file: BenchedFile, of_all: float | None, figure: Figure) -> float | None:
     # What the sensors said of the whole benchmark is of a file only if there is no other.
     if len(bench.files) == 1:
-        return bench.sensors.hottest_c
-    samples = file.sustained.samples if file.sustained else ()
-    found = [each.temperature_c for each in samples if each.temperature_c is not None]
-    return max(found, default=None)
+        return of_all
+    told = curves.sensed(file.sustained, figure) if file.sustained else []
+    return max((celsius for _, celsius in told), default=None)
 
 
 def _throttled(bench: Bench, file: BenchedFile) -> list[str] | None:

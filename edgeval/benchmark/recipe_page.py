@@ -40,7 +40,8 @@ def _columns(bench: Bench) -> Iterator[Column]:
     rates = [each.scoring.items_per_s if each.scoring else None for each in files]
     yield Column("type", [each.type for each in files], is_number=False)
     yield Column("sustained", [share(each.sustained_share) for each in found])
-    yield Column("hottest", [celsius(each.hottest_c) for each in found])
+    yield Column("hottest CPU", [celsius(each.hottest_c) for each in found])
+    yield Column("hottest GPU", [celsius(each.gpu_hottest_c) for each in found])
     yield Column("throttled", [throttling(each.throttled) for each in found], is_number=False)
     yield Column("watts by", [each.source or UNKNOWN for each in found], is_number=False)
     yield Column(f"J/token ({GENERATION})", [significant(each.joules_per_token) for each in found])
@@ -82,8 +83,9 @@ def _facts(bench: Bench) -> Iterator[tuple[str, str]]:
     held = list(dict.fromkeys([*sensors.throttled_before, *sensors.throttled]))
     if held or _SINCE_BOOT in sensors.sources:
         yield "Throttled since boot", throttling(held)
-    if len(bench.files) > 1 and sensors.hottest_c is not None:
-        yield "Hottest of all tests", celsius(sensors.hottest_c)
+    for part, hottest in (("CPU", sensors.hottest_c), ("GPU", sensors.gpu_hottest_c)):
+        if len(bench.files) > 1 and hottest is not None:
+            yield f"Hottest {part} of all tests", celsius(hottest)
     if sentence := quality_sentence(bench):
         yield "Quality", sentence
     if not sensors.sources:

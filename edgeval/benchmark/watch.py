@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from edgeval.benchmark.options import BenchOptions
-from edgeval.errors import EdgevalError
+from edgeval.errors import EdgevalError, listed
 from edgeval.records.sensors import MeanPower, Sensors, SensorSample
 from edgeval.sensors.energy import mean_power
 from edgeval.sensors.meter import TYPED
@@ -90,6 +90,9 @@ class Watch:
                 temperature_c=each.reading.temperature_c,
                 clock_mhz=each.reading.clock_mhz,
                 fan_rpm=each.reading.fan_rpm,
+                gpu_temperature_c=each.reading.gpu_temperature_c,
+                gpu_clock_mhz=each.reading.gpu_clock_mhz,
+                gpu_fan_share=each.reading.gpu_fan_share,
                 throttled=list(each.reading.throttled),
             )
             for each in self.sampler.samples
@@ -99,35 +102,48 @@ class Watch:
     def summary(self) -> Sensors:
         """Return what they said of all of it."""
         readings = [each.reading for each in self.sampler.samples]
-        temperatures = [each.temperature_c for each in readings if each.temperature_c is not None]
         return Sensors(
             sources=self.sampler.names,
             start_c=readings[0].temperature_c if readings else None,
-            hottest_c=max(temperatures, default=None),
+            hottest_c=_highest(each.temperature_c for each in readings),
+            gpu_start_c=readings[0].gpu_temperature_c if readings else None,
+            gpu_hottest_c=_highest(each.gpu_temperature_c for each in readings),
             throttled=_named(each.throttled for each in readings),
             throttled_before=_named(each.throttled_before for each in readings),
+            lost=_named([self.sampler.lost()]),
         )
 
     def cool(self, celsius: float, progress: Progress) -> None:
-        """Wait until the CPU is as cool as this.
+        """Wait until the CPU, and GPUs that compute, are as cool as this.
 
         Raises:
-            EdgevalError: If no sensor tells, or it stays hotter for a quarter of an hour.
+            EdgevalError: If no sensor tells, or one stays hotter for a quarter of an hour.
         """
         begin = time.monotonic()
-        progress.log(f"waiting until the CPU is at {celsius:g} °C")
+        progress.log(f"waiting until {listed(list(self._heats()))} cooled to {celsius:g} °C")
         while True:
-            now = self.sampler.samples[-1].reading.temperature_c
-            if now is None:
-                raise EdgevalError("no sensor tells the CPU's temperature; leave out --cool-to")
-            if now <= celsius:
+            heats = self._heats()
+            if not heats:
+                raise EdgevalError("no sensor tells a temperature; leave out --cool-to")
+            device, hottest = max(heats.items(), key=lambda each: each[1])
+            if hottest <= celsius:
                 return
             if time.monotonic() - begin > _COOLING_S:
                 raise EdgevalError(
-                    f"the CPU is still at {now:.0f} °C after {_COOLING_S / 60:.0f} minutes; name a "
-                    "higher --cool-to"
+                    f"{device} stayed at {hottest:.0f} °C for {_COOLING_S / 60:.0f} "
+                    "minutes; name a higher --cool-to"
                 )
             time.sleep(0.5)
+
+    def _heats(self) -> dict[str, float]:
+        """Return the temperatures now, of those that are told."""
+        reading = self.sampler.samples[-1].reading
+        found = {"the CPU": reading.temperature_c, "the GPUs": reading.gpu_temperature_c}
+        return {device: celsius for device, celsius in found.items() if celsius is not None}
+
+
+def _highest(found: Iterable[float | None]) -> float | None:
+    return max((each for each in found if each is not None), default=None)
 
 
 def _named(found: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> list[str]:

@@ -36,11 +36,16 @@ def doctor(
     The exit code is 1 if a check failed, or something was found that an evaluation would fail over.
     """
     from edgeval.cli.terminal.diagnosis import print_findings, print_surroundings
+    from edgeval.doctor.surroundings import look_around
+
+    here = look_around(store)
+    if not as_json:
+        print_surroundings(here)
+    # The machine is on the screen before what tries it is loaded.
     from edgeval.doctor.diagnose import diagnose
 
-    tell = None if as_json else print_surroundings
     with progress_bars() as progress:
-        found = diagnose(model, backend, names(devices), store=store, tell=tell, progress=progress)
+        found = diagnose(model, backend, names(devices), store=store, here=here, progress=progress)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:

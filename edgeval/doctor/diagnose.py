@@ -5,42 +5,19 @@ llama.cpp is asked in a process of its own, so that a library that crashes becom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
+from collections.abc import Sequence
 from pathlib import Path
 
-from edgeval import __version__
 from edgeval.checkpoints.locate import locate
 from edgeval.doctor.held_back import held_back
 from edgeval.doctor.installed import look
-from edgeval.doctor.machine import folder
+from edgeval.doctor.surroundings import look_around
 from edgeval.doctor.trials import Trials
 from edgeval.engine import running
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_STORE
-from edgeval.llama import machine
 from edgeval.records import Diagnosis, Finding, Folder, GpuCheck, Look, Surroundings, TypeTrial
-from edgeval.system.engine_version import binding_version
-from edgeval.system.files import cache_folder
-from edgeval.system.free_memory import available
 from edgeval.system.progress import ProgressOption, progress_of
-
-
-def look_around(store: str | Path = DEFAULT_STORE) -> Surroundings:
-    """Return what is known before anything is tried; that takes no second.
-
-    Args:
-        store: The file that scores are kept in.
-    """
-    return Surroundings(
-        edgeval_version=__version__,
-        created_at=datetime.now(timezone.utc),
-        binding_version=binding_version(),
-        device=machine.describe(),
-        conditions=machine.conditions(Path(store)),
-        free_memory_bytes=available().n_bytes,
-        folders=[folder("cache", cache_folder()), folder("store", Path(store))],
-    )
 
 
 @running()
@@ -50,7 +27,7 @@ def diagnose(
     devices: Sequence[str] = (),
     *,
     store: str | Path = DEFAULT_STORE,
-    tell: Callable[[Surroundings], None] | None = None,
+    here: Surroundings | None = None,
     progress: ProgressOption = "auto",
 ) -> Diagnosis:
     """Look at the machine and the installation, try each type, and hold each GPU to the CPU.
@@ -60,7 +37,7 @@ def diagnose(
         backend: ``auto`` for all, or the one to check.
         devices: GPUs to check, by name or place; none for all of the backend.
         store: The file that scores are kept in.
-        tell: Is told what ``look_around`` finds, before anything is tried.
+        here: What ``look_around`` found, if it was asked before.
         progress: Where to show progress; None for nowhere.
 
     Raises:
@@ -68,9 +45,7 @@ def diagnose(
     """
     model = str(model)
     locate(model)
-    here = look_around(store)
-    if tell is not None:
-        tell(here)
+    here = here or look_around(store)
     findings = [_unwritable(each) for each in here.folders if not each.is_writable]
     findings += held_back(here.device, here.conditions)
     seen: Look | None = None

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from edgeval.llama.builds import rebuild_command
 from edgeval.llama.defaults import LONGEST_TEXT, CacheType, SessionSettings
 from edgeval.llama.hardware import CPU, Device, Offload
-from edgeval.llama.info import GgufInfo
 from edgeval.records.kernels import Kernels
 from edgeval.system.engine_version import engine_version
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         available_backends,
         choose_devices,
     )
+    from edgeval.llama.info import GgufInfo
     from edgeval.llama.library import system_info
     from edgeval.llama.model import Model
     from edgeval.llama.overrides import Metadata
@@ -75,6 +75,7 @@ _MODULES = {
     ),
     "registry": ("built_backends", "devices"),
     "type_names": ("file_type", "file_types", "writable_type", "writable_types"),
+    "info": ("GgufInfo",),
     "library": ("system_info",),
     "model": ("Model",),
     "overrides": ("Metadata",),

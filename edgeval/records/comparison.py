@@ -174,7 +174,8 @@ class Comparison(Shown, Record):
         tolerance``, ``differs``, ``not comparable`` or ``failed``. ``accuracy`` is a fraction by
         the protocol's metric, ``correct`` and ``n_items`` are counts. ``difference_points`` and
         ``outcome`` are beside the machine's own reference. ``tokens_per_s``, ``items_per_s`` and
-        ``speed_ratio``, that over the first machine's. What is not known is None.
+        ``speed_ratio``, that over the first machine's; ``tokens_per_s_error``, the standard error.
+        What is not known is None.
         """
         return [
             row
@@ -209,4 +210,5 @@ def _row(
         "tokens_per_s": speed.tokens_per_s if speed else None,
         "items_per_s": run.items_per_s if run else None,
         "speed_ratio": run.speed_ratio if run else None,
+        "tokens_per_s_error": speed.tokens_per_s_error if speed else None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,6 +32,17 @@ class MeanPower(Record):
         return None if self.idle_watts is None else self.watts - self.idle_watts
 
 
+Figure = Literal[
+    "temperature_c",
+    "clock_mhz",
+    "fan_rpm",
+    "gpu_temperature_c",
+    "gpu_clock_mhz",
+    "gpu_fan_share",
+]
+"""A number that a sample may have."""
+
+
 class SensorSample(Record):
     """What the sensors said at one moment.
 
@@ -39,6 +51,9 @@ class SensorSample(Record):
         temperature_c: Of the hottest part of the CPU, in degrees Celsius.
         clock_mhz: Mean clock of the cores.
         fan_rpm: Of the fastest fan.
+        gpu_temperature_c: Of the hottest GPU, in degrees Celsius.
+        gpu_clock_mhz: Mean clock of the GPUs' cores.
+        gpu_fan_share: Of the GPUs' fastest fan: 1 is the speed that it is made for.
         throttled: What held the clocks back.
     """
 
@@ -46,6 +61,9 @@ class SensorSample(Record):
     temperature_c: float | None = None
     clock_mhz: float | None = None
     fan_rpm: float | None = None
+    gpu_temperature_c: float | None = None
+    gpu_clock_mhz: float | None = None
+    gpu_fan_share: float | None = None
     throttled: list[str] = Field(default_factory=list)
 
 
@@ -129,12 +147,18 @@ class Sensors(Record):
         sources: What could be read.
         start_c: Temperature of the CPU at the beginning, in degrees Celsius.
         hottest_c: The highest.
+        gpu_start_c: Temperature of the hottest GPU at the beginning.
+        gpu_hottest_c: The highest.
         throttled: What held the clocks back while it ran.
         throttled_before: What did since the machine was started, before or meanwhile.
+        lost: Figures that were told at first, and no longer in the end.
     """
 
     sources: list[str] = Field(default_factory=list)
     start_c: float | None = None
     hottest_c: float | None = None
+    gpu_start_c: float | None = None
+    gpu_hottest_c: float | None = None
     throttled: list[str] = Field(default_factory=list)
     throttled_before: list[str] = Field(default_factory=list)
+    lost: list[str] = Field(default_factory=list)

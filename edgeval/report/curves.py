@@ -1,14 +1,14 @@
-"""Curves of a sustained load: speed and temperature over time, as means of equal parts of it."""
+"""Curves of a sustained load: speed, and what sensors told, as means of equal parts of time."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 
-from edgeval.records.sensors import Sustained
+from edgeval.records.sensors import Figure, Sustained
 
 GAP_S = 5.0
-"""Between samples further apart nobody knows the temperature: they are taken once a second."""
+"""Between samples further apart nobody knows what was: they are taken once a second."""
 
 Curve = list[tuple[float, float]]
 """Seconds since the load began, and a value, in the order of time."""
@@ -19,12 +19,19 @@ def speeds(load: Sustained) -> Curve:
     return _within(load, [(each.at_s, each.tokens_per_s) for each in load.rates])
 
 
-def temperatures(load: Sustained) -> Curve:
-    """Return the temperatures in degrees Celsius; empty where no sensor tells."""
-    found = [
-        (each.at_s, each.temperature_c) for each in load.samples if each.temperature_c is not None
-    ]
-    return _within(load, found)
+def temperatures(load: Sustained) -> dict[str, Curve]:
+    """Return the temperatures of the CPU and of GPUs in degrees Celsius, of those that tell it."""
+    found = {
+        "CPU": sensed(load, "temperature_c"),
+        "GPU": sensed(load, "gpu_temperature_c"),
+    }
+    return {name: curve for name, curve in found.items() if curve}
+
+
+def sensed(load: Sustained, figure: Figure) -> Curve:
+    """Return a figure of the sensors; empty where none tells it."""
+    found = [(each.at_s, getattr(each, figure)) for each in load.samples]
+    return _within(load, [(at_s, value) for at_s, value in found if value is not None])
 
 
 def held_back(load: Sustained) -> list[tuple[float, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -40,7 +40,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class LoadFigure:
-    """Speed and, where a sensor tells it, temperature over one time; when clocks were held back."""
+    """Speed and the temperatures that are told, over one time; when clocks were held back."""
 
     name: str
     title: str
@@ -66,15 +66,15 @@ def load_figure(load: Sustained, name: str, of: str) -> LoadFigure | None:
     end_s, speeds = load.duration_s, curves.speeds(load)
     if end_s < _LEAST_S or not speeds:
         return None
-    heat = curves.temperatures(load)
+    heats = curves.temperatures(load)
     panels = [_speed_panel(speeds, end_s)]
-    if heat:
-        panels.append(_heat_panel(heat, end_s, panels[0].bottom + _BETWEEN))
+    for device, heat in heats.items():
+        panels.append(_heat_panel(device, heat, end_s, panels[-1].bottom + _BETWEEN))
     seconds, unit = next(each[1:] for each in _UNITS if end_s >= each[0])
     return LoadFigure(
         name=name,
         title=f"Sustained load: {of}",
-        caption=_caption(load, of, heat),
+        caption=_caption(load, of, heats),
         height=panels[-1].bottom + _BOTTOM,
         left=_LEFT,
         right=WIDTH - _RIGHT,
@@ -89,14 +89,14 @@ def load_figure(load: Sustained, name: str, of: str) -> LoadFigure | None:
     )
 
 
-def _caption(load: Sustained, of: str, heat: Curve) -> str:
+def _caption(load: Sustained, of: str, heats: Mapping[str, Curve]) -> str:
     told = [
         f"{of}: {load.n_prompt:,} tokens again and again for {fmt.duration(load.duration_s)}",
         f"{fmt.rate(load.first)} tokens/s at first and {fmt.rate(load.steady)} in the last quarter",
     ]
-    if heat:
+    for device, heat in heats.items():
         hottest = max(value for _, value in heat)
-        told.append(f"up to {fmt.plain(hottest, 0)} \N{DEGREE SIGN}C")
+        told.append(f"{device} up to {fmt.plain(hottest, 0)} \N{DEGREE SIGN}C")
     if curves.held_back(load):
         told.append("shaded while its clocks were held back")
     return f"{'; '.join(told)}."
@@ -108,12 +108,12 @@ def _speed_panel(curve: Curve, end_s: float) -> Panel:
     return _panel("speed", "tokens/s", curve, end_s, (_TOP, _SPEED_HEIGHT), (0.0, high), fmt.rate)
 
 
-def _heat_panel(curve: Curve, end_s: float, top: float) -> Panel:
+def _heat_panel(device: str, curve: Curve, end_s: float, top: float) -> Panel:
     low, high = min(value for _, value in curve), max(value for _, value in curve)
     pad = max(0.1 * (high - low), (_LEAST_SPAN_C - (high - low)) / 2)
     return _panel(
         "heat",
-        "\N{DEGREE SIGN}C",
+        f"{device} \N{DEGREE SIGN}C",
         curve,
         end_s,
         (top, _HEAT_HEIGHT),

@@ -1,4 +1,4 @@
-"""NVIDIA's GPUs through NVML: their power, and what holds their clocks back.
+"""NVIDIA's GPUs through NVML: their heat, clocks, fans and power, and what holds clocks back.
 
 Source: NVIDIA's NVML API reference; ``nvidia-ml-py`` is its binding, an optional package.
 """
@@ -13,6 +13,13 @@ from typing import Any, Final
 from edgeval.sensors.reading import Reading
 
 NVML: Final = "NVML, GPUs"
+_SM_CLOCK: Final = 1
+_ON_THE_CHIP: Final = 0
+_ASK_REASONS: Final = (
+    "nvmlDeviceGetCurrentClocksEventReasons",
+    "nvmlDeviceGetCurrentClocksThrottleReasons",
+)
+"""What NVML calls it since driver 535, and before."""
 _REASONS: Final = {
     0x04: "GPU power cap",
     0x08: "GPU hardware slowdown",
@@ -58,25 +65,39 @@ class Nvml:
         return NVML
 
     def read(self) -> Reading:
-        """Return the power of all GPUs, and what holds back the clocks of any."""
+        """Return what the GPUs say now; their power is known only if each of them tells its own."""
         if not self._handles:
             return Reading()
         library = self.library
         watts = self._each(library.nvmlDeviceGetPowerUsage)
-        reasons = self._each(library.nvmlDeviceGetCurrentClocksThrottleReasons)
+        clocks = [mhz for mhz in self._each(library.nvmlDeviceGetClockInfo, _SM_CLOCK) if mhz]
+        fans = self._each(library.nvmlDeviceGetFanSpeed)
         return Reading(
-            throttled=tuple(
-                name for bit, name in _REASONS.items() if any(int(each) & bit for each in reasons)
+            gpu_temperature_c=max(
+                self._each(library.nvmlDeviceGetTemperature, _ON_THE_CHIP), default=None
             ),
+            gpu_clock_mhz=sum(clocks) / len(clocks) if clocks else None,
+            gpu_fan_share=max(fans) / 100 if fans else None,
+            throttled=self._throttled(),
             watts={NVML: sum(watts) / 1000} if len(watts) == len(self._handles) else {},
         )
 
-    def _each(self, ask: Callable[[Any], float]) -> list[float]:
+    def _throttled(self) -> tuple[str, ...]:
+        """Return what holds back the clocks of any GPU."""
+        found: list[float] = []
+        for name in _ASK_REASONS:
+            ask = getattr(self.library, name, None)
+            found = found or (self._each(ask) if ask else [])
+        return tuple(
+            name for bit, name in _REASONS.items() if any(int(each) & bit for each in found)
+        )
+
+    def _each(self, ask: Callable[..., float], *what: int) -> list[float]:
         """Return what each GPU answers, of those that do."""
         found = []
         for handle in self._handles:
             try:
-                found.append(ask(handle))
+                found.append(ask(handle, *what))
             except self.library.NVMLError:
                 continue
         return found

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Final
 
-from edgeval.sensors.reading import Reading, Source
+from edgeval.sensors.reading import Reading, Source, reading_of
 
 _PATIENCE_S: Final = 0.1
 _MAX_AGE_S: Final = 5.0
@@ -41,5 +41,5 @@ class Polled:
         return reading if time.monotonic() - at_s <= _MAX_AGE_S else Reading()
 
     def _ask(self) -> None:
-        reading = self._source.read()
+        reading = reading_of(self._source)
         self._last = time.monotonic(), reading

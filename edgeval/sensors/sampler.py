@@ -16,9 +16,11 @@ from edgeval.sensors.nvml import Nvml
 from edgeval.sensors.polled import Polled
 from edgeval.sensors.power import Battery, InaChips, Rapl
 from edgeval.sensors.raspberry import Raspberry
-from edgeval.sensors.reading import Reading, Source
+from edgeval.sensors.reading import Reading, Source, reading_of
 
 PERIOD_S = 1.0
+_LAST = 5
+"""Samples; a slow source may miss one or two."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def read_all(found: Sequence[Source]) -> Reading:
     """Return what all sources say now."""
     whole = Reading()
     for source in found:
-        whole = whole.beside(source.read())
+        whole = whole.beside(reading_of(source))
     return whole
 
 
@@ -93,7 +95,8 @@ class Sampler:
         n_missed: Moments of the grid at which nothing was read, since the reading before took
             longer than the period.
         cpu_s: CPU time that the thread has taken, without that of programs it asked.
-        names: What is read: the sources that said something at first.
+        names: What is read: the sources that said something at first. One that says something only
+            later, such as a battery, is not asked: idle power would lack it.
         first: Set when the first sample is there.
     """
 
@@ -103,7 +106,7 @@ class Sampler:
         self.n_missed = 0
         self.cpu_s = 0.0
         self.first = threading.Event()
-        self._sources = [source for source in found if source.read() != Reading()]
+        self._sources = [source for source in found if reading_of(source) != Reading()]
         self.names = [source.name for source in self._sources]
         self._period_s = period_s
         self._over = threading.Event()
@@ -116,6 +119,15 @@ class Sampler:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+
+    def lost(self) -> list[str]:
+        """Return names of figures that were told once, and in none of the last samples."""
+        readings = [each.reading for each in self.samples]
+        before, last = (
+            dict.fromkeys(name for each in part for name in each.told)
+            for part in (readings, readings[-_LAST:])
+        )
+        return [name for name in before if name not in last]
 
     def _run(self) -> None:
         began = time.monotonic()

@@ -64,7 +64,7 @@ def test_a_row_has_all_that_is_known(tmp_path: Path) -> None:
             "items/J": "0.0625",
             "tokens/s per 100 USD": "20.0",
             "sustained": "80.0%",
-            "hottest": "85 °C",
+            "hottest CPU": "85 °C",
             "throttled": "hot",
             "peak memory": "700 MiB",
             "cold load": "2.00 s",

@@ -9,7 +9,7 @@ import pytest
 from edgeval.benchmark.efficiency import Efficiency, efficiency, fastest
 from edgeval.records.bench import Bench, Timing
 from edgeval.records.sensors import MeanPower, Sensors
-from tests.helpers.benches import board_bench, heated_load
+from tests.helpers.benches import board_bench, heated_load, on_gpu
 
 
 def of(bench: Bench, at: int = 0, **given: Any) -> Efficiency:
@@ -80,6 +80,14 @@ def test_of_several_files_only_a_load_of_their_own_tells_heat() -> None:
     two = bench.model_copy(update={"files": [*bench.files, *board_bench().files]})
     assert (of(two).hottest_c, of(two).throttled) == (85.0, ["hot"])
     assert (of(two, 1).hottest_c, of(two, 1).throttled) == (None, None)
+
+
+def test_heat_of_a_gpu_is_no_heat_of_the_cpu() -> None:
+    sensors = Sensors(sources=["NVML, GPUs"], gpu_hottest_c=72.0)
+    bench = board_bench(sensors=sensors, sustained=on_gpu(heated_load()))
+    assert (of(bench).hottest_c, of(bench).gpu_hottest_c) == (None, 72.0)
+    two = bench.model_copy(update={"files": [*bench.files, *board_bench().files]})
+    assert (of(two).hottest_c, of(two).gpu_hottest_c) == (85.0, 71.0)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_it_begins_with_what_is_pasted_and_has_the_rest_below() -> None:
     assert beside == {
         "type": "Q4_K_M",
         "sustained": "80.0%",
-        "hottest": "85 °C",
+        "hottest CPU": "85 °C",
         "throttled": "throttled",
         "watts by": "typed in",
         "J/token (tg128)": "0.400",
@@ -74,9 +74,9 @@ def test_each_file_has_a_line_and_heat_of_all_stands_below() -> None:
     other = board_bench(type="Q8_0").files
     page = recipe_page(bench.model_copy(update={"files": [*bench.files, *other]}))
     first, second = tables(page)[1]
-    assert (first["type"], first["hottest"]) == ("Q4_K_M", "85 °C")
-    assert (second["type"], second["hottest"], second["items/s"]) == ("Q8_0", UNKNOWN, "0.500")
-    assert "- Hottest of all tests: 85 °C" in page
+    assert (first["type"], first["hottest CPU"]) == ("Q4_K_M", "85 °C")
+    assert (second["type"], second["hottest CPU"], second["items/s"]) == ("Q8_0", UNKNOWN, "0.500")
+    assert "- Hottest CPU of all tests: 85 °C" in page
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)

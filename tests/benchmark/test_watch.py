@@ -106,8 +106,38 @@ def test_cooling_ends_when_it_is_cool(tmp_path: Path) -> None:
 def test_without_a_thermometer_nothing_is_waited_for(tmp_path: Path) -> None:
     with Sampler([LinuxSensors(tmp_path)], 0.05) as sampler:
         sampler.first.wait()
-        with pytest.raises(EdgevalError, match="no sensor tells the CPU's temperature"):
+        with pytest.raises(EdgevalError, match="no sensor tells a temperature"):
             Watch(sampler).cool(40.0, NoProgress())
+
+
+class Gpu:
+    """A GPU that cools by 10 °C whenever it is read."""
+
+    name = "GPU"
+
+    def __init__(self) -> None:
+        self._celsius = 80.0
+
+    def read(self) -> Reading:
+        self._celsius = max(40.0, self._celsius - 10)
+        return Reading(gpu_temperature_c=self._celsius, gpu_clock_mhz=1980.0, gpu_fan_share=0.45)
+
+
+def test_a_gpu_is_waited_for_and_told_apart(tmp_path: Path) -> None:
+    cool = LinuxSensors(tree(tmp_path, sensor_trees.PI_5))
+    with Sampler([cool, Gpu()], 0.05) as sampler:
+        sampler.first.wait()
+        watch = Watch(sampler)
+        # The CPU has 54.8 °C all the time.
+        watch.cool(55.0, NoProgress())
+        assert sampler.samples[-1].reading.gpu_temperature_c == 40.0
+    found = watch.summary()
+    assert (found.start_c, found.hottest_c) == (54.8, 54.8)
+    # It was read once before, to see whether it says anything.
+    assert (found.gpu_start_c, found.gpu_hottest_c) == (60.0, 60.0)
+    last = watch.samples(Span(0.0, sampler.samples[-1].at_s))[-1]
+    assert (last.temperature_c, last.clock_mhz, last.fan_rpm) == (54.8, 2400.0, 3412.0)
+    assert (last.gpu_temperature_c, last.gpu_clock_mhz, last.gpu_fan_share) == (40.0, 1980.0, 0.45)
 
 
 def test_samples_are_of_their_part(tmp_path: Path) -> None:

@@ -7,16 +7,14 @@ import pytest
 from edgeval.cli.terminal.bench import print_bench
 from edgeval.cli.terminal.load_chart import load_chart, load_charts
 from edgeval.records.sensors import SensorSample, Sustained, SustainedRate
-from tests.helpers.benches import board_bench, heated_load
-
-HEAT = "°C"
+from tests.helpers.benches import board_bench, heated_load, on_gpu
 
 
 def test_heat_takes_speed_from_left_to_right() -> None:
     speed, heat = load_chart(heated_load(), 79, "utf-8")
     assert speed.startswith("tokens/s  █")
     assert speed.endswith("  80.0 to 100")
-    assert heat.startswith("°C        ")
+    assert heat.startswith("CPU °C    ")
     assert heat.endswith("  40 to 85")
     assert {len(speed), len(heat)} <= set(range(70, 80))
     blocks = speed[10:].split("  ")[0]
@@ -31,7 +29,7 @@ def test_heat_takes_speed_from_left_to_right() -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "nonsense"])
 def test_a_console_without_blocks_gets_ascii(encoding: str) -> None:
     speed, heat = load_chart(heated_load(), 79, encoding)
-    drawn = speed[10:].split("  ")[0]
+    drawn = speed.split()[1]
     assert "".join(dict.fromkeys(drawn)) == "#%+"
     if encoding != "nonsense":
         (speed + heat).encode(encoding)
@@ -50,6 +48,13 @@ def test_a_time_without_samples_is_empty_and_a_long_test_is_not() -> None:
     middle = heat[10 : 10 + n]
     assert middle.strip()[0] == middle.strip()[-1] == "▅"
     assert middle[n // 2] == " "
+
+
+def test_a_gpu_has_a_line_of_its_own() -> None:
+    speed, cpu, gpu = load_chart(on_gpu(heated_load()), 79, "utf-8")
+    assert [each.split("  ")[0] for each in (speed, cpu, gpu)] == ["tokens/s", "CPU °C", "GPU °C"]
+    assert cpu.endswith("  40 to 85")
+    assert gpu.endswith("  60 to 71")
 
 
 def test_without_a_thermometer_there_is_one_line() -> None:

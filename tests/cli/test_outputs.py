@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from pyarrow import parquet
 
 from edgeval.records import Evaluation, Report
 from edgeval.records.rows import columns
+from edgeval.records.speeds import Parts, Speed
 from edgeval.report import record_files
 from tests.helpers.command import assert_one_sentence, edgeval
 from tests.helpers.failures import NO_REFERENCE, SOME, evaluation
@@ -61,6 +64,35 @@ def test_a_saved_run_has_its_table(name: str, tmp_path: Path) -> None:
         assert list(csv.DictReader(file, strict=True)) == in_csv(rows)
     # What no row has is still a number, and not of another type in another file.
     assert str(parquet.read_schema(frame).field("kl_nats").type) == "double"
+
+
+def test_a_speed_has_its_standard_error_and_an_older_one_an_empty_cell(tmp_path: Path) -> None:
+    record = example_report()
+    # Six parts of a second, three of 100 tokens and three of 140: 120 on average, and the root of
+    # 6 * 20 ** 2 * 6 / 5 over 6 seconds is 8.94.
+    parts = [Parts.of(tokens, 1.0) for tokens in (100, 140) * 3]
+    varied = record.runs[0].speed.model_copy(  # type: ignore[union-attr]
+        update={
+            "tokens_decoded": 720,
+            "elapsed_s": 6.0,
+            "parts": functools.reduce(operator.add, parts),
+        }
+    )
+    first = record.runs[0].model_copy(update={"speed": Speed.model_validate(varied.model_dump())})
+    record = record.model_copy(update={"runs": [first, *record.runs[1:]]})
+    record_files.save(record, tmp_path / "run")
+    table, frame = tmp_path / "ladder.csv", tmp_path / "ladder.parquet"
+    edgeval("report", tmp_path / "run", "--csv", table, "--parquet", frame)
+    rows = parquet.read_table(frame).to_pylist()
+    assert rows[0]["tokens_per_s"] == 120.0
+    assert rows[0]["tokens_per_s_error"] == pytest.approx(8.944, abs=1e-3)
+    assert [row["tokens_per_s_error"] for row in rows[1:]] == [None] * (len(rows) - 1)
+    assert str(parquet.read_schema(frame).field("tokens_per_s_error").type) == "double"
+    head, one, other, *_ = table.read_text("utf-8").splitlines()
+    # Behind all that were there before, whose places do not change.
+    assert head.endswith(",tokens_per_s,tokens_per_s_error")
+    assert one.endswith(f",120.0,{rows[0]['tokens_per_s_error']}")
+    assert other.endswith(",")
 
 
 def test_a_run_prints_its_record_alone(tiny_f16: Path, tiny_items: Path, tmp_path: Path) -> None:

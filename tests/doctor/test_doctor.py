@@ -16,6 +16,7 @@ from edgeval.cli.terminal.diagnosis import conclusion
 from edgeval.doctor import diagnose as diagnose_module
 from edgeval.doctor import installed
 from edgeval.doctor.diagnose import diagnose
+from edgeval.doctor.surroundings import look_around
 from edgeval.engine import process
 from edgeval.errors import EngineError
 from edgeval.evaluation import closeness, yardstick
@@ -81,7 +82,14 @@ def test_the_cpu_of_this_machine_computes(
 
 
 def test_a_model_that_is_not_there_is_one_sentence() -> None:
-    assert_one_sentence(edgeval("doctor", "demmo"), ["no model 'demmo'", "did you mean 'demo'"])
+    assert_one_sentence(
+        edgeval("doctor", "demmo", "--json"), ["no model 'demmo'", "did you mean 'demo'"]
+    )
+    shown = edgeval("doctor", "demmo")
+    assert shown.returncode == 1
+    assert "did you mean 'demo'" in shown.stderr
+    # The machine is what it is, whatever the model is called.
+    assert shown.stdout.lstrip().startswith("edgeval")
 
 
 @pytest.mark.process
@@ -97,24 +105,46 @@ def test_doctor_itself_never_loads_llama_cpp() -> None:
 
 
 def test_the_machine_is_told_before_anything_is_tried(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    order: list[str] = []
-    told: list[Surroundings] = []
+    shown: list[str] = []
 
     def refuse(*_: object) -> Look:
-        order.append("tried")
+        shown.append(capsys.readouterr().out)
         raise EngineError("llama.cpp is not here")
 
-    def tell(here: Surroundings) -> None:
-        order.append("told")
-        told.append(here)
+    monkeypatch.setattr(diagnose_module, "look", refuse)
+    assert exit_code("doctor", "--store", tmp_path / "edgeval.db") == 1
+    (before,) = shown
+    assert all(f"{name} " in before for name in ("edgeval", "CPU", "memory", "cache", "store"))
+    assert "llama.cpp is not here" in capsys.readouterr().out
+
+
+def test_a_diagnosis_has_what_was_looked_at_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object) -> Look:
+        raise EngineError("llama.cpp is not here")
 
     monkeypatch.setattr(diagnose_module, "look", refuse)
-    found = diagnose(store=tmp_path / "edgeval.db", tell=tell)
-    assert order == ["told", "tried"]
-    (here,) = told
+    here = look_around(tmp_path / "edgeval.db")
+    found = diagnose(store=tmp_path / "edgeval.db", here=here)
     assert {name: getattr(found, name) for name in Surroundings.model_fields} == dict(here)
+
+
+@pytest.mark.process
+def test_the_machine_is_known_before_what_computes_is_loaded() -> None:
+    """On a small board it takes seconds to load that."""
+    code = (
+        "import sys, edgeval.doctor.surroundings, edgeval.cli.terminal.diagnosis\n"
+        "edgeval.doctor.surroundings.look_around()\n"
+        "heavy = {'numpy', 'scipy', 'gguf', 'llama_cpp', 'edgeval.engine', 'edgeval.checkpoints'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
 
 
 def test_the_machine_is_on_the_screen(

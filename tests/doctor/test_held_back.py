@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from edgeval.doctor.diagnose import look_around
 from edgeval.doctor.held_back import held_back
+from edgeval.doctor.surroundings import look_around
 from edgeval.records import Conditions, CoreGroup, Limits
 from tests.helpers.report_parts import DEVICE
 

@@ -96,6 +96,21 @@ def heated_load(*, throttled: Sequence[str] = ("hot",)) -> Sustained:
     return Sustained(n_prompt=512, threads=4, rates=rates, samples=samples)
 
 
+def on_gpu(load: Sustained) -> Sustained:
+    """Return a load whose samples tell of a GPU too: from 1,980 to 1,755 MHz, 60 to 71 °C."""
+    samples = [
+        each.model_copy(
+            update={
+                "gpu_temperature_c": 60.0 if each.at_s < 450 else 71.0,
+                "gpu_clock_mhz": 1980.0 if each.at_s < 450 else 1755.0,
+                "gpu_fan_share": 0.3 if each.at_s < 450 else 0.45,
+            }
+        )
+        for each in load.samples
+    ]
+    return load.model_copy(update={"samples": samples})
+
+
 def board_bench(
     cpu: str = "Cortex-A76",
     watts: Mapping[str, float] | None = None,

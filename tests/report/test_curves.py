@@ -28,8 +28,9 @@ def test_what_is_outside_of_the_load_or_unknown_is_left_out() -> None:
         SensorSample(at_s=3.0),
         SensorSample(at_s=61.0, temperature_c=99.0),
     )
-    assert curves.temperatures(found) == [(1.0, 45.0), (2.0, 50.0)]
-    assert curves.temperatures(load()) == []
+    assert curves.temperatures(found) == {"CPU": [(1.0, 45.0), (2.0, 50.0)]}
+    assert curves.temperatures(load()) == {}
+    assert curves.sensed(found, "gpu_clock_mhz") == []
 
 
 def test_clocks_are_held_back_from_one_sample_to_the_next() -> None:

@@ -10,7 +10,7 @@ from edgeval.records.sensors import SensorSample, Sustained, SustainedRate
 from edgeval.report import curves
 from edgeval.report.load_figure import Panel, load_figure
 from edgeval.report.pages import template
-from tests.helpers.benches import heated_load
+from tests.helpers.benches import heated_load, on_gpu
 from tests.helpers.pages import Page
 
 POINT = re.compile(r"([ML])([\d.]+) ([\d.]+)")
@@ -60,6 +60,16 @@ def test_without_a_thermometer_there_is_one_panel() -> None:
     assert len(drawn.panels) == 1
     assert "°C" not in drawn.caption
     assert "100 tokens/s at first and 80.0 in the last quarter" in drawn.caption
+
+
+def test_a_gpu_has_a_panel_of_its_own() -> None:
+    drawn = load_figure(on_gpu(heated_load()), "a", "Board")
+    assert drawn is not None
+    assert [each.label for each in drawn.panels] == ["tokens/s", "CPU °C", "GPU °C"]
+    speed, cpu, gpu = drawn.panels
+    assert speed.bottom < cpu.top < cpu.bottom < gpu.top < gpu.bottom == drawn.bottom
+    assert (cpu.last, gpu.last) == ("85", "71")
+    assert "CPU up to 85 °C; GPU up to 71 °C" in drawn.caption
 
 
 @pytest.mark.parametrize("count", [1, 2, 40_000])

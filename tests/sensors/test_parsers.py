@@ -1,11 +1,9 @@
-"""Programs and libraries that tell figures: captured answers, and what is none."""
+"""Programs that tell figures: captured answers, and what is none."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -14,7 +12,6 @@ from edgeval.sensors import macos, raspberry
 from edgeval.sensors.commands import output_of
 from edgeval.sensors.macos import Mac
 from edgeval.sensors.meter import COMMAND, TYPED, Command, Typed
-from edgeval.sensors.nvml import NVML, Nvml
 from edgeval.sensors.raspberry import PMIC, Raspberry
 from edgeval.sensors.reading import Reading
 
@@ -127,45 +124,6 @@ def test_a_mac_asks_powermetrics_only_as_root() -> None:
     assert [command[0] for command in asked] == ["pmset"]
     assert Mac(ask, is_root=True).read().watts == {"powermetrics": 0.9}
     assert not macos.is_limited("CPU_Speed_Limit \t= 100\n")
-
-
-class FakeNvml(SimpleNamespace):
-    """The part of the binding that is used, for two GPUs."""
-
-    class NVMLError(Exception):
-        pass
-
-    def nvmlInit(self) -> None:  # noqa: N802 - its own name
-        if self.broken:
-            raise self.NVMLError
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return 2
-
-    def nvmlDeviceGetHandleByIndex(self, at: int) -> int:  # noqa: N802
-        return at
-
-    def nvmlDeviceGetPowerUsage(self, at: int) -> int:  # noqa: N802
-        if self.mute and at:
-            raise self.NVMLError
-        return (120_500, 80_000)[at]
-
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, at: int) -> int:  # noqa: N802
-        return (0x1, 0x44)[at]
-
-
-def test_gpus_are_added() -> None:
-    library: Any = FakeNvml(broken=False, mute=False)
-    found = Nvml(library).opened().read()
-    assert found.watts == {NVML: 200.5}
-    assert found.throttled == ("GPU power cap", "GPU hardware thermal slowdown")
-
-
-def test_a_gpu_that_does_not_say_its_power_leaves_no_sum() -> None:
-    library: Any = FakeNvml(broken=False, mute=True)
-    assert Nvml(library).opened().read().watts == {}
-    broken: Any = FakeNvml(broken=True, mute=False)
-    assert Nvml(broken).opened().read() == Reading() == Nvml().read()
 
 
 @pytest.mark.parametrize("watts", [0.0, -1.0, float("nan"), float("inf"), 1e9])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from edgeval.sensors.energy import mean_power
 from edgeval.sensors.linux import LinuxSensors
-from edgeval.sensors.power import Rapl
+from edgeval.sensors.power import RAPL, Battery, Rapl
 from edgeval.sensors.reading import Reading
 from edgeval.sensors.sampler import Sample, Sampler, read_all, sources
 from tests.helpers import sensor_trees
@@ -105,6 +106,78 @@ def test_slow_sources_lose_moments_that_are_counted() -> None:
     with Sampler([Slow()], 0.05) as sampler:
         time.sleep(1.0)
     assert sampler.n_missed >= len(sampler.samples)
+
+
+def wait_for(sampler: Sampler, count: int) -> None:
+    """Wait until so many samples are there, however busy the machine is."""
+    due = time.monotonic() + 60
+    while len(sampler.samples) < count and time.monotonic() < due:
+        time.sleep(0.01)
+
+
+class Pulled:
+    """A meter that is pulled out after some readings: its driver fails as nobody foresaw."""
+
+    name = "meter"
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.n_left = error, 3
+
+    def read(self) -> Reading:
+        self.n_left -= 1
+        if self.n_left < 0:
+            raise self.error
+        return Reading(temperature_c=50.0, watts={"meter": 4.0})
+
+
+@pytest.mark.parametrize("error", [OSError(19, "no such device"), RuntimeError("gone")])
+def test_a_source_that_goes_away_ends_nothing_and_is_told(error: Exception, tmp_path: Path) -> None:
+    root = tree(tmp_path, sensor_trees.PI_5)
+    for chip in root.glob("sys/class/*/*/temp*"):
+        chip.unlink()
+    with Sampler([Pulled(error), LinuxSensors(root)], 0.02) as sampler:
+        wait_for(sampler, 10)
+    # One reading to see that it is there, and two in the thread.
+    assert [each.reading.watts for each in sampler.samples[:3]] == [{"meter": 4.0}] * 2 + [{}]
+    assert sampler.samples[-1].reading.clock_mhz == 2400
+    assert sampler.lost() == ["the CPU's temperature", "power by meter"]
+
+
+def test_a_file_that_goes_away_is_told(tmp_path: Path) -> None:
+    root = tree(tmp_path, sensor_trees.N100)
+    with Sampler([LinuxSensors(root), Rapl(root)], 0.02) as sampler:
+        wait_for(sampler, 10)
+        assert sampler.lost() == []
+        shutil.rmtree(root / "sys/class/powercap")
+        wait_for(sampler, len(sampler.samples) + 7)
+    assert sampler.lost() == [f"power by {RAPL}"]
+    assert mean_power(sampler.samples, sampler.samples[0].at_s, sampler.samples[1].at_s) != []
+
+
+def test_one_late_answer_is_no_loss() -> None:
+    class Halting:
+        name = "halting"
+        n = 0
+
+        def read(self) -> Reading:
+            self.n += 1
+            return Reading(fan_rpm=900.0) if self.n % 3 else Reading()
+
+    with Sampler([Halting()], 0.02) as sampler:
+        wait_for(sampler, 10)
+    assert any(each.reading.fan_rpm is None for each in sampler.samples)
+    assert sampler.lost() == []
+
+
+def test_a_source_that_says_nothing_at_first_is_not_read_later(tmp_path: Path) -> None:
+    """A battery tells its power once the charger is pulled: the idle power before is unknown."""
+    supply = tree(tmp_path, sensor_trees.RYZEN_LAPTOP) / "sys/class/power_supply/BAT0"
+    (supply / "status").write_text("Charging\n")
+    with Sampler([LinuxSensors(tmp_path), Battery(tmp_path)], 0.02) as sampler:
+        (supply / "status").write_text("Discharging\n")
+        wait_for(sampler, len(sampler.samples) + 7)
+    assert sampler.names == ["Linux"]
+    assert all(each.reading.watts == {} for each in sampler.samples)
 
 
 def test_without_sensors_nothing_is_said(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from edgeval.benchmark.columns import significant
 from edgeval.benchmark.quality_text import quality_sentence
 from edgeval.cli.terminal.bench_quality import quality_table
 from edgeval.cli.terminal.load_chart import load_charts
+from edgeval.cli.terminal.load_tables import load_tables
 from edgeval.errors import counted, listed
 from edgeval.records.bench import Bench, BenchedFile, Timing
 from edgeval.records.sensors import Sensors
@@ -32,8 +33,7 @@ def print_bench(bench: Bench) -> None:
         tables.append(energy(bench))
     if any(file.quality for file in bench.files):
         tables.append(quality_table(bench))
-    if any(file.sustained for file in bench.files):
-        tables.append(sustained(bench))
+    tables += load_tables(bench)
     console.print_each(tables, are_apart=True)
     console.print_each(load_charts(bench, console.width, console.encoding))
     for sentence in sentences(bench):
@@ -117,33 +117,6 @@ def energy(bench: Bench) -> Table:
     return table
 
 
-def sustained(bench: Bench) -> Table:
-    """Return one line a file: what minutes of load left of its speed."""
-    table = Table.of(
-        "sustained load",
-        ["type", "time", "first", "steady", "lost", "a minute", "hottest", "throttled"],
-        numbers=("time", "first", "steady", "lost", "a minute", "hottest"),
-        leaving=("a minute", "throttled"),
-    )
-    for file in bench.files:
-        found = file.sustained
-        if found is None:
-            continue
-        hottest = [each.temperature_c for each in found.samples if each.temperature_c is not None]
-        throttled = dict.fromkeys(name for each in found.samples for name in each.throttled)
-        table.add_row(
-            file.type,
-            fmt.duration(found.duration_s),
-            fmt.rate(found.first),
-            fmt.rate(found.steady),
-            f"{100 * found.lost:.1f}%",
-            f"{100 * found.slope:+.2f}%",
-            f"{max(hottest):.0f} °C" if hottest else _UNKNOWN,
-            ", ".join(throttled) or _UNKNOWN,
-        )
-    return table
-
-
 def sentences(bench: Bench) -> Iterator[str]:
     """Yield what the numbers mean, and what to know of them."""
     told = [hardware.board(bench.device), hardware.core_kinds(bench.device)]
@@ -222,15 +195,25 @@ def _of_gaps(files: Sequence[BenchedFile]) -> Iterator[str]:
 
 
 def _of_sensors(found: Sensors) -> Iterator[str]:
-    if found.hottest_c is not None:
-        began = "" if found.start_c is None else f", from {found.start_c:.0f} °C"
-        yield f"The CPU reached {found.hottest_c:.0f} °C{began}."
+    heats = {
+        "CPU": (found.start_c, found.hottest_c),
+        "hottest GPU": (found.gpu_start_c, found.gpu_hottest_c),
+    }
+    for device, (start_c, hottest_c) in heats.items():
+        if hottest_c is not None:
+            began = "" if start_c is None else f", from {start_c:.0f} °C"
+            yield f"The {device} reached {hottest_c:.0f} °C{began}."
     if found.throttled:
-        yield f"Its clocks were held back: {listed(found.throttled)}. A cooler machine is faster."
+        yield f"Clocks were held back: {listed(found.throttled)}. Without that it is faster."
     elif found.throttled_before:
         yield (
-            f"Its clocks were held back since it was started, but not now: "
+            f"Clocks were held back since the machine was started, but not now: "
             f"{listed(found.throttled_before)}."
+        )
+    if found.lost:
+        yield (
+            f"Sensors told {listed(found.lost)} at first, and no longer in the end: what is shown "
+            "of that is of the time before."
         )
     if not found.sources:
         yield "No sensor of temperature, clock or power can be read here."

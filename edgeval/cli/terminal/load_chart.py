@@ -1,4 +1,4 @@
-"""Chart of a sustained load for a terminal: speed and temperature, a line of blocks each."""
+"""Chart of a sustained load for a terminal: speed and temperatures, a line of blocks each."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ def load_charts(bench: Bench, width: int, encoding: str) -> Iterator[str]:
 
 
 def load_chart(load: Sustained, width: int, encoding: str) -> list[str]:
-    """Return a line of the speed and, where a sensor tells it, one of the temperature.
+    """Return a line of the speed, and one of each temperature that a sensor tells.
 
     Args:
         load: The load.
         width: Cells of a line.
         encoding: That of the screen.
     """
-    end_s, speeds, heat = load.duration_s, curves.speeds(load), curves.temperatures(load)
+    end_s, speeds, heats = load.duration_s, curves.speeds(load), curves.temperatures(load)
     if end_s <= 0 or not speeds:
         return []
     curve_of: dict[str, tuple[Curve, Callable[[float], str]]] = {"tokens/s": (speeds, fmt.rate)}
-    if heat:
-        curve_of[fitting("\N{DEGREE SIGN}C", encoding)] = (heat, _whole)
+    for device, heat in heats.items():
+        curve_of[fitting(f"{device} \N{DEGREE SIGN}C", encoding)] = (heat, _whole)
     ranges = [_range(curve, text) for curve, text in curve_of.values()]
     margin = max(map(len, curve_of)) + 2
     n_cells = max(1, width - margin - 2 - max(map(len, ranges)))
     levels = _BLOCKS if fitting(_BLOCKS, encoding) == _BLOCKS else _IN_ASCII
     fastest = max(value for _, value in speeds)
     cells = [_cells(_speeds(speeds, end_s, n_cells), _LOWEST_SHARE * fastest, fastest, levels)]
-    if heat:
+    for heat in heats.values():
         known = _temperatures(heat, end_s, n_cells)
         cells.append(_cells(known, _COLDEST_C, _HOTTEST_C, levels))
     return [
