@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from edgeval.records import Drift, Evidence, GroupCounts, Report
+from edgeval.records import Drift, Evidence, Flip, GroupCounts, Report, ToldFlip
 from edgeval.records.evidence import in_short
 
 
@@ -34,17 +34,19 @@ def _of_flips(found: Evidence, record: Report) -> Iterator[str]:
     if found.n_flips != n_flips:
         yield f"the evidence is of {found.n_flips:,} flips, and there are {n_flips:,}"
     known = Counter(
-        (drift.label, in_short(flip.item), in_short(flip.group), flip.gold)
-        + (flip.reference_pick, flip.pick)
+        (drift.label, in_short(flip.item), in_short(flip.group), flip.gold, _picks(flip))
         for drift in record.drift
         for flip in drift.flips
     )
     told = Counter(
-        (flip.label, flip.item, flip.group, flip.gold, flip.reference_pick, flip.pick)
-        for flip in found.flips
+        (flip.label, flip.item, flip.group, flip.gold, _picks(flip)) for flip in found.flips
     )
     if told - known:
         yield "the evidence tells of flips that no comparison has"
+
+
+def _picks(flip: Flip | ToldFlip) -> tuple[int, int]:
+    return flip.reference_pick, flip.pick
 
 
 def _of_groups(groups: GroupCounts, drift: Drift, record: Report) -> Iterator[str]:

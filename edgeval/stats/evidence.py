@@ -72,14 +72,16 @@ def evidence(
     """Return what lies behind the differences of a ladder; None where nothing is compared.
 
     Args:
-        drifts: The comparisons.
+        drifts: The comparisons, all with the same reference.
         scores: What each file says, by its label: the reference too.
         metric: The metric whose picks are compared.
         most: The most flips to tell of.
     """
     if not drifts:
         return None
-    pairs = {drift.label: _pairs(drift, scores, metric) for drift in drifts}
+    reference = scores[drifts[0].reference]
+    known = {index: (score, pick(score, metric)) for index, score in reference.items()}
+    pairs = {drift.label: _pairs(drift.label, scores, known, metric) for drift in drifts}
     flips = [_flips(of_type, metric) for of_type in pairs.values()]
     changes = {label: _changes(of_type) for label, of_type in pairs.items()}
     edges = _edges(np.concatenate(list(changes.values())))
@@ -104,13 +106,16 @@ def _is_sample(drift: Drift) -> bool:
     return drift.stopping is None or drift.stopping.design != "weighted"
 
 
-def _pairs(drift: Drift, scores: Mapping[str, Scores], metric: str) -> list[_Pair]:
+def _pairs(
+    label: str,
+    scores: Mapping[str, Scores],
+    reference: Mapping[int, tuple[ItemScore, int]],
+    metric: str,
+) -> list[_Pair]:
     """Return what is compared, in the order of the type's items."""
-    reference = scores[drift.reference]
-    found = [(reference[index], after) for index, after in scores[drift.label].items()]
     return [
-        _Pair(drift.label, before, after, (pick(before, metric), pick(after, metric)))
-        for before, after in found
+        _Pair(label, reference[index][0], after, (reference[index][1], pick(after, metric)))
+        for index, after in scores[label].items()
     ]
 
 
@@ -181,11 +186,12 @@ def _end(text: str, most: int) -> str:
     return text if len(text) <= most else ELLIPSIS + text[len(text) - most + 1 :]
 
 
-def _changes(pairs: Iterable[_Pair]) -> npt.NDArray[np.float64]:
+def _changes(pairs: Sequence[_Pair]) -> npt.NDArray[np.float64]:
     """Return the change of each choice's log-probability, in nats."""
-    return np.concatenate(
-        [np.subtract(pair.after.logprobs, pair.before.logprobs) for pair in pairs]
-    )
+    after = np.concatenate([pair.after.logprobs for pair in pairs])
+    before = np.concatenate([pair.before.logprobs for pair in pairs])
+    found: npt.NDArray[np.float64] = after - before
+    return found
 
 
 def _edges(changes: npt.NDArray[np.float64]) -> list[float]:

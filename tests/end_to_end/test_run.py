@@ -15,6 +15,7 @@ from edgeval.quantization.ladder import ladder_files
 from edgeval.report import record_files
 from edgeval.stats.verdict import verdicts
 from edgeval.system.progress import NoProgress
+from tests.helpers.evidence import assert_tells_of_all
 
 
 def test_a_card_goes_before_a_path_of_the_same_name(
@@ -86,6 +87,10 @@ def test_the_demo_reproduces_its_claim_and_drifts_at_two_bits(tmp_path: Path) ->
         correct = run.metrics["acc_norm"].correct - record.runs[0].metrics["acc_norm"].correct
         assert correct == lost_or_gained
         assert len(drift.flips) == drift.wrong_to_right + drift.right_to_wrong
+    assert_tells_of_all(record)
+    assert record.evidence is not None
+    assert record_files.load(tmp_path).evidence == record.evidence
+    assert all(sum(each.counts) == 4 * 1000 for each in record.evidence.changes)
 
 
 def test_a_slice_of_the_demo_is_a_proxy(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from edgeval.stats import intervals, metrics
 from edgeval.stats.paired import difference_estimate, judged
 from edgeval.store.store import Store
 from edgeval.system.progress import NoProgress
+from tests.helpers.evidence import assert_tells_of_all
 from tests.helpers.fakes import Lines, StopAfter
 from tests.helpers.tiny import make_items, write_items
 
@@ -300,6 +301,10 @@ def test_a_record_says_how_many_items_each_took(
     assert record.data.n_total == N_ITEMS
     assert record.drift[0].divergence is not None
     assert record.drift[0].divergence.n_items == 10
+    assert_tells_of_all(record)
+    # They were drawn for what they can tell, and say nothing of a group.
+    assert record.evidence is not None
+    assert record.evidence.groups == []
 
 
 def test_files_are_evaluated_until_they_are_known(

@@ -15,6 +15,7 @@ from edgeval.evaluation.each_task import options_of_each
 from edgeval.records import Report, Suite
 from edgeval.store.reference_export import export_reference
 from edgeval.store.runs import list_runs
+from tests.helpers.evidence import assert_tells_of_all
 
 ROWS = Path(__file__).parents[1] / "data" / "tasks"
 TASKS = ("winogrande", "boolq", "arc_easy")
@@ -67,6 +68,8 @@ def test_each_task_is_as_if_it_were_run_alone(
         assert isinstance(alone, Report) and beside is not None
         assert [each.metrics for each in alone.runs] == [each.metrics for each in beside.runs]
         assert [each.flips for each in alone.drift] == [each.flips for each in beside.drift]
+        assert_tells_of_all(beside)
+        assert alone.evidence == beside.evidence
         assert (alone.n_together, beside.n_together) == (1, len(TASKS) + 2)
         expected = {"acc"} if name != "arc_easy" else {"acc", "acc_norm", "acc_bytes", "acc_token"}
         assert set(beside.runs[0].metrics) == expected
@@ -77,6 +80,7 @@ def test_each_task_is_as_if_it_were_run_alone(
         for report in again.reports
         for each in report.runs
     )
+    assert [each.evidence for each in again.reports] == [each.evidence for each in suite.reports]
 
 
 def test_a_folder_of_references_takes_the_place_of_the_first_type(
@@ -93,6 +97,7 @@ def test_a_folder_of_references_takes_the_place_of_the_first_type(
     for ours, theirs in zip(against.reports, whole.reports, strict=True):
         assert ours.runs[0].from_reference is not None
         assert [each.flips for each in ours.drift] == [each.flips for each in theirs.drift]
+        assert ours.evidence == theirs.evidence is not None
     (folder / "boolq.npz").unlink()
     with pytest.raises(EdgevalError, match="has no reference of boolq, only of"):
         run(tiny_f16, tmp_path / "lacks", types=TYPES[1:], reference=str(folder))

@@ -17,6 +17,7 @@ from edgeval.store.exchange import export_run
 from tests.helpers.benches import example_bench
 from tests.helpers.command import edgeval
 from tests.helpers.diagnoses import example_diagnosis
+from tests.helpers.evidence import with_evidence
 from tests.helpers.forecasts import example_forecast
 from tests.helpers.logged import unpacked
 from tests.helpers.pick_records import example_pick
@@ -88,7 +89,8 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     """One record of each kind, as it is written."""
     record = failed_report("Q4_0", "Q2_K", n_items=300, status="partial")
     record = record.model_copy(update={"base_model": "owner/name"})
-    save(with_plain_kernels(record, {"Q8_0": "1.32 times as fast here"}), tmp_path)
+    record = with_evidence(with_plain_kernels(record, {"Q8_0": "1.32 times as fast here"}))
+    save(record, tmp_path)
     export_run(make_store(tmp_path / "a.db", runs=1, items=4), 1, tmp_path / "run.json")
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     shared = record_of("eval").model_fields.keys()

@@ -32,8 +32,15 @@ from edgeval.records import (
 from edgeval.report import pages, record_files
 from edgeval.report.compare.compare import compare
 from edgeval.stats.verdict import verdicts
+from tests.helpers.evidence import with_evidence
 from tests.helpers.hostile import TEXTS, UNSEEN, replaced, strings
-from tests.helpers.reports import example_reference, failed_report, gpu_report, sliced_report
+from tests.helpers.reports import (
+    example_reference,
+    example_report,
+    failed_report,
+    gpu_report,
+    sliced_report,
+)
 from tests.helpers.reports import stopped_report as stopped
 
 Place = tuple[str | int, ...]
@@ -80,6 +87,7 @@ def as_evaluation(record: Report) -> dict[str, Any]:
 
 RECORDS: dict[str, dict[str, Any]] = {
     "full": json.loads(full().model_dump_json()),
+    "evidence": json.loads(with_evidence(example_report()).model_dump_json()),
     "sliced": json.loads(sliced_report().model_dump_json()),
     "stopped": json.loads(stopped(status="partial").model_dump_json()),
     "gpu": json.loads(gpu_report(token_changes={"Q2_K": 0.3}).model_dump_json()),
