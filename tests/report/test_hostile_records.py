@@ -34,6 +34,7 @@ from edgeval.report.compare.compare import compare
 from edgeval.stats.verdict import verdicts
 from tests.helpers.evidence import with_evidence
 from tests.helpers.hostile import TEXTS, UNSEEN, replaced, strings
+from tests.helpers.pages import without_library
 from tests.helpers.reports import (
     example_reference,
     example_report,
@@ -122,7 +123,8 @@ def views(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     if isinstance(record, Report):
         terminal.print_report(record)
         print_verdicts(record, verdicts(record))
-        shown = {"html": pages.html_page(record), "markdown": pages.markdown_page(record)}
+        html = without_library(pages.html_page(record))
+        shown = {"html": html, "markdown": pages.markdown_page(record)}
     else:
         terminal.print_evaluation(record)
     other = path.with_name("other.json")
@@ -137,10 +139,12 @@ def assert_harmless(shown: dict[str, str], text: str) -> None:
     for way, content in shown.items():
         found = UNSEEN.search(content)
         assert found is None, f"{way}: {content[found.start() - 40 : found.end() + 40]!r}"
-    page, markdown = shown.get("html", ""), shown.get("markdown", "")
+    markdown = shown.get("markdown", "")
+    page = shown.get("html", "").replace('<script type="application/json"', "")
     assert not re.search(r"<script|<img|onerror=(?!&)'a'", page)
     prose = re.sub(r"^(`{3,}).*?^\1", "", markdown, flags=re.DOTALL | re.MULTILINE)
-    assert not re.search(r"(?<!\\)<\w|(?<!\\)!\[|\]\(javascript", prose)
+    folds = r"(?<!\\)<(?!details>|summary>)\w"
+    assert not re.search(rf"{folds}|(?<!\\)!\[|\]\(javascript", prose)
     if text == TEXTS["cell"]:
         widths = [len(re.findall(r"(?<!\\)\|", line)) for line in prose.splitlines()]
         assert all(a == b or not (a and b) for a, b in itertools.pairwise(widths))

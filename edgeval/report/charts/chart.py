@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edgeval.report.record_view import RunOutcome
+from edgeval.system import escapes
 
 Spec = dict[str, Any]
 """A specification of Vega-Lite, or a part of one; of what JSON holds."""
@@ -179,6 +180,18 @@ def labels(palette: Palette, *, below: bool = False) -> Spec:
             }
         ],
     }
+
+
+def visible(spec: Any) -> Any:
+    """Return a specification, or a part of one, with texts of which everything is seen.
+
+    Lines stay lines.
+    """
+    if isinstance(spec, str):
+        return "\n".join(map(escapes.visible, spec.split("\n")))
+    if isinstance(spec, dict):
+        return {name: visible(each) for name, each in spec.items()}
+    return [visible(each) for each in spec] if isinstance(spec, list | tuple) else spec
 
 
 def names(field: str, known: Sequence[str], palette: Palette) -> Spec:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from edgeval.report.charts.chart import Spec
+from edgeval.report.charts.chart import Spec, visible
 
 SVG, PNG = ".svg", ".png"
 
@@ -36,7 +36,10 @@ def images(specs: Sequence[Spec]) -> list[dict[str, bytes]]:
     command = [sys.executable, "-m", "edgeval.report.charts.images"]
     try:
         ran = subprocess.run(
-            command, input=json.dumps(specs).encode(), capture_output=True, timeout=_TIMEOUT_S
+            command,
+            input=json.dumps(visible(specs)).encode(),
+            capture_output=True,
+            timeout=_TIMEOUT_S,
         )
     except (OSError, subprocess.TimeoutExpired):
         return [{} for _ in specs]
