@@ -167,7 +167,8 @@ class Report(Shown, SavedRecord):
         ``worse``, ``different``, ``open``, ``not compared`` or ``failed``. ``lost`` and ``gained``
         count items that only the reference, or only this type, has right. ``pick_agreement`` is the
         fraction of items with the same pick, ``kl_nats`` the KL divergence from the reference a
-        position (a lower bound), ``tokens_per_s`` the speed in this command.
+        position (a lower bound), ``tokens_per_s`` the speed in this command, and
+        ``tokens_per_s_error`` its standard error.
         """
         metric = self.protocol.metric
         drifts = {drift.label: drift for drift in self.drift}

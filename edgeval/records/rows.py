@@ -61,6 +61,7 @@ def run_row(run: ModelRun, metric: str, drift: Drift | None, outcome: Outcome | 
         "pick_agreement": drift.pick_agreement if drift else None,
         "kl_nats": drift.divergence.kl_nats if drift and drift.divergence else None,
         "tokens_per_s": run.speed.tokens_per_s if run.speed else None,
+        "tokens_per_s_error": run.speed.tokens_per_s_error if run.speed else None,
     }
 
 
