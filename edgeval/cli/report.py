@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeval.cli.options import Json
 from edgeval.cli.outputs import EXPORT, Outputs, end, takes_outputs
 from edgeval.system.console import print_json, say
+
+if TYPE_CHECKING:
+    from edgeval.records import Report, Suite
 
 
 class Form(str, Enum):
@@ -71,7 +74,8 @@ def report(
     record = reports.load(folder)
     found = outputs.write(record)
     if form is not None:
-        _export(folder, form, out, overwrite)
+        print_corrections(record)
+        _export(record, form, out, overwrite)
         end(found, is_quiet=True)
         return
     reports.render(record, folder)
@@ -84,14 +88,13 @@ def report(
     end(found, is_quiet=as_json)
 
 
-def _export(folder: Path, form: Form, out: Path | None, overwrite: bool) -> None:
+def _export(record: Report | Suite, form: Form, out: Path | None, overwrite: bool) -> None:
     """Print a record in a format, or write it and print where."""
-    from edgeval.report.exports.export import export, exported
-    from edgeval.report.record_files import load
+    from edgeval.report.exports.export import exported, write
 
     if out is None or str(out) == "-":
-        for line in exported(load(folder), form.value).removesuffix("\n").split("\n"):
+        for line in exported(record, form.value).removesuffix("\n").split("\n"):
             say(line)
         return
-    for path in export(folder, form.value, out, overwrite=overwrite):
+    for path in write(record, form.value, out, overwrite=overwrite):
         say(path)

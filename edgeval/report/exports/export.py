@@ -50,7 +50,13 @@ def export(
             that cannot be written.
     """
     require_known(form)
-    record, target = load_run(Path(path)), Path(out)
+    return write(load_run(Path(path)), form, Path(out), overwrite=overwrite)
+
+
+def write(
+    record: Report | Suite, form: Format, target: Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Write a record in another format; see ``export``."""
     if form == "csv" or form == "parquet":
         _refuse_existing([target], overwrite)
         rows = record.rows()

@@ -49,18 +49,17 @@ def latex(record: Report | Suite) -> str:
 
 def escaped(text: str) -> str:
     """Return a text that LaTeX shows as it is."""
-    # Behind the end of a row, a bracket or an asterisk would be of that.
-    first = "{}" if text.startswith(("[", "*")) else ""
     # No visible text has the NUL that is replaced at last.
     parts = _DASH.sub("-\0", visible(text))
-    return first + _SYNTAX.sub(lambda found: _ESCAPES[found[0]], parts).replace("\0", "{}")
+    return _SYNTAX.sub(lambda found: _ESCAPES[found[0]], parts).replace("\0", "{}")
 
 
 def _of_report(report: Report) -> str:
     view = RecordView.of(report)
     has_drift, has_kl = bool(view.drifts), any(drift.divergence for drift in view.drifts)
     head = ["type", "bits/weight", "size", f"{report.protocol.metric} (%)"]
-    head += ["interval"] if view.is_slice else []
+    sure = view.level if view.is_sample else "certain"
+    head += [f"{sure} interval"] if view.is_slice else []
     head += ["difference (points)", "outcome", "lost / gained"] if has_drift else []
     head += ["KL (nats)"] if has_kl else []
     rows = []
@@ -86,7 +85,7 @@ def _of_report(report: Report) -> str:
 
 def _of_suite(suite: Suite) -> str:
     view = SuiteView.of(suite)
-    head = ["task", "type", "items", "accuracy (%)", *(["interval"] if view.is_slice else [])]
+    head = ["task", "type", "items", "accuracy (%)", *(["95% interval"] if view.is_slice else [])]
     head += ["difference (points)", "outcome", "lost / gained"] if view.has_drift else []
     rows = []
     for row in [*view.rows, *view.rows_of_all]:
@@ -109,6 +108,8 @@ def _table(
     columns = "".join(
         "l" if at < n_words or title == "outcome" else "r" for at, title in enumerate(head)
     )
+    # Behind the end of a row, a bracket or an asterisk would be an argument of that.
+    body = (" & ".join(map(escaped, row)) + r" \\" for row in rows)
     lines = [
         r"% \usepackage{booktabs}",
         r"\begin{table}",
@@ -119,7 +120,7 @@ def _table(
         r"\toprule",
         " & ".join(map(escaped, head)) + r" \\",
         r"\midrule",
-        *(" & ".join(map(escaped, row)) + r" \\" for row in rows),
+        *(f"{{}}{row}" if row.startswith(("[", "*")) else row for row in body),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
