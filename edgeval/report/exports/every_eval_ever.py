@@ -15,7 +15,7 @@ from typing import Any, Final
 from edgeval.records import Interval, Report, Suite
 from edgeval.report.exports.measured import Measured, measured
 from edgeval.report.exports.model_card import base_model
-from edgeval.system.escapes import visible
+from edgeval.system.escapes import visible_in
 
 SCHEMA: Final = "0.3.0"
 _COLLECTION: Final = "edgeval"
@@ -31,7 +31,8 @@ def logs(record: Report | Suite) -> dict[PurePosixPath, dict[str, Any]]:
     by_label: dict[str, list[Measured]] = {}
     for each in measured(record):
         by_label.setdefault(each.row.run.label, []).append(each)
-    return {_path(log): log for log in (_log(record, found) for found in by_label.values())}
+    made = [visible_in(_log(record, found)) for found in by_label.values()]
+    return {_path(log): log for log in made}
 
 
 def _path(log: dict[str, Any]) -> PurePosixPath:
@@ -54,7 +55,6 @@ def _log(record: Report | Suite, found: list[Measured]) -> dict[str, Any]:
     made = str(int(record.created_at.timestamp()))
     known = base_model(first) or first.model.repo
     developer, _, name = (known or f"{_UNKNOWN}/{first.model.name}").partition("/")
-    title = visible(name)
     details = {
         "deployment_type": "self_deployed",
         "model_availability": _UNKNOWN if known is None else "open_weights",
@@ -72,7 +72,7 @@ def _log(record: Report | Suite, found: list[Measured]) -> dict[str, Any]:
         details["importance_matrix"] = run.imatrix.file
     return {
         "schema_version": SCHEMA,
-        "evaluation_id": visible(f"edgeval/{developer}/{name}/{run.label}/{made}"),
+        "evaluation_id": f"edgeval/{developer}/{name}/{run.label}/{made}",
         "evaluation_timestamp": made,
         "retrieved_timestamp": made,
         "source_metadata": {
@@ -81,13 +81,13 @@ def _log(record: Report | Suite, found: list[Measured]) -> dict[str, Any]:
             "source_organization_name": _UNKNOWN,
             "evaluator_relationship": "other",
         },
-        "eval_library": {"name": "edgeval", "version": visible(record.edgeval_version)},
+        "eval_library": {"name": "edgeval", "version": record.edgeval_version},
         "model_info": {
-            "name": title,
-            "id": visible(f"{developer}/{name}"),
-            "developer": visible(developer),
-            "inference_engine": {"name": "llama.cpp", "version": visible(first.engine.version)},
-            "additional_details": _texts(details),
+            "name": name,
+            "id": f"{developer}/{name}",
+            "developer": developer,
+            "inference_engine": {"name": "llama.cpp", "version": first.engine.version},
+            "additional_details": details,
         },
         "evaluation_results": [_result(each, made) for each in found],
     }
@@ -95,17 +95,17 @@ def _log(record: Report | Suite, found: list[Measured]) -> dict[str, Any]:
 
 def _result(each: Measured, made: str) -> dict[str, Any]:
     report, row = each.report, each.row
-    protocol, metric = report.protocol, report.protocol.metric
+    protocol, metric, command = report.protocol, report.protocol.metric, report.command
     scored = "" if each.is_whole else f" ({each.items})"
     return {
-        "evaluation_result_id": visible(f"{report.data.task}/{protocol.name}/{metric}"),
-        "evaluation_name": visible(f"{report.data.task}{scored}"),
+        "evaluation_result_id": f"{report.data.task}/{protocol.name}/{metric}",
+        "evaluation_name": f"{report.data.task}{scored}",
         "source_data": _source(each),
         "evaluation_timestamp": made,
         "metric_config": {
-            "evaluation_description": visible(f"{metric} on {each.items}; {each.setting}"),
-            "metric_id": visible(metric),
-            "metric_name": visible(metric),
+            "evaluation_description": f"{metric} on {each.items}; {each.setting}",
+            "metric_id": metric,
+            "metric_name": metric,
             "metric_kind": "accuracy",
             "metric_unit": "proportion",
             "lower_is_better": False,
@@ -115,23 +115,17 @@ def _result(each: Measured, made: str) -> dict[str, Any]:
         },
         "score_details": {
             "score": row.estimate.value,
-            "details": _texts(_details(each)),
+            "details": _details(each),
             "uncertainty": _uncertainty(each),
         },
         "generation_config": {
-            **(
-                {"generation_args": {"execution_command": visible(report.command)}}
-                if report.command
-                else {}
-            ),
-            "additional_details": _texts(
-                {
-                    "protocol": protocol.name,
-                    "protocol_version": str(protocol.version),
-                    "num_fewshot": str(protocol.shots),
-                    "scoring": "log-probabilities of the given choices; nothing is generated",
-                }
-            ),
+            "generation_args": {"execution_command": command} if command else {},
+            "additional_details": {
+                "protocol": protocol.name,
+                "protocol_version": str(protocol.version),
+                "num_fewshot": str(protocol.shots),
+                "scoring": "log-probabilities of the given choices; nothing is generated",
+            },
         },
     }
 
@@ -141,9 +135,9 @@ def _source(each: Measured) -> dict[str, Any]:
     details = {"sha256": data.fingerprint, "task_version": str(data.task_version)}
     if task is None:
         return {
-            "dataset_name": visible(data.name),
+            "dataset_name": data.name,
             "source_type": "other",
-            "additional_details": _texts(details | {"n_items": str(data.n_total)}),
+            "additional_details": details | {"n_items": str(data.n_total)},
         }
     if task.data_config is not None:
         details["config"] = task.data_config
@@ -153,7 +147,7 @@ def _source(each: Measured) -> dict[str, Any]:
         "hf_repo": task.data_name,
         "hf_split": task.split,
         "samples_number": data.n_total,
-        "additional_details": _texts(details),
+        "additional_details": details,
     }
 
 
@@ -205,7 +199,3 @@ def _interval(interval: Interval, method: str) -> dict[str, Any]:
         "confidence_level": interval.level,
         "method": method,
     }
-
-
-def _texts(values: dict[str, str]) -> dict[str, str]:
-    return {name: visible(value) for name, value in values.items()}

@@ -18,7 +18,7 @@ from edgeval.report.exports.measured import Measured, measured
 from edgeval.report.gate.summary import summary
 from edgeval.report.pages import template
 from edgeval.report.record_view import RecordView
-from edgeval.system.escapes import visible
+from edgeval.system.escapes import visible_in
 
 RESULTS_FOLDER = ".eval_results"
 """Where the hub looks for results in a model's repository."""
@@ -59,7 +59,7 @@ def eval_results(record: Report | Suite) -> dict[str, list[dict[str, Any]]]:
     for each in measured(record):
         if each.hub_task is not None:
             name = f"edgeval-{_NO_NAME.sub('-', each.report.data.task)}"
-            found.setdefault(name, []).append(_entry(each))
+            found.setdefault(name, []).append(visible_in(_entry(each)))
     return found
 
 
@@ -74,10 +74,10 @@ def _front_matter(record: Report | Suite) -> str:
 
     first = _first(record)
     data = ModelCardData(
-        base_model=base_model(first),
+        base_model=visible_in(base_model(first)),
         tags=["gguf"],
-        model_name=visible(first.model.title),
-        eval_results=[EvalResult(**fields) for fields in _results(record)],
+        model_name=visible_in(first.model.title),
+        eval_results=[EvalResult(**visible_in(fields)) for fields in _results(record)],
     )
     return str(data.to_yaml(line_break="\n"))
 
@@ -86,13 +86,12 @@ def _results(record: Report | Suite) -> Iterator[dict[str, Any]]:
     """Yield the fields of each result of a ``model-index``."""
     for each in measured(record):
         data, protocol, task = each.report.data, each.report.protocol, each.hub_task
-        label, metric = visible(each.row.run.label), visible(protocol.metric)
-        name = visible(data.name)
+        label, metric = each.row.run.label, protocol.metric
         yield {
             "task_type": _TASK_TYPE,
-            "task_name": visible(data.task),
-            "dataset_type": name if task is None else task.data_name,
-            "dataset_name": f"{name} (local items)" if task is None else name,
+            "task_name": data.task,
+            "dataset_type": data.name if task is None else task.data_name,
+            "dataset_name": f"{data.name} (local items)" if task is None else data.name,
             "dataset_config": None if task is None else task.data_config,
             "dataset_split": None if task is None else task.split,
             "dataset_args": {
@@ -104,13 +103,13 @@ def _results(record: Report | Suite) -> Iterator[dict[str, Any]]:
             "metric_value": each.percent,
             "metric_name": f"{metric} (%), {label}, {each.items}",
             "metric_args": {
-                "protocol": visible(protocol.name),
+                "protocol": protocol.name,
                 "protocol_version": protocol.version,
                 "n_items": each.row.n_items,
                 "items": each.drawn,
                 "split_interval": each.interval_percent,
-                "edgeval": visible(each.report.edgeval_version),
-                "file": visible(each.row.run.file),
+                "edgeval": each.report.edgeval_version,
+                "file": each.row.run.file,
                 "file_sha256": each.row.run.sha256,
             },
         }
@@ -131,7 +130,7 @@ def _entry(each: Measured) -> dict[str, Any]:
         },
         "value": each.percent,
         "date": report.created_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "notes": visible(notes),
+        "notes": notes,
     }
 
 
