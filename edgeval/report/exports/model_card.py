@@ -65,7 +65,7 @@ def eval_results(record: Report | Suite) -> dict[str, list[dict[str, Any]]]:
 
 def eval_results_yaml(entries: list[dict[str, Any]]) -> str:
     """Return the text of a file in ``.eval_results``."""
-    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
+    return str(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True))
 
 
 def _front_matter(record: Report | Suite) -> str:
