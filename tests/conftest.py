@@ -60,9 +60,8 @@ def _no_images(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Draw images where a test is about them alone: what draws them takes a second to start."""
     if request.node.get_closest_marker("images") is None:
         for module in ("pages", "charts.images"):
-            monkeypatch.setattr(
-                f"edgeval.report.{module}.images", lambda specs: [{} for _ in specs]
-            )
+            path = f"edgeval.report.{module}.images"
+            monkeypatch.setattr(path, lambda specs: [{} for _ in specs])
 
 
 @pytest.fixture(autouse=True)
