@@ -11,6 +11,8 @@ from tests.helpers.browser import CHARTS, PHONE, SCHEMES, WIDTHS, Visit, visit
 from tests.helpers.shown_pages import PAGES, write_page
 
 WITHOUT_CHARTS = {"one type, no claim", "reference failed", "several tasks"}
+# axe-core takes a second for a page, and would look at the same elements again.
+MADE_OF_THE_SAME = {"slice", "imatrix", "no claim", "one type, no claim", "long words", "40 types"}
 
 
 @pytest.fixture(scope="module", params=PAGES)
@@ -29,9 +31,8 @@ def seen(browser: Any, shown: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_it_says_nothing_and_asks_for_nothing(seen: Visit) -> None:
-    for width in WIDTHS:
-        for scheme in SCHEMES:
-            seen.show(width, scheme)
+    for width, scheme in zip(WIDTHS, ("dark", "light", "dark"), strict=True):
+        seen.show(width, scheme)
     assert (seen.complaints, seen.requests) == ([], [])
 
 
@@ -43,13 +44,14 @@ def test_it_is_as_wide_as_its_window(seen: Visit) -> None:
     assert overflow == dict.fromkeys(WIDTHS, 0)
 
 
+@pytest.mark.parametrize("shown", sorted(PAGES.keys() - MADE_OF_THE_SAME), indirect=True)
 def test_nobody_is_kept_from_reading_it(seen: Visit) -> None:
     seen.show()
     assert seen.violations() == []
     seen.show(scheme="dark")
     assert seen.violations(runOnly=["color-contrast"]) == []
     seen.show(PHONE)
-    assert seen.violations(rules={"color-contrast": {"enabled": False}}) == []
+    assert seen.violations(runOnly=["scrollable-region-focusable"]) == []
 
 
 def test_each_chart_is_drawn(seen: Visit, shown: str) -> None:
