@@ -58,6 +58,7 @@ def main() -> None:
         evaluate()
     record = load(RECORD.parent)
     assert isinstance(record, Report)
+    PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page = Path(folder, "report.html")
         page.write_text(html_page(record), encoding="utf-8")
