@@ -15,6 +15,7 @@ from edgeval.report.derived import renewed
 from edgeval.report.pages import html_page
 from edgeval.report.suite.pages import suite_html
 from tests.helpers.benches import board_bench, heated_load
+from tests.helpers.evidence import with_evidence
 from tests.helpers.hostile import TEXTS
 from tests.helpers.pages import with_imatrix
 from tests.helpers.reports import (
@@ -84,6 +85,7 @@ def boards_page() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "full": lambda: html_page(example_report()),
+    "evidence": lambda: html_page(with_evidence(example_report(), told=8)),
     "slice": lambda: html_page(sliced_report()),
     "stopped early": lambda: html_page(stopped_report(status="reproduced")),
     "one failed": lambda: html_page(failed_report("Q4_0")),

@@ -32,7 +32,6 @@ class Palette:
         band: What is close enough.
         close: What is shown to be close enough.
         apart: What is shown to be too far away.
-        series: What tells several types apart.
     """
 
     paper: str
@@ -42,19 +41,28 @@ class Palette:
     band: str
     close: str
     apart: str
-    series: tuple[str, ...]
 
 
 OF_PAGE: Final = Palette(
-    *(f"var(--{name})" for name in ("paper", "ink", "muted", "rule", "band", "close", "apart")),
-    series=tuple(f"var(--series-{number})" for number in range(1, 9)),
+    paper="var(--paper)",
+    ink="var(--ink)",
+    muted="var(--muted)",
+    rule="var(--rule)",
+    band="var(--band)",
+    close="var(--close)",
+    apart="var(--apart)",
 )
 """The page's own, which follow the reader's scheme, and paper where it is printed."""
 
 OF_IMAGE: Final = Palette(
-    "#ffffff", "#1c1d1f", "#5d6065", "#dcdcd7", "#e4efe9", "#17705c", "#b23c17",
-    series=("#17705c", "#b23c17", "#1d5a9a", "#8a5a00", "#6b3fa0", "#00788a", "#a0336b", "#4b5a2a"),
-)  # fmt: skip
+    paper="#ffffff",
+    ink="#1c1d1f",
+    muted="#5d6065",
+    rule="#dcdcd7",
+    band="#e4efe9",
+    close="#17705c",
+    apart="#b23c17",
+)
 """Those of an image, which is light everywhere."""
 
 
@@ -196,6 +204,6 @@ def visible(spec: Any) -> Any:
 
 def names(field: str, known: Sequence[str], palette: Palette) -> Spec:
     """Return an axis of names, each written out, in their order."""
-    axis = {"title": None, "ticks": False, "domain": False, "grid": False, "labelLimit": 300}
-    axis |= {"labelColor": palette.ink, "labelOverlap": False}
+    axis: Spec = {"title": None, "ticks": False, "domain": False, "grid": False}
+    axis |= {"labelLimit": 300, "labelColor": palette.ink, "labelOverlap": False}
     return {"field": field, "type": "nominal", "sort": list(known), "axis": axis}

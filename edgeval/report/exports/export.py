@@ -20,7 +20,7 @@ from edgeval.report.exports.model_card import (
 )
 from edgeval.report.record_files import load_run
 from edgeval.system.exports import csv_text, write_rows
-from edgeval.system.files import write_texts
+from edgeval.system.files import write_files
 from edgeval.system.untrusted import printable
 
 Format = Literal["model-card", "every-eval-ever", "latex", "csv", "parquet", "json"]
@@ -64,7 +64,7 @@ def write(
         return [target]
     texts = _files(record, form, target)
     _refuse_existing(texts, overwrite)
-    write_texts(texts)
+    write_files(texts)
     return list(texts)
 
 
