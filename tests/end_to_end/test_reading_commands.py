@@ -75,6 +75,7 @@ OF_FILES = (
     ("report", "."),
     ("verdict", "."),
     ("compare", ".", "."),
+    ("compare", ".", ".", "--out", "pages", "--overwrite"),
     ("compare", "--lm-eval", "a.jsonl", "a.jsonl"),
     ("compare", "bench.json", "--out", "boards", "--overwrite"),
     ("runs", "--store", "a.db"),
