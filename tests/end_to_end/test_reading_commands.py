@@ -79,6 +79,8 @@ OF_FILES = (
     ("compare", "--lm-eval", "a.jsonl", "a.jsonl"),
     ("compare", "bench.json", "--out", "boards", "--overwrite"),
     ("runs", "--store", "a.db"),
+    ("history", "--store", "a.db"),
+    ("history", "--store", "a.db", "--out", "pages", "--overwrite"),
     ("runs", "show", "1", "--store", "a.db"),
     ("reference", "show", "ref.npz"),
 )

@@ -127,7 +127,7 @@ def _spec(rows: Sequence[Spec], worth: Worth, axis: Axis) -> Spec:
     x = axis.encoding
     layers: list[Spec] = [
         {
-            "mark": {"type": "line", "strokeWidth": 1.25, "opacity": 0.5},
+            "mark": {"type": "line", "strokeWidth": 1.25, "strokeOpacity": 0.5},
             "encoding": {"x": x, "y": y, "order": {"field": "mebibytes"}, **colour},
         }
     ]
@@ -136,7 +136,7 @@ def _spec(rows: Sequence[Spec], worth: Worth, axis: Axis) -> Spec:
         layers.append(
             {
                 "data": {"values": whiskers},
-                "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.6},
+                "mark": {"type": "rule", "strokeWidth": 1.5, "strokeOpacity": 0.6},
                 "encoding": {"x": x, "y": y | {"field": low}, "y2": {"field": high}, **colour},
             }
         )
