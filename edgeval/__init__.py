@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgeval.doctor.diagnose import diagnose
     from edgeval.errors import EdgevalError
     from edgeval.evaluation.evaluate import evaluate
+    from edgeval.evaluation.history import history
     from edgeval.evaluation.options import Options
     from edgeval.evaluation.pick.pick import PickResult, pick
     from edgeval.evaluation.pipeline import RunResult, forecast, run
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edgeval.records.comparison import Comparison
     from edgeval.records.diagnosis import Diagnosis
     from edgeval.records.forecast import Forecast
+    from edgeval.records.history import History
     from edgeval.records.inspection import Inspection
     from edgeval.records.paired_samples import PairedSamples
     from edgeval.records.pick import Pick
@@ -50,6 +52,7 @@ __all__ = [
     "Evaluation",
     "Forecast",
     "Gate",
+    "History",
     "Inspection",
     "Options",
     "PairedSamples",
@@ -67,6 +70,7 @@ __all__ = [
     "export_reference",
     "forecast",
     "gate",
+    "history",
     "imatrix",
     "inspect",
     "list_runs",
@@ -85,6 +89,7 @@ _HOMES = {
     "Evaluation": "edgeval.records:Evaluation",
     "Forecast": "edgeval.records.forecast:Forecast",
     "Gate": "edgeval.report.gate.gate:Gate",
+    "History": "edgeval.records.history:History",
     "Inspection": "edgeval.records.inspection:Inspection",
     "Options": "edgeval.evaluation.options:Options",
     "PairedSamples": "edgeval.records.paired_samples:PairedSamples",
@@ -102,6 +107,7 @@ _HOMES = {
     "export_reference": "edgeval.store.reference_export:export_reference",
     "forecast": "edgeval.evaluation.pipeline:forecast",
     "gate": "edgeval.report.gate.gate:gate",
+    "history": "edgeval.evaluation.history:history",
     "imatrix": "edgeval.quantization.imatrix:imatrix",
     "inspect": "edgeval.gguf.inspect:inspect",
     "list_runs": "edgeval.store.runs:list_runs",

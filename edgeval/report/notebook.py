@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from edgeval.records import Evaluation, Report, Suite
 from edgeval.records.comparison import Comparison
+from edgeval.records.history import History
 from edgeval.records.notebook import html
 from edgeval.records.paired_samples import PairedSamples
 from edgeval.report import formatting as fmt
@@ -133,6 +134,18 @@ def comparison_html(record: Comparison) -> str:
     header += ["tokens/s", "items/s"]
     margin = f"Accuracies within {fmt.points(record.margin_points)} are called equivalent."
     return _rendered("Records side by side", [margin], header, rows)
+
+
+@html.register
+def history_html(record: History) -> str:
+    """Return the runs of a store, a row a run."""
+    from edgeval.report.history import sentences, table
+
+    found = table.history_table(record)
+    rows = [[[cell] for cell in row] for row in found.rows]
+    told = [sentences.answer(record), *sentences.alarms(record)]
+    notes = list(sentences.notes(record))
+    return _rendered(f"Runs of {record.store}", told, found.header, rows, notes=notes)
 
 
 def _number(value: float | None, decimals: int) -> str:
