@@ -36,6 +36,7 @@ class Palette:
         band: What is close enough.
         close: What is shown to be close enough.
         apart: What is shown to be too far away.
+        series: What tells several series apart, which shapes do too.
     """
 
     paper: str
@@ -45,6 +46,7 @@ class Palette:
     band: str
     close: str
     apart: str
+    series: tuple[str, ...]
 
 
 OF_PAGE: Final = Palette(
@@ -55,6 +57,7 @@ OF_PAGE: Final = Palette(
     band="var(--band)",
     close="var(--close)",
     apart="var(--apart)",
+    series=tuple(f"var(--series-{number})" for number in range(1, 9)),
 )
 """The page's own, which follow the reader's scheme, and paper where it is printed."""
 
@@ -66,6 +69,7 @@ OF_IMAGE: Final = Palette(
     band="#e4efe9",
     close="#17705c",
     apart="#b23c17",
+    series=("#17705c", "#b23c17", "#1d5a9a", "#8a5a00", "#6b3fa0", "#00788a", "#a0336b", "#4b5a2a"),
 )
 """Those of an image, which is light everywhere."""
 
