@@ -195,6 +195,7 @@ def labels(palette: Palette, *, below: bool = False) -> Spec:
         "encode": {
             "enter": {
                 "text": {"field": "datum.label"},
+                "font": {"value": FONT},
                 "fontSize": {"value": 12},
                 "fontWeight": {"signal": "datum.datum.is_recommended ? 700 : 500"},
                 "fill": {"value": palette.ink},
