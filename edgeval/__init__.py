@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from edgeval.records.paired_samples import PairedSamples
     from edgeval.records.pick import Pick
     from edgeval.report.compare.compare import compare
+    from edgeval.report.exports.export import export
     from edgeval.report.gate.gate import Gate, gate
     from edgeval.report.record_files import load_record as load
     from edgeval.report.samples.compare import compare_samples
@@ -65,6 +66,7 @@ __all__ = [
     "convert",
     "diagnose",
     "evaluate",
+    "export",
     "export_reference",
     "forecast",
     "gate",
@@ -101,6 +103,7 @@ _HOMES = {
     "convert": "edgeval.checkpoints.convert.convert:convert",
     "diagnose": "edgeval.doctor.diagnose:diagnose",
     "evaluate": "edgeval.evaluation.evaluate:evaluate",
+    "export": "edgeval.report.exports.export:export",
     "export_reference": "edgeval.store.reference_export:export_reference",
     "forecast": "edgeval.evaluation.pipeline:forecast",
     "gate": "edgeval.report.gate.gate:gate",

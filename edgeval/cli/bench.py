@@ -10,7 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars
-from edgeval.cli.options import HOW, WHAT, BackendOption, Json, KernelsWanted, StoreOption, names
+from edgeval.cli.options import (
+    HOW,
+    WHAT,
+    BackendOption,
+    Json,
+    KernelsWanted,
+    StoreOption,
+    WithPaths,
+    names,
+)
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.system.console import print_json, say
@@ -192,6 +201,7 @@ def bench(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file of --save.")
     ] = False,
+    with_paths: WithPaths = False,
     as_json: Json = False,
 ) -> None:
     """Time how fast this machine computes models: prompts, generation, loading and scoring.
@@ -245,7 +255,9 @@ def bench(
             data=data,
         )
         with progress_bars() as progress:
-            found = measured(models or ["demo"], options, command=command_line(), progress=progress)
+            found = measured(
+                models or ["demo"], options, command=command_line(with_paths), progress=progress
+            )
     text = found.model_dump_json(indent=2)
     if save is not None:
         write_text(save, text + "\n")

@@ -10,7 +10,7 @@ import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
 from edgeval.cli.forecasts import Yes, confirming
-from edgeval.cli.options import WHAT, Json, names, takes_options
+from edgeval.cli.options import WHAT, Json, WithPaths, names, takes_options
 from edgeval.cli.outputs import Outputs, Samples, Texts, end, takes_outputs
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_LADDER, Options
@@ -142,6 +142,7 @@ def run(
         ),
     ] = False,
     yes: Yes = False,
+    with_paths: WithPaths = False,
     as_json: Json = False,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict.
@@ -161,7 +162,7 @@ def run(
         "force_compare": force_compare,
     }
     if dry_run:
-        _print_forecast(chosen, options, ladder, as_json)
+        _print_forecast(chosen, options, ladder, command_line(with_paths), as_json)
         return
     with engine_starting():
         from edgeval.cli.terminal.report import print_files, print_record
@@ -182,7 +183,7 @@ def run(
                 samples=samples,
                 texts=texts,
                 fail_if=outputs.conditions,
-                command=command_line(),
+                command=command_line(with_paths),
                 confirm=confirming(progress, asks=not yes),
                 progress=progress,
             )
@@ -204,16 +205,14 @@ def run(
 
 
 def _print_forecast(
-    chosen: list[str], options: Options, ladder: dict[str, Any], as_json: bool
+    chosen: list[str], options: Options, ladder: dict[str, Any], command: str, as_json: bool
 ) -> None:
     with engine_starting():
         from edgeval.cli.terminal.forecast import print_forecast
         from edgeval.evaluation import pipeline
 
         with progress_bars() as progress:
-            found = pipeline.forecast(
-                chosen, options, **ladder, command=command_line(), progress=progress
-            )
+            found = pipeline.forecast(chosen, options, **ladder, command=command, progress=progress)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:

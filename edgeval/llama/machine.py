@@ -15,6 +15,7 @@ import psutil
 from edgeval.records import Conditions, CoreGroup, Limits, Machine
 from edgeval.system.board import cores, identity, limits, memory, power, storage
 from edgeval.system.board.reading import ROOT
+from edgeval.system.sharing import shareable_text
 
 
 def physical_cores(root: Path = ROOT) -> int:
@@ -83,7 +84,7 @@ def conditions(
         swap_used_bytes=_swap_used(root),
         memory_pressure_percent=memory.pressure_percent(root),
         storage=None if written_to is None else storage.storage_kind(written_to, root),
-        cooling=cooling,
+        cooling=None if cooling is None else shareable_text(cooling),
     )
 
 

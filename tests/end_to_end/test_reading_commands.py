@@ -73,6 +73,8 @@ PLAIN = (
 )
 OF_FILES = (
     ("report", "."),
+    ("report", ".", "--format", "latex"),
+    ("report", ".", "--format", "model-card"),
     ("verdict", "."),
     ("compare", ".", "."),
     ("compare", ".", ".", "--out", "pages", "--overwrite"),

@@ -19,6 +19,7 @@ from edgeval.llama import machine
 from edgeval.records import KernelChoice, KernelRace, KernelTrial
 from edgeval.records.kernels import Kernels
 from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.sharing import shareable_text
 from edgeval.system.temporary import temporary_folder
 
 Wanted = Literal["auto", "default", "plain"]
@@ -77,8 +78,9 @@ def choose(
     def choice(
         kernels: Kernels, reason: str | None = None, speedup: float | None = None
     ) -> KernelChoice:
+        told = None if reason is None else shareable_text(reason)
         return KernelChoice(
-            kernels=kernels, reason=reason, speedup=speedup, buffers=buffers, unchecked=unchecked
+            kernels=kernels, reason=told, speedup=speedup, buffers=buffers, unchecked=unchecked
         )
 
     if wanted != "auto":
