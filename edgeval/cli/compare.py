@@ -115,7 +115,7 @@ def _compare_records(
 ) -> None:
     from edgeval.cli.terminal.comparison import print_comparison
     from edgeval.cli.terminal.pages import print_pages
-    from edgeval.report.compare.compare import require_agreement, require_compared
+    from edgeval.report.compare.compare import require_agreement, require_within_rounding
     from edgeval.report.compare.tasks import compare_tasks
     from edgeval.report.page_files import require_new
     from edgeval.system.console import stdout_console
@@ -140,11 +140,10 @@ def _compare_records(
             stdout_console().print(found.left_out)
     if out is not None:
         print_pages(out, _PAGES, beside_json=as_json)
+    # A page may put unlike models side by side, of which nothing has to agree.
+    require = require_agreement if out is None else require_within_rounding
     for each in comparisons:
-        # A page may put unlike models side by side; without one, only what can agree is worth it.
-        if out is None:
-            require_compared(each)
-        require_agreement(each)
+        require(each)
 
 
 def _compare_boards(paths: list[Path], out: Path | None, *, overwrite: bool, as_json: bool) -> None:

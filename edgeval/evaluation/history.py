@@ -15,6 +15,7 @@ from edgeval.evaluation.stored_items import StoredItems, stored_items
 from edgeval.records.history import History, Measurement, PastRun, RunChange
 from edgeval.report.compare.agreement import FALSE_ALARM
 from edgeval.store.runs import FileRun, newest_runs, readable
+from edgeval.system.progress import ProgressOption, Task, progress_of
 from edgeval.system.sharing import shareable_path
 from edgeval.system.untrusted import printable
 from edgeval.tasks import registry
@@ -32,6 +33,7 @@ def history(
     task: str | None = None,
     data: str | Path | None = None,
     last: int = MOST_RUNS,
+    progress: ProgressOption = "auto",
 ) -> History:
     """Return the runs of a store over time, each beside the run before of the same measurement.
 
@@ -45,6 +47,7 @@ def history(
         data: The data set, where it is a file: without the items nobody knows which choices are
             right. None to look among what is cached and what ships with edgeval.
         last: How many runs are read, the newest.
+        progress: Where to show progress; None for nowhere.
 
     Raises:
         EdgevalError: If no run is of such a file or task, or ``last`` is none.
@@ -68,7 +71,11 @@ def history(
         known = _Items(None if data is None else Path(data))
         # Each run is judged beside the one before and beside another engine's, at most.
         level = FALSE_ALARM / max(1, 2 * len(found))
-        measurements = [_measurement(runs, known.of(runs[-1]), level) for runs in newest_first]
+        n_scores = sum(each.run.n_scores() for each in found)
+        with progress_of(progress).task("read runs", n_scores, "items") as reading:
+            measurements = [
+                _measurement(runs, known.of(runs[-1]), level, reading) for runs in newest_first
+            ]
     return History(
         edgeval_version=__version__,
         created_at=datetime.now(timezone.utc).replace(microsecond=0),
@@ -125,13 +132,16 @@ def _key(run: FileRun) -> _Key:
     )
 
 
-def _measurement(runs: Sequence[FileRun], asked: StoredItems | None, level: float) -> Measurement:
+def _measurement(
+    runs: Sequence[FileRun], asked: StoredItems | None, level: float, reading: Task
+) -> Measurement:
     """Return one measurement; at most three of its runs are held at a time."""
     past: list[PastRun] = []
     before: ReadRun | None = None
     other: ReadRun | None = None
     for found in runs:
         read = read_run(found, asked)
+        reading.advance(len(read.said))
         change: RunChange | None = None
         if before is not None:
             change = run_change(before, read, level)

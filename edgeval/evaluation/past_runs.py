@@ -11,7 +11,7 @@ from edgeval.evaluation.options import Options
 from edgeval.evaluation.stored_items import StoredItems
 from edgeval.records import Machine, Metric, Speed, by_command
 from edgeval.records.history import RunChange
-from edgeval.records.score_key import ScoreKey
+from edgeval.records.score_key import ScoreKey, kernels_of
 from edgeval.report.compare.agreement import count_pair, share_of
 from edgeval.report.compare.labels import short_cpu
 from edgeval.report.compare.matching import changed, changed_features
@@ -159,6 +159,7 @@ def _place(setting: ScoreKey) -> tuple[str, tuple[str, ...], int]:
 def _differences(before: ReadRun, after: ReadRun) -> list[str]:
     """Return what else differs between two runs, and may, in clauses."""
     new, old = after.setting, before.setting
+    features, kernels = zip(*(kernels_of(each.features) for each in (new, old)), strict=True)
     threads = [str(each.speed.threads) if each.speed else "" for each in (after, before)]
     clauses = [
         changed("", new.engine, old.engine),
@@ -169,7 +170,8 @@ def _differences(before: ReadRun, after: ReadRun) -> list[str]:
         changed("cache ", new.cache_type, old.cache_type),
         changed("attention ", _attention(new), _attention(old)),
         changed("pre-tokenizer ", *(each.pre_tokenizer or "the file's own" for each in (new, old))),
-        changed_features(new.features, old.features),
+        changed("kernels ", *kernels),
+        changed_features(*features),
     ]
     if after.device is not None and before.device is not None:
         clauses.append(changed("machine ", short_cpu(after.device), short_cpu(before.device)))

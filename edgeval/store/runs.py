@@ -109,7 +109,7 @@ def newest_runs(
     """
     rows = (_file_run(connection, row) for row in _rows(connection))
     wanted = sorted(filter(is_wanted, rows), key=lambda each: (each.created_at, each.run.number))
-    with_scores = [each for each in wanted if each.run.has_scores()]
+    with_scores = [each for each in wanted if each.run.n_scores()]
     return with_scores[-most:], max(0, len(with_scores) - most)
 
 

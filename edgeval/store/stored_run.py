@@ -91,12 +91,12 @@ class StoredRun:
             _require(type(item) is int and 0 <= item < _END_OF_PLACES, "a score")
             yield item, plan, text, _values(text)
 
-    def has_scores(self) -> bool:
-        """Return whether an item has a score."""
-        found = self._connection.execute(
-            "SELECT 1 FROM score WHERE measurement = ? LIMIT 1", (self.number,)
-        )
-        return found.fetchone() is not None
+    def n_scores(self) -> int:
+        """Return how many items have a score."""
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM score WHERE measurement = ?", (self.number,)
+        ).fetchone()
+        return int(count)
 
     def scored(self) -> set[int]:
         """Return the indices of all items that have a score."""

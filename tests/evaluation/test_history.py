@@ -10,6 +10,7 @@ import pytest
 from edgeval.errors import EdgevalError, StoreError
 from edgeval.evaluation.history import history
 from edgeval.records.history import History, Measurement
+from edgeval.records.score_key import features_of
 from edgeval.report.history import sentences
 from edgeval.stats.score_changes import Said, score_change
 from edgeval.store.store import Store
@@ -110,12 +111,13 @@ def test_without_the_items_no_accuracy_is_claimed(db: Path) -> None:
 
 def test_machines_and_settings_are_named(db: Path) -> None:
     other = DEVICE.model_copy(update={"cpu": "Apple M2"})
-    settings = (("batch_tokens", 512), ("features", "AVX2 = 1 | AMX = 1"))
+    settings = (("batch_tokens", 512), ("features", features_of("AVX2 = 1 | AMX = 1", "plain")))
     runs = [Again(RIGHT, tokens=100), Again(RIGHT, tokens=100, device=other, settings=settings)]
     change = only(history(add_runs(db, runs))).runs[1].change
     assert change is not None
     assert change.settings == [
         "batch size 512, not 1,024",
+        "kernels plain, not default",
         "features +AMX",
         "machine Apple M2, not a",
     ]

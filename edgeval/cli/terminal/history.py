@@ -13,6 +13,7 @@ from edgeval.system.tables import Table
 
 _LEAVING = ("interval", "lost / gained", "date", "items", "largest change")
 """What a narrow screen has no room for, the least wanted first."""
+_ENGINE = HEADER.index("engine")
 _ALWAYS = {"run", "date", "engine", "items"}
 
 
@@ -31,6 +32,9 @@ def print_history(found: History) -> None:
 def history_table(of: Measurement) -> Table:
     """Return one line a run, without the columns of which nothing is known."""
     rows = [cells(run) for run in of.runs]
+    for row in rows:
+        # The sentence below the table has its name in full.
+        row[_ENGINE] = row[_ENGINE].rpartition(" ")[2]
     known = [
         at
         for at, title in enumerate(HEADER)

@@ -170,7 +170,7 @@ def by_series(palette: Palette, names: Sequence[str]) -> Spec:
     def encoding(ranges: Sequence[str]) -> Spec:
         picked = [ranges[at % len(ranges)] for at in range(len(names))]
         # One below another, names of any length are whole.
-        legend = {"title": None, "direction": "vertical", "labelLimit": 320, "columns": 1}
+        legend: Spec = {"title": None, "direction": "vertical", "labelLimit": 320, "columns": 1}
         scale = {"domain": list(names), "range": picked}
         return {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
 

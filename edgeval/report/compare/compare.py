@@ -34,7 +34,13 @@ from edgeval.report.record_files import load_task
 from edgeval.stats.paired import MARGIN_POINTS, require_margin
 from edgeval.system.sharing import shareable_path
 
-__all__ = ["Comparison", "compare", "compare_records", "require_agreement", "require_compared"]
+__all__ = [
+    "Comparison",
+    "compare",
+    "compare_records",
+    "require_agreement",
+    "require_within_rounding",
+]
 
 
 def compare(
@@ -107,11 +113,11 @@ def compare_records(
     )
 
 
-def require_compared(comparison: Comparison) -> None:
-    """Raise unless a run is the same measurement as one of the first record.
+def require_agreement(comparison: Comparison) -> None:
+    """Raise unless records could be compared, and agree.
 
     Raises:
-        EdgevalError: If none is.
+        EdgevalError: If no run could be compared, or one differs by more than rounding explains.
     """
     runs = [run for _, _, run in _others(comparison)]
     if all(run.standing == "not comparable" for run in runs):
@@ -120,10 +126,11 @@ def require_compared(comparison: Comparison) -> None:
             f"nothing could be compared ({', '.join(reasons) or 'no run has a partner'}); evaluate "
             "the same GGUFs on the same items with the same protocol on each machine"
         )
+    require_within_rounding(comparison)
 
 
-def require_agreement(comparison: Comparison) -> None:
-    """Raise unless all runs that could be compared agree.
+def require_within_rounding(comparison: Comparison) -> None:
+    """Raise unless all runs that could be compared agree, if there are any.
 
     Raises:
         EdgevalError: If one differs by more than rounding explains.

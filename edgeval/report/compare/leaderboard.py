@@ -49,7 +49,7 @@ class Standing:
     @property
     def model(self) -> str | None:
         """What its model is called; None where the record does not say."""
-        return self.machine.model and self.machine.model.title
+        return None if self.machine.model is None else self.machine.model.title
 
 
 def standings(comparisons: Sequence[Comparison]) -> list[Standing]:

@@ -56,8 +56,8 @@ def file_reasons(
     if _same_file(run, reference):
         pres = (run.pre_tokenizer, reference.pre_tokenizer)
         given, other_given = ((pre.given if pre else None) or "the file's own" for pre in pres)
-        other = changed("pre-tokenizer ", given, other_given)
-        return [f"other {other}"] if other else []
+        apart = changed("pre-tokenizer ", given, other_given)
+        return [f"other {apart}"] if apart else []
     theirs, ours = _fingerprint(other), _fingerprint(first)
     if theirs is None or ours is None:
         return ["other file, and a record of edgeval eval does not say of which model"]

@@ -71,7 +71,7 @@ def history_chart(history: History) -> Chart | None:
 
 def _rows(history: History) -> list[Spec]:
     """Return a row a run of what was measured twice; what is not known is not in a row."""
-    rows = []
+    rows: list[Spec] = []
     for of in history.measurements:
         engine = None
         for run in of.runs if len(of.runs) > 1 else ():

@@ -111,10 +111,14 @@ def _told(change: RunChange) -> str:
         told = f"all scores of {items} are the same to the last bit"
     else:
         verb = plural(scores.n_new_picks, "has", "have")
+        picks = (
+            f"{scores.n_new_picks:,} of {items} {verb} another pick{_flips(change)}"
+            if scores.n_new_picks
+            else f"no pick of {items} changed"
+        )
         told = (
-            f"{scores.n_new_picks:,} of {items} {verb} another pick{_flips(change)}; "
-            f"log-probabilities moved by {fmt.nats(scores.mean_nats)} nats on average, at most by "
-            f"{fmt.nats(scores.largest_nats)}"
+            f"{picks}; log-probabilities moved by {fmt.nats(scores.mean_nats)} nats on average, "
+            f"at most by {fmt.nats(scores.largest_nats)}"
         )
     return f"{told}{_speed(change)}"
 

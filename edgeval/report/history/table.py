@@ -31,8 +31,8 @@ def cells(run: PastRun) -> list[str]:
         EMPTY
         if scores is None or scores.lost is None or scores.gained is None
         else f"{scores.lost:,} / {scores.gained:,}",
-        _nats(scores and scores.mean_nats),
-        _nats(scores and scores.largest_nats),
+        _nats(scores.mean_nats if scores else None),
+        _nats(scores.largest_nats if scores else None),
         EMPTY if run.speed is None else in_short(run.speed),
     ]
 
