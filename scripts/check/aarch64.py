@@ -6,8 +6,9 @@ Example::
 
 llama-cpp-python is cross-compiled twice, for a Pi 4 and a Pi 5, with the features that a native
 build there has. Both are then installed with the wheels for aarch64 that others publish, and tried
-by ``edgeval doctor`` and ``edgeval run``. Last, the build for the Pi 5 is started on the Pi 4, where
-it has to end with a sentence. Times are QEMU's and say nothing of a board.
+by ``edgeval doctor`` and ``edgeval run``. Last, the build for the Pi 5 is started on the Pi 4,
+where it has to end with a sentence. Times are QEMU's and say nothing of a board. Only the CPU is
+emulated: the number of cores and the memory are those of this machine.
 
 Needs Debian 12 or newer on x86-64, with its packages mmdebstrap, proot, qemu-user-static and
 g++-aarch64-linux-gnu; not root.
@@ -16,7 +17,6 @@ g++-aarch64-linux-gnu; not root.
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 import subprocess
 import sys
@@ -78,19 +78,80 @@ class Scored:
         return found
 
 
-def arguments(limit: int, kernels: str) -> list[str]:
-    """Return what is run on each machine."""
-    return [
-        *("run", "demo", "--limit", str(limit), "--kernels", kernels, "--quant", TYPES),
-        *("--threads", "2", "--kl-items", "0", "--yes", "--out", "report"),
-        *("--samples", "samples.jsonl", "--store", "scores.db"),
-    ]
+class Check:
+    """What is tried, and what came of it.
 
+    Attributes:
+        rows: How far two machines are apart, a row for each board, path of kernels and type.
+        faults: What may not be, in words.
+    """
 
-def here(folder: Path, words: list[str]) -> Scored:
-    """Run edgeval on this machine, from an empty cache."""
-    run([*EDGEVAL, *words], cwd=emptied(folder), env={"EDGEVAL_CACHE": str(folder / "cache")})
-    return Scored(folder)
+    def __init__(self, work: Path, limit: int) -> None:
+        """Make the builds that are not there yet."""
+        self.rows: list[list[str]] = []
+        self.faults: list[str] = []
+        self._work, self._limit = work, limit
+        self._done: set[Path] = set()
+        wheels = Wheels(work, PYTHON)
+        self._packages = {cpu: wheels.installed(build) for cpu, build in BUILDS.items()}
+
+    def diagnose(self, cpu: Cpu) -> None:
+        """Let ``edgeval doctor`` look at a board and its build."""
+        typer.echo(f"{cpu.board}, {cpu.name}: {' '.join(Emulated(self._work, cpu).features())}")
+        ended = self._emulated(cpu, cpu, "doctor", ["doctor"])
+        if ended.code:
+            self.faults.append(f"{cpu.board}: edgeval doctor finds a problem")
+
+    def score(self, cpu: Cpu, kernels: str) -> None:
+        """Hold a board's scores to this machine's."""
+        words, case = self._run(kernels), f"{cpu.board}, {kernels} kernels"
+        if self._emulated(cpu, cpu, kernels, words).code:
+            self.faults.append(f"{case}: edgeval run fails")
+            return
+        ours, theirs = Scored(self._work / cpu.name / kernels), self._here(kernels, words)
+        rows = list(apart(ours, theirs))
+        self.rows += [[cpu.board, kernels, *row] for row in rows]
+        if not agree(ours, theirs):
+            self.faults.append(f"{case}: counts are further apart than rounding allows")
+        if any(name == "F32" and float(largest) > F32_NATS for name, _, largest, *_ in rows):
+            self.faults.append(f"{case}: F32 is further apart than {F32_NATS} nats")
+
+    def refuse(self, cpu: Cpu, other: Cpu) -> None:
+        """Start the build for another board, whose instructions this one does not have."""
+        ended = self._emulated(cpu, other, "wrong", self._run("default"))
+        said = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+        if ended.code != 1 or len(said) != 1 or "built for another CPU" not in said[0]:
+            self.faults.append(f"{cpu.board}: no sentence says that llama.cpp is another CPU's")
+
+    def _run(self, kernels: str) -> list[str]:
+        """Return the arguments of ``edgeval run`` on each machine."""
+        return [
+            *("run", "demo", "--limit", str(self._limit), "--kernels", kernels, "--quant", TYPES),
+            *("--threads", "2", "--kl-items", "0", "--yes", "--out", "report"),
+            *("--samples", "samples.jsonl", "--store", "scores.db"),
+        ]
+
+    def _emulated(self, cpu: Cpu, build: Cpu, name: str, words: list[str]) -> Ended:
+        """Run edgeval on a board with a board's build, and print how it ended."""
+        folder = emptied(self._work / cpu.name / name)
+        ended = Emulated(self._work, cpu).edgeval(
+            *words, packages=self._packages[build], folder=folder
+        )
+        what = f"{cpu.board}, build for a {build.board}, edgeval {' '.join(words[:6])}"
+        typer.echo(f"{what}: exit code {ended.code}, {ended.elapsed_s:.0f} s (emulated)")
+        shown = ended.stdout + ended.stderr if ended.code else ended.stdout
+        for line in shown.strip().splitlines()[-_SHOWN_LINES:]:
+            typer.echo(f"    {line}")
+        return ended
+
+    def _here(self, kernels: str, words: list[str]) -> Scored:
+        """Run edgeval on this machine, once for each path of kernels, from an empty cache."""
+        folder = self._work / "x86-64" / kernels
+        if folder not in self._done:
+            cache = {"EDGEVAL_CACHE": str(folder / "cache")}
+            run([*EDGEVAL, *words], cwd=emptied(folder), env=cache)
+            self._done.add(folder)
+        return Scored(folder)
 
 
 def emptied(folder: Path) -> Path:
@@ -124,14 +185,6 @@ def agree(ours: Scored, theirs: Scored) -> bool:
     return subprocess.run([*EDGEVAL, "compare", *reports], capture_output=True).returncode == 0
 
 
-def tell(what: str, ended: Ended) -> None:
-    """Print how long a command took, how it ended, and what it said last where it failed."""
-    typer.echo(f"{what}: exit code {ended.code}, {ended.elapsed_s:.0f} s (emulated)")
-    if ended.code:
-        for line in (ended.stdout + ended.stderr).strip().splitlines()[-_SHOWN_LINES:]:
-            typer.echo(f"    {line}")
-
-
 def main(
     work: Annotated[Path, typer.Argument(help="Folder of what is made, 3 GB.")],
     limit: Annotated[int, typer.Option(min=1, help="Number of the demo's items.")] = 100,
@@ -142,41 +195,16 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     for program in (QEMU, GCC):
         typer.echo(run([program, "--version"]).stdout.splitlines()[0])
-    wheels = Wheels(work, PYTHON)
-    packages = {cpu: wheels.installed(build) for cpu, build in BUILDS.items()}
-    rows, faults = [], []
+    check = Check(work, limit)
     for cpu in BUILDS:
-        board = Emulated(work, cpu)
-        typer.echo(f"{cpu.board}, {cpu.name}: {' '.join(board.features())}")
-        folder = emptied(work / cpu.name / "doctor")
-        ended = board.edgeval("doctor", packages=packages[cpu], folder=folder)
-        tell(f"{cpu.board}, edgeval doctor", ended)
+        check.diagnose(cpu)
         for kernels in KERNELS:
-            words = arguments(limit, kernels)
-            folder = emptied(work / cpu.name / kernels)
-            ended = board.edgeval(*words, packages=packages[cpu], folder=folder)
-            tell(f"{cpu.board}, edgeval {shlex.join(words[:6])}", ended)
-            if ended.code:
-                faults.append(f"{cpu.board}, {kernels}: it failed")
-                continue
-            ours, theirs = Scored(folder), here(work / "x86-64" / kernels, words)
-            found = list(apart(ours, theirs))
-            rows += [[cpu.board, kernels, *row] for row in found]
-            if not agree(ours, theirs):
-                faults.append(f"{cpu.board}, {kernels}: counts are too far apart")
-            if any(name == "F32" and float(most) > F32_NATS for name, _, most, *_ in found):
-                faults.append(f"{cpu.board}, {kernels}: F32 is too far apart")
-    folder = emptied(work / PI_4.name / "wrong")
-    ended = Emulated(work, PI_4).edgeval(
-        *arguments(1, "default"), packages=packages[PI_5], folder=folder
-    )
-    tell(f"{PI_4.board} with the build for a {PI_5.board}", ended)
-    if ended.code != 1 or "illegal instruction" not in ended.stderr:
-        faults.append(f"{PI_4.board}: no sentence about an illegal instruction")
-    typer.echo(table(HEADER, rows))
-    for fault in faults:
+            check.score(cpu, kernels)
+    check.refuse(PI_4, PI_5)
+    typer.echo(table(HEADER, check.rows))
+    for fault in check.faults:
         typer.echo(fault)
-    sys.exit(bool(faults))
+    sys.exit(bool(check.faults))
 
 
 if __name__ == "__main__":

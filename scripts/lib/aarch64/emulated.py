@@ -50,6 +50,10 @@ print(ask(AT_HWCAP))
 """
 
 
+_OF_THE_HOST: Final = ("/proc", "/dev", "/sys/devices/system/cpu")
+"""Not all of ``/sys``, which says what board this is."""
+
+
 @dataclass(frozen=True)
 class Cpu:
     """A CPU that QEMU knows.
@@ -106,8 +110,7 @@ class Emulated:
         asked = self._python("-c", _ASK)
         if asked.code:
             raise PeerError(f"QEMU cannot run Python as on a {self._cpu.name}: {asked.stderr}")
-        bits = int(asked.stdout)
-        return [name for bit, name in enumerate(_FEATURES) if bits >> bit & 1]
+        return features_of(int(asked.stdout))
 
     def _cpuinfo(self) -> Path:
         """Return a file of the CPU in Linux's form: QEMU older than 8.2 shows the host's."""
@@ -123,7 +126,9 @@ class Emulated:
         return path
 
     def _python(self, *arguments: str, bound: Mapping[Path, str] | None = None) -> Ended:
-        places = {Path("/proc"): "/proc", Path("/dev"): "/dev", **(bound or {})}
+        places = {path: path for path in _OF_THE_HOST} | {
+            str(here): there for here, there in (bound or {}).items()
+        }
         binds = [word for here, there in places.items() for word in ("-b", f"{here}:{there}")]
         system = ["-q", f"{QEMU} -cpu {self._cpu.name}", "-r", self._root(), *binds, "-w", "/home"]
         started = time.perf_counter()
@@ -152,6 +157,11 @@ class Emulated:
             run(["mmdebstrap", *which, _SUITE, part])
             part.rename(root)
         return root
+
+
+def features_of(bits: int) -> list[str]:
+    """Return the names of what ``AT_HWCAP`` says of a CPU."""
+    return [name for bit, name in enumerate(_FEATURES) if bits >> bit & 1]
 
 
 def require_programs() -> None:

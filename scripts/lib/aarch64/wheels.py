@@ -17,7 +17,12 @@ GCC: Final = "aarch64-linux-gnu-gcc"
 GXX: Final = "aarch64-linux-gnu-g++"
 
 _TAG: Final = "linux_aarch64"
-_PLATFORMS: Final = (_TAG, "manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64")
+_PLATFORMS: Final = (
+    _TAG,
+    "manylinux2014_aarch64",
+    "manylinux_2_17_aarch64",
+    "manylinux_2_28_aarch64",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Wheels:
             source = self._peers.source.parents[1]
             # One folder for all builds: of the next one only the kernels are compiled.
             objects = f"build-dir={self._work / 'objects'}"
-            options = {"CMAKE_ARGS": shlex.join(_cmake_options(build))}
+            options = {"CMAKE_ARGS": shlex.join(cmake_options(build))}
             made = self._wheel(source, folder, "-C", objects, environment=options)
             # The build's backend names a wheel by the machine that it runs on.
             rename = ["-m", "wheel", "tags", "--remove", "--platform-tag", _TAG]
@@ -99,7 +104,8 @@ class Wheels:
         return wheel
 
 
-def _cmake_options(build: Build) -> list[str]:
+def cmake_options(build: Build) -> list[str]:
+    """Return what CMake is told to compile llama.cpp for a build's CPU, and not for this one."""
     cross = {
         "SYSTEM_NAME": "Linux",
         "SYSTEM_PROCESSOR": "aarch64",
