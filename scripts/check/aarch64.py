@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -31,9 +30,10 @@ import typer
 
 from scripts.lib.aarch64.emulated import PYTHON, QEMU, Cpu, Emulated, Ended, require_programs
 from scripts.lib.aarch64.wheels import GCC, Build, Wheels
+from scripts.lib.paths import ROOT
 from scripts.lib.peers.bench import EDGEVAL
 from scripts.lib.peers.markdown import table
-from scripts.lib.peers.process import run
+from scripts.lib.peers.process import PeerError, run
 
 PI_4 = Cpu("cortex-a72", "0xd08", "Raspberry Pi 4")
 PI_5 = Cpu("cortex-a76", "0xd0b", "Raspberry Pi 5")
@@ -52,6 +52,9 @@ HEADER = (
 )  # fmt: skip
 F32_NATS = 1e-3
 """So far may the same arithmetic in another order be apart, as in the tests of this repository."""
+
+_SAME_SOURCE = {"PYTHONPATH": str(ROOT)}
+"""The board's wheel is made of it, whatever edgeval is installed here."""
 
 _SHOWN_LINES = 4
 
@@ -113,8 +116,8 @@ class Check:
         ours, theirs = Scored(self._work / cpu.name / kernels), self._here(kernels, words)
         rows = list(apart(ours, theirs))
         self.rows += [[cpu.board, kernels, *row] for row in rows]
-        if not agree(ours, theirs):
-            self.faults.append(f"{case}: counts are further apart than rounding allows")
+        if fault := disagreement(ours, theirs):
+            self.faults.append(f"{case}: {fault}")
         if any(name == "F32" and float(largest) > F32_NATS for name, _, largest, *_ in rows):
             self.faults.append(f"{case}: F32 is further apart than {F32_NATS} nats")
 
@@ -141,8 +144,10 @@ class Check:
         )
         what = f"{cpu.board}, build for a {build.board}, edgeval {' '.join(words[:6])}"
         typer.echo(f"{what}: exit code {ended.code}, {ended.elapsed_s:.0f} s (emulated)")
-        shown = ended.stdout + ended.stderr if ended.code else ended.stdout
-        for line in shown.strip().splitlines()[-_SHOWN_LINES:]:
+        lines = ended.stderr.splitlines()[-_SHOWN_LINES:] if ended.code else []
+        # What the doctor sees of a board is worth reading.
+        lines = ended.stdout.splitlines() + lines if name == "doctor" else lines
+        for line in lines:
             typer.echo(f"    {line}")
         return ended
 
@@ -151,7 +156,7 @@ class Check:
         folder = self._work / "x86-64" / kernels
         if folder not in self._done:
             cache = {"EDGEVAL_CACHE": str(folder / "cache")}
-            run([*EDGEVAL, *words], cwd=emptied(folder), env=cache)
+            run([*EDGEVAL, *words], cwd=emptied(folder), env=cache | _SAME_SOURCE)
             self._done.add(folder)
         return Scored(folder)
 
@@ -181,10 +186,20 @@ def apart(ours: Scored, theirs: Scored) -> Iterator[list[str]]:
         ]
 
 
-def agree(ours: Scored, theirs: Scored) -> bool:
-    """Return whether ``edgeval compare`` finds two machines' counts within what rounding may do."""
-    reports = [scored.folder / "report" for scored in (ours, theirs)]
-    return subprocess.run([*EDGEVAL, "compare", *reports], capture_output=True).returncode == 0
+def disagreement(ours: Scored, theirs: Scored) -> str:
+    """Return what ``edgeval compare`` says of counts that rounding alone does not explain.
+
+    Returns:
+        An empty text, if it explains all of them.
+    """
+    try:
+        run(
+            [*EDGEVAL, "compare", theirs.folder / "report", ours.folder / "report"],
+            env=_SAME_SOURCE,
+        )
+    except PeerError as error:
+        return str(error)
+    return ""
 
 
 def main(
