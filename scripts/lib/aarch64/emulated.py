@@ -130,7 +130,8 @@ class Emulated:
             str(here): there for here, there in (bound or {}).items()
         }
         binds = [word for here, there in places.items() for word in ("-b", f"{here}:{there}")]
-        system = ["-q", f"{QEMU} -cpu {self._cpu.name}", "-r", self._root(), *binds, "-w", "/home"]
+        qemu = f"{QEMU} -cpu {self._cpu.name}"
+        system = ["-q", qemu, "-r", str(self._root()), *binds, "-w", "/home"]
         started = time.perf_counter()
         done = subprocess.run(
             ["proot", *system, "/usr/bin/python3", *arguments],
