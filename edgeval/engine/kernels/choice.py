@@ -85,11 +85,12 @@ def choose(
 
     if wanted != "auto":
         if bad[wanted]:
-            raise refused(path, bad[wanted], bad["plain" if wanted == "default" else "default"])
+            others = bad["plain" if wanted == "default" else "default"]
+            raise refused(path, bad[wanted], others, engine)
         return choice(wanted)
     if bad["plain"]:
         if bad["default"]:
-            raise refused(path, bad["default"], bad["plain"])
+            raise refused(path, bad["default"], bad["plain"], engine)
         return choice("default", cause(bad["plain"]))
     if bad["default"]:
         return choice("plain", cause(bad["default"]))
