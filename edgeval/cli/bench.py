@@ -226,6 +226,7 @@ def bench(
         from edgeval.benchmark.options import AI_BENCHMARKS, BenchOptions
         from edgeval.benchmark.recipe_page import recipe_page
         from edgeval.cli.terminal.bench import print_bench
+        from edgeval.doctor.installed import build_advice
         from edgeval.system.files import write_text
 
         asked: dict[str, Any] = {"prompts": pp, "generated": tg, "repetitions": repetitions}
@@ -258,6 +259,7 @@ def bench(
             found = measured(
                 models or ["demo"], options, command=command_line(with_paths), progress=progress
             )
+        advice = [] if as_json or output is not None else build_advice()
     text = found.model_dump_json(indent=2)
     if save is not None:
         write_text(save, text + "\n")
@@ -270,4 +272,4 @@ def bench(
         for line in shown(found).splitlines():
             say(line)
     else:
-        print_bench(found)
+        print_bench(found, advice)
