@@ -66,10 +66,10 @@ if TYPE_CHECKING:
         OffloadInfo,
         ReferenceInfo,
         SelfCheck,
-        Stopping,
         run_label,
     )
     from edgeval.records.speeds import Speed, by_command
+    from edgeval.records.stopping import Stopping
     from edgeval.records.suite import PooledDifference, PooledDrift, Suite, TaskAverage
 
 __all__ = [
@@ -236,7 +236,6 @@ _MODULES = {
         "OffloadInfo",
         "ReferenceInfo",
         "SelfCheck",
-        "Stopping",
         "UNQUANTIZED",
         "run_label",
     ),
@@ -244,6 +243,7 @@ _MODULES = {
         "Speed",
         "by_command",
     ),
+    "stopping": ("Stopping",),
     "suite": (
         "PooledDifference",
         "PooledDrift",

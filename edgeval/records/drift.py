@@ -8,7 +8,8 @@ from pydantic import Field
 
 from edgeval.records.base import Interval, Record
 from edgeval.records.divergence import Divergence
-from edgeval.records.results import MOST_NAME_CHARS, Estimate, Stopping, run_label
+from edgeval.records.results import MOST_NAME_CHARS, Estimate, run_label
+from edgeval.records.stopping import Stopping
 
 Outcome = Literal["equivalent", "worse", "different", "open"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeval.records.results import Look
+from edgeval.records.stopping import Look
 
 _GROWTH = 1.1
 """The next look that is kept has so many times the items of the one before."""
