@@ -52,40 +52,50 @@ def drift_image(view: RecordView[Report]) -> Spec | None:
         return None
     named = [row | {"label": f"{row['label']}  {row['told_size']}"} for row in rows]
     y = names("label", [row["label"] for row in named], OF_IMAGE)
-    layers = _layers(named, "x", {"y": y}, view.drifts[0].split.margin_points, OF_IMAGE)
-    spec = {"data": {"values": named}, "layer": layers, "title": drift_title(view)}
+    margin, reference = view.drifts[0].split.margin_points, rows[0]["type"]
+    drawn = layers(named, "x", {"y": y}, margin, OF_IMAGE, reference=reference)
+    spec = {"data": {"values": named}, "layer": drawn, "title": drift_title(view)}
     return whole(OF_IMAGE, spec, height=_STEP * len(rows))
 
 
 def drift_title(view: RecordView[Report]) -> str:
     """Return what both show, if anything is compared."""
-    return f"Difference in accuracy to {view.runs[0].run.label}, in points"
+    reference = view.runs[0].run.label
+    return f"Difference in accuracy to {reference}, in points; the band is ±{view.margin}"
 
 
 def _against(axis: Axis, rows: Sequence[Spec], margin: float) -> Spec:
     shown = [row for row in rows if axis.field in row]
-    layers = _layers(shown, "y", {"x": axis.encoding}, margin, OF_PAGE)
-    return {"data": {"values": shown}, "layer": layers}
+    across = {"x": axis.encoding, "tooltip": TOOLTIP}
+    drawn = layers(shown, "y", across, margin, OF_PAGE, reference=rows[0]["type"])
+    return {"data": {"values": shown}, "layer": drawn}
 
 
-def _layers(
-    rows: Sequence[Spec], along: str, across: Spec, margin: float, palette: Palette
+def layers(
+    rows: Sequence[Spec],
+    along: str,
+    across: Spec,
+    margin: float,
+    palette: Palette,
+    *,
+    reference: str,
 ) -> list[Spec]:
     """Return what is drawn, from the back to the front.
 
     Args:
         rows: The types.
         along: The axis of differences: ``x`` or ``y``.
-        across: The encoding of the other axis.
+        across: The encoding of the other axis, and of what a reader points at.
         margin: How close accuracies are called equivalent, in points.
         palette: The colours.
+        reference: What the differences are to.
     """
     difference = _quantity("difference")
-    axis = {"title": f"points from {rows[0]['type']}", "tickCount": 6, "format": "+~r"}
+    axis = {"title": f"points from {reference}", "tickCount": 6, "format": "+~r"}
     place = {along: difference | {"axis": axis}, **across}
     span = {along: _quantity("low"), f"{along}2": {"field": "high"}}
     ring = {"type": "point", "shape": "circle", "size": 420, "filled": False, "strokeWidth": 2}
-    layers: list[Spec] = [
+    drawn: list[Spec] = [
         {
             "data": {"values": [{"low": -margin, "high": margin}]},
             "mark": {"type": "rect", "color": palette.band, "opacity": 1},
@@ -98,7 +108,7 @@ def _layers(
         },
     ]
     if whiskers := [row for row in rows if "low" in row]:
-        layers.append(
+        drawn.append(
             {
                 "data": {"values": whiskers},
                 "mark": {"type": "rule", "color": palette.ink, "strokeWidth": 1.5},
@@ -106,7 +116,7 @@ def _layers(
             }
         )
     if recommended := [row for row in rows if row["is_recommended"]]:
-        layers.append(
+        drawn.append(
             {
                 "data": {"values": recommended},
                 "mark": ring | {"stroke": palette.close, "opacity": 1},
@@ -114,14 +124,14 @@ def _layers(
             }
         )
     outcomes = by_outcome(palette, [row["outcome"] for row in rows])
-    layers.append(
+    drawn.append(
         {
             "name": "points",
             "mark": {"type": "point", "size": 90, "opacity": 1},
-            "encoding": place | {"tooltip": TOOLTIP} | outcomes,
+            "encoding": place | outcomes,
         }
     )
-    return layers
+    return drawn
 
 
 def _quantity(field: str) -> Spec:
