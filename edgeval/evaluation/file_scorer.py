@@ -190,13 +190,13 @@ class FileScorer:
                 block = sequential.next_block()
                 stored = {index: known[index] for index in block if index in known}
                 scores |= stored
+                self._setup.observer.add(stored)
                 self._n_stored += len(stored)
                 task.skip(len(stored))
                 self._score(block, sequential, scores, task)
                 sequential.add([scores[index] for index in block])
                 order += block
-                if sequential.note:
-                    task.advance(0, sequential.note)
+                task.advance(0, sequential.note)
         return {index: scores[index] for index in order}
 
     @contextlib.contextmanager
@@ -216,8 +216,7 @@ class FileScorer:
             self._progress.log(f"{name}{of_task}: decoding {len(again):,} of them once more")
         is_idle = sequential.is_whole and len(known) == total and not again
         progress = NoProgress() if is_idle else self._progress
-        kind = self._model.gguf.file_type
-        with progress.task(f"score {kind}{of_task}", total, "items") as task:
+        with progress.task(f"score {self._model.gguf.file_type}{of_task}", total, "items") as task:
             try:
                 yield task
             except KeyboardInterrupt as stop:
@@ -269,10 +268,11 @@ class FileScorer:
                         self._contents.require_unchanged(_SCORED)
                         self._distributions.save(plan, unsaved, work.take(), stint)
                         unsaved = {}
-                    for index in complete.keys() & missing - scores.keys():
-                        scores[index] = complete[index].score
-                        # In the order of prefixes an accuracy so far would be one of some groups.
-                        task.advance(1)
+                    new = complete.keys() & missing - scores.keys()
+                    scores |= {index: complete[index].score for index in new}
+                    self._setup.observer.add({index: scores[index] for index in new})
+                    # In the order of prefixes an accuracy so far would be one of some groups.
+                    task.advance(len(new))
                 self._contents.require_unchanged(_SCORED)
             finally:
                 if self._contents.is_unchanged():
