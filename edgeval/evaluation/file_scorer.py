@@ -105,12 +105,10 @@ class FileScorer:
         progress: Progress,
         tag: str | None,
     ) -> None:
-        self._path = path
-        self._setup = setup
+        self._path, self._setup = path, setup
         self._store = store
         self._wanted = wanted
-        self._progress = progress
-        self._tag = tag
+        self._progress, self._tag = progress, tag
         self._n_stored = 0
 
     def __enter__(self) -> FileScorer:
@@ -176,8 +174,8 @@ class FileScorer:
             kernels_reason=self._model.kernels.reason,
             self_check=self._self_check,
         )
-        drawn = None if stopping is None else scores
-        kept, divergence = self._distributions.top_logprobs(), self._distributions.divergence(drawn)
+        kept = self._distributions.top_logprobs()
+        divergence = self._distributions.divergence(None if stopping is None else scores)
         return FileResult(run, scores, kept, divergence)
 
     def _complete(self, sequential: SequentialEvaluation) -> dict[int, ItemScore]:
@@ -196,7 +194,8 @@ class FileScorer:
                 self._score(block, sequential, scores, task)
                 sequential.add([scores[index] for index in block])
                 order += block
-                task.advance(0, sequential.note)
+                if sequential.note:
+                    task.advance(0, sequential.note)
         return {index: scores[index] for index in order}
 
     @contextlib.contextmanager
@@ -269,10 +268,11 @@ class FileScorer:
                         self._distributions.save(plan, unsaved, work.take(), stint)
                         unsaved = {}
                     new = complete.keys() & missing - scores.keys()
-                    scores |= {index: complete[index].score for index in new}
-                    self._setup.observer.add({index: scores[index] for index in new})
-                    # In the order of prefixes an accuracy so far would be one of some groups.
-                    task.advance(len(new))
+                    self._setup.observer.add({index: complete[index].score for index in new})
+                    for index in new:
+                        scores[index] = complete[index].score
+                        # In the order of prefixes an accuracy so far would be one of some groups.
+                        task.advance(1)
                 self._contents.require_unchanged(_SCORED)
             finally:
                 if self._contents.is_unchanged():
