@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgeval.doctor.diagnose import diagnose
     from edgeval.errors import EdgevalError
     from edgeval.evaluation.evaluate import evaluate
+    from edgeval.evaluation.history import history
     from edgeval.evaluation.options import Options
     from edgeval.evaluation.pick.pick import PickResult, pick
     from edgeval.evaluation.pipeline import RunResult, forecast, run
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from edgeval.records.comparison import Comparison
     from edgeval.records.diagnosis import Diagnosis
     from edgeval.records.forecast import Forecast
+    from edgeval.records.history import History
     from edgeval.records.inspection import Inspection
     from edgeval.records.paired_samples import PairedSamples
     from edgeval.records.pick import Pick
     from edgeval.report.compare.compare import compare
+    from edgeval.report.exports.export import export
     from edgeval.report.gate.gate import Gate, gate
     from edgeval.report.record_files import load_record as load
     from edgeval.report.samples.compare import compare_samples
@@ -49,6 +52,7 @@ __all__ = [
     "Evaluation",
     "Forecast",
     "Gate",
+    "History",
     "Inspection",
     "Options",
     "PairedSamples",
@@ -62,9 +66,11 @@ __all__ = [
     "convert",
     "diagnose",
     "evaluate",
+    "export",
     "export_reference",
     "forecast",
     "gate",
+    "history",
     "imatrix",
     "inspect",
     "list_runs",
@@ -83,6 +89,7 @@ _HOMES = {
     "Evaluation": "edgeval.records:Evaluation",
     "Forecast": "edgeval.records.forecast:Forecast",
     "Gate": "edgeval.report.gate.gate:Gate",
+    "History": "edgeval.records.history:History",
     "Inspection": "edgeval.records.inspection:Inspection",
     "Options": "edgeval.evaluation.options:Options",
     "PairedSamples": "edgeval.records.paired_samples:PairedSamples",
@@ -96,9 +103,11 @@ _HOMES = {
     "convert": "edgeval.checkpoints.convert.convert:convert",
     "diagnose": "edgeval.doctor.diagnose:diagnose",
     "evaluate": "edgeval.evaluation.evaluate:evaluate",
+    "export": "edgeval.report.exports.export:export",
     "export_reference": "edgeval.store.reference_export:export_reference",
     "forecast": "edgeval.evaluation.pipeline:forecast",
     "gate": "edgeval.report.gate.gate:gate",
+    "history": "edgeval.evaluation.history:history",
     "imatrix": "edgeval.quantization.imatrix:imatrix",
     "inspect": "edgeval.gguf.inspect:inspect",
     "list_runs": "edgeval.store.runs:list_runs",

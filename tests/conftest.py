@@ -56,6 +56,15 @@ def _no_shared_store(
 
 
 @pytest.fixture(autouse=True)
+def _no_images(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw images where a test is about them alone: what draws them takes a second to start."""
+    if request.node.get_closest_marker("images") is None:
+        for module in ("pages", "charts.images"):
+            path = f"edgeval.report.{module}.images"
+            monkeypatch.setattr(path, lambda specs: [{} for _ in specs])
+
+
+@pytest.fixture(autouse=True)
 def _engine_in_this_process() -> Iterator[None]:
     """Let llama.cpp run where a test can see into it, and not in a process that has to start."""
     with use(Local()):

@@ -9,26 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from edgeval import __version__
 from edgeval.benchmark import board_columns
 from edgeval.benchmark.boards import BoardTable
-from edgeval.errors import EdgevalError, counted
+from edgeval.errors import counted
 from edgeval.system.files import write_files
 
 if TYPE_CHECKING:
     from edgeval.report.load_figure import LoadFigure
 
 PAGES: Final = ("boards.html", "boards.md")
-
-
-def require_new(folder: Path) -> None:
-    """Refuse a folder that has such pages already.
-
-    Raises:
-        EdgevalError: If it has one.
-    """
-    for name in PAGES:
-        if (folder / name).exists():
-            raise EdgevalError(
-                f"{folder / name} exists already; name another folder, or add --overwrite"
-            )
 
 
 def write_pages(tables: Sequence[BoardTable], folder: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeval.checkpoints import cards
-from edgeval.errors import DataError, EdgevalError
+from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import Options
+from edgeval.evaluation.stored_items import stored_items
 from edgeval.gguf.header import Header
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.precision import precision
@@ -25,7 +24,7 @@ from edgeval.system.progress import Progress
 from edgeval.system.untrusted import printable
 from edgeval.tasks import registry
 from edgeval.tasks.item import Item, ItemScore
-from edgeval.tasks.protocol import Protocol, of_task
+from edgeval.tasks.protocol import Protocol
 
 _UNSAID = "no accuracy is shown beside the speed"
 
@@ -156,31 +155,10 @@ def _by_what_is_asked(runs: Sequence[FileRun]) -> list[dict[str, FileRun]]:
 def _asked(runs: Mapping[str, FileRun], data: Path | None) -> _Asked | None:
     """Return what was asked in runs; None if that is of another edgeval, or not to be had here."""
     first = next(iter(runs.values()))
-    setting = first.setting
-    task = registry.TASKS.get(registry.of_key(setting.task))
-    if task is None:
+    if first.setting.scoring_version != SCORING_VERSION:
         return None
-    protocol = of_task(task, setting.protocol)
-    versions = setting.task_version, setting.protocol_version, setting.scoring_version
-    if versions != (task.version, protocol.version, SCORING_VERSION):
-        return None
-    for path in _places(first.data, task.split_name, data):
-        with contextlib.suppress(DataError):
-            data_set = task.load(path, offline=True)
-            if data_set.fingerprint == setting.data_fingerprint:
-                return _Asked(runs, protocol, data_set.items(protocol.rendering))
-    return None
-
-
-def _places(name: str, on_hub: str, data: Path | None) -> Iterator[Path | None]:
-    """Yield where a data set may be, None for the hub's cache."""
-    if data is not None:
-        yield data
-    for card in cards.cards().values():
-        if card.data is not None and Path(card.data).name == name:
-            yield cards.cards_folder() / card.data
-    if name == on_hub:
-        yield None
+    found = stored_items(first.setting, first.data, data)
+    return None if found is None else _Asked(runs, found.protocol, found.items)
 
 
 def _models(files: Mapping[Path, BenchedFile]) -> list[list[BenchedFile]]:

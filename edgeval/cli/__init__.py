@@ -7,6 +7,7 @@ from edgeval.cli.compare import compare
 from edgeval.cli.convert import convert
 from edgeval.cli.doctor import doctor
 from edgeval.cli.evaluate import evaluate
+from edgeval.cli.history import history
 from edgeval.cli.imatrix import imatrix
 from edgeval.cli.inspect import inspect
 from edgeval.cli.lm_eval import HandedOn, lm_eval
@@ -35,6 +36,7 @@ app.command()(protocols)
 app.command()(report)
 app.command()(verdict)
 app.command()(compare)
+app.command()(history)
 app.command(name="lm-eval", cls=HandedOn, add_help_option=False)(lm_eval)
 app.command()(bench)
 app.command()(doctor)

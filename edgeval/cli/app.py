@@ -18,7 +18,7 @@ from edgeval import __version__
 from edgeval.errors import EdgevalError, InterruptedRunError
 from edgeval.system import streams
 from edgeval.system.escapes import cut, visible
-from edgeval.system.sharing import shareable_command
+from edgeval.system.sharing import command_as_typed, shareable_command
 
 if TYPE_CHECKING:
     from edgeval.system.bars import TerminalProgress
@@ -144,13 +144,18 @@ def engine_starting() -> Iterator[None]:
         yield
 
 
-def command_line() -> str:
-    """Return what the user typed, for the record: program and options, without their folders."""
-    return shareable_command(["edgeval", *sys.argv[1:]])
+def command_line(with_paths: bool) -> str:
+    """Return what the user typed, for the record: program and options.
+
+    Args:
+        with_paths: Whether it keeps folders, and commands for meters.
+    """
+    given = ["edgeval", *sys.argv[1:]]
+    return command_as_typed(given) if with_paths else shareable_command(given)
 
 
 def typed() -> str:
-    """Return what the user typed, with its folders: no record holds it."""
+    """Return what the user typed, with its folders: only a hash of it is written."""
     return "\n".join(sys.argv[1:])
 
 

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars
-from edgeval.cli.options import HOW, WHAT, BackendOption, Json, KernelsWanted, StoreOption, names
+from edgeval.cli.options import (
+    HOW,
+    WHAT,
+    BackendOption,
+    Json,
+    KernelsWanted,
+    StoreOption,
+    WithPaths,
+    names,
+)
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_STORE
 from edgeval.system.console import print_json, say
@@ -192,6 +201,7 @@ def bench(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file of --save.")
     ] = False,
+    with_paths: WithPaths = False,
     as_json: Json = False,
 ) -> None:
     """Time how fast this machine computes models: prompts, generation, loading and scoring.
@@ -216,6 +226,7 @@ def bench(
         from edgeval.benchmark.options import AI_BENCHMARKS, BenchOptions
         from edgeval.benchmark.recipe_page import recipe_page
         from edgeval.cli.terminal.bench import print_bench
+        from edgeval.doctor.installed import build_advice
         from edgeval.system.files import write_text
 
         asked: dict[str, Any] = {"prompts": pp, "generated": tg, "repetitions": repetitions}
@@ -245,7 +256,10 @@ def bench(
             data=data,
         )
         with progress_bars() as progress:
-            found = measured(models or ["demo"], options, command=command_line(), progress=progress)
+            found = measured(
+                models or ["demo"], options, command=command_line(with_paths), progress=progress
+            )
+        advice = [] if as_json or output is not None else build_advice()
     text = found.model_dump_json(indent=2)
     if save is not None:
         write_text(save, text + "\n")
@@ -258,4 +272,4 @@ def bench(
         for line in shown(found).splitlines():
             say(line)
     else:
-        print_bench(found)
+        print_bench(found, advice)

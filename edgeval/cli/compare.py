@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from edgeval.cli.options import Json
+from edgeval.errors import EdgevalError, listed
 from edgeval.system.console import print_json
 
 _SAMPLES = "Samples of lm-evaluation-harness"
-_BOARDS = "Benchmarks"
+_PAGES = ("compare.html", "compare.md")
 
 
 def compare(
@@ -59,23 +60,21 @@ def compare(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Write boards.html and boards.md to this folder.",
-            rich_help_panel=_BOARDS,
+            help="Write compare.html and compare.md to this folder; of benchmarks, boards.html "
+            "and boards.md.",
         ),
     ] = None,
     overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace the pages that --out holds.", rich_help_panel=_BOARDS
-        ),
+        bool, typer.Option("--overwrite", help="Replace the pages that --out holds.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Put saved records of several machines side by side.
 
     Right items have to agree within what rounding explains; speed may differ. Each type is
-    shown beside its own machine's reference, too. Benchmarks become a table of boards. With
-    --lm-eval, samples that lm-evaluation-harness logged are compared in pairs.
+    shown beside its own machine's reference, too. With --out, a page is a leaderboard of all
+    runs, also of unlike models. Benchmarks become a table of boards. With --lm-eval, samples
+    that lm-evaluation-harness logged are compared in pairs.
     """
     if any_prompt and not lm_eval:
         raise typer.BadParameter("it is of samples; give --lm-eval too", param_hint="--any-prompt")
@@ -85,8 +84,8 @@ def compare(
         )
     paths = [first, *(others or ())]
     if lm_eval and out is not None:
-        raise typer.BadParameter("it is of what edgeval bench --save wrote", param_hint="--out")
-    if not lm_eval and (out is not None or _is_bench(first)):
+        raise typer.BadParameter("it is of records, not of samples", param_hint="--out")
+    if not lm_eval and _is_bench(first):
         if task is not None:
             raise typer.BadParameter("benchmarks have no tasks", param_hint="--task")
         _compare_boards(paths, out, overwrite=overwrite, as_json=as_json)
@@ -96,16 +95,7 @@ def compare(
     if lm_eval:
         _compare_samples(paths, margin, any_prompt=any_prompt, as_json=as_json)
         return
-    from edgeval.cli.terminal.comparison import print_comparison
-    from edgeval.report.compare.compare import compare as compare_files
-    from edgeval.report.compare.compare import require_agreement
-
-    found = compare_files(paths, margin, task)
-    if as_json:
-        print_json(found.model_dump_json(indent=2))
-    else:
-        print_comparison(found)
-    require_agreement(found)
+    _compare_records(paths, margin, task, out, overwrite=overwrite, as_json=as_json)
 
 
 def _is_bench(path: Path) -> bool:
@@ -114,13 +104,57 @@ def _is_bench(path: Path) -> bool:
     return is_bench(path)
 
 
-def _compare_boards(paths: list[Path], out: Path | None, *, overwrite: bool, as_json: bool) -> None:
-    from edgeval.benchmark.board_pages import require_new, write_pages
-    from edgeval.benchmark.boards import board_tables
-    from edgeval.cli.terminal.boards import boards_json, print_boards, print_pages
+def _compare_records(
+    paths: list[Path],
+    margin: float,
+    task: str | None,
+    out: Path | None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from edgeval.cli.terminal.comparison import print_comparison
+    from edgeval.cli.terminal.pages import print_pages
+    from edgeval.report.compare.compare import require_agreement, require_within_rounding
+    from edgeval.report.compare.tasks import compare_tasks
+    from edgeval.report.page_files import require_new
+    from edgeval.system.console import stdout_console
 
     if out is not None and not overwrite:
-        require_new(out)
+        require_new(out, _PAGES)
+    found = compare_tasks(paths, margin, task)
+    comparisons = found.comparisons
+    if as_json and len(comparisons) > 1:
+        tasks = listed([each.machines[0].data.task for each in comparisons])
+        raise EdgevalError(f"these records have several tasks ({tasks}); name one with --task")
+    if out is not None:
+        from edgeval.report.compare.pages import write_pages
+
+        write_pages(found, out)
+    if as_json:
+        print_json(comparisons[0].model_dump_json(indent=2))
+    else:
+        for each in comparisons:
+            print_comparison(each)
+        if found.left_out:
+            stdout_console().print(found.left_out)
+    if out is not None:
+        print_pages(out, _PAGES, beside_json=as_json)
+    # A page may put unlike models side by side, of which nothing has to agree.
+    require = require_agreement if out is None else require_within_rounding
+    for each in comparisons:
+        require(each)
+
+
+def _compare_boards(paths: list[Path], out: Path | None, *, overwrite: bool, as_json: bool) -> None:
+    from edgeval.benchmark.board_pages import PAGES, write_pages
+    from edgeval.benchmark.boards import board_tables
+    from edgeval.cli.terminal.boards import boards_json, print_boards
+    from edgeval.cli.terminal.pages import print_pages
+    from edgeval.report.page_files import require_new
+
+    if out is not None and not overwrite:
+        require_new(out, PAGES)
     found = board_tables(paths)
     if out is not None:
         write_pages(found, out)
@@ -129,7 +163,7 @@ def _compare_boards(paths: list[Path], out: Path | None, *, overwrite: bool, as_
     else:
         print_boards(found)
     if out is not None:
-        print_pages(out, beside_json=as_json)
+        print_pages(out, PAGES, beside_json=as_json)
 
 
 def _compare_samples(paths: list[Path], margin: float, *, any_prompt: bool, as_json: bool) -> None:

@@ -73,6 +73,13 @@ Pre = Annotated[
 ]
 StoreOption = Annotated[Path, _store(HOW)]
 StoreFile = Annotated[Path, _store()]
+WithPaths = Annotated[
+    bool,
+    typer.Option(
+        "--with-paths",
+        help="Keep the command in the record as it is typed, with its folders.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 _ANNOTATIONS: dict[str, Any] = {

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from edgeval.report.gate.gate import Gate
 
 _GATE, _FILES = "A gate for CI", "Files to write"
+EXPORT = "Other formats"
+"""The panel of what a record is exported as."""
 
 
 def _file(panel: str, text: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars
-from edgeval.cli.options import HARNESS, WHAT, Json, takes_options
+from edgeval.cli.options import HARNESS, WHAT, Json, WithPaths, takes_options
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import Options
 from edgeval.system.console import print_json, stderr_console
@@ -117,6 +117,7 @@ def pick(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace another pick that --out holds.")
     ] = False,
+    with_paths: WithPaths = False,
     as_json: Json = False,
 ) -> None:
     """Find the smallest of several GGUFs that is shown to be good enough.
@@ -143,7 +144,7 @@ def pick(
                 deletes=_asking(progress) if deletes is None else deletes,
                 out=out,
                 overwrite=overwrite,
-                command=command_line(),
+                command=command_line(with_paths),
                 progress=progress,
             )
     try:

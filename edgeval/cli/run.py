@@ -10,7 +10,7 @@ import typer
 
 from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
 from edgeval.cli.forecasts import Yes, confirming
-from edgeval.cli.options import WHAT, Json, names, takes_options
+from edgeval.cli.options import WHAT, Json, WithPaths, names, takes_options
 from edgeval.cli.outputs import Outputs, Samples, Texts, end, takes_outputs
 from edgeval.cli.watch import WatchWanted, watching
 from edgeval.errors import EdgevalError
@@ -144,6 +144,7 @@ def run(
     ] = False,
     watch: WatchWanted = False,
     yes: Yes = False,
+    with_paths: WithPaths = False,
     as_json: Json = False,
 ) -> None:
     """Convert, quantize and evaluate a model, and report the drift and the verdict.
@@ -165,7 +166,7 @@ def run(
     if dry_run and watch:
         raise typer.BadParameter("--dry-run scores nothing to be watched", param_hint="--watch")
     if dry_run:
-        _print_forecast(chosen, options, ladder, as_json)
+        _print_forecast(chosen, options, ladder, command_line(with_paths), as_json)
         return
     with engine_starting():
         from edgeval.cli.terminal.report import print_files, print_record
@@ -187,7 +188,7 @@ def run(
                 samples=samples,
                 texts=texts,
                 fail_if=outputs.conditions,
-                command=command_line(),
+                command=command_line(with_paths),
                 confirm=confirming(progress, asks=not yes),
                 observer=watched.observer,
                 progress=watched.progress,
@@ -211,16 +212,14 @@ def run(
 
 
 def _print_forecast(
-    chosen: list[str], options: Options, ladder: dict[str, Any], as_json: bool
+    chosen: list[str], options: Options, ladder: dict[str, Any], command: str, as_json: bool
 ) -> None:
     with engine_starting():
         from edgeval.cli.terminal.forecast import print_forecast
         from edgeval.evaluation import pipeline
 
         with progress_bars() as progress:
-            found = pipeline.forecast(
-                chosen, options, **ladder, command=command_line(), progress=progress
-            )
+            found = pipeline.forecast(chosen, options, **ladder, command=command, progress=progress)
     if as_json:
         print_json(found.model_dump_json(indent=2))
     else:

@@ -23,6 +23,7 @@ class RecordName(str, Enum):
     samples = "samples"
     bench = "bench"
     forecast = "forecast"
+    history = "history"
 
 
 def schema(
@@ -31,9 +32,9 @@ def schema(
         typer.Argument(
             case_sensitive=False,
             help="report: report.json; suite: that of several tasks; pick: pick.json; eval, "
-            "inspect, doctor, bench: what they print with --json; forecast: what edgeval run "
-            "--dry-run --json does; samples: what edgeval compare --lm-eval does; run: the file of "
-            "edgeval runs export.",
+            "inspect, doctor, bench, history: what they print with --json; forecast: what edgeval "
+            "run --dry-run --json does; samples: what edgeval compare --lm-eval does; run: the "
+            "file of edgeval runs export.",
         ),
     ] = RecordName.report,
 ) -> None:

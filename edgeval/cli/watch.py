@@ -73,6 +73,6 @@ def watching(progress: Progress, *, is_wanted: bool) -> Iterator[Watched]:
     from edgeval.report.live.server import LiveServer
 
     board = Board()
-    with LiveServer(board, command_line()) as server:
+    with LiveServer(board, command_line(with_paths=False)) as server:
         progress.log(f"watch the run in a browser of this machine: {server.url}")
         yield Watched(WatchedProgress(progress, board), board, server)

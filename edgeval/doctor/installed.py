@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeval.doctor.machine import unused_gpu
+from edgeval.doctor.measured_builds import measured_gain
 from edgeval.doctor.native_build import changes, of_kleidiai
 from edgeval.engine import Engine, running
 from edgeval.errors import EngineDiedError, EngineError
@@ -62,6 +63,20 @@ def look(backend: str, names: Sequence[str]) -> Look:
         )
 
 
+def build_advice() -> list[str]:
+    """Return what would make the installed llama.cpp faster on this CPU, in sentences.
+
+    Raises:
+        EngineError: If llama.cpp cannot be loaded, dies of it, or does not end.
+    """
+    with running() as engine:
+        built, _ = engine.backends(_TIMEOUT_S)
+        features = engine.facts().features
+    rebuilt = [name for name in built if name in builds.BACKEND_OPTIONS]
+    found = _of_build(_build(features), CpuBuild.of(features, built), rebuilt)
+    return [each.sentence for each in found if each.kind == "advice"]
+
+
 def _build(features: str) -> Build:
     compiled, cpu = builds.compiled_features(features), builds.cpu_features()
     difference = builds.feature_difference(compiled, cpu)
@@ -82,9 +97,11 @@ def _of_build(build: Build, cpu: CpuBuild, backends: Sequence[str]) -> list[Find
     advice = [of_kleidiai(cpu, backends)]
     if build.missing:
         machine = builds.this_machine()
+        gained = builds.gained(machine, build.missing)
         advice += [
             builds.remedy_for_missing(machine, build.missing, backends),
-            changes(cpu, builds.gained(machine, build.missing)),
+            changes(cpu, gained),
+            measured_gain(cpu, cpu.using(gained)),
         ]
     return [Finding(kind="advice", sentence=each) for each in advice if each is not None]
 

@@ -15,6 +15,7 @@ from edgeval.gguf.identity import model_facts
 from edgeval.llama.defaults import SCORING_VERSION
 from edgeval.records import ModelSource
 from edgeval.stats.top_logprobs import is_current
+from edgeval.system.sharing import shareable_text
 from edgeval.system.untrusted import printable
 from edgeval.tasks import registry
 
@@ -132,7 +133,7 @@ def unlike(reference: Reference, gguf: Path, pre: str | None, is_forced: bool) -
     except EdgevalError as error:
         if not is_forced:
             raise
-        return [f"{gguf.name}: {error}"]
+        return [shareable_text(f"{gguf.name}: {error}")]
     return []
 
 

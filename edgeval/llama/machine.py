@@ -15,6 +15,7 @@ import psutil
 from edgeval.records import Conditions, CoreGroup, Limits, Machine
 from edgeval.system.board import cores, identity, limits, memory, power, storage
 from edgeval.system.board.reading import ROOT
+from edgeval.system.sharing import shareable_text
 
 
 def physical_cores(root: Path = ROOT) -> int:
@@ -43,7 +44,7 @@ def describe(root: Path = ROOT) -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.release()}",
         machine=platform.machine(),
-        cpu=cpu_name(),
+        cpu=cpu_name(root),
         physical_cores=_cores_here(),
         logical_cores=_n_cpus(),
         memory_bytes=psutil.virtual_memory().total,
@@ -83,7 +84,7 @@ def conditions(
         swap_used_bytes=_swap_used(root),
         memory_pressure_percent=memory.pressure_percent(root),
         storage=None if written_to is None else storage.storage_kind(written_to, root),
-        cooling=cooling,
+        cooling=None if cooling is None else shareable_text(cooling),
     )
 
 
@@ -93,7 +94,8 @@ def _allowed_cpus() -> set[int] | None:
 
 
 def _cores_here() -> int:
-    allowed, physical = _allowed_cpus(), psutil.cpu_count(logical=False) or 1
+    # Where no file tells which CPUs share a core, each is taken for one.
+    allowed, physical = _allowed_cpus(), psutil.cpu_count(logical=False) or _n_cpus()
     return physical if allowed is None else max(1, min(physical, len(allowed)))
 
 
@@ -144,16 +146,17 @@ def peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def cpu_name() -> str:
-    """Return what the CPU calls itself."""
+def cpu_name(root: Path = ROOT) -> str:
+    """Return what the CPU calls itself; of Arm's, which do not, the board's or the cores' name."""
     if sys.platform == "darwin":
         command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         return found.stdout.strip() or platform.machine()
-    for path, prefix in (("/proc/cpuinfo", "model name"), ("/proc/device-tree/model", "")):
-        if name := _line_with(Path(path), prefix):
+    for path, prefix in (("proc/cpuinfo", "model name"), ("proc/device-tree/model", "")):
+        if name := _line_with(root / path, prefix):
             return name
-    return platform.processor() or platform.machine()
+    named = dict.fromkeys(each.name for each in cores.cores(root) if each.name)
+    return " + ".join(named) or platform.processor() or platform.machine()
 
 
 def _line_with(path: Path, prefix: str) -> str:

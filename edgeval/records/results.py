@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from edgeval.records.base import Interval, Record
+from edgeval.records.base import MOST_ITEMS, Interval, Record
 from edgeval.records.contents import PreTokenizer, TensorMix
 from edgeval.records.context import Machine
 from edgeval.records.speeds import Speed
@@ -15,6 +15,8 @@ from edgeval.records.speeds import Speed
 UNQUANTIZED = ("F32", "F16", "BF16")
 """llama.cpp's file types that keep the checkpoint's weights, or nearly."""
 
+
+_MOST_LOOKS = 1000
 
 MOST_NAME_CHARS = 100
 """Of what tells a file from others of its type."""
@@ -75,6 +77,22 @@ class Estimate(Record):
     interval: Interval
 
 
+class Look(Record):
+    """What was known at one step of an evaluation that stopped early.
+
+    Attributes:
+        n_items: Number of items so far.
+        value_points: The estimate of what was to be found out: an accuracy, or a difference.
+        low_points: Lower end of its interval, which is valid at every look.
+        high_points: Its upper end.
+    """
+
+    n_items: int = Field(ge=1, le=MOST_ITEMS)
+    value_points: float = Field(ge=-100, le=100)
+    low_points: float
+    high_points: float
+
+
 class Stopping(Record):
     """When and why an evaluation stopped.
 
@@ -85,6 +103,8 @@ class Stopping(Record):
             reference's margins say they can tell.
         n_items: Number of items evaluated.
         n_compared: Number of types whose intervals hold together; 1 where each holds by itself.
+        looks: What was known on the way, for some numbers of items and the last; left out in
+            records of an older edgeval.
     """
 
     points: float
@@ -92,6 +112,15 @@ class Stopping(Record):
     design: Literal["random order", "weighted"]
     n_items: int
     n_compared: int = Field(default=1, ge=1)
+    looks: list[Look] = Field(default_factory=list, max_length=_MOST_LOOKS)
+
+    @model_serializer(mode="wrap")
+    def _as_older_ones(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write no looks where there are none."""
+        content: dict[str, Any] = handler(self)
+        if not self.looks:
+            content.pop("looks", None)
+        return content
 
 
 class ImatrixInfo(Record):

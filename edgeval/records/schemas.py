@@ -20,6 +20,7 @@ HOMES = {
     "samples": "edgeval.records.paired_samples:PairedSamples",
     "forecast": "edgeval.records.forecast:Forecast",
     "bench": "edgeval.records.bench:Bench",
+    "history": "edgeval.records.history:History",
 }
 """Where each record is, by its name: one is loaded when it is asked for."""
 

@@ -20,6 +20,12 @@ def features_of(features: str, kernels: Kernels) -> str:
     return f"{features}{_PLAIN}" if kernels == "plain" else features
 
 
+def kernels_of(features: str) -> tuple[str, Kernels]:
+    """Return what was joined by ``features_of``: llama.cpp's features, and the kernels."""
+    is_plain = features.endswith(_PLAIN)
+    return features.removesuffix(_PLAIN), "plain" if is_plain else "default"
+
+
 class ScoreKey(Record):
     """Everything that decides what a model says about an item.
 

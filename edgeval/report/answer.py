@@ -1,11 +1,13 @@
-"""Answer: what was asked, and what a reader in a hurry takes home, each in a sentence."""
+"""Answer: what was asked, and what a reader in a hurry takes home, each in a sentence.
+
+Where the reference failed there is none, and the page says so instead.
+"""
 
 from __future__ import annotations
 
 from edgeval.records import Claim, Drift, ModelRun, Report, Verdict
 from edgeval.report import formatting as fmt
 from edgeval.report.conclusion import recommended
-from edgeval.report.failures import not_compared
 from edgeval.report.items import items_in_short
 from edgeval.report.record_view import RecordView
 from edgeval.report.verdicts import STATUS_LABELS, claim_in_short
@@ -16,18 +18,16 @@ _View = RecordView[Report]
 def question(view: _View) -> str:
     """Return what was asked: ``Which type keeps within 1 point of F16 on …?``."""
     task = view.record.data.name
-    if view.reference is None or not view.drifts:
+    if not view.drifts:
         return f"How many items of {task} does it answer correctly?"
-    reference = view.reference.run.label
+    reference = view.judged_run.run.label
     return f"Which type stays within {view.margin} of {reference} on {task}?"
 
 
 def answer(view: _View) -> str:
     """Return the answer, the shortest that is true: which type to take."""
-    if view.reference is None:
-        return not_compared(view.record)
     if not view.drifts:
-        run = view.reference
+        run = view.judged_run
         return f"{run.run.label} answers {fmt.accuracy(run.accuracy.value)}% correctly."
     pair = recommended(view)
     if pair is None:
@@ -37,14 +37,12 @@ def answer(view: _View) -> str:
 
 def cost(view: _View) -> str:
     """Return what the answer costs and saves, on what it rests; empty where nothing is named."""
-    if view.reference is None:
-        return ""
     measured = f"Measured on {items_in_short(view)}."
     pair = recommended(view)
     if pair is None:
         return measured
     run, drift = pair
-    return f"{_size(run, view.reference.run)} {_points(drift, view)} {measured}"
+    return f"{_size(run, view.judged_run.run)} {_points(drift, view)} {measured}"
 
 
 def verdict_in_short(claim: Claim, verdict: Verdict) -> str:

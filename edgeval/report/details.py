@@ -200,7 +200,8 @@ def group_tables(view: RecordView[Report]) -> list[Table]:
     header = ["group", "items", f"{view.runs[0].run.label} right", "right", "lost", "gained"]
     return [
         Table(
-            f"{each.label}: items right, lost and gained by group{_left_out(each.n_more)}",
+            f"{each.label}: items right, lost and gained by group, on {items_in_short(view)}"
+            f"{_left_out(each.n_more)}",
             header,
             [[group.group, *map("{:,}".format, _counts_of(group))] for group in each.groups],
         )

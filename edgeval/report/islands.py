@@ -10,9 +10,8 @@ from markupsafe import Markup
 from edgeval.records import Report
 from edgeval.records.evidence import ToldFlip
 from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import Chart
+from edgeval.report.charts.chart import Chart, visible
 from edgeval.report.record_view import RecordView
-from edgeval.system import escapes
 
 _MOST_TEXT_CHARS = 600_000
 """Of all flips that a page shows with their texts: it is to stay below two megabytes."""
@@ -67,14 +66,5 @@ def _flip(flip: ToldFlip) -> dict[str, Any]:
 
 
 def _json(value: object) -> Markup:
-    text = json.dumps(_visible(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(visible(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
-
-
-def _visible(value: Any) -> Any:
-    """Return what JSON holds with texts of which everything is seen; lines stay lines."""
-    if isinstance(value, str):
-        return "\n".join(map(escapes.visible, value.split("\n")))
-    if isinstance(value, dict):
-        return {name: _visible(each) for name, each in value.items()}
-    return [_visible(each) for each in value] if isinstance(value, list | tuple) else value

@@ -12,7 +12,8 @@ from edgeval.records.sensors import Sustained
 from edgeval.report import curves
 from edgeval.report import formatting as fmt
 from edgeval.report.curves import Curve
-from edgeval.report.figures import WIDTH, nice_step
+
+WIDTH = 720
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 76.0, 16.0, 48.0
 _SPEED_HEIGHT, _HEAT_HEIGHT, _BETWEEN = 150.0, 90.0, 24.0
@@ -185,3 +186,9 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
 def _tick_text(value: float, ticks: list[float]) -> str:
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
     return fmt.plain(value, max(0, -math.floor(math.log10(step) + 1e-9)))
+
+
+def nice_step(rough: float) -> float:
+    """Return the smallest of 1, 2, 5, 10, ... times a power of ten that is not below ``rough``."""
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    return next(n * magnitude for n in (1, 2, 5, 10) if n * magnitude >= rough * (1 - 1e-9))

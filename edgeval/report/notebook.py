@@ -6,13 +6,19 @@ Importing this module lets records show themselves so; see ``records.notebook``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from edgeval.records import Evaluation, Report, Suite
 from edgeval.records.comparison import Comparison
+from edgeval.records.history import History
 from edgeval.records.notebook import html
 from edgeval.records.paired_samples import PairedSamples
 from edgeval.report import formatting as fmt
+
+if TYPE_CHECKING:
+    from edgeval.report.charts.chart import Spec
 
 _NONE = "\N{EN DASH}"
 
@@ -22,10 +28,10 @@ _Row = list[list[str]]
 
 @html.register
 def report_html(report: Report) -> str:
-    """Return the conclusion, the ladder and the figure of a report."""
+    """Return the conclusion, the ladder and the chart of a report."""
     from edgeval.report import speeds
+    from edgeval.report.charts import drift_image
     from edgeval.report.conclusion import conclusion
-    from edgeval.report.figures import drift_figure
     from edgeval.report.ladder import ladder_rows
     from edgeval.report.record_view import RecordView
 
@@ -55,7 +61,7 @@ def report_html(report: Report) -> str:
         header,
         rows + failed,
         notes=speeds.sentences(view),
-        figure=drift_figure(view),
+        chart=drift_image(view),
     )
 
 
@@ -130,6 +136,18 @@ def comparison_html(record: Comparison) -> str:
     return _rendered("Records side by side", [margin], header, rows)
 
 
+@html.register
+def history_html(record: History) -> str:
+    """Return the runs of a store, a row a run."""
+    from edgeval.report.history import sentences, table
+
+    found = table.history_table(record)
+    rows = [[[cell] for cell in row] for row in found.rows]
+    told = [sentences.answer(record), *sentences.alarms(record)]
+    notes = list(sentences.notes(record))
+    return _rendered(f"Runs of {record.store}", told, found.header, rows, notes=notes)
+
+
 def _number(value: float | None, decimals: int) -> str:
     return _NONE if value is None else fmt.plain(value, decimals)
 
@@ -163,7 +181,7 @@ def _rendered(
     rows: Sequence[_Row],
     *,
     notes: Sequence[str] = (),
-    figure: Any = None,
+    chart: Spec | None = None,
 ) -> str:
     """Return the HTML.
 
@@ -173,10 +191,17 @@ def _rendered(
         header: Name of each column.
         rows: The rows.
         notes: What stands below the table.
-        figure: What ``figure.svg.j2`` draws, if anything.
+        chart: What is drawn below them, if anything, and if it can be drawn here.
     """
+    from edgeval.report.charts.images import SVG, images
     from edgeval.report.pages import template
 
+    drawn = images([chart])[0] if chart is not None else {}
     return template("notebook.html.j2").render(
-        title=title, sentences=sentences, header=header, rows=rows, notes=notes, figure=figure
+        title=title,
+        sentences=sentences,
+        header=header,
+        rows=rows,
+        notes=notes,
+        chart=Markup(drawn[SVG].decode()) if drawn else "",
     )

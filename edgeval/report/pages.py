@@ -97,10 +97,24 @@ def html_page(report: Report) -> str:
 
     Those are the library that draws its charts, and ``page.js``.
     """
-    view, scripts = RecordView.of(report), page_scripts()
-    return template("report.html.j2").render(
+    view = RecordView.of(report)
+    return drawn_page(
+        "report.html.j2",
         view=view,
         ladder_markdown=template("ladder.md.j2").render(view=view).strip(),
+    )
+
+
+def drawn_page(name: str, **parts: object) -> str:
+    """Return a page of ``page.html.j2``, which runs nothing but its own scripts.
+
+    Args:
+        name: The template of the page.
+        parts: What it shows.
+    """
+    scripts = page_scripts()
+    return template(name).render(
+        **parts,
         vega=Markup(scripts[0]),
         page_script=Markup(scripts[1]),
         script_sources=Markup(" ".join(map(script_source, scripts))),

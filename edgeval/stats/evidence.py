@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -33,9 +32,9 @@ MOST_TOLD_BYTES: Final = 1_000_000
 _MOST_OF_SUITE: Final = 2_000
 """Flips that are told of, of all tasks of a run."""
 
-_N_EDGES: Final = 40
-_SHARE_INSIDE: Final = 0.99
-"""Of all changes of all types; the others are beyond the edges of the histograms."""
+_OUTWARDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+EDGES_NATS: Final = [*(-each for each in reversed(_OUTWARDS)), *_OUTWARDS]
+"""Edges of all histograms: Q8_0 changes by hundredths of what Q2_K does."""
 
 
 class _Pair(NamedTuple):
@@ -84,12 +83,11 @@ def evidence(
     pairs = {drift.label: _pairs(drift.label, scores, known, metric) for drift in drifts}
     flips = [_flips(of_type, metric) for of_type in pairs.values()]
     changes = {label: _changes(of_type) for label, of_type in pairs.items()}
-    edges = _edges(np.concatenate(list(changes.values())))
     return Evidence(
         n_flips=sum(map(len, flips)),
         flips=_told(flips, metric, most),
-        change_edges_nats=edges,
-        changes=[_histogram(label, each, edges) for label, each in changes.items()],
+        change_edges_nats=EDGES_NATS,
+        changes=[_histogram(label, each) for label, each in changes.items()],
         groups=[_groups(drift.label, pairs[drift.label]) for drift in drifts if _is_sample(drift)],
     )
 
@@ -194,32 +192,10 @@ def _changes(pairs: Sequence[_Pair]) -> npt.NDArray[np.float64]:
     return found
 
 
-def _edges(changes: npt.NDArray[np.float64]) -> list[float]:
-    """Return edges about zero, a round number of nats apart, between which nearly all changes are.
-
-    No change is in the middle between two of them.
-    """
-    half = _N_EDGES / 2 - 0.5
-    widest = float(np.quantile(np.abs(changes), _SHARE_INSIDE))
-    width = _rounded_up(widest / half) if widest > 0 else 1.0
-    return [float(f"{(place - half) * width:.12g}") for place in range(_N_EDGES)]
-
-
-def _rounded_up(value: float) -> float:
-    """Return the next number that is 1, 2 or 5 times a power of ten."""
-    power = math.floor(math.log10(value))
-    return next(
-        found
-        for mantissa in (1, 2, 5, 10)
-        if (found := float(f"{mantissa}e{power}")) >= value or mantissa == 10
-    )
-
-
-def _histogram(
-    label: str, changes: npt.NDArray[np.float64], edges: Sequence[float]
-) -> ChangeHistogram:
-    bins = np.searchsorted(edges, changes, side="right")
-    return ChangeHistogram(label=label, counts=np.bincount(bins, minlength=len(edges) + 1).tolist())
+def _histogram(label: str, changes: npt.NDArray[np.float64]) -> ChangeHistogram:
+    bins = np.searchsorted(EDGES_NATS, changes, side="right")
+    counts = np.bincount(bins, minlength=len(EDGES_NATS) + 1)
+    return ChangeHistogram(label=label, counts=counts.tolist())
 
 
 def _groups(label: str, pairs: Iterable[_Pair]) -> GroupCounts:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.stats.confidence_sequence import ConfidenceSequence
+from edgeval.stats.looks import Looks
 from edgeval.stats.metrics import pick
 from edgeval.stats.samplers import RandomSampler
 from edgeval.stats.stopping_rules import PrecisionRule
@@ -39,6 +40,7 @@ class SequentialAccuracy:
         self._points = points
         self._sampler = RandomSampler(order, size, (0, 1), PrecisionRule(points / 100))
         self._accuracies = Accuracies(order, size, points, metrics, {metric: self._sampler})
+        self._looks = Looks()
 
     @property
     def is_over(self) -> bool:
@@ -58,6 +60,8 @@ class SequentialAccuracy:
     def add(self, scores: Sequence[ItemScore]) -> None:
         """Take in the scores of the last block, in its order; all at once."""
         self._accuracies.add(scores)
+        sequence = self._sampler.sequence
+        self._looks.add(sequence.n, sequence.means)
 
     def metrics(self) -> dict[str, Metric]:
         """Return the accuracies of the items, with intervals that are valid at every look."""
@@ -70,6 +74,7 @@ class SequentialAccuracy:
             is_decided=self._sampler.is_decided,
             design="random order",
             n_items=self._sampler.sequence.n,
+            looks=self._looks.all,
         )
 
 

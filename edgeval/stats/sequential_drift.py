@@ -9,6 +9,7 @@ import numpy as np
 from edgeval.records import Interval, Metric, Stopping
 from edgeval.stats.intervals import LEVEL
 from edgeval.stats.ladder_test import error_of
+from edgeval.stats.looks import Looks
 from edgeval.stats.metrics import margin
 from edgeval.stats.paired import difference_estimate, limit_items
 from edgeval.stats.samplers import RandomSampler
@@ -57,6 +58,7 @@ class SequentialDrift:
         self._points = points
         self._drawn: list[int] = []
         self._right: list[int] = []
+        self._looks = Looks()
         self._n_compared = n_compared
         within = limit_items(points, size) / size
         statement, level = RangeRule(-within, within), 1 - 2 * error_of(n_compared)
@@ -113,6 +115,7 @@ class SequentialDrift:
         leads = [[margin(score, self._metric) for score in each] for each in (scores, theirs)]
         changes = np.subtract(leads[0], leads[1]).tolist()
         self._sampler.add(np.subtract(right, was_right).tolist(), changes)
+        self._looks.add(self._sampler.sequence.n, self._sampler.sequence.means)
         self._right += right
         if self._accuracies is not None:
             self._accuracies.add(scores)
@@ -147,4 +150,5 @@ class SequentialDrift:
             design="random order" if isinstance(sampler, RandomSampler) else "weighted",
             n_items=sampler.sequence.n,
             n_compared=self._n_compared,
+            looks=self._looks.all,
         )

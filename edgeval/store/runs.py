@@ -7,7 +7,7 @@ import operator
 import os
 import shutil
 import sqlite3
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,12 +67,14 @@ class FileRun:
 
     Attributes:
         setting: All that could change a score.
+        file: Name of the model's file.
         data: Name of the data set.
         created_at: When it was begun, in UTC.
         run: Its plans and scores, while the store is open.
     """
 
     setting: ScoreKey
+    file: str
     data: str
     created_at: datetime
     run: StoredRun
@@ -86,12 +88,39 @@ def runs_of_files(connection: sqlite3.Connection, hashes: Container[str]) -> lis
     """
     latest: dict[str, FileRun] = {}
     for row in sorted(_rows(connection), key=lambda row: row["attempt"]):
-        setting = ScoreKey.model_validate_json(row["setting"])
-        if setting.gguf_sha256 in hashes:
-            run = StoredRun(connection, row["id"], row["key"])
-            created_at = datetime.fromisoformat(row["created_at"])
-            latest[row["key"]] = FileRun(setting, row["data"], created_at, run)
+        found = _file_run(connection, row)
+        if found.setting.gguf_sha256 in hashes:
+            latest[row["key"]] = found
     return sorted(latest.values(), key=lambda each: each.created_at)
+
+
+def newest_runs(
+    connection: sqlite3.Connection, most: int, is_wanted: Callable[[FileRun], bool]
+) -> tuple[list[FileRun], int]:
+    """Return the newest runs that have a score, the oldest first, and how many were left out.
+
+    Args:
+        connection: That of the store.
+        most: How many are returned at most.
+        is_wanted: Tells which; others are not counted.
+
+    Raises:
+        sqlite3.DatabaseError: If a run has changed on the disk.
+    """
+    rows = (_file_run(connection, row) for row in _rows(connection))
+    wanted = sorted(filter(is_wanted, rows), key=lambda each: (each.created_at, each.run.number))
+    with_scores = [each for each in wanted if each.run.n_scores()]
+    return with_scores[-most:], max(0, len(with_scores) - most)
+
+
+def _file_run(connection: sqlite3.Connection, row: dict[str, Any]) -> FileRun:
+    return FileRun(
+        setting=ScoreKey.model_validate_json(row["setting"]),
+        file=row["file"],
+        data=row["data"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        run=StoredRun(connection, row["id"], row["key"]),
+    )
 
 
 def delete_run(path: Path, number: int, *, progress: Progress | None = None) -> None:

@@ -7,7 +7,7 @@ import math
 import operator
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from edgeval.errors import StoreError
@@ -75,16 +75,28 @@ class StoredRun:
 
     def packed_scores(self) -> dict[int, tuple[int, str]]:
         """Return by index the plan and the text of each score."""
+        return {item: (plan, text) for item, plan, text, _ in self._rows()}
+
+    def values(self) -> dict[int, list[Any]]:
+        """Return by index what is kept of each score, in the order of ``SCORE_FIELDS``."""
+        return {item: values for item, _, _, values in self._rows()}
+
+    def _rows(self) -> Iterator[tuple[int, int, str, list[Any]]]:
+        """Yield of each score its item, its plan, its text and what that holds."""
         rows = self._connection.execute(
             "SELECT item, plan, score, checksum FROM score WHERE measurement = ?", (self.number,)
         )
-        found = {}
         for item, plan, text, expected in rows:
             _require(checksum(self.key, item, plan, text) == expected, "a score")
-            _values(text)
             _require(type(item) is int and 0 <= item < _END_OF_PLACES, "a score")
-            found[item] = (plan, text)
-        return found
+            yield item, plan, text, _values(text)
+
+    def n_scores(self) -> int:
+        """Return how many items have a score."""
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM score WHERE measurement = ?", (self.number,)
+        ).fetchone()
+        return int(count)
 
     def scored(self) -> set[int]:
         """Return the indices of all items that have a score."""

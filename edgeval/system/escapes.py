@@ -11,7 +11,7 @@ import codecs
 import functools
 import re
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -74,6 +74,15 @@ def visible(text: str) -> str:
         return text
     shown = "".join(char if _is_shown(char) else _escape(char) for char in text)
     return _UNSEEN.sub(lambda found: _escape(found[0]), shown)
+
+
+def visible_in(content: Any) -> Any:
+    """Return what JSON or YAML can hold with each of its texts as ``visible`` gives it."""
+    if isinstance(content, str):
+        return visible(content)
+    if isinstance(content, dict):
+        return {visible(name): visible_in(each) for name, each in content.items()}
+    return [visible_in(each) for each in content] if isinstance(content, list) else content
 
 
 def fitting(text: str, encoding: str) -> str:

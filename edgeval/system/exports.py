@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import IO, Any, Final, Literal
 
 from edgeval.system.files import replacing
 
@@ -21,14 +22,19 @@ Format = Literal["csv", "jsonl", "parquet"]
 
 _ROWS_AT_ONCE: Final = 5_000
 
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take for the beginning of a formula, which they would compute (OWASP, CSV
+Injection)."""
+
 
 def write_rows(target: Path, kind: Format, columns: Columns, rows: Rows) -> None:
     """Write rows to a file, whole or not at all.
 
     Args:
         target: The file; one that is there is replaced.
-        kind: ``csv`` as RFC 4180 describes it, with a head, empty for None, and JSON for lists and
-            values by name; ``jsonl``, an object a line; or ``parquet``.
+        kind: ``csv`` as RFC 4180 describes it, with a head, empty for None, JSON for lists and
+            values by name, and ``'`` before a text that a spreadsheet would compute; ``jsonl``, an
+            object a line; or ``parquet``.
         columns: What the columns are called and hold, in their order.
         rows: Their values by name, in any order; without one, it is None.
 
@@ -44,15 +50,29 @@ def write_rows(target: Path, kind: Format, columns: Columns, rows: Rows) -> None
         write[kind](temporary, columns, rows)
 
 
+def csv_text(columns: Iterable[str], rows: Rows) -> str:
+    """Return rows as CSV for a terminal or a pipe, whose lines end with a line feed alone."""
+    file = io.StringIO(newline="")
+    _csv_to(file, columns, rows, "\n")
+    return file.getvalue()
+
+
 def _write_csv(path: Path, columns: Columns, rows: Rows) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+        _csv_to(file, columns, rows, "\r\n")
+
+
+def _csv_to(file: IO[str], columns: Iterable[str], rows: Rows, line_end: str) -> None:
+    names = list(columns)
+    writer = csv.writer(file, lineterminator=line_end)
+    writer.writerow(names)
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
 
 
 def _cell(value: Any) -> Any:
     """Return what a cell of a CSV file holds: pandas and DuckDB take ``true`` for what it is."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
     return json.dumps(value) if isinstance(value, bool | list | tuple | dict) else value
 
 

@@ -22,8 +22,10 @@ import vl_convert
 from edgeval.report.charts.vendored import LICENSES, VEGA
 
 SNIPPET = "window.vegaEmbed=vegaEmbed;"
-BUNDLED = ("vega", "d3-", "topojson-client", "delaunator", "robust-predicates", "internmap")
-BUNDLED += ("json-stringify-pretty-compact", "fast-json-patch", "semver", "tslib")
+BUNDLED = (
+    "vega", "d3-", "topojson-client", "delaunator", "robust-predicates", "internmap",
+    "json-stringify-pretty-compact", "fast-json-patch", "semver", "tslib",
+)  # fmt: skip
 """How the names of packages begin that are in the file; others are those of command lines."""
 
 

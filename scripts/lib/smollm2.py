@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.system.files import write_texts
+from edgeval.system.files import write_files
 from tests.helpers.forms import tokenizers
 
 _NAMES = {
@@ -155,4 +155,4 @@ class Source:
             "tokenizer_config.json": self.tokenizer_config(),
             "tokenizer.json": self.tokenizer(),
         }
-        write_texts({folder / name: json.dumps(each) + "\n" for name, each in contents.items()})
+        write_files({folder / name: json.dumps(each) + "\n" for name, each in contents.items()})

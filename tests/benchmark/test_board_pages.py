@@ -197,12 +197,16 @@ def test_the_command_writes_both_pages(tmp_path: Path) -> None:
     assert "load" not in row
 
 
-def test_pages_are_of_benchmarks(tmp_path: Path) -> None:
+def test_pages_are_of_records(tmp_path: Path) -> None:
+    (path,) = saved(tmp_path, a=full())
     (tmp_path / "report.json").write_text("{}", encoding="utf-8")
     out = tmp_path / "out"
-    done = edgeval("compare", tmp_path / "report.json", tmp_path, "--out", out)
-    assert_one_sentence(done, ["report.json is no record of edgeval bench"])
-    done = edgeval("compare", tmp_path / "none.json", "--out", out)
+    done = edgeval("compare", path, tmp_path, "--out", out)
+    assert_one_sentence(done, ["cannot read", "a directory"])
+    done = edgeval("compare", tmp_path / "report.json", path, "--out", out)
+    assert_one_sentence(done, ["report.json"])
+    assert not out.exists()
+    done = edgeval("compare", tmp_path / "none.json", path, "--out", out)
     assert_one_sentence(done, ["no record at", "none.json"])
     done = edgeval("compare", "--lm-eval", tmp_path, tmp_path, "--out", out)
     assert (done.returncode, "--out" in done.stderr) == (2, True)

@@ -159,6 +159,9 @@ def test_the_machine_is_on_the_screen(
     assert "board             Raspberry Pi 5 Model B (BCM2712)" in lines
     assert "conditions        governor powersave" in lines
     assert any(line.startswith("system            Debian 12, ") for line in lines)
+    alone = device.model_copy(update={"cpu": "Cortex-A72", "physical_cores": 1})
+    lines = printed(example_diagnosis(device=alone), capsys)
+    assert f"CPU               Cortex-A72, 1 core ({alone.logical_cores} logical)" in lines
     assert any(line.startswith("llama-cpp-python  0.3.36") for line in lines)
 
 

@@ -71,11 +71,12 @@ class Page(HTMLParser):
             self.text += data
 
 
+@pytest.mark.images
 @pytest.mark.parametrize("make", [example_report, stopped_report, sliced_report, failed_report])
-def test_a_report_shows_its_ladder_and_its_figure(make: Callable[[], Report]) -> None:
+def test_a_report_shows_its_ladder_and_its_chart(make: Callable[[], Report]) -> None:
     report = make()
     html = report._repr_html_()
-    assert html is not None and len(html) < 20_000
+    assert html is not None and len(html) < 40_000
     page = Page(html)
     n_types = len(report.runs) + len(report.failures)
     assert page.counts["tr"] == 1 + n_types
@@ -139,6 +140,7 @@ def test_records_by_themselves_are_shown_as_text() -> None:
     assert result.stdout == f"None <Report: {labels}>\n"
 
 
+@pytest.mark.images
 @pytest.mark.parametrize("make", [example_report, stopped_report, sliced_report, failed_report])
 def test_rows_are_a_record_in_plain_values(make: Callable[[], Report]) -> None:
     report = make()

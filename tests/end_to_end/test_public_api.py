@@ -29,6 +29,7 @@ COMMANDS = {
     "inspect": edgeval.inspect,
     "report": edgeval.load,
     "compare": edgeval.compare,
+    "history": edgeval.history,
     "doctor": edgeval.diagnose,
     "bench": edgeval.bench,
     "runs": edgeval.list_runs,

@@ -73,11 +73,16 @@ PLAIN = (
 )
 OF_FILES = (
     ("report", "."),
+    ("report", ".", "--format", "latex"),
+    ("report", ".", "--format", "model-card"),
     ("verdict", "."),
     ("compare", ".", "."),
+    ("compare", ".", ".", "--out", "pages", "--overwrite"),
     ("compare", "--lm-eval", "a.jsonl", "a.jsonl"),
     ("compare", "bench.json", "--out", "boards", "--overwrite"),
     ("runs", "--store", "a.db"),
+    ("history", "--store", "a.db"),
+    ("history", "--store", "a.db", "--out", "pages", "--overwrite"),
     ("runs", "show", "1", "--store", "a.db"),
     ("reference", "show", "ref.npz"),
 )

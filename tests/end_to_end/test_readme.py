@@ -1,4 +1,4 @@
-"""README: one page, whose commands, code and picture are real; the installation beside it."""
+"""README: one page, whose commands, code and pictures are real; the installation beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 
 from edgeval.llama.builds import PORTABLE, rebuild_command
+from edgeval.records import Report
+from edgeval.report.record_files import load
+from edgeval.report.record_view import RecordView
+from edgeval.stats.verdict import verdicts
+from scripts.docs.pictures import RECORD
 from tests.helpers.command import edgeval
 
 ROOT = Path(__file__).parents[2]
@@ -29,11 +34,27 @@ def test_it_is_one_page() -> None:
     assert len(README.splitlines()) <= 150
 
 
-def test_its_picture_is_small() -> None:
-    (name,) = re.findall(r"!\[[^\]]+\]\((.+\.png)\)", README)
-    picture = (ROOT / name).read_bytes()
-    assert picture.startswith(b"\x89PNG")
-    assert len(picture) < 150_000
+def test_its_pictures_are_small() -> None:
+    names = re.findall(r'(?:srcset|src)="([^"]+)"', README)
+    assert [Path(name).name for name in names] == ["report-dark.webp", "report-light.webp"]
+    for name in names:
+        picture = (ROOT / name).read_bytes()
+        assert (picture[:4], picture[8:12]) == (b"RIFF", b"WEBP")
+        assert len(picture) < 300_000
+
+
+def test_what_it_says_of_its_pictures_is_in_their_record() -> None:
+    record = load(RECORD.parent)
+    assert isinstance(record, Report)
+    (claim,), (verdict,) = record.claims, verdicts(record)
+    outcomes = [run.outcome for run in RecordView.of(record).runs[1:]]
+    scored = 100 * record.runs[0].metrics[record.protocol.metric].value
+    below = README.partition("</picture>")[2].partition("##")[0]
+    assert f"All {record.data.n_items:,} items were scored" in below
+    assert f"The published number is {claim.value:.2f} and F16 scores {scored:.2f}" in below
+    (alt,) = re.findall(r'alt="([^"]+)"', README)
+    assert f"the claim is {verdict.status.replace('_', ' ')}" in alt
+    assert f"{outcomes.count('equivalent')} of {len(outcomes)} quantized types are equi" in alt
 
 
 def test_its_second_block_is_a_notebook_cell_that_runs(tmp_path: Path) -> None:

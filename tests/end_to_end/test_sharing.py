@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import shutil
 import zipfile
@@ -64,11 +65,72 @@ def test_a_command_can_be_typed_again() -> None:
     [
         ("cannot open /home/me/.cache/x.so (at /opt/y.c:12)", "cannot open x.so (at y.c:12)"),
         ("cannot open 'C:\\Users\\me\\m.gguf'; free some", "cannot open 'm.gguf'; free some"),
+        ("cannot open 'C:\\Users\\A B\\m n.gguf' here", "cannot open 'm n.gguf' here"),
+        ('see "/opt/a b/c d.so" and "e/f"', 'see "c d.so" and "e/f"'),
+        ("no C:/Users/me/m.gguf", "no m.gguf"),
+        (r"no \\server\share\m.gguf", "no m.gguf"),
+        ("no file:///srv/me/m.gguf", "no m.gguf"),
+        (r"no ~other\m.gguf, ~other/n.gguf", "no m.gguf, n.gguf"),
+        ("cannot reach me@my-board: no route", "cannot reach USER@HOST: no route"),
+        ("http://me:word@meter/status", "http://USER@HOST/status"),
         ("5 tokens/s and/or 1/2, see https://a.example/b/c", None),
+        ("owner/name@main has no F16", None),
     ],
 )
 def test_a_sentence_tells_no_folder(text: str, shown: str | None) -> None:
     assert shareable_text(text) == (shown or text)
+
+
+@pytest.mark.parametrize(
+    ("home", "text", "shown"),
+    [
+        ("/home/alice b", "no /home/alice b/models/m.gguf", "no m.gguf"),
+        ("/home/alice b", "no /home/alice b", "no ~"),
+        ("/home/ali", "no /home/alibi/m.gguf", "no m.gguf"),
+        (r"C:\Users\Alice B", r"no C:\Users\Alice B\models\m.gguf", "no m.gguf"),
+        (r"C:\Users\Alice B", "no c:/users/alice b/models/m.gguf", "no m.gguf"),
+        (r"C:\Users\Alice B", r"no C:\\Users\\Alice B\\m.gguf", "no m.gguf"),
+        ("/home/alice-own", "Alice-Own may not read it", "USER may not read it"),
+        ("/home/me", "me may not read it", "me may not read it"),
+    ],
+)
+def test_a_sentence_tells_no_home_and_no_user(
+    home: str, text: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("USERPROFILE", home)
+    assert shareable_text(text) == shown
+
+
+def test_a_sentence_tells_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "node", lambda: "alices-board.example.org")
+    assert shareable_text("alices-board does not answer") == "HOST does not answer"
+    assert shareable_text("no alices-board.example.org here") == "no HOST here"
+    monkeypatch.setattr(platform, "node", lambda: "localhost")
+    assert shareable_text("localhost does not answer") == "localhost does not answer"
+
+
+def test_the_working_folder_is_a_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a checkout of somebody"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert shareable_text(f"no {folder}/models/m.gguf") == "no ./models/m.gguf"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["--watts-command", "ssh me@board cat /sys/power"], ["--watts-command", "ssh …"]),
+        (["--watts-command=/opt/me/read watts"], ["--watts-command=read …"]),
+        (["--watts-command", "meter"], ["--watts-command", "meter"]),
+        (["--claim", "hellaswag acc 59 /home/x/a.pdf"], ["--claim", "hellaswag acc 59 a.pdf"]),
+        (["/a/b.gguf,/c/d.gguf"], ["d.gguf"]),
+        (["x,/c/d.gguf"], ["x,d.gguf"]),
+        (["owner/name@main:Q4_0", "a@b"], ["owner/name@main:Q4_0", "a@b"]),
+    ],
+)
+def test_a_command_tells_no_folder(given: list[str], shown: list[str]) -> None:
+    assert shlex.split(shareable_command(given)) == shown
 
 
 def test_what_other_tools_wrote_tells_no_folder() -> None:

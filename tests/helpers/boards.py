@@ -115,6 +115,20 @@ def jetson_orin(root: Path) -> None:
     _policy(root, 0, "schedutil", "tegra194")
 
 
+def arm_server(root: Path) -> None:
+    """A server with Graviton 3, whose firmware has ACPI's tables and no device tree."""
+    write(root / "sys/class/dmi/id", {"sys_vendor": "Amazon EC2", "product_name": "c7g.large"})
+    write(
+        root,
+        {
+            "proc/cpuinfo": "\n\n".join(_arm(cpu, "0xd40") for cpu in range(2)),
+            f"{_CPU}/online": "0-1",
+        },
+    )
+    for cpu in range(2):
+        write(root / _CPU / f"cpu{cpu}", {"topology/core_cpus_list": cpu})
+
+
 def n100(root: Path) -> None:
     """A mini PC with an N100, whose maker filled in no name; it has one channel of memory."""
     dmi = dict.fromkeys(("sys_vendor", "product_name", "board_name"), "Default string")

@@ -12,7 +12,7 @@ import numpy as np
 from edgeval.engine import Engine
 from edgeval.engine.kernels.small_model import small_model
 from edgeval.engine.kernels.writing import write_gguf
-from edgeval.engine.messages import KernelsReady
+from edgeval.engine.messages import EngineFacts, KernelsReady
 from edgeval.errors import EngineDiedError
 from edgeval.gguf.parts import read_header
 from edgeval.gguf.types import TensorType
@@ -44,10 +44,12 @@ class Scripted(Engine):
         self,
         changes: Mapping[tuple[str, str], dict[str, Any]] | None = None,
         answers: Sequence[Any] = (),
+        system_info: str = "",
     ) -> None:
         super().__init__()
         self.changes = changes or {}
         self.answers = answers
+        self.system_info = system_info
         self.asked: list[str] = []
 
     @contextlib.contextmanager
@@ -64,6 +66,9 @@ class Scripted(Engine):
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
+            return
+        if job == "facts":
+            yield EngineFacts(version="llama-cpp-python 0.3.36", features=self.system_info)
             return
         assert job == "try_kernels"
         for pair in arguments[0]:

@@ -87,6 +87,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.text = ""
+        """Without what scripts read or are."""
         self.feed(html)
         self.close()
         assert self.open == []
@@ -105,10 +106,18 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if "script" not in self.open:
+            self.text += data
 
     def values(self, name: str) -> list[str]:
         return [value for _, found, value in self.attributes if found == name]
+
+
+def without_library(html: str) -> str:
+    """Return a page without its own two scripts; what these read stays."""
+    rest, n_scripts = re.subn(r"<script>.*?</script>", "", html, flags=re.DOTALL)
+    assert n_scripts == 2
+    return rest
 
 
 def cells(line: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -168,3 +169,30 @@ def test_who_may_use_only_small_cores_uses_them(
     boards.orange_pi_5(tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed)
     assert machine.physical_cores(tmp_path) == threads
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("board", "name"),
+    [
+        (boards.n100, "Intel(R) N100"),
+        (boards.pi_4, "Raspberry Pi 4 Model B Rev 1.5"),
+        (boards.arm_server, "Neoverse-V1"),
+        (lambda root: None, platform.processor() or platform.machine()),
+    ],
+)
+def test_a_cpu_that_does_not_say_its_name_has_that_of_its_cores(
+    board: Board, name: str, tmp_path: Path
+) -> None:
+    board(tmp_path)
+    assert machine.describe(tmp_path).cpu == name
+
+
+@on_linux
+def test_where_no_file_tells_of_cores_each_cpu_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 4 if logical else None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    assert machine.physical_cores(tmp_path) == 4
+    assert machine.describe(tmp_path).physical_cores == 4

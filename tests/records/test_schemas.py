@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edgeval.evaluation.history import history
 from edgeval.gguf.inspect import inspect
 from edgeval.records.schemas import HOMES, record_of, schema_of
 from edgeval.report.record_files import save
@@ -19,6 +20,7 @@ from tests.helpers.command import edgeval
 from tests.helpers.diagnoses import example_diagnosis
 from tests.helpers.evidence import with_evidence
 from tests.helpers.forecasts import example_forecast
+from tests.helpers.histories import make_twice
 from tests.helpers.logged import unpacked
 from tests.helpers.pick_records import example_pick
 from tests.helpers.reports import failed_report, with_plain_kernels
@@ -104,6 +106,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
         "forecast": example_forecast().model_dump(mode="json"),
         "bench": example_bench(gpus=("Some GPU",)).model_dump(mode="json"),
         "doctor": example_diagnosis().model_dump(mode="json"),
+        "history": json.loads(history(make_twice(tmp_path / "b.db")).model_dump_json()),
         "samples": compare_samples(unpacked(tmp_path / "logged")).model_dump(mode="json"),
     }
 

@@ -121,7 +121,7 @@ def test_a_lone_run_concludes_with_its_accuracy() -> None:
 
 def test_each_type_has_its_items_and_the_accuracy_of_the_split() -> None:
     record = SPLIT_VARIANTS["weighted"]
-    rows = tables(pages.markdown_page(record))[0]
+    rows = tables(pages.markdown_page(record))[1]
     assert [(row["type"], row["items"], row["acc_norm"], row["95%"]) for row in rows] == [
         ("F16, from ref.npz", "10,042", "59.17", "exact"),
         ("Q8_0", "256", "59.27", "[58.6, 60.0]"),

@@ -11,7 +11,7 @@ import pytest
 
 from edgeval.errors import EdgevalError
 from edgeval.records import Evaluation, Failure, Report
-from edgeval.report import facts, figures, items, ladder, pages, record_files
+from edgeval.report import charts, facts, items, ladder, pages, record_files
 from edgeval.report.compare.sentences import sentences
 from edgeval.report.conclusion import conclusion
 from edgeval.report.failures import failure_sentences, reference_failed
@@ -218,7 +218,7 @@ def test_items_are_those_of_what_was_evaluated() -> None:
 
 @pytest.mark.parametrize("record", [SOME, NO_REFERENCE], ids=["some", "no reference"])
 def test_failed_types_are_the_last_rows_of_the_ladder(record: Report) -> None:
-    rows = tables(pages.markdown_page(record))[0]
+    rows = tables(pages.markdown_page(record))[1]
     n_failed = len(record.failures)
     assert [row["type"] for row in rows[:-n_failed]] == [run.type for run in record.runs]
     for row, failure in zip(rows[-n_failed:], record.failures, strict=True):
@@ -256,17 +256,14 @@ def test_the_pages_of_a_failed_reference_begin_with_that_and_show_the_claim() ->
         for word in ("Reproduced", "Measured", "Verdict", "No published number", "reference run"):
             assert word not in text
         assert "Differences" not in text
-    assert (
-        figures.drift_figure(RecordView.of(NO_REFERENCE))
-        is figures.claim_figure(RecordView.of(NO_REFERENCE))
-        is None
-    )
+    assert charts.drift_chart(RecordView.of(NO_REFERENCE)) is None
 
 
-def test_the_figures_show_what_was_evaluated() -> None:
-    drawn = figures.drift_figure(RecordView.of(SOME))
+def test_the_chart_shows_what_was_evaluated() -> None:
+    drawn = charts.drift_chart(RecordView.of(SOME))
     assert drawn is not None
-    assert [mark.point.label for mark in drawn.marks] == [run.label for run in SOME.runs]
+    rows = drawn.choices[0].spec["data"]["values"]
+    assert [row["type"] for row in rows] == [run.label for run in SOME.runs]
 
 
 # Kernels and memory

@@ -9,7 +9,7 @@ import pytest
 
 from edgeval.errors import EdgevalError
 from edgeval.records import Report
-from edgeval.report import record_files
+from edgeval.report import pages, record_files
 from tests.helpers.pages import VARIANTS, every_page
 from tests.helpers.paths import SHARED
 from tests.helpers.reports import (
@@ -125,7 +125,7 @@ def test_nothing_is_written_when_composing_fails(
     def fail(record: Report) -> str:
         raise EdgevalError("no page")
 
-    monkeypatch.setattr(record_files, "html_page", fail)
+    monkeypatch.setattr(pages, "html_page", fail)
     with pytest.raises(EdgevalError, match="no page"):
         record_files.render(VARIANTS["slice"], tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

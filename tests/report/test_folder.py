@@ -124,11 +124,11 @@ def test_a_page_that_cannot_be_written_loses_neither_record_nor_verdict(
 
     for name in (record_files.HTML_NAME, record_files.MARKDOWN_NAME):
         (tmp_path / name).write_text("of another record")
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(EdgevalError, match=r"report\.json is complete, and edgeval report"):
-        record_files.save(record, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        with pytest.raises(EdgevalError, match=r"report\.json is complete, and edgeval report"):
+            record_files.save(record, tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["report.json", "verdict.json"]
-    monkeypatch.undo()
     record_files.render(record_files.load(tmp_path), tmp_path)
     assert len(list(tmp_path.iterdir())) == 4
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from edgeval.cli.terminal import report as terminal
 from edgeval.cli.terminal.comparison import print_comparison
@@ -31,9 +32,13 @@ from edgeval.records import (
 )
 from edgeval.report import pages, record_files
 from edgeval.report.compare.compare import compare
+from edgeval.report.exports.every_eval_ever import logs
+from edgeval.report.exports.export import exported
+from edgeval.report.exports.model_card import eval_results
 from edgeval.stats.verdict import verdicts
 from tests.helpers.evidence import with_evidence
 from tests.helpers.hostile import TEXTS, UNSEEN, replaced, strings
+from tests.helpers.pages import without_library
 from tests.helpers.reports import (
     example_reference,
     example_report,
@@ -122,7 +127,9 @@ def views(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     if isinstance(record, Report):
         terminal.print_report(record)
         print_verdicts(record, verdicts(record))
-        shown = {"html": pages.html_page(record), "markdown": pages.markdown_page(record)}
+        html = without_library(pages.html_page(record))
+        shown = {"html": html, "markdown": pages.markdown_page(record)}
+        shown |= exports(record)
     else:
         terminal.print_evaluation(record)
     other = path.with_name("other.json")
@@ -133,14 +140,30 @@ def views(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return shown | {"terminal": captured.out + captured.err}
 
 
+def exports(record: Report) -> dict[str, str]:
+    """Return what is exported of a record: of a model card, front matter and body by themselves."""
+    _, front, body = exported(record, "model-card").split("---\n", 2)
+    results = yaml.safe_dump(eval_results(record), allow_unicode=True)
+    logged = json.dumps(list(logs(record).values()), ensure_ascii=False)
+    return {"front matter": front, "card": body, "results": results, "log": logged} | {
+        "latex": exported(record, "latex")
+    }
+
+
 def assert_harmless(shown: dict[str, str], text: str) -> None:
     for way, content in shown.items():
         found = UNSEEN.search(content)
         assert found is None, f"{way}: {content[found.start() - 40 : found.end() + 40]!r}"
-    page, markdown = shown.get("html", ""), shown.get("markdown", "")
+    page = shown.get("html", "").replace('<script type="application/json"', "")
     assert not re.search(r"<script|<img|onerror=(?!&)'a'", page)
+    for way in ("markdown", "card"):
+        assert_harmless_markdown(shown.get(way, ""), text)
+
+
+def assert_harmless_markdown(markdown: str, text: str) -> None:
     prose = re.sub(r"^(`{3,}).*?^\1", "", markdown, flags=re.DOTALL | re.MULTILINE)
-    assert not re.search(r"(?<!\\)<\w|(?<!\\)!\[|\]\(javascript", prose)
+    folds = r"(?<!\\)<(?!details>|summary>)\w"
+    assert not re.search(rf"{folds}|(?<!\\)!\[|\]\(javascript", prose)
     if text == TEXTS["cell"]:
         widths = [len(re.findall(r"(?<!\\)\|", line)) for line in prose.splitlines()]
         assert all(a == b or not (a and b) for a, b in itertools.pairwise(widths))

@@ -55,7 +55,7 @@ def test_the_difference_to_the_claim_is_signed() -> None:
 
 @every_variant
 def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> None:
-    rows = tables(pages.markdown_page(record))[0]
+    rows = tables(pages.markdown_page(record))[1]
     metric = record.protocol.metric
     assert [row["type"] for row in rows] == [run.label for run in record.runs]
     for row, run in zip(rows, record.runs, strict=True):
@@ -88,7 +88,7 @@ def test_every_number_of_the_markdown_table_is_the_records(record: Report) -> No
 
 def test_the_other_tables_hold_the_records_numbers() -> None:
     record = VARIANTS["slice"]
-    _, differences, drift, *flips, metrics, files = tables(pages.markdown_page(record))
+    _, _, differences, drift, *flips, metrics, files = tables(pages.markdown_page(record))
     for row, found in zip(differences, record.drift, strict=True):
         assert number(row["difference"]) == pytest.approx(found.difference_points, abs=0.00501)
         split, new = found.split, found.new_items
@@ -150,7 +150,7 @@ def test_the_reference_is_named_and_a_lone_run_is_not_compared() -> None:
     assert second.new_items == with_minus("[-0.2, +0.2]")
     (lone,) = ladder.ladder_rows(RecordView.of(VARIANTS["alone"]))
     assert (lone.difference, lone.outcome) == ("not compared", "not compared")
-    assert "difference" not in tables(pages.markdown_page(VARIANTS["alone"]))[0][0]
+    assert "difference" not in tables(pages.markdown_page(VARIANTS["alone"]))[1][0]
 
 
 def test_no_flips_and_p_of_one() -> None:
@@ -226,3 +226,20 @@ def test_a_negative_zero_is_never_shown(record: Report) -> None:
     for verdict in record.verdicts:
         text = text.replace(verdict.id, "")
     assert not re.search(r"[-+\N{MINUS SIGN}]0(\.0+)?(?![.\d])", text)
+
+
+def test_runs_of_one_type_are_told_apart_by_their_matrix() -> None:
+    record = VARIANTS["imatrix"]
+    pairs = {run.run.label: run.drift for run in RecordView.of(record).runs}
+    assert list(pairs)[4:6] == ["Q4_K_M", "Q4_K_M +imatrix"]
+    plain, weighed = pairs["Q4_K_M"], pairs["Q4_K_M +imatrix"]
+    assert plain is not None
+    assert weighed is not None
+    assert (plain.right_to_wrong, weighed.right_to_wrong) == (171, 9)
+    rows = {row.type: row for row in ladder.ladder_rows(RecordView.of(record))}
+    assert rows["Q4_K_M"].flips == "171 lost / 122 gained"
+    assert rows["Q4_K_M +imatrix"].flips == "9 lost / 7 gained"
+    for page in (pages.markdown_page(record), pages.html_page(record)):
+        assert page.count("Q4_K_M +imatrix") >= 4
+        assert "im.gguf, from 120 chunks of wiki.txt" in page
+        assert "ab" * 32 in page

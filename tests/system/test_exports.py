@@ -38,6 +38,7 @@ ROWS: list[dict[str, Any]] = [
     dict.fromkeys(COLUMNS),
     {"name": "=1+1", "is_right": False, "logs": []},
 ]
+FORMULA = {"=", "+", "-", "@", "\t", "\r"}
 WHOLE = [{name: row.get(name) for name in COLUMNS} for row in ROWS]
 
 
@@ -78,12 +79,24 @@ def test_csv_is_that_of_rfc_4180(tmp_path: Path) -> None:
     for name in ("logs", "texts", "picks"):
         assert json.loads(first[name]) == ROWS[0][name]
     assert set(nothing.values()) == {""}
-    assert (last["name"], last["is_right"], last["logs"]) == ("=1+1", "false", "[]")
+    assert (last["name"], last["is_right"], last["logs"]) == ("'=1+1", "false", "[]")
     # Each row ends with both characters, and quotes within quotes are doubled.
     assert path.read_bytes().startswith(
         b'name,count,share,is_right,logs,texts,picks\r\n"a ""quoted"", name\nof two lines\r and'
     )
-    assert path.read_bytes().endswith(b"\r\n=1+1,,,false,[],,\r\n")
+    assert path.read_bytes().endswith(b"\r\n'=1+1,,,false,[],,\r\n")
+
+
+@pytest.mark.parametrize("begin", sorted(FORMULA))
+def test_a_spreadsheet_computes_nothing(tmp_path: Path, begin: str) -> None:
+    formula, number = f'{begin}HYPERLINK("https://a.example")', -0.5
+    row = {"name": formula, "share": number, "texts": [formula]}
+    with written(tmp_path, "csv", [row]).open(encoding="utf-8", newline="") as file:
+        (cells,) = csv.DictReader(file, strict=True)
+    assert cells["name"] == f"'{formula}"
+    assert float(cells["share"]) == number
+    assert json.loads(cells["texts"]) == [formula]
+    assert parquet.read_table(written(tmp_path, "parquet", [row])).to_pylist()[0]["name"] == formula
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
@@ -124,7 +137,8 @@ def test_any_values_come_back(
     with written(folder, "csv", found).open(encoding="utf-8", newline="") as file:
         cells = list(csv.DictReader(file, strict=True))
     for row, cell in zip(found, cells, strict=True):
-        assert cell["name"] == (row["name"] or "")
+        name = row["name"] or ""
+        assert cell["name"] == (f"'{name}" if name[:1] in FORMULA else name)
         assert cell["share"] == "" or math.isclose(float(cell["share"]), row["share"], rel_tol=0)
         assert cell["texts"] == "" or json.loads(cell["texts"]) == row["texts"]
 

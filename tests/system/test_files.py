@@ -15,8 +15,8 @@ from edgeval.system.files import (
     refuse_existing,
     replacing,
     require_writable,
+    write_files,
     write_text,
-    write_texts,
 )
 
 MB = 1_000_000
@@ -281,7 +281,7 @@ def test_several_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(EdgevalError, match=r"cannot write .*b \(No space left"):
-        write_texts({tmp_path / "a": "new", tmp_path / "b": "new"})
+        write_files({tmp_path / "a": "new", tmp_path / "b": "new"})
     assert names(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "old"
 

@@ -24,8 +24,13 @@ _WHOLE = 0.95
 """From this share of the time on, a mean power is one of all of it."""
 
 
-def print_bench(bench: Bench) -> None:
-    """Print what was measured of each file, and on what machine."""
+def print_bench(bench: Bench, advice: Sequence[str] = ()) -> None:
+    """Print what was measured of each file, and on what machine.
+
+    Args:
+        bench: The record.
+        advice: What would make this llama.cpp faster, in sentences.
+    """
     console = stdout_console()
     tables = [timings(bench)] if any(file.timings for file in bench.files) else []
     tables.append(costs(bench))
@@ -38,6 +43,8 @@ def print_bench(bench: Bench) -> None:
     console.print_each(load_charts(bench, console.width, console.encoding))
     for sentence in sentences(bench):
         console.print(sentence)
+    for each in advice:
+        console.print(f"advice: {each}")
 
 
 def timings(bench: Bench) -> Table:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from edgeval.benchmark.board_columns import columns, explanations, sentences
-from edgeval.benchmark.board_pages import PAGES
 from edgeval.benchmark.boards import BoardRow, BoardTable
-from edgeval.system.console import stderr_console, stdout_console
+from edgeval.system.console import stdout_console
 from edgeval.system.tables import Table
 
 _PUBLISHED = "published"
@@ -25,12 +23,6 @@ def print_boards(found: Sequence[BoardTable]) -> None:
         console.print_each(sentences(each))
         console.print("")
     console.print_each(explanations(found))
-
-
-def print_pages(folder: Path, *, beside_json: bool) -> None:
-    """Print where the pages were written; beside JSON on stderr."""
-    console = stderr_console() if beside_json else stdout_console()
-    console.print(f"{folder}: {', '.join(PAGES)}")
 
 
 def boards_json(found: Sequence[BoardTable]) -> str:

@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgeval.cli.terminal.records import LOUD
-from edgeval.records import DataSource
 from edgeval.records.comparison import ComparedMachine, ComparedRun, Comparison
 from edgeval.report import formatting as fmt
+from edgeval.report.compare import cells
 from edgeval.report.compare.labels import short_cpu
-from edgeval.report.compare.matching import is_weighted
 from edgeval.report.compare.sentences import alarms, sentences
-from edgeval.report.compare.speeds import is_of_part
 from edgeval.report.failures import FAILED
 from edgeval.report.machines import device_names, self_check_in_short
-from edgeval.report.speeds import MARK
 from edgeval.system.console import stdout_console
 from edgeval.system.screen import Said, Styled
 from edgeval.system.tables import Table
 
-_NONE, _TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
+_NONE = "\N{EN DASH}"
 
 
 def print_comparison(found: Comparison) -> None:
     """Print several machines' records side by side."""
     console = stdout_console()
     first = found.machines[0]
-    title = f"{_items(first.data)}, protocol {first.protocol.label}"
+    title = f"{cells.items(first.data)}, protocol {first.protocol.label}"
     console.print(title, style="bold")
     console.print(table(found))
     console.print_each(alarms(found), style=LOUD)
@@ -41,13 +38,13 @@ def table(found: Comparison) -> Table:
     grid.add_column(is_whole=True)
     for machine in found.machines:
         grid.add_column(machine.label, right=True)
-    for name, cells in _facts(found).items():
-        grid.add_row(name, *cells)
+    for name, facts in _facts(found).items():
+        grid.add_row(name, *facts)
     _add_section(grid, title, found, lambda run: _right_items(run, metric), FAILED)
     if any(run.beside for row in found.types for run in row.runs if run):
         _add_section(grid, "difference", found, _difference)
-    _add_section(grid, "tokens/s", found, _tokens_per_s)
-    _add_section(grid, "items/s", found, _items_per_s)
+    _add_section(grid, "tokens/s", found, cells.tokens_per_s)
+    _add_section(grid, "items/s", found, cells.items_per_s)
     return grid
 
 
@@ -87,51 +84,15 @@ def _add_section(
     grid.add_row(Styled(title, "bold"))
     for row in found.types:
         outcomes = zip(row.runs, row.failures, strict=True)
-        cells = (cell(run) if run else (failed if failure else _NONE) for run, failure in outcomes)
-        grid.add_row(row.name, *cells)
+        said = (cell(run) if run else (failed if failure else _NONE) for run, failure in outcomes)
+        grid.add_row(row.name, *said)
 
 
 def _right_items(run: ComparedRun, metric: str) -> Said:
-    measured = run.run.metrics.get(metric)
-    if run.standing == "not comparable" or measured is None:
-        return "not compared"
-    if run.standing == "reference":
-        return _NONE if is_weighted(run.run) else f"{measured.correct:,}"
-    pair = run.metrics.get(metric)
-    distance = pair.correct - pair.reference_correct if pair else 0
-    count = f"{measured.correct:,}" + (f" ({fmt.signed(distance, 0)})" if distance else "")
-    if run.standing == "differs":
-        return Styled(f"{count} DIFFERS", LOUD)
-    return f"{count} {run.standing}"
+    text = cells.right_items(run, metric)
+    return Styled(text, LOUD) if run.standing == "differs" else text
 
 
 def _difference(run: ComparedRun) -> Said:
-    """Return a difference to the machine's own reference, and its outcome."""
-    said = run.beside
-    if said is None:
-        return _NONE
-    split = said.split
-    interval = fmt.difference_interval(split.interval_points, split.margin_points)
-    shown = "" if split.is_exact else f"{interval} "
-    text = f"{fmt.signed(said.difference_points, 2)} {shown}{split.outcome}"
+    text = cells.difference(run)
     return Styled(text, LOUD) if run.is_contradicted else text
-
-
-def _tokens_per_s(run: ComparedRun) -> str:
-    speed = run.run.speed
-    if speed is None or speed.tokens_per_s is None:
-        return _NONE
-    ratio = run.speed_ratio
-    times = "" if ratio is None else f" ({_TIMES}{fmt.plain(ratio, 2)})"
-    is_marked = speed.is_loaded or is_of_part(run.run)
-    return fmt.rate(speed.tokens_per_s) + (MARK if is_marked else "") + times
-
-
-def _items_per_s(run: ComparedRun) -> str:
-    return _NONE if run.items_per_s is None else fmt.plain(run.items_per_s, 2)
-
-
-def _items(data: DataSource) -> str:
-    if data.n_items == data.n_total:
-        return f"all {data.n_items:,} items of {data.name}"
-    return f"a slice: {data.n_items:,} of {data.n_total:,} items of {data.name}"

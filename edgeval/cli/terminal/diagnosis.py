@@ -73,12 +73,13 @@ def _computed(found: Diagnosis) -> str:
 
 def _surroundings(found: Surroundings) -> dict[str, str]:
     machine, kind = found.device, hardware.memory_kind(found.device)
+    n_cores = f"{machine.physical_cores} {errors.plural(machine.physical_cores, 'core')}"
     free = f"{fmt.size(machine.memory_bytes)}, {fmt.size(found.free_memory_bytes)} free"
     rows = {
         "edgeval": f"{found.edgeval_version}, Python {machine.python}",
         "board": hardware.board(machine),
         "system": ", ".join(filter(None, (machine.os, machine.system, machine.machine))),
-        "CPU": f"{machine.cpu}, {machine.physical_cores} cores ({machine.logical_cores} logical)",
+        "CPU": f"{machine.cpu}, {n_cores} ({machine.logical_cores} logical)",
         "cores": hardware.core_kinds(machine),
         "memory": f"{free}; {kind}" if kind else free,
         "limits": hardware.limits(machine),

@@ -19,6 +19,7 @@ from edgeval.llama import machine
 from edgeval.records import KernelChoice, KernelRace, KernelTrial
 from edgeval.records.kernels import Kernels
 from edgeval.system.progress import NoProgress, Progress
+from edgeval.system.sharing import shareable_text
 from edgeval.system.temporary import temporary_folder
 
 Wanted = Literal["auto", "default", "plain"]
@@ -77,17 +78,19 @@ def choose(
     def choice(
         kernels: Kernels, reason: str | None = None, speedup: float | None = None
     ) -> KernelChoice:
+        told = None if reason is None else shareable_text(reason)
         return KernelChoice(
-            kernels=kernels, reason=reason, speedup=speedup, buffers=buffers, unchecked=unchecked
+            kernels=kernels, reason=told, speedup=speedup, buffers=buffers, unchecked=unchecked
         )
 
     if wanted != "auto":
         if bad[wanted]:
-            raise refused(path, bad[wanted], bad["plain" if wanted == "default" else "default"])
+            others = bad["plain" if wanted == "default" else "default"]
+            raise refused(path, bad[wanted], others, engine)
         return choice(wanted)
     if bad["plain"]:
         if bad["default"]:
-            raise refused(path, bad["default"], bad["plain"])
+            raise refused(path, bad["default"], bad["plain"], engine)
         return choice("default", cause(bad["plain"]))
     if bad["default"]:
         return choice("plain", cause(bad["default"]))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgeval.engine import Engine
 from edgeval.errors import KernelError, listed
+from edgeval.llama import builds
 from edgeval.records import KernelTrial
 from edgeval.records.kernels import Kernels
 
@@ -42,19 +44,31 @@ def kernels_named(kernels: Kernels, buffer: str | None) -> str:
     return f"llama.cpp's {buffer or 'default'} kernels"
 
 
-def refused(path: Path, bad: Sequence[KernelTrial], other: Sequence[KernelTrial]) -> KernelError:
+def refused(
+    path: Path, bad: Sequence[KernelTrial], other: Sequence[KernelTrial], engine: Engine
+) -> KernelError:
     """Return the error of a model that is not computed.
 
     Args:
         path: Its file.
         bad: Trials of the path that was asked for, or of ``default``, that are not sound.
         other: Those of the other path; empty if it is sound.
+        engine: What says how llama.cpp was built.
     """
     if not other:
         return KernelError(f"{path.name} is not computed: {fault(bad)}; use --kernels auto")
     return KernelError(
-        f"{path.name} is not computed: {fault(bad)}, and {fault(other)}; evaluate another type, or "
-        "install another build of llama-cpp-python (edgeval doctor tells more)"
+        f"{path.name} is not computed: {fault(bad)}, and {fault(other)}; "
+        f"{_remedy([*bad, *other], engine)}"
+    )
+
+
+def _remedy(trials: Sequence[KernelTrial], engine: Engine) -> str:
+    if all("illegal instruction" in str(each.cause) for each in trials):
+        return builds.remedy_for_illegal_instruction(engine.facts().features)
+    return (
+        "evaluate another type, or install another build of llama-cpp-python (edgeval doctor "
+        "tells more)"
     )
 
 

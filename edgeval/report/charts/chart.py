@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edgeval.report.record_view import RunOutcome
+from edgeval.system import escapes
 
 Spec = dict[str, Any]
 """A specification of Vega-Lite, or a part of one; of what JSON holds."""
@@ -17,6 +18,10 @@ FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Aria
 
 OUTCOMES: Final[tuple[RunOutcome, ...]] = ("reference", "equivalent", "different", "worse", "open")
 _SHAPES: Final = ("square", "circle", "diamond", "diamond", "circle")
+_SERIES_SHAPES: Final = (
+    *("circle", "square", "triangle-up", "diamond", "cross"),
+    *("triangle-down", "triangle-right"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Palette:
         band: What is close enough.
         close: What is shown to be close enough.
         apart: What is shown to be too far away.
-        series: What tells several types apart.
+        series: What tells several series apart, which shapes do too.
     """
 
     paper: str
@@ -45,15 +50,27 @@ class Palette:
 
 
 OF_PAGE: Final = Palette(
-    *(f"var(--{name})" for name in ("paper", "ink", "muted", "rule", "band", "close", "apart")),
+    paper="var(--paper)",
+    ink="var(--ink)",
+    muted="var(--muted)",
+    rule="var(--rule)",
+    band="var(--band)",
+    close="var(--close)",
+    apart="var(--apart)",
     series=tuple(f"var(--series-{number})" for number in range(1, 9)),
 )
 """The page's own, which follow the reader's scheme, and paper where it is printed."""
 
 OF_IMAGE: Final = Palette(
-    "#ffffff", "#1c1d1f", "#5d6065", "#dcdcd7", "#e4efe9", "#17705c", "#b23c17",
+    paper="#ffffff",
+    ink="#1c1d1f",
+    muted="#5d6065",
+    rule="#dcdcd7",
+    band="#e4efe9",
+    close="#17705c",
+    apart="#b23c17",
     series=("#17705c", "#b23c17", "#1d5a9a", "#8a5a00", "#6b3fa0", "#00788a", "#a0336b", "#4b5a2a"),
-)  # fmt: skip
+)
 """Those of an image, which is light everywhere."""
 
 
@@ -144,6 +161,22 @@ def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:
     }
 
 
+def by_series(palette: Palette, names: Sequence[str]) -> Spec:
+    """Return the encoding of what a mark belongs to: by colour and by shape.
+
+    There are eight colours and seven shapes, so that no two of 56 series look alike.
+    """
+
+    def encoding(ranges: Sequence[str]) -> Spec:
+        picked = [ranges[at % len(ranges)] for at in range(len(names))]
+        # One below another, names of any length are whole.
+        legend: Spec = {"title": None, "direction": "vertical", "labelLimit": 320, "columns": 1}
+        scale = {"domain": list(names), "range": picked}
+        return {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
+
+    return {"color": encoding(palette.series), "shape": encoding(_SERIES_SHAPES)}
+
+
 def labels(palette: Palette, *, below: bool = False) -> Spec:
     """Return the labels of the layer ``points``: each beside its mark where there is room.
 
@@ -162,6 +195,7 @@ def labels(palette: Palette, *, below: bool = False) -> Spec:
         "encode": {
             "enter": {
                 "text": {"field": "datum.label"},
+                "font": {"value": FONT},
                 "fontSize": {"value": 12},
                 "fontWeight": {"signal": "datum.datum.is_recommended ? 700 : 500"},
                 "fill": {"value": palette.ink},
@@ -181,8 +215,20 @@ def labels(palette: Palette, *, below: bool = False) -> Spec:
     }
 
 
+def visible(spec: Any) -> Any:
+    """Return a specification, or a part of one, with texts of which everything is seen.
+
+    Lines stay lines.
+    """
+    if isinstance(spec, str):
+        return "\n".join(map(escapes.visible, spec.split("\n")))
+    if isinstance(spec, dict):
+        return {name: visible(each) for name, each in spec.items()}
+    return [visible(each) for each in spec] if isinstance(spec, list | tuple) else spec
+
+
 def names(field: str, known: Sequence[str], palette: Palette) -> Spec:
     """Return an axis of names, each written out, in their order."""
-    axis = {"title": None, "ticks": False, "domain": False, "grid": False, "labelLimit": 300}
-    axis |= {"labelColor": palette.ink, "labelOverlap": False}
+    axis: Spec = {"title": None, "ticks": False, "domain": False, "grid": False}
+    axis |= {"labelLimit": 300, "labelColor": palette.ink, "labelOverlap": False}
     return {"field": field, "type": "nominal", "sort": list(known), "axis": axis}

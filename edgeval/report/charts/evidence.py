@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from edgeval.records import Drift, Report
+from edgeval.records import Drift, Report, Stopping
 from edgeval.records.evidence import ChangeHistogram, GroupCounts
 from edgeval.report import formatting as fmt
 from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, names, whole
@@ -100,7 +100,12 @@ def _histogram(counted: ChangeHistogram, edges: Sequence[float]) -> Spec:
         {"range": each, "choices": count}
         for each, count in zip(ranges, counted.counts, strict=True)
     ]
-    axis = {"title": "change, nats", "labelAngle": -45, "labelFontSize": 11, "ticks": False}
+    axis = {
+        "title": "change, nats; bars are of wider ranges outwards",
+        "labelAngle": -45,
+        "labelFontSize": 11,
+        "ticks": False,
+    }
     return {
         "data": {"values": rows},
         "mark": {"type": "bar", "color": OF_PAGE.close},
@@ -117,6 +122,72 @@ def _histogram(counted: ChangeHistogram, edges: Sequence[float]) -> Spec:
 
 def _nats(value: float) -> str:
     return f"{value:g}".replace("-", fmt.MINUS)
+
+
+def looks_chart(view: RecordView[Report]) -> Chart | None:
+    """Return the interval over the items of each type that stopped early; None where none did."""
+    of_drift = bool(view.drifts)
+    shown = [
+        (run.run.label, run.run.stopping)
+        for run in view.runs
+        if run.run.stopping is not None
+        and len(run.run.stopping.looks) > 1
+        and of_drift == (run.drift is not None)
+    ]
+    if not shown:
+        return None
+    what = f"difference to {view.runs[0].run.label}" if of_drift else "accuracy"
+    return Chart(
+        name="looks",
+        title=f"What was known of the {what} after so many items, in points",
+        description="; ".join(
+            f"{label} stopped after {stopping.n_items:,} items" for label, stopping in shown
+        )
+        + ".",
+        choices=tuple(
+            Choice(label, whole(OF_PAGE, _path(stopping, band=of_drift), height=240))
+            for label, stopping in shown
+        ),
+        choice="of",
+    )
+
+
+def _path(stopping: Stopping, *, band: bool) -> Spec:
+    """Return the estimate and its interval of one type, and the margin that it is held to."""
+    rows = [
+        {"items": each.n_items, "value": each.value_points}
+        | {"low": each.low_points, "high": each.high_points}
+        for each in stopping.looks
+    ]
+    x = {"field": "items", "type": "quantitative", "scale": {"type": "log", "nice": False}}
+    x["axis"] = {"title": "items (logarithmic)", "format": ",d", "grid": False}
+    y = {"field": "value", "type": "quantitative", "axis": {"title": "points", "tickCount": 6}}
+    tooltip = [
+        {"field": name, "type": "quantitative", "format": ",.2~f"}
+        for name in ("items", "value", "low", "high")
+    ]
+    margin = {"low": -stopping.points, "high": stopping.points}
+    layers: list[Spec] = [
+        {
+            "data": {"values": [margin]},
+            "mark": {"type": "rect", "color": OF_PAGE.band, "opacity": 1},
+            "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
+        }
+    ]
+    return {
+        "data": {"values": rows},
+        "layer": [
+            *(layers if band else ()),
+            {
+                "mark": {"type": "area", "color": OF_PAGE.muted, "opacity": 0.25},
+                "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "line", "color": OF_PAGE.ink, "point": {"color": OF_PAGE.ink}},
+                "encoding": {"x": x, "y": y, "tooltip": tooltip},
+            },
+        ],
+    }
 
 
 def groups_chart(view: RecordView[Report]) -> Chart | None:

@@ -12,9 +12,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from edgeval.report.charts.chart import Spec
+from edgeval.report.charts.chart import Spec, visible
 
 SVG, PNG = ".svg", ".png"
+
+_BOOT = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import main; main()"
 
 _TIMEOUT_S = 120
 _SCALE = 2
@@ -33,10 +35,13 @@ def images(specs: Sequence[Spec]) -> list[dict[str, bytes]]:
     """
     if not specs:
         return []
-    command = [sys.executable, "-m", "edgeval.report.charts.images"]
+    command = [sys.executable, "-c", _BOOT, *sys.path]
     try:
         ran = subprocess.run(
-            command, input=json.dumps(specs).encode(), capture_output=True, timeout=_TIMEOUT_S
+            command,
+            input=json.dumps(visible(specs)).encode(),
+            capture_output=True,
+            timeout=_TIMEOUT_S,
         )
     except (OSError, subprocess.TimeoutExpired):
         return [{} for _ in specs]
@@ -46,7 +51,7 @@ def images(specs: Sequence[Spec]) -> list[dict[str, bytes]]:
     return [{end: base64.b64decode(text) for end, text in each.items()} for each in drawn]
 
 
-def _main() -> None:
+def main() -> None:
     """Read specifications, and write their images, as JSON."""
     import vl_convert
 
@@ -58,7 +63,3 @@ def _main() -> None:
         }
         drawn.append({end: base64.b64encode(each).decode("ascii") for end, each in files.items()})
     json.dump(drawn, sys.stdout)
-
-
-if __name__ == "__main__":
-    _main()

@@ -143,8 +143,8 @@ def _spec(rows: Sequence[Spec], axis: Axis, worth: Worth, claim: Claim | None) -
 def _published(claim: Claim, palette: Palette) -> list[Spec]:
     """Return the layers of a published number, with its tolerance."""
     value, tolerance = claim.value, claim.tolerance_points
-    row = {"value": value, "low": value - tolerance, "high": value + tolerance}
-    row["told"] = f"published {claim.printed} ± {fmt.points(tolerance)}"
+    told = f"published {claim.printed} ± {fmt.points(tolerance)}"
+    row = {"value": value, "low": value - tolerance, "high": value + tolerance, "told": told}
     y = {"type": "quantitative", "scale": {"zero": False}}
     return [
         {

@@ -32,9 +32,19 @@ def share(run: ModelRun, reference: ModelRun) -> float:
     Kernels add in different orders, so that the last digits of a log-probability differ, and an
     item whose two best choices are that close may be picked otherwise.
     """
-    if run.offload == reference.offload:
+    return share_of(run.type, is_same_place=run.offload == reference.offload)
+
+
+def share_of(file_type: str | None, *, is_same_place: bool) -> float:
+    """Return the same for two runs of a type.
+
+    Args:
+        file_type: llama.cpp's name of the type; None if it is not known.
+        is_same_place: Whether the same layers were computed on the same GPUs.
+    """
+    if is_same_place:
         return SHARE
-    return OFFLOADED_SHARE if run.type in UNQUANTIZED else QUANTIZED_SHARE
+    return OFFLOADED_SHARE if file_type in UNQUANTIZED else QUANTIZED_SHARE
 
 
 def n_counts(run: ModelRun, reference: ModelRun) -> int:
@@ -55,7 +65,7 @@ def count_pairs(run: ModelRun, reference: ModelRun, level: float) -> dict[str, C
     """
     items = share(run, reference)
     return {
-        name: _count_pair(
+        name: count_pair(
             measured.correct, reference.metrics[name].correct, measured.total, items, level
         )
         for name, measured in run.metrics.items()
@@ -68,9 +78,18 @@ def worst(agreements: Iterable[Agreement]) -> Agreement:
     return max(agreements, key=FROM_BEST.index)
 
 
-def _count_pair(
+def count_pair(
     correct: int, reference_correct: int, total: int, items: float, level: float
 ) -> CountPair:
+    """Return how two numbers of right items agree.
+
+    Args:
+        correct: The one.
+        reference_correct: The other.
+        total: Number of items that both are of.
+        items: The share of them that rounding may turn; see ``share``.
+        level: How improbable it is to be that sound machines are said to differ.
+    """
     distance = abs(correct - reference_correct)
     limit = tolerance(total, items, level)
     agreement: Agreement = "differs" if distance > limit else "within tolerance"

@@ -34,7 +34,13 @@ from edgeval.report.record_files import load_task
 from edgeval.stats.paired import MARGIN_POINTS, require_margin
 from edgeval.system.sharing import shareable_path
 
-__all__ = ["Comparison", "compare", "compare_records", "require_agreement"]
+__all__ = [
+    "Comparison",
+    "compare",
+    "compare_records",
+    "require_agreement",
+    "require_within_rounding",
+]
 
 
 def compare(
@@ -113,24 +119,39 @@ def require_agreement(comparison: Comparison) -> None:
     Raises:
         EdgevalError: If no run could be compared, or one differs by more than rounding explains.
     """
-    pairs = [
-        (row.name, machine.label, run)
-        for row in comparison.types
-        for machine, run in zip(comparison.machines[1:], row.runs[1:], strict=True)
-        if run is not None
-    ]
-    if all(run.standing == "not comparable" for _, _, run in pairs):
-        reasons = dict.fromkeys(reason for _, _, run in pairs for reason in run.reasons)
+    runs = [run for _, _, run in _others(comparison)]
+    if all(run.standing == "not comparable" for run in runs):
+        reasons = dict.fromkeys(reason for run in runs for reason in run.reasons)
         raise EdgevalError(
             f"nothing could be compared ({', '.join(reasons) or 'no run has a partner'}); evaluate "
             "the same GGUFs on the same items with the same protocol on each machine"
         )
-    apart = [f"{name} on {label}" for name, label, run in pairs if run.standing == "differs"]
+    require_within_rounding(comparison)
+
+
+def require_within_rounding(comparison: Comparison) -> None:
+    """Raise unless all runs that could be compared agree, if there are any.
+
+    Raises:
+        EdgevalError: If one differs by more than rounding explains.
+    """
+    others = _others(comparison)
+    apart = [f"{name} on {label}" for name, label, run in others if run.standing == "differs"]
     if apart:
         raise EdgevalError(
             f"more items differ than rounding explains ({', '.join(apart)}); evaluate with the "
             "same engine version, backend and batch size to find out which of them does it"
         )
+
+
+def _others(comparison: Comparison) -> list[tuple[str, str, ComparedRun]]:
+    """Return the runs of all records but the first, with their names and their records'."""
+    return [
+        (row.name, machine.label, run)
+        for row in comparison.types
+        for machine, run in zip(comparison.machines[1:], row.runs[1:], strict=True)
+        if run is not None
+    ]
 
 
 def _named(runs: Sequence[ModelRun], taken: Collection[str] = ()) -> dict[str, ModelRun]:

@@ -56,8 +56,8 @@ def file_reasons(
     if _same_file(run, reference):
         pres = (run.pre_tokenizer, reference.pre_tokenizer)
         given, other_given = ((pre.given if pre else None) or "the file's own" for pre in pres)
-        changed = _changed("pre-tokenizer ", given, other_given)
-        return [f"other {changed}"] if changed else []
+        apart = changed("pre-tokenizer ", given, other_given)
+        return [f"other {apart}"] if apart else []
     theirs, ours = _fingerprint(other), _fingerprint(first)
     if theirs is None or ours is None:
         return ["other file, and a record of edgeval eval does not say of which model"]
@@ -100,11 +100,11 @@ def setting_differences(other: Report | Evaluation, first: Report | Evaluation) 
     """Return what differs between two records for all runs, and may."""
     theirs, ours = other.engine, first.engine
     differences = [
-        _changed("edgeval ", other.edgeval_version, first.edgeval_version),
-        _changed("", theirs.version, ours.version),
-        _changed("backend ", _backend(other), _backend(first)),
-        _changed("threads ", str(theirs.threads), str(ours.threads)),
-        _features(theirs.features, ours.features),
+        changed("edgeval ", other.edgeval_version, first.edgeval_version),
+        changed("", theirs.version, ours.version),
+        changed("backend ", _backend(other), _backend(first)),
+        changed("threads ", str(theirs.threads), str(ours.threads)),
+        changed_features(theirs.features, ours.features),
         "items in another order" if _order(other.data) != _order(first.data) else "",
     ]
     return [difference for difference in differences if difference]
@@ -113,10 +113,10 @@ def setting_differences(other: Report | Evaluation, first: Report | Evaluation) 
 def run_differences(run: ModelRun, reference: ModelRun) -> list[str]:
     """Return what differs between two comparable runs, and may."""
     differences = [
-        _changed("batch size ", f"{run.batch_tokens:,}", f"{reference.batch_tokens:,}"),
-        _changed("cache ", run.cache_type, reference.cache_type),
-        _changed("attention ", _attention(run), _attention(reference)),
-        _changed("kernels ", run.kernels, reference.kernels),
+        changed("batch size ", f"{run.batch_tokens:,}", f"{reference.batch_tokens:,}"),
+        changed("cache ", run.cache_type, reference.cache_type),
+        changed("attention ", _attention(run), _attention(reference)),
+        changed("kernels ", run.kernels, reference.kernels),
         _layers(run.offload, reference.offload),
     ]
     return [difference for difference in differences if difference]
@@ -124,7 +124,7 @@ def run_differences(run: ModelRun, reference: ModelRun) -> list[str]:
 
 def _data_reasons(theirs: DataSource, ours: DataSource) -> list[str]:
     if theirs.fingerprint != ours.fingerprint:
-        names = _changed("", theirs.name, ours.name) or f"both called {ours.name}"
+        names = changed("", theirs.name, ours.name) or f"both called {ours.name}"
         return [f"other data ({names})"]
     if theirs.n_items != ours.n_items:
         return [f"other items ({theirs.n_items:,}, not {ours.n_items:,})"]
@@ -190,16 +190,15 @@ def _layers(theirs: OffloadInfo | None, ours: OffloadInfo | None) -> str:
     """Return how many layers were on GPUs, if that differs and some were on the CPU of one."""
     if not any(each and each.layers < each.n_layers for each in (theirs, ours)):
         return ""
-    return _changed(
-        "layers on GPUs ", *(str(each.layers if each else 0) for each in (theirs, ours))
-    )
+    return changed("layers on GPUs ", *(str(each.layers if each else 0) for each in (theirs, ours)))
 
 
-def _changed(name: str, theirs: str, ours: str) -> str:
+def changed(name: str, theirs: str, ours: str) -> str:
+    """Return what differs, as a clause; empty if both are the same."""
     return "" if theirs == ours else f"{name}{theirs}, not {ours}"
 
 
-def _features(theirs: str, ours: str) -> str:
+def changed_features(theirs: str, ours: str) -> str:
     """Return which of llama.cpp's features were gained and lost, by its own names."""
     mine, yours = dict(_FEATURE.findall(theirs)), dict(_FEATURE.findall(ours))
     more = [name for name in mine if mine[name] != yours.get(name)]

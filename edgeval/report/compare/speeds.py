@@ -32,15 +32,30 @@ def ratio(run: ModelRun, reference: ModelRun) -> tuple[float | None, str | None]
         The ratio and None; None and the reason as a clause; or None twice, where no speed was
         measured with one of them.
     """
-    ours, theirs = run.speed, reference.speed
+    return speed_ratio(run.speed, reference.speed, is_same_place=run.offload == reference.offload)
+
+
+def speed_ratio(
+    ours: Speed | None, theirs: Speed | None, *, is_same_place: bool
+) -> tuple[float | None, str | None]:
+    """Return a speed over another one of the same items, or why there is no such number.
+
+    Args:
+        ours: The speed.
+        theirs: The other.
+        is_same_place: Whether the same layers were computed on the same GPUs.
+
+    Returns:
+        As ``ratio``.
+    """
     if ours is None or theirs is None or not (ours.tokens_per_s and theirs.tokens_per_s):
         return None, None
-    reason = _reason(run, ours, reference, theirs)
+    reason = _reason(ours, theirs, is_same_place)
     return (None, reason) if reason else (ours.tokens_per_s / theirs.tokens_per_s, None)
 
 
-def _reason(run: ModelRun, ours: Speed, reference: ModelRun, theirs: Speed) -> str | None:
-    if _identity(ours.device) != _identity(theirs.device) or run.offload != reference.offload:
+def _reason(ours: Speed, theirs: Speed, is_same_place: bool) -> str | None:
+    if _identity(ours.device) != _identity(theirs.device) or not is_same_place:
         return "another device"
     if ours.threads != theirs.threads:
         return f"other threads ({ours.threads}, not {theirs.threads})"

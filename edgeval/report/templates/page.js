@@ -17,7 +17,8 @@ function drawn(figure) {
         return spec;
       },
     });
-    target.dataset.drawn = String(index);
+    // The chart's element has the text that stands for all of it.
+    target.querySelector("svg").setAttribute("aria-hidden", "true");
     return result;
   };
   const chooser = figure.querySelector(".choices");
@@ -61,7 +62,7 @@ function sortBy(table, column) {
   const rows = [...body.rows].map((row, place) => ({ row, place, key: key(row.cells[column]) }));
   rows.sort((a, b) => {
     const order = compared(a.key, b.key);
-    return (Number.isFinite(order) ? sign * order : order) || a.place - b.place;
+    return Number.isFinite(order) ? sign * (order || a.place - b.place) : order;
   });
   body.append(...rows.map((each) => each.row));
   for (const each of headings) each.removeAttribute("aria-sort");

@@ -11,6 +11,7 @@ from edgeval.engine.kernels import choose
 from edgeval.engine.kernels.small_model import small_model
 from edgeval.engine.messages import KernelsReady
 from edgeval.errors import EngineDiedError, EngineError, KernelError
+from edgeval.llama.builds import BuildMachine, here
 from tests.helpers.kernels import REARRANGED, SIGILL, Scripted, race, write_mixture
 
 # The choice.
@@ -120,6 +121,21 @@ def test_a_type_that_no_kernels_compute_is_refused(wanted: Any, q4_k: Path) -> N
     assert sentence.endswith(
         "; evaluate another type, or install another build of llama-cpp-python (edgeval doctor "
         "tells more)"
+    )
+
+
+def test_a_build_that_no_kernels_of_run_here_is_told_from_a_bad_type(
+    monkeypatch: pytest.MonkeyPatch, q4_k: Path
+) -> None:
+    monkeypatch.setattr(here, "this_machine", lambda: BuildMachine(frozenset({"NEON", "ARM_FMA"})))
+    dead = {("Q4_K", kernels): DEAD | {"buffer": None} for kernels in ("default", "plain")}
+    pi_5 = "CPU : NEON = 1 | ARM_FMA = 1 | FP16_VA = 1 | DOTPROD = 1 | REPACK = 1 | "
+    with pytest.raises(KernelError) as error:
+        choose(q4_k, "auto", Scripted(dead, system_info=pi_5))
+    assert str(error.value).startswith(
+        f"small-Q4_K.gguf is not computed: llama.cpp's default kernels end with {SIGILL} on this "
+        f"CPU with Q4_K, and llama.cpp's plain kernels end with {SIGILL} on this CPU with Q4_K; "
+        "llama.cpp was built for another CPU, which has FP16_VA, DOTPROD; build it for this one: "
     )
 
 

@@ -32,7 +32,7 @@ def test_it_has_the_ladder_of_the_report_and_what_follows() -> None:
     page, text = markdown_page(WHOLE), summary(WHOLE, gate(WHOLE, ["drift>1"]))
     assert text.startswith("## TinyLlama 1.1B, 3T tokens\n")
     ladder, checks = tables(text)
-    assert ladder == tables(page)[0]
+    assert ladder == tables(page)[1]
     assert "is the smallest type that is at most 1 point worse than F16" in text
     assert "\nReproduced. On all 10,042 items" in text
     assert len(checks) == 2 + len(WHOLE.drift)

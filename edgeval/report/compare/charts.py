@@ -1,0 +1,150 @@
+"""Charts of a comparison: one series a record, so that they lie over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgeval.records.comparison import Comparison
+from edgeval.report import formatting as fmt
+from edgeval.report.charts.axes import BITS, SIZE, SPEED, Axis
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, by_series, labels, whole
+from edgeval.report.charts.quality import Worth
+from edgeval.report.compare import cells
+from edgeval.report.compare.leaderboard import Standing, standings
+
+_HEIGHT = 320
+_MOST_MARKS = 1_000
+"""Of a chart; nobody tells more of them apart, and the table has all."""
+
+_ACCURACY = Worth("accuracy", "accuracy", "accuracy, %")
+_DIFFERENCE = Worth("difference", "difference", "points from the record's own reference")
+
+_TOOLTIP = [
+    {"field": name, "type": "nominal", "title": title}
+    for name, title in (
+        ("series", "record"),
+        ("type", "type"),
+        ("told_size", "size"),
+        ("told_accuracy", "accuracy, %"),
+        ("told_difference", "difference"),
+        ("told_speed", "tokens/s"),
+    )
+]
+
+
+def size_chart(comparisons: Sequence[Comparison]) -> Chart | None:
+    """Return accuracies and differences against size; None for fewer than two runs."""
+    return _chart(
+        comparisons,
+        "size",
+        "Quality against size, a line a record",
+        [(worth, axis) for worth in (_ACCURACY, _DIFFERENCE) for axis in (SIZE, BITS)],
+    )
+
+
+def speed_chart(comparisons: Sequence[Comparison]) -> Chart | None:
+    """Return accuracies against speed; None where fewer than two runs have one."""
+    return _chart(
+        comparisons,
+        "speed",
+        "Accuracy against speed, a line a record",
+        [(_ACCURACY, SPEED)],
+    )
+
+
+def _chart(
+    comparisons: Sequence[Comparison],
+    name: str,
+    title: str,
+    pairs: Sequence[tuple[Worth, Axis]],
+) -> Chart | None:
+    found = standings(comparisons)
+    asked = list(dict.fromkeys(each.asked for each in found))
+    choices = []
+    for what in asked:
+        rows = [row for each in found if each.asked == what for row in _rows(each)][:_MOST_MARKS]
+        for worth, axis in pairs:
+            shown = [row for row in rows if worth.field in row and axis.field in row]
+            if len(shown) < 2:
+                continue
+            of_task = f"{what}: " if len(asked) > 1 else ""
+            label = f"{of_task}{worth.label} against {axis.label}"
+            choices.append(Choice(label, whole(OF_PAGE, _spec(shown, worth, axis), height=_HEIGHT)))
+    if not choices:
+        return None
+    return Chart(
+        name=name,
+        title=title,
+        description="The leaderboard has the same numbers.",
+        choices=tuple(choices),
+        choice="show",
+        labels=labels(OF_PAGE, below=True),
+    )
+
+
+def _rows(each: Standing) -> Iterator[Spec]:
+    """Yield the row of a run that was measured; what is not known of it is not in the row."""
+    if each.run is None:
+        return
+    run, accuracy, beside = each.run.run, each.accuracy, each.run.beside
+    row: Spec = {
+        "series": each.machine.label,
+        "type": each.type,
+        "label": each.type,
+        "rank": 0 if each.run.standing == "reference" else 1,
+        "is_recommended": False,
+        "mebibytes": run.file_bytes / 2**20,
+        "bits": run.bits_per_weight,
+        "told_size": fmt.size(run.file_bytes),
+        "told_difference": cells.difference(each.run),
+        "told_speed": cells.tokens_per_s(each.run),
+    }
+    if accuracy is not None:
+        ends = accuracy.split_interval
+        row |= {"accuracy": 100 * accuracy.value, "told_accuracy": fmt.accuracy(accuracy.value)}
+        if ends.low < ends.high:
+            row |= {"accuracy_low": 100 * ends.low, "accuracy_high": 100 * ends.high}
+            row["told_accuracy"] += f" {fmt.accuracy_interval(ends)}"
+    if beside is not None:
+        row |= {"difference": beside.difference_points}
+        if not beside.split.is_exact:
+            points = beside.split.interval_points
+            row |= {"difference_low": points.low, "difference_high": points.high}
+    if run.speed is not None and run.speed.tokens_per_s is not None:
+        row |= {"tokens_per_s": run.speed.tokens_per_s}
+    yield row
+
+
+def _spec(rows: Sequence[Spec], worth: Worth, axis: Axis) -> Spec:
+    series = by_series(OF_PAGE, list(dict.fromkeys(row["series"] for row in rows)))
+    colour = {"color": series["color"]}
+    y = {
+        "field": worth.field,
+        "type": "quantitative",
+        "scale": {"zero": False},
+        "axis": {"title": worth.title},
+    }
+    x = axis.encoding
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "line", "strokeWidth": 1.25, "strokeOpacity": 0.5},
+            "encoding": {"x": x, "y": y, "order": {"field": "mebibytes"}, **colour},
+        }
+    ]
+    low, high = f"{worth.field}_low", f"{worth.field}_high"
+    if whiskers := [row for row in rows if low in row]:
+        layers.append(
+            {
+                "data": {"values": whiskers},
+                "mark": {"type": "rule", "strokeWidth": 1.5, "strokeOpacity": 0.6},
+                "encoding": {"x": x, "y": y | {"field": low}, "y2": {"field": high}, **colour},
+            }
+        )
+    layers.append(
+        {
+            "name": "points",
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+            "encoding": {"x": x, "y": y, "tooltip": _TOOLTIP, **series},
+        }
+    )
+    return {"data": {"values": list(rows)}, "layer": layers}

@@ -1,0 +1,1 @@
+"""Exports: what a record becomes for other tools, papers and pages."""
