@@ -12,6 +12,7 @@ from edgeval.cli.app import command_line, engine_starting, progress_bars, typed
 from edgeval.cli.forecasts import Yes, confirming
 from edgeval.cli.options import WHAT, Json, WithPaths, names, takes_options
 from edgeval.cli.outputs import Outputs, Samples, Texts, end, takes_outputs
+from edgeval.cli.watch import WatchWanted, watching
 from edgeval.errors import EdgevalError
 from edgeval.evaluation.options import DEFAULT_LADDER, Options
 from edgeval.system.console import print_json, stderr_console
@@ -141,6 +142,7 @@ def run(
             "stop.",
         ),
     ] = False,
+    watch: WatchWanted = False,
     yes: Yes = False,
     with_paths: WithPaths = False,
     as_json: Json = False,
@@ -161,6 +163,8 @@ def run(
         "dtype": None if dtype is None else dtype.value,
         "force_compare": force_compare,
     }
+    if dry_run and watch:
+        raise typer.BadParameter("--dry-run scores nothing to be watched", param_hint="--watch")
     if dry_run:
         _print_forecast(chosen, options, ladder, command_line(with_paths), as_json)
         return
@@ -173,6 +177,7 @@ def run(
             folder = context.with_resource(
                 pipeline.report_folder(chosen, out, typed(), overwrite=overwrite, progress=progress)
             )
+            watched = context.with_resource(watching(progress, is_wanted=watch))
             record, _ = pipeline.run(
                 chosen,
                 options,
@@ -185,8 +190,10 @@ def run(
                 fail_if=outputs.conditions,
                 command=command_line(with_paths),
                 confirm=confirming(progress, asks=not yes),
-                progress=progress,
+                observer=watched.observer,
+                progress=watched.progress,
             )
+    watched.end(folder)
     kept = f"the report is whole, in {folder}"
     try:
         found = outputs.write(record)

@@ -105,12 +105,10 @@ class FileScorer:
         progress: Progress,
         tag: str | None,
     ) -> None:
-        self._path = path
-        self._setup = setup
+        self._path, self._setup = path, setup
         self._store = store
         self._wanted = wanted
-        self._progress = progress
-        self._tag = tag
+        self._progress, self._tag = progress, tag
         self._n_stored = 0
 
     def __enter__(self) -> FileScorer:
@@ -176,8 +174,8 @@ class FileScorer:
             kernels_reason=self._model.kernels.reason,
             self_check=self._self_check,
         )
-        drawn = None if stopping is None else scores
-        kept, divergence = self._distributions.top_logprobs(), self._distributions.divergence(drawn)
+        kept = self._distributions.top_logprobs()
+        divergence = self._distributions.divergence(None if stopping is None else scores)
         return FileResult(run, scores, kept, divergence)
 
     def _complete(self, sequential: SequentialEvaluation) -> dict[int, ItemScore]:
@@ -190,6 +188,7 @@ class FileScorer:
                 block = sequential.next_block()
                 stored = {index: known[index] for index in block if index in known}
                 scores |= stored
+                self._setup.observer.add(stored)
                 self._n_stored += len(stored)
                 task.skip(len(stored))
                 self._score(block, sequential, scores, task)
@@ -216,8 +215,7 @@ class FileScorer:
             self._progress.log(f"{name}{of_task}: decoding {len(again):,} of them once more")
         is_idle = sequential.is_whole and len(known) == total and not again
         progress = NoProgress() if is_idle else self._progress
-        kind = self._model.gguf.file_type
-        with progress.task(f"score {kind}{of_task}", total, "items") as task:
+        with progress.task(f"score {self._model.gguf.file_type}{of_task}", total, "items") as task:
             try:
                 yield task
             except KeyboardInterrupt as stop:
@@ -269,7 +267,9 @@ class FileScorer:
                         self._contents.require_unchanged(_SCORED)
                         self._distributions.save(plan, unsaved, work.take(), stint)
                         unsaved = {}
-                    for index in complete.keys() & missing - scores.keys():
+                    new = complete.keys() & missing - scores.keys()
+                    self._setup.observer.add({index: complete[index].score for index in new})
+                    for index in new:
                         scores[index] = complete[index].score
                         # In the order of prefixes an accuracy so far would be one of some groups.
                         task.advance(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from edgeval.evaluation.setup import EvalSetup
 from edgeval.evaluation.task_run import TaskRun
 from edgeval.quantization.rungs import LadderFiles, LadderRung
 from edgeval.records import Drift, Failure, ModelRun
+from edgeval.scoring.observer import Observer, Part
 from edgeval.store.store import Store
 from edgeval.system.progress import Progress
 from edgeval.tasks.item import ItemScore
@@ -72,6 +73,7 @@ def measured(
     store: Store,
     progress: Progress,
     making: Failures,
+    observer: Observer,
 ) -> list[LadderResult]:
     """Return what files say on each task, each beside the reference if there is one.
 
@@ -83,8 +85,12 @@ def measured(
         store: Where scores are kept.
         progress: Where to show progress.
         making: What failed when they were made.
+        observer: Who is told of scores as batches land.
     """
-    ladders = [_TaskLadder(task, len(files), store, progress, making.copy()) for task in tasks]
+    ladders = [
+        _TaskLadder(task, len(files), store, progress, making.copy(), observer) for task in tasks
+    ]
+    observer.expect([ladder.part(file) for file in files for ladder in ladders])
     for file in files:
         for ladder in ladders:
             ladder.measure(file)
@@ -95,12 +101,19 @@ class _TaskLadder:
     """One task's ladder while its files are scored, one after another."""
 
     def __init__(
-        self, task: TaskRun, n_files: int, store: Store, progress: Progress, failures: Failures
+        self,
+        task: TaskRun,
+        n_files: int,
+        store: Store,
+        progress: Progress,
+        failures: Failures,
+        observer: Observer,
     ) -> None:
         self._setup = task.setup
         self._store = store
         self._progress = progress
         self._failures = failures
+        self._observer = observer
         self._reference: FileResult | None = None
         self._others: list[FileResult] = []
         self._drift: list[Drift] = []
@@ -111,23 +124,43 @@ class _TaskLadder:
         self._awaits_reference = task.known is None and not self._has_failed()
         self._n_compared = n_files - self._awaits_reference
 
+    def part(self, file: _File) -> Part:
+        """Return what the observer is told of a file."""
+        data, protocol = self._setup.data, self._setup.protocol
+        return Part(file[0].label, data.task, protocol.metric, self._setup.limit)
+
     def measure(self, file: _File) -> None:
         """Score a file."""
+        reference, until = self._reference, self._setup.options.until
+        seen = self._observer.begin(
+            self.part(file),
+            None if reference is None else reference.scores,
+            is_drawn=until is not None and not self._awaits_reference,
+        )
+        self._setup = replace(self._setup, observer=seen)
+        found, found_drift = self._measured(file)
+        seen.end(None if found is None else found.run, found_drift)
+
+    def _measured(self, file: _File) -> tuple[FileResult | None, Drift | None]:
+        """Keep what a file says, and return it; None of what failed, or of no comparison."""
         if self._awaits_reference:
             self._awaits_reference = False
             self._reference = self._attempt(
                 file, functools.partial(measure_reference, file[1]), is_reference=True
             )
-        elif self._reference is not None:
+            return self._reference, None
+        if self._reference is not None:
             compare = functools.partial(self._compared, self._reference, file[1])
             compared = self._attempt(file, compare)
-            if compared is not None:
-                self._others.append(compared[0])
-                self._drift.append(compared[1])
-        else:
-            alone = self._attempt(file, functools.partial(measure_alone, file[1]))
-            if alone is not None:
-                self._others.append(alone)
+            if compared is None:
+                return None, None
+            self._others.append(compared[0])
+            self._drift.append(compared[1])
+            return compared
+        alone = self._attempt(file, functools.partial(measure_alone, file[1]))
+        if alone is not None:
+            self._others.append(alone)
+        return alone, None
 
     def result(self) -> LadderResult:
         """Return what was measured.

@@ -29,6 +29,7 @@ from edgeval.records.forecast import Forecast
 from edgeval.report import record_files
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.report.gate.conditions import Condition, read_conditions
+from edgeval.scoring.observer import Observer
 from edgeval.system.progress import Progress, ProgressOption, progress_of
 
 
@@ -64,6 +65,7 @@ def run(
     fail_if: Iterable[str | Condition] = (),
     command: str = "",
     confirm: Confirm | None = None,
+    observer: Observer | None = None,
     progress: ProgressOption = "auto",
 ) -> RunResult:
     """Evaluate a model's ladder and write the report.
@@ -101,6 +103,7 @@ def run(
         command: The command line, for the record.
         confirm: Takes the forecast of a run of more than two minutes before it begins; what it
             raises ends the run. None makes no forecast.
+        observer: Who is told of scores as batches land; None for nobody.
         progress: Where to show progress; None for nowhere.
 
     Returns:
@@ -118,7 +121,9 @@ def run(
     with report_folder(models, out, command, overwrite=overwrite, progress=bars) as folder:
         wanted = _wanted(types, imatrix, dtype, reference, is_forced=force_compare)
         asked = Asked(wanted, published, conditions, item_file)
-        record = made_record(location, asked, options or Options(), command, bars, confirm)
+        record = made_record(
+            location, asked, options or Options(), command, bars, confirm, observer
+        )
         record_files.save(record, folder)
         return RunResult(record, folder)
 

@@ -22,6 +22,7 @@ from edgeval.quantization.rungs import LadderRung
 from edgeval.records import Failure, Report, Suite
 from edgeval.records.forecast import Forecast
 from edgeval.report.derived import renewed, renewed_suite
+from edgeval.scoring.observer import NoObserver, Observer
 from edgeval.stats.evidence import evidence, most_told
 from edgeval.stats.verdict import judged
 from edgeval.store.store import Store
@@ -63,6 +64,7 @@ def made_record(
     command: str,
     progress: Progress,
     confirm: Confirm | None = None,
+    observer: Observer | None = None,
 ) -> Report | Suite:
     """Evaluate a ladder, and return what there is to report.
 
@@ -73,6 +75,7 @@ def made_record(
         command: The command line.
         progress: Where to show progress.
         confirm: What is told before a long run; None makes no forecast.
+        observer: Who is told of scores as batches land; None for nobody.
 
     Returns:
         The record of the task or, of several, that of all.
@@ -91,7 +94,7 @@ def made_record(
             shown = foreseen(parts, progress, command, confirm)
         # Neither the trial nor the wait for an answer is time of the run.
         started += time.perf_counter() - began_s
-        results = measured(ready.files, tasks, store, shown, ready.making)
+        results = measured(ready.files, tasks, store, shown, ready.making, observer or NoObserver())
     for result in results:
         ready.ladder.require_same(result.runs)
     if asked.samples is not None:

@@ -20,6 +20,7 @@ from edgeval.llama.placement import Placement, PlacementOptions
 from edgeval.records import DataSource, KernelChoice, ModelSource, ProtocolInfo, ShotPool
 from edgeval.records import Engine as EngineInfo
 from edgeval.records.score_key import ScoreKey, features_of
+from edgeval.scoring.observer import NoObserver, PartObserver
 from edgeval.stats import sampling
 from edgeval.stats.paired import MARGIN_POINTS
 from edgeval.system.files import FileState
@@ -143,6 +144,7 @@ class EvalSetup:
         models: How GGUFs are computed, by path, as far as that was settled.
         n_together: Number of ladders, of several tasks, whose intervals hold together.
         keeps_model: Whether a model stays loaded, since another task's items are scored next.
+        observer: Who is told of scores as batches land.
     """
 
     options: Options
@@ -157,6 +159,7 @@ class EvalSetup:
     models: Mapping[Path, ModelSetup] = field(default_factory=dict, compare=False, repr=False)
     n_together: int = 1
     keeps_model: bool = False
+    observer: PartObserver = field(default_factory=NoObserver, compare=False, repr=False)
 
     @functools.cached_property
     def items(self) -> Sequence[Item]:

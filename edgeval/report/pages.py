@@ -112,21 +112,27 @@ def drawn_page(name: str, **parts: object) -> str:
         name: The template of the page.
         parts: What it shows.
     """
-    scripts = vendored.script(), _page_script()
+    scripts = page_scripts()
     return template(name).render(
         **parts,
         vega=Markup(scripts[0]),
         page_script=Markup(scripts[1]),
-        script_sources=Markup(" ".join(map(_source, scripts))),
+        script_sources=Markup(" ".join(map(script_source, scripts))),
     )
 
 
-def _page_script() -> str:
-    return Path(__file__).with_name("templates").joinpath("page.js").read_text(encoding="utf-8")
+def page_scripts() -> tuple[str, str]:
+    """Return the scripts of a report's page: the library that draws its charts, and its own."""
+    return vendored.script(), script_file("page.js")
+
+
+def script_file(name: str) -> str:
+    """Return a script of this package."""
+    return Path(__file__).with_name("templates").joinpath(name).read_text(encoding="utf-8")
 
 
 @functools.lru_cache(maxsize=4)
-def _source(script: str) -> str:
+def script_source(script: str) -> str:
     """Return what a content security policy calls a script (CSP Level 3, 2.3.1)."""
     digest = hashlib.sha256(script.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
