@@ -176,10 +176,8 @@ _MARK = """charts => {
   // A PDF tells the sheet and the place of each link: one in two corners of each chart.
   const drawn = [...document.querySelectorAll(charts)];
   drawn.forEach((svg, chart) => {
-    const {x, y, width, height} = svg.viewBox.baseVal || {};
-    const box = width ? {x, y, width, height}
-      : {x: 0, y: 0, width: svg.width.baseVal.value, height: svg.height.baseVal.value};
-    [[0, box.x, box.y], [1, box.x + box.width - 1, box.y + box.height - 1]].forEach(
+    // Shares of its size, for a chart may be drawn again for the width of the paper.
+    [[0, "0%", "0%"], [1, "99%", "98%"]].forEach(
       ([end, left, top]) => {
         const link = document.createElementNS(svg.namespaceURI, "a");
         link.setAttribute("href", `https://chart.invalid/${chart}/${end}`);
