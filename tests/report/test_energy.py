@@ -9,27 +9,15 @@ from edgeval.records import Report, Speed, by_command
 from edgeval.records.sensors import Energy
 from edgeval.report import charts, energy, pages
 from edgeval.report.record_view import RecordView
+from tests.helpers.energies import told, with_energy
 from tests.helpers.reports import HOSTILE, example_report
 from tests.helpers.speeds import changed, printed
 
 N_ITEMS = 1000
 
 
-def told(source: str, joules: float, idle: float | None = None, seconds: float = 100.0) -> Energy:
-    return Energy(source=source, joules=joules, idle_joules=idle, seconds=seconds, known_share=1.0)
-
-
 def record_with(**of_types: list[Energy]) -> Report:
-    record = example_report(n_items=N_ITEMS, status="partial")
-    runs = [
-        each.model_copy(
-            update={
-                "speed": each.speed.model_copy(update={"energy": of_types.get(each.type, [])})  # type: ignore[union-attr]
-            }
-        )
-        for each in record.runs
-    ]
-    return record.model_copy(update={"runs": runs})
+    return with_energy(example_report(n_items=N_ITEMS, status="partial"), **of_types)
 
 
 def test_a_sentence_a_source_has_both_figures(capsys: pytest.CaptureFixture[str]) -> None:
