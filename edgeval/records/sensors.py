@@ -49,7 +49,7 @@ class Energy(Record):
         known_share: The share of them of which it is known.
     """
 
-    source: str = Field(min_length=1, max_length=60)
+    source: str = Field(max_length=60)
     joules: float = Field(ge=0, le=_MOST)
     idle_joules: float | None = Field(default=None, ge=0, le=_MOST)
     seconds: float = Field(gt=0, le=_MOST)
