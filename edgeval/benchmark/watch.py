@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from edgeval.benchmark.options import BenchOptions
 from edgeval.errors import EdgevalError, listed
 from edgeval.records.sensors import MeanPower, Sensors, SensorSample
-from edgeval.sensors.energy import mean_power
-from edgeval.sensors.meter import TYPED
+from edgeval.sensors.energy import idle_power, mean_power, powered
 from edgeval.sensors.sampler import Sampler, sources, withheld
 from edgeval.system.progress import Progress
 from edgeval.system.untrusted import printable
@@ -57,17 +56,13 @@ class Watch:
             watch = cls(sampler)
             if watch._measures_power():
                 progress.log(f"measuring idle power for {IDLE_S:.0f} s")
-                begin = time.monotonic()
-                time.sleep(IDLE_S)
-                powers = mean_power(sampler.samples, begin, time.monotonic())
-                watch.idle = {each.source: each.watts for each in powers if each.source != TYPED}
+                watch.idle = idle_power(sampler, IDLE_S)
             yield watch
 
     def _measures_power(self) -> bool:
         """Return whether a source has a power that changes."""
         self.sampler.first.wait()
-        reading = self.sampler.samples[0].reading
-        return bool({*reading.watts, *reading.joules} - {TYPED})
+        return powered(self.sampler.samples[0].reading)
 
     def power(self, span: Span) -> list[MeanPower]:
         """Return the mean power of each source in a part."""

@@ -23,11 +23,13 @@ from edgeval.gguf.parts import model_files, read_header
 from edgeval.llama import machine
 from edgeval.quantization.cache import clean
 from edgeval.records import Evaluation
+from edgeval.scoring.energy import watched
 from edgeval.store.store import Store
 from edgeval.system.progress import ProgressOption, progress_of
 
 
 @running()
+@watched()
 def evaluate(
     paths: Sequence[str | Path],
     options: Options | None = None,

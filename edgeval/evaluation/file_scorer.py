@@ -13,7 +13,7 @@ from edgeval.engine import Begun, Scored, running
 from edgeval.errors import EngineDiedError
 from edgeval.evaluation.jobs import ScoringJob, open_jobs
 from edgeval.evaluation.kl_items import DistributionWork, KeepTopLogprobs, ReferenceTopLogprobs
-from edgeval.evaluation.model_run import model_run
+from edgeval.evaluation.model_run import model_run, plan_info
 from edgeval.evaluation.save_pace import SavePace
 from edgeval.evaluation.setup import EvalSetup
 from edgeval.gguf.contents import held
@@ -21,7 +21,7 @@ from edgeval.gguf.identity import model_facts
 from edgeval.gguf.parts import model_files
 from edgeval.llama import machine
 from edgeval.records import Divergence, ModelFacts, ModelRun
-from edgeval.records.plan import PlanInfo
+from edgeval.scoring import energy
 from edgeval.scoring.results import ItemResult
 from edgeval.scoring.timing import Timing
 from edgeval.stats.metrics import nats_per_token
@@ -133,7 +133,7 @@ class FileScorer:
                 self._wanted, setup.indices, self._run, self._contents.sha256
             )
             # What is timed begins once the file was hashed.
-            self._timing = Timing(setup.threads)
+            self._timing = Timing(setup.threads, energy.current())
             self._stack = stack.pop_all()
         return self
 
@@ -244,16 +244,19 @@ class FileScorer:
     ) -> None:
         """Score what a job has to do; add what was missing, and save what is complete."""
         asked = job.for_engine(self._model, self._distributions.missing())
+        if self._timing.power is not None:
+            self._timing.power.begin(has_gpus=bool(self._setup.devices))
         with contextlib.closing(self._engine.score(asked, f"scoring {self._path.name}")) as answers:
             begun = next(answers)
             assert isinstance(begun, Begun)
-            info = self._plan_info(begun)
+            info = plan_info(begun, self._setup.data.n_total, self._facts)
             # What was hashed is what is loaded, and what the facts were read of.
             self._contents.require_unchanged("it was loaded")
             plan = job.saved or self._run.add_plan(job.indices, info, machine.describe())
             work, stint = Work(), self._timing.stint(plan.id, begun.load_s)
             unsaved: dict[int, ItemResult] = {}
             pace = SavePace(_SAVE_INTERVAL_S)
+            stint.resume()
             try:
                 for batch in answers:
                     assert isinstance(batch, Scored)
@@ -275,24 +278,13 @@ class FileScorer:
                         task.advance(1)
                 self._contents.require_unchanged(_SCORED)
             finally:
+                stint.pause()
                 if self._contents.is_unchanged():
                     self._distributions.save(plan, unsaved, work.take(), stint)
 
     @functools.cached_property
     def _facts(self) -> ModelFacts:
         return model_facts(self._path, self._setup.checkpoint, self._model.gguf.pre)
-
-    def _plan_info(self, begun: Begun) -> PlanInfo:
-        return PlanInfo(
-            file_type=begun.file_type,
-            n_params=begun.n_params,
-            tensor_bytes=begun.tensor_bytes,
-            lower_bound=begun.lower_bound,
-            n_batch=begun.n_batch,
-            n_ubatch=begun.n_ubatch,
-            n_total=self._setup.data.n_total,
-            model=self._facts,
-        )
 
 
 def _of(result: ItemResult, item: Item) -> ItemResult:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeval.records import Metric, ModelFacts, ModelRun
 from edgeval.records.plan import PlanInfo
 from edgeval.records.score_key import ScoreKey
 from edgeval.tasks.requests import Work
+
+if TYPE_CHECKING:
+    from edgeval.engine import Begun
 
 
 def model_run(
@@ -50,4 +53,24 @@ def model_run(
         kernels=key.kernels,
         offload=key.offload(model.shape.n_layers),
         **more,
+    )
+
+
+def plan_info(begun: Begun, n_total: int, model: ModelFacts) -> PlanInfo:
+    """Return what is known of a plan once the engine has begun with it.
+
+    Args:
+        begun: What the engine says of it.
+        n_total: Number of items of the data set.
+        model: What else is known of the GGUF.
+    """
+    return PlanInfo(
+        file_type=begun.file_type,
+        n_params=begun.n_params,
+        tensor_bytes=begun.tensor_bytes,
+        lower_bound=begun.lower_bound,
+        n_batch=begun.n_batch,
+        n_ubatch=begun.n_ubatch,
+        n_total=n_total,
+        model=model,
     )

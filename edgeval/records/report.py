@@ -173,6 +173,8 @@ class Report(Shown, SavedRecord):
         fraction of items with the same pick, ``kl_nats`` the KL divergence from the reference a
         position (a lower bound), ``tokens_per_s`` the speed in this command and
         ``tokens_per_s_error`` its standard error, which older records have not.
+        ``joules_per_item`` and ``watt_hours`` are what scoring took then, by the first source of
+        ``Speed.energy``.
         """
         metric = self.protocol.metric
         drifts = {drift.label: drift for drift in self.drift}

@@ -62,6 +62,8 @@ def run_row(run: ModelRun, metric: str, drift: Drift | None, outcome: Outcome | 
         "kl_nats": drift.divergence.kl_nats if drift and drift.divergence else None,
         "tokens_per_s": run.speed.tokens_per_s if run.speed else None,
         "tokens_per_s_error": run.speed.tokens_per_s_error if run.speed else None,
+        "joules_per_item": run.speed.joules_per_item if run.speed else None,
+        "watt_hours": run.speed.watt_hours if run.speed else None,
     }
 
 

@@ -9,6 +9,10 @@ from pydantic import Field
 
 from edgeval.records.base import Record
 
+JOULES_A_WATT_HOUR = 3600.0
+_MOST = 1e15
+"""Bound of what others may write: what is computed of it stays finite."""
+
 
 class MeanPower(Record):
     """Mean power by one source.
@@ -30,6 +34,52 @@ class MeanPower(Record):
     def above_idle(self) -> float | None:
         """How much more it is than idle, in watts."""
         return None if self.idle_watts is None else self.watts - self.idle_watts
+
+
+class Energy(Record):
+    """Energy that one source tells.
+
+    Attributes:
+        source: Where it is from: a sensor or a meter.
+        joules: Energy of all the seconds. Where it is not known, that of the known seconds' mean
+            power.
+        idle_joules: What the machine takes in as many seconds before anything is computed; None if
+            that was not measured.
+        seconds: Seconds of the computation.
+        known_share: The share of them of which it is known.
+    """
+
+    source: str = Field(max_length=60)
+    joules: float = Field(ge=0, le=_MOST)
+    idle_joules: float | None = Field(default=None, ge=0, le=_MOST)
+    seconds: float = Field(gt=0, le=_MOST)
+    known_share: float = Field(gt=0, le=1)
+
+    @property
+    def above_idle(self) -> float | None:
+        """How much more it is than idle, in joules."""
+        return None if self.idle_joules is None else self.joules - self.idle_joules
+
+    @property
+    def watt_hours(self) -> float:
+        """The same in watt-hours."""
+        return self.joules / JOULES_A_WATT_HOUR
+
+    def __add__(self, other: Energy) -> Energy:
+        """Return both together, of the same source."""
+        seconds = self.seconds + other.seconds
+        known_s = self.known_share * self.seconds + other.known_share * other.seconds
+        idle = None
+        if self.idle_joules is not None and other.idle_joules is not None:
+            idle = self.idle_joules + other.idle_joules
+        return Energy(
+            source=self.source,
+            joules=self.joules + other.joules,
+            idle_joules=idle,
+            seconds=seconds,
+            # A sum of parts may come out above the whole, by a rounding.
+            known_share=min(1.0, known_s / seconds),
+        )
 
 
 Figure = Literal[

@@ -13,13 +13,18 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from edgeval.records.base import Record
 from edgeval.records.context import Machine
+from edgeval.records.sensors import Energy
 
 _LEAST_S = 1e-9
 """No clock tells less, and a rate of it may be no number."""
 
+_LEAST_WATCHED_S = 1.0
+"""Sensors are read once a second: of less they tell too little."""
+
 _FEWEST_PARTS = 5
 """Fewer say too little of how much a speed varies."""
 
+_MOST_SOURCES = 20
 _MOST, _MOST_SQUARED = 2**48, 1e36
 """Bounds of what others may write: what is computed of them stays finite."""
 
@@ -104,6 +109,8 @@ class Speed(Record):
         cpu_load: How many of these other processes kept busy meanwhile, on average; None if the
             platform does not say, or it was over too soon to tell. What others compute on a GPU is
             not in it.
+        energy: What it took meanwhile, by each source, a meter before what a part of the machine
+            counts of itself; left out where nothing tells it.
     """
 
     device: Machine
@@ -119,11 +126,13 @@ class Speed(Record):
     load_s: float | None = Field(default=None, ge=0)
     n_cpus: int | None = Field(default=None, ge=1)
     cpu_load: float | None = Field(default=None, ge=0)
+    energy: list[Energy] = Field(default_factory=list, max_length=_MOST_SOURCES)
 
     @model_serializer(mode="wrap")
     def _as_older_ones(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what an older edgeval did not keep: its exported runs stay what they were."""
-        unknown = ("parts", "tokens_per_s_error") if self.parts is None else ()
+        unknown = {"parts", "tokens_per_s_error"} if self.parts is None else set()
+        unknown |= set() if self.energy else {"energy"}
         return {name: value for name, value in handler(self).items() if name not in unknown}
 
     @model_validator(mode="after")
@@ -137,6 +146,25 @@ class Speed(Record):
         object.__setattr__(self, "tokens_per_s", rate)
         object.__setattr__(self, "tokens_per_s_error", error)
         return self
+
+    @property
+    def told_energy(self) -> list[Energy]:
+        """Energy by the sources that measured any, over items and for long enough to tell."""
+        return [
+            each
+            for each in self.energy
+            if each.joules > 0 and each.seconds >= _LEAST_WATCHED_S and self.n_items
+        ]
+
+    @property
+    def joules_per_item(self) -> float | None:
+        """Energy of an item by the first source, with what the machine takes idle."""
+        return self.told_energy[0].joules / self.n_items if self.told_energy else None
+
+    @property
+    def watt_hours(self) -> float | None:
+        """Energy of all items by the first source, with what the machine takes idle."""
+        return self.told_energy[0].watt_hours if self.told_energy else None
 
     @property
     def is_loaded(self) -> bool:
@@ -191,4 +219,15 @@ def _sum(parts: Sequence[Speed]) -> Speed:
         load_s=sum(loading) if loading else None,
         n_cpus=first.n_cpus,
         cpu_load=sum(load * part_s for load, part_s in loads) / seconds if seconds else None,
+        energy=sum_of_energy([part.energy for part in parts if part.tokens_decoded]),
     )
+
+
+def sum_of_energy(parts: Sequence[Sequence[Energy]]) -> list[Energy]:
+    """Return the energy of parts together, by the sources that tell that of each."""
+    of_source: dict[str, list[Energy]] = {}
+    for part in parts:
+        for each in part:
+            of_source.setdefault(each.source, []).append(each)
+    whole = [found for found in of_source.values() if len(found) == len(parts)]
+    return [functools.reduce(operator.add, found) for found in whole]

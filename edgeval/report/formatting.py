@@ -32,6 +32,12 @@ def nats(value: float) -> str:
     return plain(value, max(0, decimals))
 
 
+def significant(value: float) -> str:
+    """Return a number with three digits or more, for example ``0.0420`` or ``1,230``."""
+    decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return plain(value, min(6, max(0, decimals)))
+
+
 def bound(points: float, margin_points: float) -> str:
     """Return one end of an interval in points, to one decimal or to as many as it needs.
 

@@ -13,7 +13,7 @@ from edgeval.report import formatting as fmt
 from edgeval.report.charts.chart import Chart, visible
 from edgeval.report.record_view import RecordView
 
-_MOST_TEXT_CHARS = 600_000
+_MOST_TEXT_CHARS = 500_000
 """Of all flips that a page shows with their texts: it is to stay below two megabytes."""
 
 
@@ -67,4 +67,6 @@ def _flip(flip: ToldFlip) -> dict[str, Any]:
 
 def _json(value: object) -> Markup:
     text = json.dumps(visible(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+    for sign in "&<>'":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)

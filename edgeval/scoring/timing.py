@@ -13,6 +13,7 @@ import psutil
 from edgeval.llama import machine
 from edgeval.records import Speed, by_command
 from edgeval.records.speeds import Parts
+from edgeval.scoring.energy import PowerWatch
 from edgeval.tasks.requests import Work
 
 _SHORTEST_S = 0.25
@@ -65,11 +66,22 @@ class Stint:
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         self.load_s = 0.0
+        self._tally = None if timing.power is None else timing.power.tally()
         self._meter = Meter()
         self._work = Work()
         self._n_items = 0
         self._parts: Parts | None = None
         self._cpu_load: float | None = None
+
+    def resume(self) -> None:
+        """Begin to compute; energy is of what comes until ``pause``."""
+        if self._tally is not None:
+            self._tally.resume()
+
+    def pause(self) -> None:
+        """End computing."""
+        if self._tally is not None:
+            self._tally.pause()
 
     def add(self, work: Work, n_items: int) -> None:
         """Count what was done since the last call."""
@@ -79,6 +91,8 @@ class Stint:
             self._parts = part if self._parts is None else self._parts + part
         self._n_items += n_items
         self._cpu_load = self._meter.cpu_load()
+        if self._tally is not None:
+            self._tally.count()
 
     @property
     def speed(self) -> Speed:
@@ -93,6 +107,7 @@ class Stint:
             load_s=self.load_s,
             n_cpus=n_cpus(),
             cpu_load=self._cpu_load,
+            energy=[] if self._tally is None else self._tally.energy,
         )
 
 
@@ -102,10 +117,12 @@ class Timing:
     Attributes:
         device: The machine.
         threads: CPU threads.
+        power: Watches what the machine takes; None if nobody asked for it.
         begun_at: When it began, in UTC.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, power: PowerWatch | None = None) -> None:
+        self.power = power
         self.device = machine.describe()
         self.threads = threads
         self.begun_at = datetime.now(timezone.utc)

@@ -6,11 +6,14 @@ All times are the monotonic clock's: the wall clock may jump.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgeval.sensors.sampler import PERIOD_S, Sample
+from edgeval.sensors.meter import TYPED
+from edgeval.sensors.reading import Reading
+from edgeval.sensors.sampler import PERIOD_S, Sample, Sampler
 
 GAP_S: Final = 5 * PERIOD_S
 """Between samples further apart nobody knows what was taken."""
@@ -43,15 +46,47 @@ def mean_power(samples: Sequence[Sample], begin_s: float, end_s: float) -> list[
         begin_s: When the interval begins, by the monotonic clock.
         end_s: When it ends.
     """
-    names = dict.fromkeys(
-        name for each in samples for name in (*each.reading.joules, *each.reading.watts)
-    )
-    found = []
-    for name in names:
-        joules, known_s = _energy(name, samples, begin_s, end_s)
-        if known_s >= (end_s - begin_s) / 2 and known_s > 0:
-            found.append(Power(name, joules / known_s, known_s))
-    return found
+    return [
+        Power(name, joules / known_s, known_s)
+        for name, (joules, known_s) in energy(samples, begin_s, end_s).items()
+        if known_s >= (end_s - begin_s) / 2
+    ]
+
+
+def energy(
+    samples: Sequence[Sample], begin_s: float, end_s: float
+) -> dict[str, tuple[float, float]]:
+    """Return each source's joules between two moments, and the seconds of which they are known.
+
+    A meter comes before what parts of the machine count of themselves. See ``mean_power``.
+
+    Args:
+        samples: The samples, the oldest first.
+        begin_s: When the interval begins, by the monotonic clock.
+        end_s: When it ends.
+    """
+    names = dict.fromkeys(name for each in samples for name in each.reading.watts)
+    names |= dict.fromkeys(name for each in samples for name in each.reading.joules)
+    found = {name: _energy(name, samples, begin_s, end_s) for name in names}
+    return {name: known for name, known in found.items() if known[1] > 0}
+
+
+def powered(reading: Reading) -> bool:
+    """Return whether a source tells a power that changes."""
+    return bool({*reading.watts, *reading.joules} - {TYPED})
+
+
+def idle_power(sampler: Sampler, seconds: float) -> dict[str, float]:
+    """Wait, and return the mean power in watts meanwhile, of sources whose power changes.
+
+    Args:
+        sampler: Reads them.
+        seconds: How long nothing is computed.
+    """
+    begin_s = sampler.read_now()
+    time.sleep(seconds)
+    powers = mean_power(sampler.samples, begin_s, sampler.read_now())
+    return {each.source: each.watts for each in powers if each.source != TYPED}
 
 
 def _energy(

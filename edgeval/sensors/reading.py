@@ -66,8 +66,9 @@ class Reading:
             throttled_before=tuple(
                 dict.fromkeys((*self.throttled_before, *other.throttled_before))
             ),
-            watts={**other.watts, **self.watts},
-            joules={**other.joules, **self.joules},
+            # What comes first stays in front, which is the order in which sources are listed.
+            watts={**self.watts, **other.watts, **self.watts},
+            joules={**self.joules, **other.joules, **self.joules},
         )
 
 

@@ -110,6 +110,7 @@ class Sampler:
         self.names = [source.name for source in self._sources]
         self._period_s = period_s
         self._over = threading.Event()
+        self._reading = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sensors", daemon=True)
 
     def __enter__(self) -> Sampler:
@@ -119,6 +120,22 @@ class Sampler:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+
+    def read_now(self) -> float:
+        """Read beside the grid, in the thread that asks: so a part begins and ends with a sample.
+
+        Returns:
+            The sample's moment, by the monotonic clock.
+        """
+        with self._reading:
+            sample = Sample(time.monotonic(), read_all(self._sources))
+            self.samples.append(sample)
+        return sample.at_s
+
+    def forget_before(self, at_s: float) -> None:
+        """Drop the samples that were made before a moment: what was added up is not needed."""
+        with self._reading:
+            self.samples[:] = [each for each in self.samples if each.at_s >= at_s]
 
     def lost(self) -> list[str]:
         """Return names of figures that were told once, and in none of the last samples."""
@@ -133,7 +150,7 @@ class Sampler:
         began = time.monotonic()
         tick = 0
         while not self._over.is_set():
-            self.samples.append(Sample(time.monotonic(), read_all(self._sources)))
+            self.read_now()
             self.first.set()
             self.cpu_s = time.thread_time()
             # The next moment of the grid that is not over: a pause is no reason to hurry later.

@@ -64,6 +64,14 @@ def test_each_source_has_its_own_figure() -> None:
     assert found == {"RAPL": 2.0, "typed in": pytest.approx(6.4)}
 
 
+def test_what_is_listed_first_stays_first_and_a_meter_before_a_counter() -> None:
+    meter, chip = Reading(watts={"typed in": 6.4}), Reading(watts={"INA219": 5.0, "typed in": 9.0})
+    both = Reading(joules={"RAPL": 2.0}).beside(meter).beside(chip)
+    assert list(both.watts.items()) == [("typed in", 6.4), ("INA219", 5.0)]
+    found = mean_power([Sample(0.0, both), Sample(1.0, both)], 0.0, 1.0)
+    assert [each.source for each in found] == ["typed in", "INA219", "RAPL"]
+
+
 def test_no_sample_is_lost_while_all_cores_compute(tmp_path: Path) -> None:
     """As in a benchmark: what computes is another process, and takes all cores."""
     root, period_s = tree(tmp_path, sensor_trees.RYZEN_LAPTOP), 0.2

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 
 from edgeval.records.forecast import Forecast, Range
+from edgeval.records.sensors import JOULES_A_WATT_HOUR
 from edgeval.report import formatting as fmt
 from edgeval.system.console import stdout_console
 from edgeval.system.tables import Table
 
 _UNKNOWN = "\N{EN DASH}"
-_JOULES_A_WATT_HOUR = 3600.0
 _UNITS = (
     (90.0, 1.0, "s"),
     (5400.0, 60.0, "min"),
@@ -46,7 +46,7 @@ def sentences(found: Forecast, *, has_tables: bool = False) -> Iterator[str]:
         f"{fmt.size(found.memory_bytes)} of memory{free}."
     )
     for each in found.energy:
-        energy = each.joules.value / _JOULES_A_WATT_HOUR
+        energy = each.joules.value / JOULES_A_WATT_HOUR
         yield f"It takes about {energy:.2g} Wh, at {each.watts:.1f} W by {each.source}."
     for other in () if has_tables else found.alternatives:
         yield f"Cheaper: {other.options} takes {_time(other.time_s)}, and tells {other.meaning}."

@@ -1,4 +1,4 @@
-"""Axes that types are laid out along: file size, bits per weight, speed."""
+"""Axes that types are laid out along: file size, bits per weight, speed, energy."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ class Axis:
 SIZE = Axis("file size", "mebibytes", "file size, MiB (logarithmic)")
 BITS = Axis("bits per weight", "bits", "bits per weight (logarithmic)", ticks=_BIT_TICKS)
 SPEED = Axis("tokens/s", "tokens_per_s", "tokens/s", is_log=False, more_is_better=True)
+ENERGY = Axis("joules an item", "joules_per_item", "joules an item", is_log=False)
 
 
 def known_axes(rows: Sequence[Spec]) -> list[Axis]:
     """Return the axes along which at least two types are known."""
     return [
         axis
-        for axis in (SIZE, BITS, SPEED)
+        for axis in (SIZE, BITS, SPEED, ENERGY)
         if sum(row.get(axis.field) is not None for row in rows) >= 2
     ]

@@ -31,14 +31,19 @@ def compared_rows(view: RecordView[Report]) -> list[Spec]:
     """
     named = recommended(view)
     label = named[0].label if named else None
+    speeds = [run.speed for _, run in view.named if run.speed is not None]
+    # A meter sees more than a part of the machine does: their figures have no axis in common.
+    has_energy = len({each.told_energy[0].source for each in speeds if each.told_energy}) == 1
     return [
-        _row(rank, run, row, is_recommended=run.run.label == label)
+        _row(rank, run, row, is_recommended=run.run.label == label, has_energy=has_energy)
         for rank, (run, row) in enumerate(zip(view.runs, ladder_rows(view), strict=True))
         if run.outcome != "not compared"
     ]
 
 
-def _row(rank: int, run: RunView, told: LadderRow, *, is_recommended: bool) -> Spec:
+def _row(
+    rank: int, run: RunView, told: LadderRow, *, is_recommended: bool, has_energy: bool
+) -> Spec:
     model, drift, accuracy = run.run, run.drift, run.estimate
     speed = model.speed if model.from_reference is None else None
     row: Spec = {
@@ -65,6 +70,8 @@ def _row(rank: int, run: RunView, told: LadderRow, *, is_recommended: bool) -> S
         row |= {"low": drift.split.interval_points.low, "high": drift.split.interval_points.high}
     if speed is not None and speed.tokens_per_s is not None:
         row |= {"tokens_per_s": speed.tokens_per_s}
+    if has_energy and speed is not None and speed.joules_per_item is not None:
+        row |= {"joules_per_item": speed.joules_per_item}
     if drift is not None and drift.divergence is not None:
         full = drift.divergence.kl_full_nats
         row |= {"kl": drift.divergence.kl_nats if full is None else full}

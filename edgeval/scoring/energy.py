@@ -1,0 +1,131 @@
+"""Energy of scoring: what the machine takes meanwhile, by each source that tells."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from edgeval.records.sensors import Energy
+from edgeval.sensors.energy import energy, idle_power, powered
+from edgeval.sensors.reading import reading_of
+from edgeval.sensors.sampler import Sampler, sources
+from edgeval.system.untrusted import printable
+
+IDLE_S = 2.0
+"""How long idle power is measured, where something tells it."""
+
+_current: ContextVar[PowerWatch | None] = ContextVar("power", default=None)
+
+
+class PowerWatch:
+    """Sensors of power, from the first items that a command scores until its end."""
+
+    def __init__(self) -> None:
+        self._is_begun = False
+        self._sampler: Sampler | None = None
+        self._idle: dict[str, float] = {}
+
+    def begin(self, *, has_gpus: bool) -> None:
+        """Measure idle power the first time, before anything is scored.
+
+        Where nothing tells a power, no thread is started and nothing is waited for.
+
+        Args:
+            has_gpus: Whether GPUs compute.
+        """
+        if self._is_begun:
+            return
+        self._is_begun = True
+        found = [each for each in sources(has_gpus=has_gpus) if powered(reading_of(each))]
+        if found:
+            self._sampler = Sampler(found).__enter__()
+            self._idle = idle_power(self._sampler, IDLE_S)
+
+    def tally(self) -> Tally | None:
+        """Return a sum of energy that is begun at nothing; None where nothing tells a power."""
+        return None if self._sampler is None else Tally(self._sampler, self._idle)
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._sampler is not None:
+            self._sampler.__exit__()
+
+
+class Tally:
+    """A sum of energy over some parts of a command's time; grows while they pass."""
+
+    def __init__(self, sampler: Sampler, idle: dict[str, float]) -> None:
+        """Begin with nothing.
+
+        Args:
+            sampler: Reads the sensors.
+            idle: Mean power in watts before anything is computed, by source.
+        """
+        self._sampler = sampler
+        self._idle = idle
+        self._counted_s = 0.0
+        self._seconds = 0.0
+        self._known: dict[str, tuple[float, float]] = {}
+
+    def resume(self) -> None:
+        """Begin a part."""
+        self._counted_s = self._sampler.read_now()
+
+    def count(self) -> None:
+        """Add what a part took until the last sample, which is not held any longer."""
+        samples = list(self._sampler.samples)
+        begin_s, end_s = self._counted_s, samples[-1].at_s
+        for name, (joules, known_s) in energy(samples, begin_s, end_s).items():
+            before = self._known.get(name, (0.0, 0.0))
+            self._known[name] = before[0] + joules, before[1] + known_s
+        self._seconds += end_s - begin_s
+        self._counted_s = end_s
+        self._sampler.forget_before(end_s)
+
+    def pause(self) -> None:
+        """End a part."""
+        self._sampler.read_now()
+        self.count()
+
+    @property
+    def energy(self) -> list[Energy]:
+        """What the parts took so far, by each source that tells at least half of the time."""
+        seconds = self._seconds
+        found = []
+        for name, (joules, known_s) in self._known.items():
+            watts, idle = joules / known_s, self._idle.get(name)
+            # A counter that was set back, or a driver that breaks, tells no energy.
+            if known_s < seconds / 2 or not (math.isfinite(watts) and watts >= 0):
+                continue
+            found.append(
+                Energy(
+                    source=printable(name, 60),
+                    joules=watts * seconds,
+                    idle_joules=None if idle is None or idle < 0 else idle * seconds,
+                    seconds=seconds,
+                    known_share=min(1.0, known_s / seconds),
+                )
+            )
+        return found
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    """Watch the power of what is scored within; nested contexts share one watch."""
+    if current() is not None:
+        yield
+        return
+    watch = PowerWatch()
+    token = _current.set(watch)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        watch.close()
+
+
+def current() -> PowerWatch | None:
+    """Return what watches the power of this command; None if nobody asked for it."""
+    return _current.get()
