@@ -45,7 +45,7 @@ MEASURED = {
     },
     # That of the first comparison is measured, and holds for all.
     SplitDifference: set(),
-    Stopping: {"points", "design", "n_items", "n_compared"},
+    Stopping: {"points", "design", "n_items", "n_compared", "looks"},
     Metric: {"correct", "total"},
     # Names and words, for whom a verdict is made; not what it is.
     Verdict: {"kind", "is_current"},
