@@ -257,5 +257,7 @@ class FileBench:
             kernels=self._how.kernels.kernels,
             is_forced=self._options.force,
             title=self._path.name,
+            # Tests load as llama-bench does, and scoring as evaluations do.
+            maps=kind is not RequestsJob,
             **given,
         )

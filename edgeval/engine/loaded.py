@@ -61,14 +61,15 @@ class Loaded:
             EngineError: If llama.cpp refuses it.
         """
         known, offload = self._model, job.placement.offload
-        if known is not None and (known.offload, known.kernels) == (offload, job.kernels):
+        wanted = offload, job.kernels, job.maps
+        if known is not None and (known.offload, known.kernels, known.maps) == wanted:
             return known
         if known is not None:
             known.close()
             self._model = None
         if not job.is_forced:
             memory.require(job.placement.left_to_machine(need), job.title)
-        self._model = llama.Model(job.path, offload, job.kernels, job.pre)
+        self._model = llama.Model(job.path, offload, job.kernels, job.pre, maps=job.maps)
         return self._model
 
     def for_plan(

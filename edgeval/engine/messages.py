@@ -43,6 +43,7 @@ class ModelJob:
         is_forced: Whether a model is loaded that does not fit the memory free now.
         title: What it is called in a sentence about memory.
         pre: The pre-tokenizer to use instead of the file's own; None for that.
+        maps: Whether the file is mapped wherever llama.cpp maps one by itself; see ``Model``.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class ModelJob:
     is_forced: bool
     title: str
     pre: str | None = None
+    maps: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

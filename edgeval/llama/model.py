@@ -22,6 +22,7 @@ class Model(Owner):
         path: The file.
         offload: The part of it that is computed on GPUs.
         kernels: llama.cpp's kernels for the rest.
+        maps: Whether the file is mapped wherever llama.cpp maps one by itself.
         file_type: llama.cpp's name for how it is quantized, for example ``Q4_K_M``.
         is_known: Whether llama.cpp's own source says of its architecture that it predicts the next
             token; of another one, what it computes has to show it.
@@ -39,6 +40,8 @@ class Model(Owner):
         offload: Offload = CPU,
         kernels: Kernels = "default",
         pre: str | None = None,
+        *,
+        maps: bool = False,
     ) -> None:
         """Load a GGUF.
 
@@ -49,6 +52,10 @@ class Model(Owner):
             offload: The part of it that is computed on GPUs.
             kernels: llama.cpp's kernels for the rest.
             pre: The pre-tokenizer to use instead of the file's own.
+            maps: Whether the file is mapped wherever llama.cpp maps one by itself. Otherwise
+                quantized weights are read: many are rearranged for the CPU, and a mapped file would
+                stay in memory beside them. A mapped file's pages are larger, so that what is not
+                rearranged is read faster from it, token by token.
 
         Raises:
             GgufError: If the file is missing, not a GGUF or damaged.
@@ -58,6 +65,7 @@ class Model(Owner):
         self.path = path
         self.offload = offload
         self.kernels = kernels
+        self.maps = maps
         with Tokenizer(path, pre) as vocabulary:
             vocabulary.info.require_predicting()
             self.file_type = vocabulary.file_type
@@ -76,11 +84,10 @@ class Model(Owner):
         # Where a GPU has all layers, nothing is left that the CPU could rearrange weights for.
         is_all_on_gpus = bool(offload.devices) and offload.layers is None
         params.use_extra_bufts = kernels == "default" and not is_all_on_gpus
-        # llama.cpp rearranges many quantized tensors for the CPU: a mapped file would stay in
-        # memory beside them.
-        params.load_mode = (
-            llama_cpp.LLAMA_LOAD_MODE_NONE if is_quantized else llama_cpp.LLAMA_LOAD_MODE_MMAP
-        )
+        if not maps:
+            params.load_mode = (
+                llama_cpp.LLAMA_LOAD_MODE_NONE if is_quantized else llama_cpp.LLAMA_LOAD_MODE_MMAP
+            )
         super().__init__(load(path, params, pre), llama_cpp.llama_model_free)
         self.n_params = int(llama_cpp.llama_model_n_params(self.handle))
         self.tensor_bytes = int(llama_cpp.llama_model_size(self.handle))
