@@ -18,10 +18,6 @@ FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Aria
 
 OUTCOMES: Final[tuple[RunOutcome, ...]] = ("reference", "equivalent", "different", "worse", "open")
 _SHAPES: Final = ("square", "circle", "diamond", "diamond", "circle")
-_SERIES_SHAPES: Final = (
-    *("circle", "square", "triangle-up", "diamond", "cross"),
-    *("triangle-down", "triangle-right"),
-)
 
 
 @dataclass(frozen=True)
@@ -159,22 +155,6 @@ def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:
         "fill": encoding(fills),
         "stroke": encoding(strokes),
     }
-
-
-def by_series(palette: Palette, names: Sequence[str]) -> Spec:
-    """Return the encoding of what a mark belongs to: by colour and by shape.
-
-    There are eight colours and seven shapes, so that no two of 56 series look alike.
-    """
-
-    def encoding(ranges: Sequence[str]) -> Spec:
-        picked = [ranges[at % len(ranges)] for at in range(len(names))]
-        # One below another, names of any length are whole.
-        legend: Spec = {"title": None, "direction": "vertical", "labelLimit": 320, "columns": 1}
-        scale = {"domain": list(names), "range": picked}
-        return {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
-
-    return {"color": encoding(palette.series), "shape": encoding(_SERIES_SHAPES)}
 
 
 def labels(palette: Palette, *, below: bool = False) -> Spec:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from edgeval.records.comparison import Comparison
 from edgeval.report import formatting as fmt
 from edgeval.report.charts.axes import BITS, SIZE, SPEED, Axis
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, by_series, labels, whole
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, whole
 from edgeval.report.charts.quality import Worth
+from edgeval.report.charts.series import series_spec
 from edgeval.report.compare import cells
 from edgeval.report.compare.leaderboard import Standing, standings
 
@@ -116,35 +117,10 @@ def _rows(each: Standing) -> Iterator[Spec]:
 
 
 def _spec(rows: Sequence[Spec], worth: Worth, axis: Axis) -> Spec:
-    series = by_series(OF_PAGE, list(dict.fromkeys(row["series"] for row in rows)))
-    colour = {"color": series["color"]}
     y = {
         "field": worth.field,
         "type": "quantitative",
         "scale": {"zero": False},
         "axis": {"title": worth.title},
     }
-    x = axis.encoding
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "line", "strokeWidth": 1.25, "strokeOpacity": 0.5},
-            "encoding": {"x": x, "y": y, "order": {"field": "mebibytes"}, **colour},
-        }
-    ]
-    low, high = f"{worth.field}_low", f"{worth.field}_high"
-    if whiskers := [row for row in rows if low in row]:
-        layers.append(
-            {
-                "data": {"values": whiskers},
-                "mark": {"type": "rule", "strokeWidth": 1.5, "strokeOpacity": 0.6},
-                "encoding": {"x": x, "y": y | {"field": low}, "y2": {"field": high}, **colour},
-            }
-        )
-    layers.append(
-        {
-            "name": "points",
-            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-            "encoding": {"x": x, "y": y, "tooltip": _TOOLTIP, **series},
-        }
-    )
-    return {"data": {"values": list(rows)}, "layer": layers}
+    return series_spec(rows, axis.encoding, y, _TOOLTIP)

@@ -8,7 +8,8 @@ from datetime import timezone
 
 from edgeval.records.history import History, PastRun
 from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, by_series, labels, whole
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, whole
+from edgeval.report.charts.series import series_spec
 from edgeval.report.history.sentences import name, settings
 from edgeval.report.speeds import EMPTY, in_short
 
@@ -111,8 +112,6 @@ def _row(series: str, run: PastRun) -> Spec:
 
 
 def _spec(rows: Sequence[Spec], shown: _Shown) -> Spec:
-    series = by_series(OF_PAGE, list(dict.fromkeys(row["series"] for row in rows)))
-    colour = {"color": series["color"]}
     x = {
         "field": "at_ms",
         "type": "temporal",
@@ -125,26 +124,4 @@ def _spec(rows: Sequence[Spec], shown: _Shown) -> Spec:
         "scale": {"zero": shown is not _ACCURACY},
         "axis": {"title": shown.title} | ({"tickMinStep": 1} if shown is _NEW_PICKS else {}),
     }
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "line", "strokeWidth": 1.25, "strokeOpacity": 0.6},
-            "encoding": {"x": x, "y": y, **colour},
-        }
-    ]
-    low, high = f"{shown.field}_low", f"{shown.field}_high"
-    if whiskers := [row for row in rows if low in row]:
-        layers.append(
-            {
-                "data": {"values": whiskers},
-                "mark": {"type": "rule", "strokeWidth": 1.5, "strokeOpacity": 0.6},
-                "encoding": {"x": x, "y": y | {"field": low}, "y2": {"field": high}, **colour},
-            }
-        )
-    layers.append(
-        {
-            "name": "points",
-            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-            "encoding": {"x": x, "y": y, "tooltip": _TOOLTIP, **series},
-        }
-    )
-    return {"data": {"values": list(rows)}, "layer": layers}
+    return series_spec(rows, x, y, _TOOLTIP)

@@ -62,7 +62,7 @@ class Wheels:
         install += ["--python-version", self._python, *platforms, "--only-binary", ":all:"]
         if not done.exists():
             shutil.rmtree(packages, ignore_errors=True)
-            run([*install, "--find-links", self.binding(build).parent, ours])
+            run([*install, self.binding(build), ours])
             done.touch()
         else:
             run([*install, "--no-deps", "--upgrade", ours])
