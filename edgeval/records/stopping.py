@@ -11,7 +11,7 @@ from edgeval.records.base import MOST_ITEMS, Record
 _MOST_LOOKS = 1000
 
 
-class Look(Record):
+class InterimLook(Record):
     """What was known at one step of an evaluation that stopped early.
 
     Attributes:
@@ -46,7 +46,7 @@ class Stopping(Record):
     design: Literal["random order", "weighted"]
     n_items: int
     n_compared: int = Field(default=1, ge=1)
-    looks: list[Look] = Field(default_factory=list, max_length=_MOST_LOOKS)
+    looks: list[InterimLook] = Field(default_factory=list, max_length=_MOST_LOOKS)
 
     @model_serializer(mode="wrap")
     def _as_older_ones(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_a_command_has_an_option_for_each_field(command: str, names: list[str]) 
     outputs = ["fail_if", "strict", "junit", "summary", "csv", "parquet", "samples", "texts"]
     assert set(parameters("run")) == {
         *(*NAMES, *own, *outputs),
-        *("out", "overwrite", "with_paths", "as_json", "dry_run", "yes"),
+        *("out", "overwrite", "with_paths", "as_json", "dry_run", "yes", "watch"),
     }
     commands_own: dict[str, object] = {"store": DEFAULT_STORE, "devices": None}
     for name in names:

@@ -47,14 +47,19 @@ def work(mode: str) -> None:
     load = model.Model.__init__
 
     def loading(
-        self: Any, path: Path, offload: Any = llama.CPU, kernels: Any = "default", *rest: Any
+        self: Any,
+        path: Path,
+        offload: Any = llama.CPU,
+        kernels: Any = "default",
+        *rest: Any,
+        **options: Any,
     ) -> None:
         if offload.devices:
             if mode == "crash":
                 os.abort()
             # A GPU has no use for the CPU's kernels, which may be unsound.
             kernels = "plain"
-        load(self, path, offload, kernels, *rest)
+        load(self, path, offload, kernels, *rest, **options)
 
     model.Model.__init__ = loading  # type: ignore[method-assign]
     worker.main()
