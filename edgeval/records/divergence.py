@@ -52,6 +52,16 @@ class Divergence(Record):
     kl_upper_nats: float | None = None
     drawn: Drawn | None = None
 
+    @property
+    def best_nats(self) -> float:
+        """The estimate of the whole divergence, in nats; its lower bound where there is none."""
+        return self.kl_nats if self.kl_full_nats is None else self.kl_full_nats
+
+    @property
+    def best_error_nats(self) -> float | None:
+        """The standard error of ``best_nats``, in nats; None where it is not known."""
+        return self.kl_error_nats if self.kl_full_nats is None else self.kl_full_error_nats
+
     @model_validator(mode="after")
     def _in_order(self) -> Divergence:
         bounds = [self.kl_nats, self.kl_full_nats, self.kl_upper_nats]

@@ -32,11 +32,9 @@ def divergence_table(view: RecordView[Report]) -> Table | None:
 
 def _row(drift: Drift, divergence: Divergence) -> list[str]:
     mass, full = divergence.remainder_mass, divergence.kl_full_nats
-    # Of a record without the estimate, the error is that of the bound.
-    error = divergence.kl_error_nats if full is None else divergence.kl_full_error_nats
     return [
         drift.label,
-        *map(_kl, (full, error, divergence.kl_nats, divergence.kl_upper_nats)),
+        *map(_kl, (full, divergence.best_error_nats, divergence.kl_nats, divergence.kl_upper_nats)),
         EMPTY if mass is None else fmt.accuracy(mass),
         fmt.accuracy(divergence.top1_agreement),
         f"{drift.right_to_wrong:,}",

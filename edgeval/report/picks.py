@@ -38,9 +38,8 @@ def evidence(pick: Pick) -> Iterator[str]:
     if run is not None:
         known.append(f"{fmt.plain(run.bits_per_weight, 2)} bits a weight")
     if answer.drift is not None and (divergence := answer.drift.divergence) is not None:
-        full = divergence.kl_full_nats
-        nats = divergence.kl_nats if full is None else full
-        least = "at least " if full is None else ""
+        nats = divergence.best_nats
+        least = "at least " if divergence.kl_full_nats is None else ""
         known.append(
             f"a KL divergence of {least}{fmt.nats(nats)} nats a position from {pick.reference}"
         )
@@ -97,9 +96,7 @@ def kl(file: PickedFile) -> str:
     divergence = file.drift.divergence if file.drift else None
     if divergence is None:
         return EMPTY
-    return fmt.nats(
-        divergence.kl_nats if divergence.kl_full_nats is None else divergence.kl_full_nats
-    )
+    return fmt.nats(divergence.best_nats)
 
 
 def speed_in_full(speed: GenerationSpeed) -> str:

@@ -34,9 +34,7 @@ def kl_interval(found: Divergence, population: int, n_compared: int = 1) -> tupl
     probability = 1 - (1 - LEVEL) / 2 / n_compared
     if found.n_items >= population:
         return _of_all(found, probability)
-    value, error = found.kl_nats, found.kl_error_nats
-    if found.kl_full_nats is not None:
-        value, error = found.kl_full_nats, found.kl_full_error_nats
+    value, error = found.best_nats, found.best_error_nats
     if found.drawn != "random" or error is None:
         return 0.0, math.inf
     low, high = _of_sample(value, student_t(probability, found.n_items - 1) * error)

@@ -89,6 +89,7 @@ def test_a_chart_of_many_types_is_switched_in_a_list(seen: Visit) -> None:
         "before => document.querySelector('#chart-changes svg.marks')?.innerHTML !== before",
         arg=before,
     )
+    assert figure.locator("svg.marks").inner_html() != before
 
 
 def test_flips_are_filtered_and_searched(seen: Visit) -> None:

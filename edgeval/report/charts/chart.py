@@ -195,6 +195,11 @@ def labels(palette: Palette, *, below: bool = False) -> Spec:
     }
 
 
+def tooltip(**titles: str) -> list[Spec]:
+    """Return what is shown of a mark that somebody points at: titles by their fields of texts."""
+    return [{"field": field, "type": "nominal", "title": title} for field, title in titles.items()]
+
+
 def visible(spec: Any) -> Any:
     """Return a specification, or a part of one, with texts of which everything is seen.
 

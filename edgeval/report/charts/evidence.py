@@ -52,15 +52,9 @@ def divergence_chart(view: RecordView[Report]) -> Chart | None:
 
 def _divergence(drift: Drift) -> Spec | None:
     found = drift.divergence
-    if found is None:
+    if found is None or found.best_nats <= 0:
         return None
-    full = found.kl_full_nats
-    kl, error = (found.kl_nats, found.kl_error_nats) if full is None else (full, None)
-    if full is not None:
-        error = found.kl_full_error_nats
-    if kl <= 0:
-        return None
-    error = error or 0.0
+    kl, error = found.best_nats, found.best_error_nats or 0.0
     told = f"{fmt.nats(kl)} nats" + (f" ± {fmt.nats(error)}" if error else "")
     # A logarithmic axis has no zero.
     return {

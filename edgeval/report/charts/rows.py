@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from edgeval.records import Report
-from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import Spec
+from edgeval.report.charts.chart import Spec, tooltip
 from edgeval.report.conclusion import recommended
 from edgeval.report.ladder import LadderRow, ladder_rows
 from edgeval.report.record_view import RecordView, RunView
 
-TOOLTIP = [
-    {"field": name, "type": "nominal", "title": title}
-    for name, title in (
-        ("type", "type"),
-        ("told_size", "size"),
-        ("told_bits", "bits per weight"),
-        ("told_accuracy", "accuracy, %"),
-        ("told_difference", "difference, points"),
-        ("outcome", "outcome"),
-        ("told_speed", "tokens/s"),
-    )
-]
+TOOLTIP = tooltip(
+    type="type",
+    told_size="size",
+    told_bits="bits per weight",
+    told_accuracy="accuracy, %",
+    told_difference="difference, points",
+    outcome="outcome",
+    told_speed="tokens/s",
+)
 """What is shown of a type that somebody points at."""
 
 
@@ -73,16 +69,10 @@ def _row(
     if has_energy and speed is not None and speed.joules_per_item is not None:
         row |= {"joules_per_item": speed.joules_per_item}
     if drift is not None and drift.divergence is not None:
-        full = drift.divergence.kl_full_nats
-        row |= {"kl": drift.divergence.kl_nats if full is None else full}
+        row |= {"kl": drift.divergence.best_nats}
     return row
 
 
 def in_words(row: Spec) -> str:
     """Return a row as a phrase, for who does not see its mark."""
     return f"{row['type']}, {row['told_size']}, {row['told_bits']} bits: {row['told_difference']}"
-
-
-def claim_in_words(value: float, decimals: int) -> str:
-    """Return a published number as the label of a line."""
-    return f"published: {fmt.plain(value, decimals)}"

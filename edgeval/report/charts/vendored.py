@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ VEGA: Final = _FOLDER / "vega.js"
 LICENSES: Final = _FOLDER / "LICENSES.txt"
 
 
+@functools.cache
 def script() -> str:
     """Return the library for a page, with the licences that it must carry.
 

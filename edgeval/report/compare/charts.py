@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from edgeval.records.comparison import Comparison
 from edgeval.report import formatting as fmt
 from edgeval.report.charts.axes import BITS, SIZE, SPEED, Axis
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, whole
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, tooltip, whole
 from edgeval.report.charts.quality import Worth
 from edgeval.report.charts.series import series_spec
 from edgeval.report.compare import cells
@@ -20,17 +20,14 @@ _MOST_MARKS = 1_000
 _ACCURACY = Worth("accuracy", "accuracy", "accuracy, %")
 _DIFFERENCE = Worth("difference", "difference", "points from the record's own reference")
 
-_TOOLTIP = [
-    {"field": name, "type": "nominal", "title": title}
-    for name, title in (
-        ("series", "record"),
-        ("type", "type"),
-        ("told_size", "size"),
-        ("told_accuracy", "accuracy, %"),
-        ("told_difference", "difference"),
-        ("told_speed", "tokens/s"),
-    )
-]
+_TOOLTIP = tooltip(
+    series="record",
+    type="type",
+    told_size="size",
+    told_accuracy="accuracy, %",
+    told_difference="difference",
+    told_speed="tokens/s",
+)
 
 
 def size_chart(comparisons: Sequence[Comparison]) -> Chart | None:

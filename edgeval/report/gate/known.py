@@ -104,7 +104,7 @@ def _kl(view: _View, run: RunView) -> Known | None:
     n_compared = sum(each.divergence is not None for each in view.drifts)
     n_compared *= view.record.n_together
     low, high = kl_interval(found, view.record.data.n_total, n_compared)
-    value = found.kl_nats if found.kl_full_nats is None else found.kl_full_nats
+    value = found.best_nats
     if (low, high) == _NOTHING:
         return Known(value, low, high, "on items that tell nothing of the split")
     return Known(value, low, high, _together(n_compared, "about "))

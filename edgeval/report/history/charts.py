@@ -8,7 +8,7 @@ from datetime import timezone
 
 from edgeval.records.history import History, PastRun
 from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, whole
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, tooltip, whole
 from edgeval.report.charts.series import series_spec
 from edgeval.report.history.sentences import name, settings
 from edgeval.report.speeds import EMPTY, in_short
@@ -35,19 +35,16 @@ _SHOWN = (
     _Shown("tokens/s", "tokens_per_s", "tokens/s"),
 )
 
-_TOOLTIP = [
-    {"field": field, "type": "nominal", "title": title}
-    for field, title in (
-        ("series", "measurement"),
-        ("run", "run"),
-        ("date", "date"),
-        ("engine", "engine"),
-        ("told_accuracy", "accuracy, %"),
-        ("told_picks", "new picks"),
-        ("told_speed", "tokens/s"),
-        ("changed", "what else changed"),
-    )
-]
+_TOOLTIP = tooltip(
+    series="measurement",
+    run="run",
+    date="date",
+    engine="engine",
+    told_accuracy="accuracy, %",
+    told_picks="new picks",
+    told_speed="tokens/s",
+    changed="what else changed",
+)
 
 
 def history_chart(history: History) -> Chart | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeval.records import Drift, Interval, PooledDrift
 from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, names, whole
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, names, tooltip, whole
 from edgeval.report.charts.drift import layers
 from edgeval.report.suite.view import SuiteView
 
@@ -12,11 +12,7 @@ _STEP = 28
 """Pixels of a row."""
 
 ALL = "all items"
-_TOOLTIP = [
-    {"field": "task", "type": "nominal"},
-    {"field": "told", "type": "nominal", "title": "difference, points"},
-    {"field": "outcome", "type": "nominal"},
-]
+_TOOLTIP = tooltip(task="task", told="difference, points", outcome="outcome")
 
 
 def tasks_chart(view: SuiteView) -> Chart | None:
