@@ -60,6 +60,8 @@ def test_each_chart_can_be_written_as_json(record: Report) -> None:
         charts.changes_chart,
         charts.divergence_chart,
         charts.groups_chart,
+        charts.looks_chart,
+        charts.position_chart,
     ):
         chart = make(view)
         if chart is not None:
