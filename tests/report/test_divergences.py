@@ -141,3 +141,18 @@ def test_the_lines_of_many_types_are_drawn_eight_at_a_time() -> None:
     series = [{row["series"] for row in each.spec["data"]["values"]} for each in drawn.choices]
     assert set().union(*series) == {drift.label for drift in view.drifts}
     assert [len(each) for each in series] == [8] * (len(view.drifts) // 8) + [len(view.drifts) % 8]
+
+
+def test_what_one_item_says_stands_in_the_table_alone() -> None:
+    known = stopped_report(status="partial").drift[0].divergence
+    assert known is not None
+    *others, last = known.by_position
+    alone = last.model_copy(update={"n_items": 1, "kl_full_error_nats": None})
+    view = RecordView.of(_diverging(by_position=[*others, alone]))
+    found, drawn = divergences.position_table(view), charts.position_chart(view)
+    assert found is not None
+    assert drawn is not None
+    assert "±" in found.rows[-2][1]
+    assert "±" not in found.rows[-1][1]
+    rows = drawn.choices[0].spec["data"]["values"]
+    assert [row["first"] for row in rows] == [1, 2, 3, 4]

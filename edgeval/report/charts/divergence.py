@@ -90,8 +90,8 @@ def position_chart(view: RecordView[Report]) -> Chart | None:
 
 def _positions(drift: Drift) -> list[PositionDivergence]:
     found = [] if drift.divergence is None else drift.divergence.by_position
-    # A logarithmic axis has no zero.
-    return [each for each in found if each.best_nats > 0]
+    # What one item says is no mean of items; and a logarithmic axis has no zero.
+    return [each for each in found if each.n_items > 1 and each.best_nats > 0]
 
 
 def _items(view: RecordView[Report]) -> str:
