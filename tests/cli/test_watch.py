@@ -20,6 +20,7 @@ from edgeval.report.live.server import LiveServer
 from tests.helpers.command import COMMAND, assert_one_sentence, edgeval
 from tests.helpers.tiny import make_items, write_items
 
+ROWS = Path(__file__).parents[1] / "data" / "tasks"
 PLAIN = ("--kernels", "plain", "--threads", "1", "--batch-tokens", "64")
 
 
@@ -29,6 +30,7 @@ class Tab:
     def __init__(self, url: str) -> None:
         self.url = url
         self.states: list[dict[str, Any]] = []
+        self.linked: dict[str, bytes] = {}
         self.report = b""
         self.thread = threading.Thread(target=self._show)
         self.thread.start()
@@ -39,8 +41,14 @@ class Tab:
                 if line.startswith(b"data: {"):
                     self.states.append(json.loads(line.removeprefix(b"data: ")))
                 elif line == b"event: report\n":
-                    with urllib.request.urlopen(self.url, timeout=120) as answer:
-                        self.report = answer.read()
+                    names = json.loads(next(stream).removeprefix(b"data: "))
+                    self.linked = {name: self._taken(name) for name in names}
+                    self.report = self._taken("")
+
+    def _taken(self, name: str) -> bytes:
+        with urllib.request.urlopen(f"{self.url}{name}", timeout=120) as answer:
+            content: bytes = answer.read()
+        return content
 
 
 @pytest.fixture
@@ -82,6 +90,20 @@ def test_a_tab_shows_the_run_and_then_its_report(
         assert row["accuracy"] == f"{100 * found['value']:.2f}%"
     points = record["drift"][0]["difference_points"]
     assert last["rows"][1]["difference"].lstrip("+\N{MINUS SIGN}") == f"{abs(points):.2f}"
+
+
+def test_a_tab_gets_the_page_of_each_task(
+    tiny_checkpoint: Path, tmp_path: Path, tabs: list[Tab]
+) -> None:
+    out = tmp_path / "out"
+    what = ("--task", "winogrande,boolq", "--data", ROWS, "--quant", "F16", "--limit", "4")
+    done = edgeval("run", tiny_checkpoint, *what, "--out", out, *PLAIN, "--watch")
+    assert done.returncode == 0, done.stderr
+    (tab,) = tabs
+    tab.thread.join(60)
+    names = re.findall('href="(report-.*?)"', tab.report.decode())
+    assert names == ["report-winogrande.html", "report-boolq.html"]
+    assert tab.linked == {name: (out / name).read_bytes() for name in names}
 
 
 def test_an_unwatched_run_serves_nothing(
