@@ -42,7 +42,12 @@ class Watched:
     observer: Observer | None = None
     server: LiveServer | None = None
 
-    def end(self, record: Report | Suite, folder: Path) -> None:
+    def end(self) -> None:
+        """Say that the run has ended, without a report: what the page shows stays there."""
+        if self.server is not None:
+            self.server.end("The run has ended.")
+
+    def end_with(self, record: Report | Suite, folder: Path) -> None:
         """Serve the report from now on.
 
         Args:

@@ -13,6 +13,7 @@ from edgeval.report.live.server import LiveServer
 from edgeval.report.pages import html_page
 from edgeval.report.suite.pages import suite_html
 from edgeval.report.suite.view import page_names
+from edgeval.scoring.observer import Part
 from tests.helpers.suites import example_suite
 
 
@@ -83,4 +84,20 @@ def test_a_task_is_opened_in_a_tab_of_its_own_by_keyboard_too(
         link.press("Enter")
     opened.value.locator("h1").wait_for()
     assert (tab.url, tab.locator("h2#each").count()) == (before, 1)
+    assert complaints == []
+
+
+def test_where_there_is_no_report_the_numbers_stay(context: Any, complaints: list[str]) -> None:
+    board = Board()
+    tab = context.new_page()
+    with LiveServer(board, "edgeval eval") as live:
+        tab.goto(live.url)
+        tab.get_by_role("heading", name="Run in progress").wait_for()
+        board.expect([Part("one.gguf", "some task", "acc", 3)])
+        tab.get_by_role("rowheader", name="one.gguf").wait_for()
+        live.end("The run has ended.")
+        tab.get_by_role("heading", name="Run ended").wait_for()
+    assert tab.title() == "edgeval: run ended"
+    assert tab.get_by_role("rowheader", name="one.gguf").count() == 1
+    assert tab.get_by_role("status").inner_text() == "The run has ended."
     assert complaints == []

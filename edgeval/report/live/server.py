@@ -80,14 +80,15 @@ class LiveServer:
         """The address of the page."""
         return f"http://{_HOST}:{self._server.server_port}/{self._token}/"
 
-    def end(self, sentence: str, report: Mapping[str, bytes]) -> None:
-        """Serve the report from now on.
+    def end(self, sentence: str, report: Mapping[str, bytes] | None = None) -> None:
+        """Say that the run has ended, and serve its report from now on.
 
         Args:
-            sentence: How the run ended, and where its report is.
-            report: Its page without a name, and those that it links to by theirs.
+            sentence: How it ended, and where its report is.
+            report: Its page without a name, and those that it links to by theirs; None without one.
         """
-        self._server.pages, self._server.has_report = report, True
+        if report is not None:
+            self._server.pages, self._server.has_report = report, True
         self._board.end(sentence)
 
 

@@ -54,8 +54,11 @@
     drawRows(state.rows);
     drawWork(state.work);
     part("lines").replaceChildren(...state.lines.map((line) => element("li", line)));
-    if (state.end) part("state").textContent = state.end;
-    else if (state.rows.length) part("state").textContent = "The run goes on.";
+    if (state.end) {
+      part("state").textContent = state.end;
+      part("what").textContent = "Run ended";
+      document.title = "edgeval: run ended";
+    } else if (state.rows.length) part("state").textContent = "The run goes on.";
   };
 
   const news = new EventSource("events");
