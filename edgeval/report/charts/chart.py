@@ -139,6 +139,25 @@ def whole(palette: Palette, spec: Spec, *, height: int) -> Spec:
     }
 
 
+def stacked(palette: Palette, parts: Sequence[Spec], *, title: str) -> Spec:
+    """Return a specification of parts one below another, which have one axis and one legend.
+
+    Args:
+        palette: The colours.
+        parts: Specifications without what ``whole`` adds, each with its width and height.
+        title: What stands above them.
+    """
+    alike = dict.fromkeys(("x", "fill", "stroke", "shape"), "shared")
+    return {
+        "$schema": SCHEMA,
+        "title": {"text": title, "offset": 14},
+        "vconcat": list(parts),
+        "spacing": 14,
+        "resolve": {"scale": alike},
+        "config": config(palette),
+    }
+
+
 def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:
     """Return the encoding of outcomes: by shape and by fill, so that neither needs colours."""
     fills = (palette.ink, palette.close, palette.paper, palette.apart, palette.paper)
