@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgeval.benchmark.boards import BoardRow, BoardTable
-from edgeval.benchmark.columns import UNKNOWN, celsius, significant
+from edgeval.benchmark.columns import UNKNOWN, celsius, significant, tenths
 from edgeval.records.sensors import Sustained
 from edgeval.report import formatting as fmt
 from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, tooltip, whole
-from edgeval.report.charts.load import in_words, load_charts
+from edgeval.report.charts.load import has_time, in_words, load_charts
 
 _STEP = 44
 """Pixels of a machine: its name, and below it its bar."""
@@ -64,9 +65,11 @@ def board_chart(table: BoardTable, number: int) -> Chart | None:
     called, first = machine_names(rows), known[0]
     told = [f"{name}: {first.told(at)}" for at, name in enumerate(called)]
     some = f", the first {len(rows)} of {len(table.rows):,}" if len(table.rows) > len(rows) else ""
+    repeated = any(each is not None for measure in known for each in measure.deviations)
+    spread = "; \N{PLUS-MINUS SIGN} is the standard deviation of repetitions" if repeated else ""
     return Chart(
         name=f"boards-{number}",
-        title=f"Speed, energy and heat, a bar a machine{some}",
+        title=f"Speed, energy and heat by machine{some}{spread}",
         description=f"{first.title}: {'; '.join(told)}.",
         choices=tuple(
             Choice(each.label, whole(OF_PAGE, _bars(rows, called, each), height=_STEP * len(rows)))
@@ -77,10 +80,9 @@ def board_chart(table: BoardTable, number: int) -> Chart | None:
 
 
 def board_loads(table: BoardTable) -> dict[str, Sustained]:
-    """Return the loads over minutes of a table, by what charts call their machines."""
-    called = machine_names(table.rows)
-    named = zip(called, table.rows, strict=True)
-    return {name: row.load for name, row in named if row.load is not None}
+    """Return the loads of a table that took some time, by what charts call their machines."""
+    named = zip(machine_names(table.rows), table.rows, strict=True)
+    return {name: row.load for name, row in named if row.load is not None and has_time(row.load)}
 
 
 def board_load_charts(table: BoardTable, number: int) -> list[Chart]:
@@ -98,7 +100,7 @@ def machine_names(rows: Sequence[BoardRow]) -> list[str]:
     """Return what charts call each machine, no two the same."""
     n_devices = Counter(row.device for row in rows)
     called = [
-        f"{row.device}, published"
+        f"published: {row.device}"
         if row.url
         else row.device
         if n_devices[row.device] == 1
@@ -125,15 +127,20 @@ def _measures(table: BoardTable, rows: Sequence[BoardRow]) -> Iterator[_Measure]
     sources, of = [each.source for each in taken], f"of {table.generation}"
     joules, watts = [each.joules_per_token for each in taken], [each.watts for each in taken]
     yield _Measure("J/token", f"joules a token {of}", joules, sources=sources)
-    yield _Measure("watts", f"watts {of}", watts, sources=sources)
+    yield _Measure("watts", f"watts {of}", watts, tenths, sources=sources)
     yield _Measure("items/s", "items scored a second", [row.items_per_s for row in rows])
-    left = [None if (part := each.sustained_share) is None else 100 * part for each in taken]
-    yield _Measure("sustained", "% of the first speed, after minutes of load", left)
+    left = [_percent(each.sustained_share) for each in taken]
+    yield _Measure("sustained", "% of the first speed, after minutes of load", left, tenths)
     for device, heats in (
         ("CPU", [each.hottest_c for each in taken]),
         ("GPU", [each.gpu_hottest_c for each in taken]),
     ):
         yield _Measure(f"hottest {device}", f"hottest {device}, \N{DEGREE SIGN}C", heats, celsius)
+
+
+def _percent(part: float | None) -> float | None:
+    # Beside a first speed of nearly nothing, any other is infinitely more.
+    return 100 * part if part is not None and math.isfinite(100 * part) else None
 
 
 def _bars(rows: Sequence[BoardRow], called: Sequence[str], measure: _Measure) -> Spec:

@@ -13,6 +13,7 @@ from edgeval.benchmark.columns import (
     known,
     share,
     significant,
+    tenths,
     throttling,
 )
 from edgeval.errors import listed
@@ -31,14 +32,13 @@ def columns(table: BoardTable) -> list[Column]:
 def _columns(table: BoardTable) -> Iterator[Column]:
     rows = table.rows
     found = [each.efficiency for each in rows]
-    watts = [UNKNOWN if each.watts is None else fmt.plain(each.watts, 1) for each in found]
     sources, links = [each.source or UNKNOWN for each in rows], [each.url for each in rows]
     yield Column("machine", [each.device for each in rows], is_number=False)
     for name in table.tests:
         yield Column(name, [_speed(each.speeds.get(name)) for each in rows])
     yield Column("tokens/s per watt", [significant(each.tokens_per_joule) for each in found])
     yield Column("J/token", [significant(each.joules_per_token) for each in found], leaves=4)
-    yield Column("watts", watts, leaves=8)
+    yield Column("watts", [tenths(each.watts) for each in found], leaves=8)
     yield Column("watts by", [each.source or UNKNOWN for each in found], is_number=False)
     yield Column("items/s", [significant(each.items_per_s) for each in rows], leaves=7)
     yield Column("items/J", [significant(each.items_per_joule) for each in found], leaves=3)
