@@ -176,6 +176,10 @@ def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:
     }
 
 
+_LABEL: Final = "width < 420 && datum.datum.is_recommended ? datum.datum.type : datum.datum.label"
+"""On a phone there is no room for more than a name."""
+
+
 def labels(palette: Palette, *, below: bool = False) -> Spec:
     """Return the labels of the layer ``points``: each beside its mark where there is room.
 
@@ -192,13 +196,13 @@ def labels(palette: Palette, *, below: bool = False) -> Spec:
         "from": {"data": "points_marks"},
         "interactive": False,
         "encode": {
+            "update": {"text": {"signal": _LABEL}},
             "enter": {
-                "text": {"field": "datum.label"},
                 "font": {"value": FONT},
                 "fontSize": {"value": 12},
                 "fontWeight": {"signal": "datum.datum.is_recommended ? 700 : 500"},
                 "fill": {"value": palette.ink},
-            }
+            },
         },
         "transform": [
             {

@@ -8,7 +8,7 @@ from edgeval.records import Suite
 from edgeval.report.charts import drift_image
 from edgeval.report.charts.images import SVG, images
 from edgeval.report.pages import drawn_page, template, with_image
-from edgeval.report.suite import charts, explanations, sentences
+from edgeval.report.suite import answer, charts, explanations, sentences
 from edgeval.report.suite.view import SuiteView
 
 
@@ -48,4 +48,9 @@ def suite_html(record: Suite) -> str:
 
 def _parts(record: Suite) -> dict[str, object]:
     # These modules stand for those of one task that are called the same.
-    return {"view": SuiteView.of(record), "sentences": sentences, "explanations": explanations}
+    return {
+        "view": SuiteView.of(record),
+        "answer": answer,
+        "sentences": sentences,
+        "explanations": explanations,
+    }
