@@ -13,6 +13,7 @@ from edgeval.engine import Local, kernels, use
 from edgeval.gguf import contents
 from edgeval.quantization.imatrix import imatrix
 from edgeval.records import KernelChoice
+from edgeval.sensors import sampler
 from edgeval.system.files import KERNEL_FOLDER, cache_folder
 from tests.helpers.paths import SHARED
 from tests.helpers.tiny import make_checkpoint, make_items, write_items, write_text
@@ -62,6 +63,12 @@ def _no_images(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         for module in ("pages", "suite.pages", "charts.images"):
             path = f"edgeval.report.{module}.images"
             monkeypatch.setattr(path, lambda specs: [{} for _ in specs])
+
+
+@pytest.fixture(autouse=True)
+def _no_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test read this machine's sensors: where one tells a power, an evaluation waits."""
+    monkeypatch.setattr(sampler, "of_machine", lambda *_, **__: [])
 
 
 @pytest.fixture(autouse=True)

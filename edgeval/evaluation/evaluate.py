@@ -25,8 +25,8 @@ from edgeval.gguf.parts import model_files, read_header
 from edgeval.llama import machine
 from edgeval.quantization.cache import clean
 from edgeval.records import Evaluation
-from edgeval.scoring.energy import watched
 from edgeval.scoring.observer import NoObserver, Observer, Part
+from edgeval.scoring.sensing import watched
 from edgeval.store.store import Store
 from edgeval.system.progress import ProgressOption, progress_of
 

@@ -21,7 +21,7 @@ from edgeval.gguf.identity import model_facts
 from edgeval.gguf.parts import model_files
 from edgeval.llama import machine
 from edgeval.records import Divergence, ModelFacts, ModelRun
-from edgeval.scoring import energy
+from edgeval.scoring import sensing
 from edgeval.scoring.results import ItemResult
 from edgeval.scoring.timing import Timing
 from edgeval.stats.metrics import nats_per_token
@@ -133,7 +133,7 @@ class FileScorer:
                 self._wanted, setup.indices, self._run, self._contents.sha256
             )
             # What is timed begins once the file was hashed.
-            self._timing = Timing(setup.threads, energy.current())
+            self._timing = Timing(setup.threads, sensing.current())
             self._stack = stack.pop_all()
         return self
 
@@ -244,8 +244,8 @@ class FileScorer:
     ) -> None:
         """Score what a job has to do; add what was missing, and save what is complete."""
         asked = job.for_engine(self._model, self._distributions.missing())
-        if self._timing.power is not None:
-            self._timing.power.begin(has_gpus=bool(self._setup.devices))
+        if self._timing.sensors is not None:
+            self._timing.sensors.begin(has_gpus=bool(self._setup.devices))
         with contextlib.closing(self._engine.score(asked, f"scoring {self._path.name}")) as answers:
             begun = next(answers)
             assert isinstance(begun, Begun)

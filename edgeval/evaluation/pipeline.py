@@ -29,8 +29,8 @@ from edgeval.records.forecast import Forecast
 from edgeval.report import record_files
 from edgeval.report.folder import new_folder, remove_unfinished, reserved
 from edgeval.report.gate.conditions import Condition, read_conditions
-from edgeval.scoring.energy import watched
 from edgeval.scoring.observer import Observer
+from edgeval.scoring.sensing import watched
 from edgeval.system.progress import Progress, ProgressOption, progress_of
 
 

@@ -174,7 +174,9 @@ class Report(Shown, SavedRecord):
         position (a lower bound), ``tokens_per_s`` the speed in this command and
         ``tokens_per_s_error`` its standard error, which older records have not.
         ``joules_per_item`` and ``watt_hours`` are what scoring took then, by the first source of
-        ``Speed.energy``.
+        ``Speed.energy``. ``hottest_c`` and ``gpu_hottest_c`` are the highest temperatures
+        meanwhile, in degrees Celsius, and ``held_back_share`` is the fraction of that time in which
+        clocks were held back.
         """
         metric = self.protocol.metric
         drifts = {drift.label: drift for drift in self.drift}

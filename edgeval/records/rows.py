@@ -43,6 +43,7 @@ def run_row(run: ModelRun, metric: str, drift: Drift | None, outcome: Outcome | 
     if estimate is not None:
         value, interval = estimate.value, estimate.interval
     points = drift.split.interval_points if drift else None
+    heat = run.speed.told_heat if run.speed else None
     return {
         "type": run.label,
         "file": run.file,
@@ -64,6 +65,9 @@ def run_row(run: ModelRun, metric: str, drift: Drift | None, outcome: Outcome | 
         "tokens_per_s_error": run.speed.tokens_per_s_error if run.speed else None,
         "joules_per_item": run.speed.joules_per_item if run.speed else None,
         "watt_hours": run.speed.watt_hours if run.speed else None,
+        "hottest_c": heat.hottest_c if heat else None,
+        "gpu_hottest_c": heat.gpu_hottest_c if heat else None,
+        "held_back_share": heat.held_share if heat else None,
     }
 
 

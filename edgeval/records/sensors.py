@@ -13,6 +13,10 @@ JOULES_A_WATT_HOUR = 3600.0
 _MOST = 1e15
 """Bound of what others may write: what is computed of it stays finite."""
 
+_MOST_C = 1000.0
+MOST_REASONS = 20
+"""Of what may hold clocks back: all sources together name fewer."""
+
 
 class MeanPower(Record):
     """Mean power by one source.
@@ -67,19 +71,87 @@ class Energy(Record):
 
     def __add__(self, other: Energy) -> Energy:
         """Return both together, of the same source."""
-        seconds = self.seconds + other.seconds
+        seconds = _sum(self.seconds, other.seconds)
         known_s = self.known_share * self.seconds + other.known_share * other.seconds
         idle = None
         if self.idle_joules is not None and other.idle_joules is not None:
-            idle = self.idle_joules + other.idle_joules
+            idle = _sum(self.idle_joules, other.idle_joules)
         return Energy(
             source=self.source,
-            joules=self.joules + other.joules,
+            joules=_sum(self.joules, other.joules),
             idle_joules=idle,
             seconds=seconds,
             # A sum of parts may come out above the whole, by a rounding.
             known_share=min(1.0, known_s / seconds),
         )
+
+
+class HeldBack(Record):
+    """For how long one thing held the clocks back.
+
+    Attributes:
+        reason: What did, as the sensor calls it.
+        seconds: In how many of the seconds.
+    """
+
+    reason: str = Field(max_length=60)
+    seconds: float = Field(ge=0, le=_MOST)
+
+
+class Heat(Record):
+    """How hot a machine was while it computed, and for how long its clocks were held back.
+
+    Attributes:
+        hottest_c: The highest temperature of the CPU, in degrees Celsius; None if nobody tells.
+        gpu_hottest_c: That of the GPUs.
+        seconds: Seconds of the computation.
+        told_s: Those of which a sensor tells whether anything held the clocks back.
+        held_s: Those in which something did.
+        held_back: The same by what did, the longest first; two may at once.
+    """
+
+    hottest_c: float | None = Field(default=None, ge=-_MOST_C, le=_MOST_C)
+    gpu_hottest_c: float | None = Field(default=None, ge=-_MOST_C, le=_MOST_C)
+    seconds: float = Field(gt=0, le=_MOST)
+    told_s: float = Field(default=0.0, ge=0, le=_MOST)
+    held_s: float = Field(default=0.0, ge=0, le=_MOST)
+    held_back: list[HeldBack] = Field(default_factory=list, max_length=MOST_REASONS)
+
+    @property
+    def held_share(self) -> float | None:
+        """The share of the known time in which clocks were held back; None if nobody tells.
+
+        A sensor that tells one reason alone, such as too low a voltage, knows no other: what it
+        says is of all the time, and its silence is no zero.
+        """
+        if not self.told_s and not self.held_s:
+            return None
+        # A sum of parts may come out above the whole, by a rounding.
+        return min(1.0, self.held_s / (self.told_s or self.seconds))
+
+    def __add__(self, other: Heat) -> Heat:
+        """Return both together."""
+        of_reasons: dict[str, float] = {}
+        for each in (*self.held_back, *other.held_back):
+            of_reasons[each.reason] = _sum(of_reasons.get(each.reason, 0.0), each.seconds)
+        longest = sorted(of_reasons.items(), key=lambda each: -each[1])[:MOST_REASONS]
+        return Heat(
+            hottest_c=_highest(self.hottest_c, other.hottest_c),
+            gpu_hottest_c=_highest(self.gpu_hottest_c, other.gpu_hottest_c),
+            seconds=_sum(self.seconds, other.seconds),
+            told_s=_sum(self.told_s, other.told_s),
+            held_s=_sum(self.held_s, other.held_s),
+            held_back=[HeldBack(reason=name, seconds=seconds) for name, seconds in longest],
+        )
+
+
+def _sum(one: float, other: float) -> float:
+    """Return a sum that a record may hold: others may write as much as they can."""
+    return min(_MOST, one + other)
+
+
+def _highest(one: float | None, other: float | None) -> float | None:
+    return max((each for each in (one, other) if each is not None), default=None)
 
 
 Figure = Literal[

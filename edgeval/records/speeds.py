@@ -13,7 +13,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from edgeval.records.base import Record
 from edgeval.records.context import Machine
-from edgeval.records.sensors import Energy
+from edgeval.records.sensors import Energy, Heat
 
 _LEAST_S = 1e-9
 """No clock tells less, and a rate of it may be no number."""
@@ -111,6 +111,7 @@ class Speed(Record):
             not in it.
         energy: What it took meanwhile, by each source, a meter before what a part of the machine
             counts of itself; left out where nothing tells it.
+        heat: How hot it was meanwhile, and what held clocks back; left out where nothing tells it.
     """
 
     device: Machine
@@ -127,12 +128,14 @@ class Speed(Record):
     n_cpus: int | None = Field(default=None, ge=1)
     cpu_load: float | None = Field(default=None, ge=0)
     energy: list[Energy] = Field(default_factory=list, max_length=_MOST_SOURCES)
+    heat: Heat | None = None
 
     @model_serializer(mode="wrap")
     def _as_older_ones(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what an older edgeval did not keep: its exported runs stay what they were."""
         unknown = {"parts", "tokens_per_s_error"} if self.parts is None else set()
         unknown |= set() if self.energy else {"energy"}
+        unknown |= {"heat"} if self.heat is None else set()
         return {name: value for name, value in handler(self).items() if name not in unknown}
 
     @model_validator(mode="after")
@@ -165,6 +168,12 @@ class Speed(Record):
     def watt_hours(self) -> float | None:
         """Energy of all items by the first source, with what the machine takes idle."""
         return self.told_energy[0].watt_hours if self.told_energy else None
+
+    @property
+    def told_heat(self) -> Heat | None:
+        """Heat over items, and for long enough to tell; None if it is not known."""
+        is_told = self.heat is not None and self.heat.seconds >= _LEAST_WATCHED_S
+        return self.heat if is_told and self.n_items else None
 
     @property
     def is_loaded(self) -> bool:
@@ -220,6 +229,7 @@ def _sum(parts: Sequence[Speed]) -> Speed:
         n_cpus=first.n_cpus,
         cpu_load=sum(load * part_s for load, part_s in loads) / seconds if seconds else None,
         energy=sum_of_energy([part.energy for part in parts if part.tokens_decoded]),
+        heat=sum_of_heat(part.heat for part in parts if part.tokens_decoded),
     )
 
 
@@ -231,3 +241,9 @@ def sum_of_energy(parts: Sequence[Sequence[Energy]]) -> list[Energy]:
             of_source.setdefault(each.source, []).append(each)
     whole = [found for found in of_source.values() if len(found) == len(parts)]
     return [functools.reduce(operator.add, found) for found in whole]
+
+
+def sum_of_heat(parts: Iterable[Heat | None]) -> Heat | None:
+    """Return the heat of parts together, of those that tell it; None where none does."""
+    known = [each for each in parts if each is not None]
+    return functools.reduce(operator.add, known) if known else None

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from edgeval.gguf.remarks import mix_in_full
 from edgeval.records import Report, SelfCheck, Speed
+from edgeval.records.sensors import Heat
 from edgeval.report import formatting as fmt
 from edgeval.report.details import Table
+from edgeval.report.heat import heat_columns
 from edgeval.report.items import items_in_short
 from edgeval.report.machines import FAILED, NOT_CHECKED, gpu_runs, shift_of
 from edgeval.report.record_view import RecordView
@@ -71,9 +73,11 @@ def _self_check_cells(check: SelfCheck | None) -> list[str]:
 def speeds_table(view: RecordView[Report]) -> Table | None:
     """Return who computed each run, a row a command: now, before, and on the reference's machine.
 
-    None where all was computed in this command, so that its one sentence says everything.
+    None where all was computed in this command, so that its one sentence says everything, and no
+    sensor told its heat.
     """
-    rows = []
+    rows: list[list[str]] = []
+    heats: list[Heat | None] = []
     for run in view.record.runs:
         speeds = [("in this run", run.speed)] if run.speed else []
         speeds += [("before, from the store", speed) for speed in run.stored]
@@ -81,10 +85,17 @@ def speeds_table(view: RecordView[Report]) -> Table | None:
         speeds += [("for the reference file", speed) for speed in of_reference]
         gpus = run.offload.devices if run.offload else []
         rows += [[run.label, when, *_speed_cells(speed, gpus)] for when, speed in speeds]
-    if not rows or all(run.speed and not run.stored for run in view.record.runs):
+        heats += [speed.told_heat for _, speed in speeds]
+    if not any(heats) and all(run.speed and not run.stored for run in view.record.runs):
         return None
+    if not rows:
+        return None
+    columns = heat_columns(heats)
+    for column in columns.values():
+        for row, cell in zip(rows, column, strict=True):
+            row.append(cell)
     header = ["type", "computed", "begun", "device", "threads", "items", "tokens", "scoring"]
-    header += ["tokens/s", "CPUs busy elsewhere"]
+    header += ["tokens/s", "CPUs busy elsewhere", *columns]
     caption = "Who computed what, and how fast; times of different commands are not added up"
     return Table(caption, header, rows, words=(0, 1, 2, 3))
 

@@ -29,7 +29,7 @@ _Row = list[list[str]]
 @html.register
 def report_html(report: Report) -> str:
     """Return the conclusion, the ladder and the chart of a report."""
-    from edgeval.report import energy, speeds
+    from edgeval.report import footnotes
     from edgeval.report.charts import drift_image
     from edgeval.report.conclusion import conclusion
     from edgeval.report.ladder import ladder_rows
@@ -60,7 +60,7 @@ def report_html(report: Report) -> str:
         sentences,
         header,
         rows + failed,
-        notes=speeds.sentences(view) + energy.sentences(view.named),
+        notes=footnotes.sentences(view),
         chart=drift_image(view),
     )
 
@@ -85,7 +85,7 @@ def suite_html(record: Suite) -> str:
 @html.register
 def evaluation_html(record: Evaluation) -> str:
     """Return the table of an evaluation, a row a file."""
-    from edgeval.report import energy, speeds
+    from edgeval.report import footnotes, speeds
     from edgeval.report.record_view import RecordView
 
     view = RecordView.of(record)
@@ -106,9 +106,7 @@ def evaluation_html(record: Evaluation) -> str:
     title = f"{record.data.name}, protocol {record.protocol.label}"
     reasons = [f"{each.label} failed: {each.reason}" for each in record.failures]
     sentences = [*record.corrections, *reasons]
-    return _rendered(
-        title, sentences, header, rows, notes=speeds.sentences(view) + energy.sentences(view.named)
-    )
+    return _rendered(title, sentences, header, rows, notes=footnotes.sentences(view))
 
 
 @html.register

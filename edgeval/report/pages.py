@@ -22,10 +22,10 @@ from edgeval.report import (
     conclusion,
     details,
     divergences,
-    energy,
     explanations,
     facts,
     failures,
+    footnotes,
     formatting,
     islands,
     items,
@@ -33,7 +33,6 @@ from edgeval.report import (
     machines,
     measurements,
     reasoning,
-    speeds,
     verdicts,
 )
 from edgeval.report.charts import drift_image, vendored
@@ -48,10 +47,10 @@ _PARTS = (
     conclusion,
     details,
     divergences,
-    energy,
     explanations,
     facts,
     failures,
+    footnotes,
     formatting,
     islands,
     items,
@@ -59,7 +58,6 @@ _PARTS = (
     machines,
     measurements,
     reasoning,
-    speeds,
     verdicts,
 )
 

@@ -13,7 +13,7 @@ import psutil
 from edgeval.llama import machine
 from edgeval.records import Speed, by_command
 from edgeval.records.speeds import Parts
-from edgeval.scoring.energy import PowerWatch
+from edgeval.scoring.sensing import Watch
 from edgeval.tasks.requests import Work
 
 _SHORTEST_S = 0.25
@@ -66,7 +66,7 @@ class Stint:
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         self.load_s = 0.0
-        self._tally = None if timing.power is None else timing.power.tally()
+        self._tally = None if timing.sensors is None else timing.sensors.tally()
         self._meter = Meter()
         self._work = Work()
         self._n_items = 0
@@ -74,7 +74,7 @@ class Stint:
         self._cpu_load: float | None = None
 
     def resume(self) -> None:
-        """Begin to compute; energy is of what comes until ``pause``."""
+        """Begin to compute; energy and heat are of what comes until ``pause``."""
         if self._tally is not None:
             self._tally.resume()
 
@@ -108,6 +108,7 @@ class Stint:
             n_cpus=n_cpus(),
             cpu_load=self._cpu_load,
             energy=[] if self._tally is None else self._tally.energy,
+            heat=None if self._tally is None else self._tally.heat,
         )
 
 
@@ -117,12 +118,12 @@ class Timing:
     Attributes:
         device: The machine.
         threads: CPU threads.
-        power: Watches what the machine takes; None if nobody asked for it.
+        sensors: Watch what the machine takes, and its heat; None if nobody asked for it.
         begun_at: When it began, in UTC.
     """
 
-    def __init__(self, threads: int, power: PowerWatch | None = None) -> None:
-        self.power = power
+    def __init__(self, threads: int, sensors: Watch | None = None) -> None:
+        self.sensors = sensors
         self.device = machine.describe()
         self.threads = threads
         self.begun_at = datetime.now(timezone.utc)

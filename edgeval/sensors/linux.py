@@ -15,7 +15,9 @@ from edgeval.sensors.reading import Reading, number_of, text_of
 
 _OF_A_CPU = re.compile(r"cpu|soc|pkg|core|^tj")
 _CPU_CHIPS = {"coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal"}
-_SANE_C = (-50.0, 200.0)
+SANE_C = (-50.0, 200.0)
+"""What a machine can be as hot as: a broken sensor says others."""
+
 _UNDER_VOLTAGE_CHIP = "rpi_volt"
 UNDER_VOLTAGE = "under-voltage"
 
@@ -89,6 +91,6 @@ def _under_voltage(chips: list[tuple[str, Path]]) -> Iterator[str]:
 
 
 def _sane(celsius: float) -> Iterator[float]:
-    """Yield a temperature that a machine can have: a broken sensor says others."""
-    if _SANE_C[0] < celsius < _SANE_C[1]:
+    """Yield a temperature that a machine can have."""
+    if SANE_C[0] < celsius < SANE_C[1]:
         yield celsius

@@ -21,7 +21,8 @@ _CPU_POWER = re.compile(r"^CPU Power: (\d{1,7}) mW$", re.M)
 _INTEL_POWER = re.compile(
     r"^Intel energy model derived package power \(CPUs\+GT\+SA\): (\d{1,4}(?:\.\d{1,4})?)W", re.M
 )
-_PRESSURE = re.compile(r"^Current pressure level: (Moderate|Heavy|Trapping|Sleeping)\b", re.M)
+_PRESSURE = re.compile(r"^Current pressure level: (\w{1,20})", re.M)
+_HIGH_PRESSURES = frozenset({"Moderate", "Heavy", "Trapping", "Sleeping"})
 _LIMIT = re.compile(r"CPU_Speed_Limit\s*=\s*(\d{1,3})\b")
 _FULL_SPEED = 100
 
@@ -42,7 +43,14 @@ def pressure(text: str) -> str | None:
     Apple's own chips have no speed limit in ``pmset``.
     """
     found = _PRESSURE.search(text)
-    return None if found is None else f"thermal pressure {found[1].lower()}"
+    if found is None or found[1] not in _HIGH_PRESSURES:
+        return None
+    return f"thermal pressure {found[1].lower()}"
+
+
+def tells_limits(powermetrics: str, pmset: str) -> bool:
+    """Return whether either says that clocks are held back, or that they are not."""
+    return bool(_PRESSURE.search(powermetrics) or _LIMIT.search(pmset))
 
 
 def is_limited(text: str) -> bool:
@@ -80,9 +88,10 @@ class Mac:
         asked = ["powermetrics", "-n", "1", "-i", "200", "--samplers", "cpu_power,thermal"]
         text = (self.ask(asked) or "") if self.is_root else ""
         watts, held = watts_of(text), pressure(text)
-        limited = is_limited(self.ask(["pmset", "-g", "therm"]) or "")
-        found = ("CPU speed limit" if limited else None, held)
+        therm = self.ask(["pmset", "-g", "therm"]) or ""
+        found = ("CPU speed limit" if is_limited(therm) else None, held)
         return Reading(
             throttled=tuple(each for each in found if each),
+            tells_throttling=tells_limits(text, therm),
             watts={} if watts is None else {POWERMETRICS: watts},
         )

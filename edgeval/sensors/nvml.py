@@ -6,7 +6,7 @@ Source: NVIDIA's NVML API reference; ``nvidia-ml-py`` is its binding, an optiona
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -72,25 +72,25 @@ class Nvml:
         watts = self._each(library.nvmlDeviceGetPowerUsage)
         clocks = [mhz for mhz in self._each(library.nvmlDeviceGetClockInfo, _SM_CLOCK) if mhz]
         fans = self._each(library.nvmlDeviceGetFanSpeed)
+        reasons = self._reasons()
         return Reading(
             gpu_temperature_c=max(
                 self._each(library.nvmlDeviceGetTemperature, _ON_THE_CHIP), default=None
             ),
             gpu_clock_mhz=sum(clocks) / len(clocks) if clocks else None,
             gpu_fan_share=max(fans) / 100 if fans else None,
-            throttled=self._throttled(),
+            throttled=_named(reasons),
+            tells_throttling=len(reasons) == len(self._handles),
             watts={NVML: sum(watts) / 1000} if len(watts) == len(self._handles) else {},
         )
 
-    def _throttled(self) -> tuple[str, ...]:
-        """Return what holds back the clocks of any GPU."""
+    def _reasons(self) -> list[float]:
+        """Return the bits of what holds back the clocks of each GPU."""
         found: list[float] = []
         for name in _ASK_REASONS:
             ask = getattr(self.library, name, None)
             found = found or (self._each(ask) if ask else [])
-        return tuple(
-            name for bit, name in _REASONS.items() if any(int(each) & bit for each in found)
-        )
+        return found
 
     def _each(self, ask: Callable[..., float], *what: int) -> list[float]:
         """Return what each GPU answers, of those that do."""
@@ -101,3 +101,8 @@ class Nvml:
             except self.library.NVMLError:
                 continue
         return found
+
+
+def _named(reasons: Sequence[float]) -> tuple[str, ...]:
+    """Return the names of what holds back the clocks of any GPU."""
+    return tuple(name for bit, name in _REASONS.items() if any(int(each) & bit for each in reasons))

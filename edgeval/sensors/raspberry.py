@@ -90,6 +90,7 @@ class Raspberry:
             temperature_c=temperature(self._said("measure_temp")),
             throttled=bits[0],
             throttled_before=bits[1],
+            tells_throttling=True,
             watts={} if watts is None else {PMIC: watts},
         )
 

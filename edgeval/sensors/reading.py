@@ -24,6 +24,7 @@ class Reading:
         gpu_fan_share: Of the GPUs' fastest fan: 1 is the speed that it is made for.
         throttled: Names of what holds the clocks back now.
         throttled_before: Names of what did since the machine was started.
+        tells_throttling: Whether what it does not name does not hold them back; else nobody knows.
         watts: Power now, by the name of the source.
         joules: Counters of energy, by the name of the source; they begin anywhere.
     """
@@ -36,6 +37,7 @@ class Reading:
     gpu_fan_share: float | None = None
     throttled: tuple[str, ...] = ()
     throttled_before: tuple[str, ...] = ()
+    tells_throttling: bool = False
     watts: Mapping[str, float] = field(default_factory=dict)
     joules: Mapping[str, float] = field(default_factory=dict)
 
@@ -66,6 +68,7 @@ class Reading:
             throttled_before=tuple(
                 dict.fromkeys((*self.throttled_before, *other.throttled_before))
             ),
+            tells_throttling=self.tells_throttling or other.tells_throttling,
             # What comes first stays in front, which is the order in which sources are listed.
             watts={**self.watts, **other.watts, **self.watts},
             joules={**self.joules, **other.joules, **self.joules},

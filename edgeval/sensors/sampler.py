@@ -56,10 +56,14 @@ def sources(
         command = Command(watts_command)
         command.require_usable()
         found.append(Polled(command))
+    return [*found, *of_machine(root, has_gpus=has_gpus)]
+
+
+def of_machine(root: Path = Path("/"), *, has_gpus: bool = False) -> list[Source]:
+    """Return the sources that the machine itself has; see ``sources``."""
     if sys.platform == "darwin":
-        return [*found, Polled(Mac())]
+        return [Polled(Mac())]
     return [
-        *found,
         Polled(Raspberry()),
         LinuxSensors(root),
         Rapl(root),
@@ -92,6 +96,7 @@ class Sampler:
 
     Attributes:
         samples: What was read so far, the oldest first.
+        holds_all: Whether samples are held; else only the last one is, while nobody adds them up.
         n_missed: Moments of the grid at which nothing was read, since the reading before took
             longer than the period.
         cpu_s: CPU time that the thread has taken, without that of programs it asked.
@@ -103,6 +108,7 @@ class Sampler:
     def __init__(self, found: Sequence[Source], period_s: float = PERIOD_S) -> None:
         """Take sources; a thread begins to read them when the context is entered."""
         self.samples: list[Sample] = []
+        self.holds_all = True
         self.n_missed = 0
         self.cpu_s = 0.0
         self.first = threading.Event()
@@ -129,6 +135,8 @@ class Sampler:
         """
         with self._reading:
             sample = Sample(time.monotonic(), read_all(self._sources))
+            if not self.holds_all:
+                self.samples.clear()
             self.samples.append(sample)
         return sample.at_s
 

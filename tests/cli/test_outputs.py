@@ -90,9 +90,9 @@ def test_a_speed_has_its_standard_error_and_an_older_one_an_empty_cell(tmp_path:
     assert str(parquet.read_schema(frame).field("tokens_per_s_error").type) == "double"
     head, one, other, *_ = table.read_text("utf-8").splitlines()
     # Behind all that were there before, whose places do not change.
-    assert head.endswith(",tokens_per_s,tokens_per_s_error,joules_per_item,watt_hours")
-    assert one.endswith(f",120.0,{rows[0]['tokens_per_s_error']},,")
-    assert other.endswith(",,,")
+    assert head.endswith(",joules_per_item,watt_hours,hottest_c,gpu_hottest_c,held_back_share")
+    assert one.endswith(f",120.0,{rows[0]['tokens_per_s_error']},,,,,")
+    assert other.endswith(",,,,,,")
 
 
 def test_a_run_prints_its_record_alone(tiny_f16: Path, tiny_items: Path, tmp_path: Path) -> None:

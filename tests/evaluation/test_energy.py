@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgeval.records import speeds
-from edgeval.scoring import energy
+from edgeval.scoring import sensing
 from edgeval.sensors.energy import idle_power
 from edgeval.sensors.reading import Reading
 from edgeval.sensors.sampler import Sampler
@@ -42,9 +42,9 @@ class Meter:
 @pytest.fixture
 def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
     found = Meter()
-    monkeypatch.setattr(energy, "sources", lambda **_: [found])
-    monkeypatch.setattr(energy, "idle_power", found.idle)
-    monkeypatch.setattr(energy, "IDLE_S", 0.2)
+    monkeypatch.setattr(sensing, "sources", lambda **_: [found])
+    monkeypatch.setattr(sensing, "idle_power", found.idle)
+    monkeypatch.setattr(sensing, "IDLE_S", 0.2)
     # Tiny models take less than sensors of one reading a second can tell.
     monkeypatch.setattr(speeds, "_LEAST_WATCHED_S", 0.0)
     return found
@@ -85,18 +85,18 @@ def test_what_scoring_takes_is_kept_by_its_source(
 def test_an_evaluation_in_blocks_sums_the_energy_of_them(
     tiny_f16: Path, tiny_items: Path, tmp_path: Path, meter: Meter
 ) -> None:
-    with energy.watched(), energy.watched():
+    with sensing.watched(), sensing.watched():
         found = run(tiny_f16, tiny_items, tmp_path / "a.db", until=5.0)
         assert found.speed is not None
         (whole,) = found.speed.energy
         parts = [each.energy[0] for each in stints(tmp_path / "a.db")]
         assert whole.joules == pytest.approx(sum(each.joules for each in parts))
         assert whole.joules == pytest.approx(7.0 * whole.seconds)
-    assert energy.current() is None
+    assert sensing.current() is None
 
 
 def _never(*_: object) -> None:
-    raise AssertionError("nothing tells a power")
+    raise AssertionError("nothing tells a power or a heat")
 
 
 @pytest.mark.parametrize("watts", [lambda: {}, lambda: 1 / 0])
@@ -107,24 +107,24 @@ def test_without_a_source_no_thread_is_started_and_nothing_is_waited_for(
     watts: Callable[[], dict[str, float]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Thermometer:
-        name = "thermometer"
+    class Fan:
+        name = "fan"
 
         def read(self) -> Reading:
-            return Reading(temperature_c=50.0, watts=watts())
+            return Reading(fan_rpm=900.0, clock_mhz=1500.0, watts=watts())
 
-    monkeypatch.setattr(energy, "sources", lambda **_: [Thermometer()])
-    monkeypatch.setattr(energy, "Sampler", _never)
-    monkeypatch.setattr(energy, "idle_power", _never)
+    monkeypatch.setattr(sensing, "sources", lambda **_: [Fan()])
+    monkeypatch.setattr(sensing, "Sampler", _never)
+    monkeypatch.setattr(sensing, "idle_power", _never)
     db = tmp_path / "a.db"
     record = evaluated(tiny_f16, tiny_items, db, threads=1)
     speed = record.runs[0].speed
     assert speed is not None
     assert (speed.energy, speed.joules_per_item, speed.watt_hours) == ([], None, None)
-    assert "energy" not in speed.model_dump()
+    assert not {"energy", "heat"} & speed.model_dump().keys()
     export_run(db, 1, tmp_path / "run.json")
     (stint,) = json.loads((tmp_path / "run.json").read_text("utf-8"))["plans"][0]["stints"]
-    assert "energy" not in stint
+    assert not {"energy", "heat"} & stint.keys()
     assert {row["joules_per_item"] for row in example_report().rows()} == {None}
 
 
@@ -135,7 +135,7 @@ def test_a_counter_that_is_lost_for_most_of_the_time_tells_nothing() -> None:
 
     source = Lost()
     with Sampler([source], 0.02) as sampler:
-        tally = energy.Tally(sampler, {})
+        tally = sensing.Tally(sampler, {})
         tally.resume()
         tally.pause()
         before = tally.energy

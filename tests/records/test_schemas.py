@@ -18,7 +18,7 @@ from edgeval.store.exchange import export_run
 from tests.helpers.benches import example_bench
 from tests.helpers.command import edgeval
 from tests.helpers.diagnoses import example_diagnosis
-from tests.helpers.energies import told, with_energy
+from tests.helpers.energies import hot, told, with_energy, with_heat
 from tests.helpers.evidence import with_evidence
 from tests.helpers.forecasts import example_forecast
 from tests.helpers.histories import make_twice
@@ -94,6 +94,7 @@ def records(tiny_f16: Path, tmp_path: Path) -> dict[str, Any]:
     record = record.model_copy(update={"base_model": "owner/name"})
     record = with_evidence(with_plain_kernels(record, {"Q8_0": "1.32 times as fast here"}))
     record = with_energy(record, F16=[told("INA219", 7200.0, 3600.0)])
+    record = with_heat(record, F16=hot(71.4, 60.0, thermal=20.0))
     save(record, tmp_path)
     export_run(make_store(tmp_path / "a.db", runs=1, items=4), 1, tmp_path / "run.json")
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))

@@ -37,7 +37,7 @@ from edgeval.report.exports.every_eval_ever import logs
 from edgeval.report.exports.export import exported
 from edgeval.report.exports.model_card import eval_results
 from edgeval.stats.verdict import verdicts
-from tests.helpers.energies import told, with_energy
+from tests.helpers.energies import hot, told, with_energy, with_heat
 from tests.helpers.evidence import with_evidence
 from tests.helpers.hostile import TEXTS, UNSEEN, replaced, strings
 from tests.helpers.pages import without_library
@@ -104,7 +104,10 @@ def as_evaluation(record: Report) -> dict[str, Any]:
 
 RECORDS: dict[str, dict[str, Any]] = {
     "full": json.loads(
-        with_energy(full(), F16=[told("RAPL", 20.0)], Q8_0=[told("RAPL", 9.0)]).model_dump_json()
+        with_heat(
+            with_energy(full(), F16=[told("RAPL", 20.0)], Q8_0=[told("RAPL", 9.0)]),
+            F16=hot(84.0, thermal=20.0),
+        ).model_dump_json()
     ),
     "evidence": json.loads(with_evidence(example_report()).model_dump_json()),
     "sliced": json.loads(sliced_report().model_dump_json()),

@@ -111,10 +111,14 @@ def test_the_battery_of_a_mouse_does_not_count(tmp_path: Path) -> None:
 def test_macs_tell_an_intel_package_and_the_pressure_of_heat() -> None:
     intel = "Intel energy model derived package power (CPUs+GT+SA): 2.48W\n"
     assert macos.watts_of(intel) == 2.48
-    assert macos.pressure("Current pressure level: Nominal\n") is None
+    nominal = "Current pressure level: Nominal\n"
+    assert macos.pressure(nominal) is None
+    assert macos.tells_limits(nominal, "")
+    # Apple's own chips without root: nobody tells.
+    assert not macos.tells_limits("", "Note: No thermal warning level has been recorded\n")
     said = "Combined Power (CPU + GPU + ANE): 1172 mW\n\nCurrent pressure level: Heavy\n"
     found = Mac(lambda command: said if command[0] == "powermetrics" else "", is_root=True).read()
-    assert found.throttled == ("thermal pressure heavy",)
+    assert (found.throttled, found.tells_throttling) == (("thermal pressure heavy",), True)
     assert found.watts == {"powermetrics": 1.172}
 
 

@@ -72,6 +72,7 @@ def test_power_is_added_and_of_the_rest_the_hottest_the_mean_and_the_fastest_are
         gpu_clock_mhz=1867.5,
         gpu_fan_share=0.45,
         throttled=("GPU power cap", "GPU hardware thermal slowdown"),
+        tells_throttling=True,
         watts={NVML: 200.5},
     )
 

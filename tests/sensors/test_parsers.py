@@ -81,6 +81,7 @@ def test_a_raspberry_says_all_of_it() -> None:
     }
     found = Raspberry(lambda command: answers[command[1]]).read()
     assert found.temperature_c == 48.3
+    assert found.tells_throttling
     assert found.throttled == ("soft temperature limit",)
     assert found.throttled_before == ("clock capped", "throttled", "soft temperature limit")
     assert list(found.watts) == [PMIC] == ["estimated from the PMIC"]
@@ -120,7 +121,8 @@ def test_a_mac_asks_powermetrics_only_as_root() -> None:
             return "CPU_Speed_Limit \t= 70\n"
         return "CPU Power: 900 mW\n"
 
-    assert Mac(ask, is_root=False).read() == Reading(throttled=("CPU speed limit",))
+    limited = Reading(throttled=("CPU speed limit",), tells_throttling=True)
+    assert Mac(ask, is_root=False).read() == limited
     assert [command[0] for command in asked] == ["pmset"]
     assert Mac(ask, is_root=True).read().watts == {"powermetrics": 0.9}
     assert not macos.is_limited("CPU_Speed_Limit \t= 100\n")

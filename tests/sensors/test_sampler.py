@@ -15,7 +15,7 @@ from edgeval.sensors.energy import mean_power
 from edgeval.sensors.linux import LinuxSensors
 from edgeval.sensors.power import RAPL, Battery, Rapl
 from edgeval.sensors.reading import Reading
-from edgeval.sensors.sampler import Sample, Sampler, read_all, sources
+from edgeval.sensors.sampler import Sample, Sampler, of_machine, read_all, sources
 from tests.helpers import sensor_trees
 from tests.helpers.sensor_trees import tree
 
@@ -196,5 +196,5 @@ def test_without_sensors_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_the_sources_of_this_machine_can_be_read() -> None:
-    found = read_all(sources(watts=6.4))
+    found = read_all([*sources(watts=6.4), *of_machine()])
     assert found.watts["typed in"] == 6.4

@@ -7,7 +7,7 @@ from pathlib import Path
 from edgeval.cli.terminal.records import LOUD, print_corrections
 from edgeval.gguf.remarks import mix_in_full, mix_in_short
 from edgeval.records import Evaluation, Interval, ModelRun, Report, Suite
-from edgeval.report import conclusion, energy, hardware, machines, speeds, verdicts
+from edgeval.report import conclusion, footnotes, hardware, machines, speeds, verdicts
 from edgeval.report import formatting as fmt
 from edgeval.report.cautions import cautions
 from edgeval.report.failures import FAILED, failure_sentences
@@ -184,7 +184,7 @@ def _is_of_type(run: ModelRun, other: ModelRun) -> bool:
 def _print_computed(view: RecordView[Report | Evaluation], console: Console) -> None:
     """Print what the speeds belong to and, where that is worth a word, kernels and GPUs."""
     record = view.record
-    console.print_each(speeds.sentences(view) + energy.sentences(view.named))
+    console.print_each(footnotes.sentences(view))
     if sentence := hardware.shortage_sentence(record.conditions):
         console.print(sentence)
     if plain := machines.plain_kernels(record.runs):

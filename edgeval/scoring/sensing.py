@@ -1,4 +1,4 @@
-"""Energy of scoring: what the machine takes meanwhile, by each source that tells."""
+"""Sensing while items are scored: what the machine takes, and how hot it is, as far as told."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import math
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-from edgeval.records.sensors import Energy
+from edgeval.records.sensors import MOST_REASONS, Energy, Heat, HeldBack
 from edgeval.sensors.energy import energy, idle_power, powered
-from edgeval.sensors.reading import reading_of
+from edgeval.sensors.heat import HeatSum, tells_heat
+from edgeval.sensors.reading import Reading, reading_of
 from edgeval.sensors.sampler import Sampler, sources
 from edgeval.system.untrusted import printable
 
 IDLE_S = 2.0
 """How long idle power is measured, where something tells it."""
 
-_current: ContextVar[PowerWatch | None] = ContextVar("power", default=None)
+_current: ContextVar[Watch | None] = ContextVar("sensors", default=None)
 
 
-class PowerWatch:
-    """Sensors of power, from the first items that a command scores until its end."""
+class Watch:
+    """Sensors of power and heat, from the first items that a command scores until its end."""
 
     def __init__(self) -> None:
         self._is_begun = False
@@ -30,7 +31,7 @@ class PowerWatch:
     def begin(self, *, has_gpus: bool) -> None:
         """Measure idle power the first time, before anything is scored.
 
-        Where nothing tells a power, no thread is started and nothing is waited for.
+        Where nothing tells a power, nothing is waited for; nor a heat, no thread is started.
 
         Args:
             has_gpus: Whether GPUs compute.
@@ -38,13 +39,17 @@ class PowerWatch:
         if self._is_begun:
             return
         self._is_begun = True
-        found = [each for each in sources(has_gpus=has_gpus) if powered(reading_of(each))]
-        if found:
-            self._sampler = Sampler(found).__enter__()
+        told = [(each, reading_of(each)) for each in sources(has_gpus=has_gpus)]
+        found = [source for source, reading in told if _is_wanted(reading)]
+        if not found:
+            return
+        self._sampler = Sampler(found).__enter__()
+        if any(powered(reading) for _, reading in told):
             self._idle = idle_power(self._sampler, IDLE_S)
+        self._sampler.holds_all = False
 
     def tally(self) -> Tally | None:
-        """Return a sum of energy that is begun at nothing; None where nothing tells a power."""
+        """Return a sum that is begun at nothing; None where nothing tells a power or a heat."""
         return None if self._sampler is None else Tally(self._sampler, self._idle)
 
     def close(self) -> None:
@@ -53,8 +58,13 @@ class PowerWatch:
             self._sampler.__exit__()
 
 
+def _is_wanted(reading: Reading) -> bool:
+    """Return whether a source tells what is kept of an evaluation."""
+    return powered(reading) or tells_heat(reading)
+
+
 class Tally:
-    """A sum of energy over some parts of a command's time; grows while they pass."""
+    """A sum of energy and heat over some parts of a command's time; grows while they pass."""
 
     def __init__(self, sampler: Sampler, idle: dict[str, float]) -> None:
         """Begin with nothing.
@@ -68,9 +78,11 @@ class Tally:
         self._counted_s = 0.0
         self._seconds = 0.0
         self._known: dict[str, tuple[float, float]] = {}
+        self._heat = HeatSum()
 
     def resume(self) -> None:
         """Begin a part."""
+        self._sampler.holds_all = True
         self._counted_s = self._sampler.read_now()
 
     def count(self) -> None:
@@ -80,6 +92,7 @@ class Tally:
         for name, (joules, known_s) in energy(samples, begin_s, end_s).items():
             before = self._known.get(name, (0.0, 0.0))
             self._known[name] = before[0] + joules, before[1] + known_s
+        self._heat.add(samples, begin_s, end_s)
         self._seconds += end_s - begin_s
         self._counted_s = end_s
         self._sampler.forget_before(end_s)
@@ -88,6 +101,7 @@ class Tally:
         """End a part."""
         self._sampler.read_now()
         self.count()
+        self._sampler.holds_all = False
 
     @property
     def energy(self) -> list[Energy]:
@@ -110,14 +124,32 @@ class Tally:
             )
         return found
 
+    @property
+    def heat(self) -> Heat | None:
+        """How hot it was in the parts so far, and what held clocks back; None if nothing tells."""
+        found = self._heat
+        temperatures = (found.hottest_c, found.gpu_hottest_c)
+        is_told = any(each is not None for each in temperatures) or found.told_s or found.held_s
+        if not is_told or not self._seconds:
+            return None
+        longest = sorted(found.reasons_s.items(), key=lambda each: -each[1])[:MOST_REASONS]
+        return Heat(
+            hottest_c=found.hottest_c,
+            gpu_hottest_c=found.gpu_hottest_c,
+            seconds=self._seconds,
+            told_s=found.told_s,
+            held_s=found.held_s,
+            held_back=[HeldBack(reason=printable(name, 60), seconds=s) for name, s in longest],
+        )
+
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    """Watch the power of what is scored within; nested contexts share one watch."""
+    """Watch the sensors while items are scored within; nested contexts share one watch."""
     if current() is not None:
         yield
         return
-    watch = PowerWatch()
+    watch = Watch()
     token = _current.set(watch)
     try:
         yield
@@ -126,6 +158,6 @@ def watched() -> Iterator[None]:
         watch.close()
 
 
-def current() -> PowerWatch | None:
-    """Return what watches the power of this command; None if nobody asked for it."""
+def current() -> Watch | None:
+    """Return what watches the sensors of this command; None if nobody asked for it."""
     return _current.get()
