@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgeval.sensors.reading import Reading, number_of, text_of
 
+LINUX = "Linux"
 _OF_A_CPU = re.compile(r"cpu|soc|pkg|core|^tj")
 _CPU_CHIPS = {"coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal"}
 SANE_C = (-50.0, 200.0)
@@ -24,7 +25,7 @@ UNDER_VOLTAGE = "under-voltage"
 
 @dataclass(frozen=True)
 class LinuxSensors:
-    """Temperatures, fans and clocks.
+    """Temperatures, fans, and the supply's voltage of a Raspberry Pi.
 
     Attributes:
         root: Where ``sys`` is.
@@ -35,17 +36,15 @@ class LinuxSensors:
     @property
     def name(self) -> str:
         """What reports call it."""
-        return "Linux"
+        return LINUX
 
     def read(self) -> Reading:
         """Return what sysfs says now."""
         chips = list(self._chips())
         temperatures = [*self._zones(), *_of_cpu_chips(chips)]
         fans = [rpm for _, chip in chips for rpm in _inputs(chip, "fan")]
-        clocks = list(self._clocks())
         return Reading(
             temperature_c=max(temperatures, default=None),
-            clock_mhz=sum(clocks) / len(clocks) if clocks else None,
             fan_rpm=max(fans, default=None),
             throttled=tuple(_under_voltage(chips)),
         )
@@ -61,13 +60,27 @@ class LinuxSensors:
         for chip in sorted(self.root.glob("sys/class/hwmon/hwmon*")):
             yield text_of(chip / "name") or "", chip
 
-    def _clocks(self) -> Iterator[float]:
-        """Yield the clock of each core, in MHz."""
+
+@dataclass(frozen=True)
+class LinuxClocks:
+    """Clocks of the cores: a file each, so that not all who want temperatures read them.
+
+    Attributes:
+        root: Where ``sys`` is.
+    """
+
+    root: Path = Path("/")
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return LINUX
+
+    def read(self) -> Reading:
+        """Return the mean clock of the cores now."""
         pattern = "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
-        for path in sorted(self.root.glob(pattern)):
-            value = number_of(path)
-            if value:
-                yield value / 1000
+        kilohertz = [value for path in self.root.glob(pattern) if (value := number_of(path))]
+        return Reading(clock_mhz=sum(kilohertz) / len(kilohertz) / 1000 if kilohertz else None)
 
 
 def _of_cpu_chips(chips: list[tuple[str, Path]]) -> Iterator[float]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeval.sensors.linux import LinuxSensors
+from edgeval.sensors.linux import LinuxClocks, LinuxSensors
 from edgeval.sensors.macos import Mac
 from edgeval.sensors.meter import Command, Typed
 from edgeval.sensors.nvml import Nvml
@@ -66,6 +66,7 @@ def of_machine(root: Path = Path("/"), *, has_gpus: bool = False) -> list[Source
     return [
         Polled(Raspberry()),
         LinuxSensors(root),
+        LinuxClocks(root),
         Rapl(root),
         Battery(root),
         InaChips(root),
@@ -113,7 +114,7 @@ class Sampler:
         self.cpu_s = 0.0
         self.first = threading.Event()
         self._sources = [source for source in found if reading_of(source) != Reading()]
-        self.names = [source.name for source in self._sources]
+        self.names = list(dict.fromkeys(source.name for source in self._sources))
         self._period_s = period_s
         self._over = threading.Event()
         self._reading = threading.Lock()

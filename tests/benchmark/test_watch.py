@@ -14,7 +14,7 @@ from edgeval.benchmark.formats import FORMATS
 from edgeval.benchmark.options import BenchOptions, seconds
 from edgeval.benchmark.watch import Span, Watch
 from edgeval.errors import EdgevalError
-from edgeval.sensors.linux import LinuxSensors
+from edgeval.sensors.linux import LinuxClocks, LinuxSensors
 from edgeval.sensors.reading import Reading
 from edgeval.sensors.sampler import Sampler
 from edgeval.system.progress import NoProgress
@@ -124,8 +124,8 @@ class Gpu:
 
 
 def test_a_gpu_is_waited_for_and_told_apart(tmp_path: Path) -> None:
-    cool = LinuxSensors(tree(tmp_path, sensor_trees.PI_5))
-    with Sampler([cool, Gpu()], 0.05) as sampler:
+    root = tree(tmp_path, sensor_trees.PI_5)
+    with Sampler([LinuxSensors(root), LinuxClocks(root), Gpu()], 0.05) as sampler:
         sampler.first.wait()
         watch = Watch(sampler)
         # The CPU has 54.8 °C all the time.

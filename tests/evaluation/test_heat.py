@@ -12,7 +12,7 @@ import pytest
 from edgeval.records import speeds
 from edgeval.records.sensors import Heat
 from edgeval.scoring import sensing
-from edgeval.sensors.linux import LinuxSensors
+from edgeval.sensors.linux import LinuxClocks, LinuxSensors
 from edgeval.sensors.raspberry import Raspberry
 from edgeval.sensors.reading import Reading
 from edgeval.sensors.sampler import Sampler
@@ -140,6 +140,22 @@ def test_a_sensor_that_breaks_off_ends_nothing(
     assert speed is not None and speed.n_items == 40
     assert not (board.root / "sys").exists()
     assert speed.heat is None or speed.heat.told_s < speed.heat.seconds
+
+
+def test_of_what_is_not_kept_nothing_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clocks of a large machine are a file a core."""
+    root = tree(tmp_path, sensor_trees.N100)
+    monkeypatch.setattr(sensing, "sources", lambda **_: [LinuxClocks(root), LinuxSensors(root)])
+    watch = sensing.Watch()
+    watch.begin(has_gpus=False)
+    assert watch._sampler is not None
+    watch._sampler.read_now()
+    watch.close()
+    (last,) = watch._sampler.samples
+    assert (last.reading.temperature_c, last.reading.clock_mhz) == (52.0, None)
+    assert LinuxClocks(root).read() == Reading(clock_mhz=2900.0)
 
 
 def test_samples_are_held_only_while_they_are_added_up(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeval.sensors.linux import UNDER_VOLTAGE, LinuxSensors
+from edgeval.sensors.linux import UNDER_VOLTAGE, LinuxClocks, LinuxSensors
 from edgeval.sensors.power import BATTERY, RAPL, Battery, InaChips, Rapl
 from edgeval.sensors.reading import Reading
 from edgeval.sensors.sampler import read_all
@@ -15,7 +15,8 @@ from tests.helpers.sensor_trees import tree
 
 
 def read(root: Path) -> Reading:
-    return read_all([LinuxSensors(root), Rapl(root), Battery(root), InaChips(root)])
+    sources = (LinuxSensors, LinuxClocks, Rapl, Battery, InaChips)
+    return read_all([source(root) for source in sources])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeval.sensors.energy import mean_power
-from edgeval.sensors.linux import LinuxSensors
+from edgeval.sensors.linux import LinuxClocks, LinuxSensors
 from edgeval.sensors.power import RAPL, Battery, Rapl
 from edgeval.sensors.reading import Reading
 from edgeval.sensors.sampler import Sample, Sampler, of_machine, read_all, sources
@@ -80,7 +80,7 @@ def test_no_sample_is_lost_while_all_cores_compute(tmp_path: Path) -> None:
         for _ in range(os.cpu_count() or 1)
     ]
     try:
-        with Sampler([LinuxSensors(root), Rapl(root)], period_s) as sampler:
+        with Sampler([LinuxSensors(root), LinuxClocks(root), Rapl(root)], period_s) as sampler:
             time.sleep(4.0)
     finally:
         for process in busy:
@@ -96,7 +96,7 @@ def test_no_sample_is_lost_while_all_cores_compute(tmp_path: Path) -> None:
 
 def test_a_sampler_takes_little_of_a_core(tmp_path: Path) -> None:
     root = tree(tmp_path, sensor_trees.RYZEN_LAPTOP)
-    with Sampler([LinuxSensors(root), Rapl(root)], 0.1) as sampler:
+    with Sampler([LinuxSensors(root), LinuxClocks(root), Rapl(root)], 0.1) as sampler:
         time.sleep(2.0)
     # At one reading a second a tenth of this share.
     assert sampler.cpu_s / 2.0 < 0.1
@@ -143,7 +143,7 @@ def test_a_source_that_goes_away_ends_nothing_and_is_told(error: Exception, tmp_
     root = tree(tmp_path, sensor_trees.PI_5)
     for chip in root.glob("sys/class/*/*/temp*"):
         chip.unlink()
-    with Sampler([Pulled(error), LinuxSensors(root)], 0.02) as sampler:
+    with Sampler([Pulled(error), LinuxSensors(root), LinuxClocks(root)], 0.02) as sampler:
         wait_for(sampler, 10)
     # One reading to see that it is there, and two in the thread.
     assert [each.reading.watts for each in sampler.samples[:3]] == [{"meter": 4.0}] * 2 + [{}]
