@@ -86,7 +86,12 @@ class Tally:
         self._counted_s = self._sampler.read_now()
 
     def count(self) -> None:
-        """Add what a part took until the last sample, which is not held any longer."""
+        """Add what a part took until the last sample; what comes after one is not counted.
+
+        Samples before that one are not held any longer.
+        """
+        if not self._sampler.holds_all:
+            return
         samples = list(self._sampler.samples)
         begin_s, end_s = self._counted_s, samples[-1].at_s
         for name, (joules, known_s) in energy(samples, begin_s, end_s).items():

@@ -136,9 +136,10 @@ class Sampler:
         """
         with self._reading:
             sample = Sample(time.monotonic(), read_all(self._sources))
-            if not self.holds_all:
-                self.samples.clear()
-            self.samples.append(sample)
+            if self.holds_all:
+                self.samples.append(sample)
+            else:
+                self.samples[:] = [sample]
         return sample.at_s
 
     def forget_before(self, at_s: float) -> None:
