@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from edgeval.gguf.remarks import mix_in_full
 from edgeval.records import Report, SelfCheck, Speed
 from edgeval.records.sensors import Heat
@@ -78,33 +76,35 @@ def speeds_table(view: RecordView[Report]) -> Table | None:
     """
     rows: list[list[str]] = []
     heats: list[Heat | None] = []
+    devices: list[str] = []
     for run in view.record.runs:
         speeds = [("in this run", run.speed)] if run.speed else []
         speeds += [("before, from the store", speed) for speed in run.stored]
         of_reference = run.from_reference.speeds if run.from_reference else []
         speeds += [("for the reference file", speed) for speed in of_reference]
         gpus = run.offload.devices if run.offload else []
-        rows += [[run.label, when, *_speed_cells(speed, gpus)] for when, speed in speeds]
+        rows += [[run.label, when, *_speed_cells(speed)] for when, speed in speeds]
+        devices += [f"{machine(speed, gpus)}, {speed.device.system}" for _, speed in speeds]
         heats += [speed.told_heat for _, speed in speeds]
     if not any(heats) and all(run.speed and not run.stored for run in view.record.runs):
         return None
     if not rows:
         return None
-    columns = heat_columns(heats)
+    # Devices have long names, and would hide what stands behind them.
+    columns = heat_columns(heats) | {"device": devices}
     for column in columns.values():
         for row, cell in zip(rows, column, strict=True):
             row.append(cell)
-    header = ["type", "computed", "begun", "device", "threads", "items", "tokens", "scoring"]
-    header += ["tokens/s", "CPUs busy elsewhere", *columns]
+    header = ["type", "computed", "begun", "threads", "items", "tokens", "scoring", "tokens/s"]
+    header += ["CPUs busy elsewhere", *columns]
     caption = "Who computed what, and how fast; times of different commands are not added up"
-    return Table(caption, header, rows, words=(0, 1, 2, 3))
+    return Table(caption, header, rows, words=(0, 1, 2, len(header) - 1))
 
 
-def _speed_cells(speed: Speed, gpus: Sequence[str]) -> list[str]:
+def _speed_cells(speed: Speed) -> list[str]:
     begun = speed.measured_at
     return [
         EMPTY if begun is None else fmt.moment(begun),
-        f"{machine(speed, gpus)}, {speed.device.system}",
         EMPTY if speed.threads is None else f"{speed.threads:,}",
         f"{speed.n_items:,}",
         f"{speed.tokens_decoded:,}",

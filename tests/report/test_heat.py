@@ -37,8 +37,8 @@ def test_one_sentence_says_how_hot_and_what_held_back(capsys: pytest.CaptureFixt
     assert expected in pages.markdown_page(record).replace("\\", "")
     table = measurements.speeds_table(RecordView.of(record))
     assert table is not None
-    assert table.header[-2:] == ["hottest CPU, °C", "held back, %"]
-    cells = {row[0]: row[-2:] for row in table.rows}
+    assert table.header[-3:] == ["hottest CPU, °C", "held back, %", "device"]
+    cells = {row[0]: row[-3:-1] for row in table.rows}
     assert cells["F16"] == ["71", "20.0"]
     assert cells["Q4_K_M"] == ["84", "0.0"]
     assert cells["Q6_K"] == [DASH, DASH]
