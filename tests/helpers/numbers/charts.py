@@ -138,10 +138,11 @@ def _of_divergences(raw: Raw, island: Island) -> Iterator[str]:
                     "told": [Num(kl, digits=2), " nats", *error_told],
                 }
             )
-    yield from _all_rows(next(data_of(island.content["specs"][0])), wanted, island.figure)
+    yield from all_rows(next(data_of(island.content["specs"][0])), wanted, island.figure)
 
 
-def _all_rows(rows: list[Json], wanted: list[Json], where: str) -> Iterator[str]:
+def all_rows(rows: list[Json], wanted: list[Json], where: str) -> Iterator[str]:
+    """Yield where rows are others than they have to be, in their order."""
     if len(rows) != len(wanted):
         yield f"{where} has {len(rows)} rows, not {len(wanted)}"
         return
@@ -178,7 +179,7 @@ def _of_each(island: Island, wanted: dict[str, list[Json]]) -> Iterator[str]:
         yield f"{island.figure} has {len(specs)} charts of {names}, not of {list(wanted)}"
         return
     for name, spec in zip(names, specs, strict=True):
-        yield from _all_rows(next(data_of(spec)), wanted[name], f"{island.figure} of {name}")
+        yield from all_rows(next(data_of(spec)), wanted[name], f"{island.figure} of {name}")
 
 
 def _of_looks(raw: Raw, island: Island) -> Iterator[str]:
@@ -201,7 +202,7 @@ def _of_looks(raw: Raw, island: Island) -> Iterator[str]:
     for spec, each in zip(island.content["specs"], stopped.values(), strict=True):
         band = [row for layer in list(data_of(spec))[1:] for row in layer]
         margin = {"low": -each["points"], "high": each["points"]}
-        yield from _all_rows(band, [margin] if raw.drifts else [], f"{island.figure}, its band")
+        yield from all_rows(band, [margin] if raw.drifts else [], f"{island.figure}, its band")
 
 
 def _of_groups(raw: Raw, island: Island) -> Iterator[str]:
