@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from edgeval.benchmark.boards import PUBLISHED_METER, Best, BoardRow, BoardTable
@@ -13,6 +13,7 @@ from edgeval.benchmark.columns import (
     known,
     share,
     significant,
+    tenths,
     throttling,
 )
 from edgeval.errors import listed
@@ -31,14 +32,13 @@ def columns(table: BoardTable) -> list[Column]:
 def _columns(table: BoardTable) -> Iterator[Column]:
     rows = table.rows
     found = [each.efficiency for each in rows]
-    watts = [UNKNOWN if each.watts is None else fmt.plain(each.watts, 1) for each in found]
     sources, links = [each.source or UNKNOWN for each in rows], [each.url for each in rows]
     yield Column("machine", [each.device for each in rows], is_number=False)
     for name in table.tests:
         yield Column(name, [_speed(each.speeds.get(name)) for each in rows])
     yield Column("tokens/s per watt", [significant(each.tokens_per_joule) for each in found])
     yield Column("J/token", [significant(each.joules_per_token) for each in found], leaves=4)
-    yield Column("watts", watts, leaves=8)
+    yield Column("watts", [tenths(each.watts) for each in found], leaves=8)
     yield Column("watts by", [each.source or UNKNOWN for each in found], is_number=False)
     yield Column("items/s", [significant(each.items_per_s) for each in rows], leaves=7)
     yield Column("items/J", [significant(each.items_per_joule) for each in found], leaves=3)
@@ -54,6 +54,49 @@ def _columns(table: BoardTable) -> Iterator[Column]:
     yield Column("peak memory", [_size(each.peak_rss_bytes) for each in rows], leaves=2)
     yield Column("cold load", [_seconds(each.cold_load_s) for each in rows], leaves=1)
     yield Column("source", sources, is_number=False, links=links)
+
+
+def answers(table: BoardTable) -> Iterator[str]:
+    """Yield which machine is how fast, hungry and hot, of those that records are of."""
+    rows = [row for row in table.rows if not row.url]
+    test = table.generation if table.generation in table.tests else "".join(table.tests[:1])
+    rates = [best.tokens_per_s if (best := row.speeds.get(test)) else None for row in rows]
+    kinds = {_kind(row.efficiency.source) for row in rows if row.efficiency.watts is not None}
+    # Watts of unlike kinds have no order.
+    joules = [row.efficiency.joules_per_token if len(kinds) == 1 else None for row in rows]
+    heats = [row.efficiency.hottest_c for row in rows]
+    devices = [row.device for row in rows]
+    alone = len(rows) == 1
+    yield from _best(devices, "Speed" if alone else "Fastest", rates, max, _rate_of(test))
+    yield from _best(devices, "Energy" if alone else "Least energy", joules, min, _joules)
+    yield from _best(devices, "Hottest CPU" if alone else "Coolest CPU", heats, min, celsius)
+
+
+def _best(
+    devices: Sequence[str],
+    what: str,
+    values: Sequence[float | None],
+    best_of: Callable[[list[float]], float],
+    text: Callable[[float], str],
+) -> Iterator[str]:
+    """Yield who is best; nothing if that is the only one of several machines that is known."""
+    known = [
+        (device, each) for device, each in zip(devices, values, strict=True) if each is not None
+    ]
+    if not known or len(known) == 1 < len(devices):
+        return
+    best = text(best_of([value for _, value in known]))
+    # What a reader sees as equal is.
+    first = list(dict.fromkeys(device for device, value in known if text(value) == best))
+    yield f"{what}: {best} ({listed(first)})."
+
+
+def _rate_of(test: str) -> Callable[[float], str]:
+    return lambda rate: f"{fmt.rate(rate)} tokens/s at {test}"
+
+
+def _joules(value: float) -> str:
+    return f"{significant(value)} J/token"
 
 
 def sentences(table: BoardTable) -> Iterator[str]:

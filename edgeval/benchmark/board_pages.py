@@ -13,7 +13,7 @@ from edgeval.errors import counted
 from edgeval.system.files import write_files
 
 if TYPE_CHECKING:
-    from edgeval.report.load_figure import LoadFigure
+    from edgeval.report.details import Table
 
 PAGES: Final = ("boards.html", "boards.md")
 
@@ -29,41 +29,45 @@ def write_pages(tables: Sequence[BoardTable], folder: Path) -> None:
 
 
 def boards_html(tables: Sequence[BoardTable]) -> str:
-    """Return one HTML file that loads nothing: tables, and a figure of each load over minutes."""
-    return _rendered("boards.html.j2", tables)
+    """Return one HTML file that loads nothing, with tables that sort and charts."""
+    from edgeval.benchmark import board_charts
+    from edgeval.report.pages import drawn_page  # Who only prints tables draws no page.
+
+    parts = _parts(tables) | {"board_charts": board_charts, "page_table": page_table}
+    return drawn_page("boards.html.j2", **parts)
 
 
 def boards_markdown(tables: Sequence[BoardTable]) -> str:
     """Return GitHub-flavoured Markdown without HTML."""
-    return _rendered("boards.md.j2", tables)
+    from edgeval.report.pages import template
+
+    return template("boards.md.j2").render(**_parts(tables))
 
 
-def figures(table: BoardTable, number: int) -> list[LoadFigure]:
-    """Return a figure for each machine of a table that was kept busy.
+def page_table(table: BoardTable) -> Table:
+    """Return the columns of a table for a page."""
+    from edgeval.report.details import Table
 
-    Args:
-        table: The table.
-        number: Which of the page it is: no two figures have one name.
-    """
-    from edgeval.report.load_figure import load_figure
+    columns = board_columns.columns(table)
+    return Table(
+        "Tokens a second of each test; the threads that were fastest in parentheses.",
+        [each.title for each in columns],
+        [list(row) for row in zip(*(each.cells for each in columns), strict=True)],
+        words=tuple(at for at, each in enumerate(columns) if not each.is_number),
+        links={
+            (row, at): link
+            for at, each in enumerate(columns)
+            for row, link in enumerate(each.links)
+            if link
+        },
+    )
 
-    found = [
-        load_figure(row.load, f"load-{number}-{at}", f"{row.device}, {table.type}")
-        for at, row in enumerate(table.rows)
-        if row.load is not None
-    ]
-    return [each for each in found if each is not None]
 
-
-def _rendered(name: str, tables: Sequence[BoardTable]) -> str:
-    from edgeval.report.pages import template  # Who only prints tables draws no page.
-
+def _parts(tables: Sequence[BoardTable]) -> dict[str, Any]:
     own = {row.source for table in tables for row in table.rows if not row.url}
-    parts: dict[str, Any] = {
+    return {
         "tables": tables,
         "boards": board_columns,
-        "figures": figures,
         "summary": f"{counted(len(tables), 'model')}, {counted(len(own), 'record')}",
         "version": __version__,
     }
-    return template(name).render(**parts)

@@ -13,7 +13,7 @@ from edgeval.benchmark.efficiency import GENERATION, Efficiency, efficiency, fas
 from edgeval.benchmark.published import TINYLLAMA, TINYLLAMA_PARAMETERS
 from edgeval.errors import EdgevalError
 from edgeval.records import bounds
-from edgeval.records.bench import Bench, BenchedFile
+from edgeval.records.bench import Bench, BenchedFile, Timing
 from edgeval.records.sensors import Sustained
 from edgeval.report import hardware
 from edgeval.system import untrusted
@@ -30,10 +30,12 @@ class Best:
     Attributes:
         tokens_per_s: Tokens a second.
         threads: CPU threads; None where that is not known.
+        deviation: Standard deviation of the repetitions' tokens a second; None of a single one.
     """
 
     tokens_per_s: float
     threads: int | None = None
+    deviation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -167,9 +169,7 @@ def _row(path: Path, bench: Bench, file: BenchedFile, generation: str) -> BoardR
     machine = hardware.board(bench.device) or bench.device.cpu
     return BoardRow(
         device=printable(", ".join([machine, *file.gpus])),
-        speeds={
-            name: Best(each.tokens_per_s, each.threads) for name, each in fastest(file).items()
-        },
+        speeds={name: _best(each) for name, each in fastest(file).items()},
         items_per_s=file.scoring.items_per_s if file.scoring else None,
         cold_load_s=cold[0] if cold else None,
         peak_rss_bytes=file.peak_rss_bytes,
@@ -179,6 +179,11 @@ def _row(path: Path, bench: Bench, file: BenchedFile, generation: str) -> BoardR
         source=printable(path.name),
         load=file.sustained,
     )
+
+
+def _best(timing: Timing) -> Best:
+    deviation = timing.deviation if len(timing.seconds) > 1 else None
+    return Best(timing.tokens_per_s, timing.threads, deviation)
 
 
 def _published(file: BenchedFile, generation: str) -> Iterator[BoardRow]:

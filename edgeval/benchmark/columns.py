@@ -51,6 +51,11 @@ def significant(value: float | None) -> str:
     return fmt.plain(value, min(_MOST_DECIMALS, max(0, _DIGITS - 1 - size)))
 
 
+def tenths(value: float | None) -> str:
+    """Return a number with a decimal."""
+    return UNKNOWN if value is None else fmt.plain(value, 1)
+
+
 def share(value: float | None) -> str:
     """Return a share in percent with a decimal."""
     return UNKNOWN if value is None else f"{fmt.plain(100 * value, 1)}%"

@@ -11,6 +11,7 @@ from edgeval.cli.app import engine_starting, progress_bars
 from edgeval.cli.forecasts import Yes, confirming
 from edgeval.cli.options import Json, takes_options
 from edgeval.cli.outputs import TABLES, Outputs, Samples, Texts, end, takes_outputs
+from edgeval.cli.watch import WatchWanted, watching
 from edgeval.evaluation.options import Options
 from edgeval.system.console import print_json
 
@@ -19,12 +20,14 @@ from edgeval.system.console import print_json
 # What is beside a reference: there is none.
 @takes_options(without=("margin", "kl_items"))
 def evaluate(
+    context: typer.Context,
     ggufs: Annotated[list[Path], typer.Argument(metavar="GGUF...", help="Files to evaluate.")],
     *,
     options: Options,
     outputs: Outputs,
     samples: Samples = None,
     texts: Texts = False,
+    watch: WatchWanted = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -35,14 +38,17 @@ def evaluate(
         from edgeval.evaluation.evaluate import evaluate as evaluate_files
 
         with progress_bars() as progress:
+            watched = context.with_resource(watching(progress, is_wanted=watch))
             result = evaluate_files(
                 ggufs,
                 options,
                 samples=samples,
                 texts=texts,
                 confirm=confirming(progress, asks=not yes),
-                progress=progress,
+                observer=watched.observer,
+                progress=watched.progress,
             )
+    watched.end()
     outputs.write(result)
     if as_json:
         print_json(result.model_dump_json(indent=2))

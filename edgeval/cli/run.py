@@ -193,7 +193,7 @@ def run(
                 observer=watched.observer,
                 progress=watched.progress,
             )
-    watched.end(folder)
+    watched.end_with(record, folder)
     kept = f"the report is whole, in {folder}"
     try:
         found = outputs.write(record)

@@ -14,6 +14,7 @@ from edgeval.cli.app import command_line
 from edgeval.system.progress import Progress
 
 if TYPE_CHECKING:
+    from edgeval.records import Report, Suite
     from edgeval.report.live.server import LiveServer
     from edgeval.scoring.observer import Observer
 
@@ -41,18 +42,26 @@ class Watched:
     observer: Observer | None = None
     server: LiveServer | None = None
 
-    def end(self, folder: Path) -> None:
+    def end(self) -> None:
+        """Say that the run has ended, without a report: what the page shows stays there."""
+        if self.server is not None:
+            self.server.end("The run has ended.")
+
+    def end_with(self, record: Report | Suite, folder: Path) -> None:
         """Serve the report from now on.
 
         Args:
+            record: Its record.
             folder: Where it is.
         """
         if self.server is None:
             return
+        from edgeval.report.live.page import linked_pages
         from edgeval.report.record_files import HTML_NAME
 
         page = folder / HTML_NAME
-        self.server.end(f"The run has ended; its report is {page}.", page.read_bytes())
+        pages = {"": page.read_bytes(), **linked_pages(record, folder)}
+        self.server.end(f"The run has ended; its report is {page}.", pages)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,12 +20,13 @@ from edgeval.evaluation.forecast.parts import parts_of_files
 from edgeval.evaluation.options import Options
 from edgeval.evaluation.samples import SampleFile
 from edgeval.evaluation.selfcheck import checked
-from edgeval.evaluation.setup import prepare
+from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.gguf.parts import model_files, read_header
 from edgeval.llama import machine
 from edgeval.quantization.cache import clean
 from edgeval.records import Evaluation
 from edgeval.scoring.energy import watched
+from edgeval.scoring.observer import NoObserver, Observer, Part
 from edgeval.store.store import Store
 from edgeval.system.progress import ProgressOption, progress_of
 
@@ -37,6 +40,7 @@ def evaluate(
     samples: str | Path | None = None,
     texts: bool = False,
     confirm: Confirm | None = None,
+    observer: Observer | None = None,
     progress: ProgressOption = "auto",
 ) -> Evaluation:
     """Evaluate GGUF files on the same items.
@@ -49,6 +53,7 @@ def evaluate(
         texts: Whether that file has the items' texts too.
         confirm: Takes the forecast of an evaluation of more than two minutes before it begins; what
             it raises ends it. None makes no forecast.
+        observer: Who is told of scores as batches land; None for nobody.
         progress: Where to show progress; None for nowhere.
 
     Raises:
@@ -72,16 +77,26 @@ def evaluate(
         setup = checked(files, setup, store, bars)
         if confirm is not None:
             bars = foreseen(parts_of_files(files, setup, store), bars, "", confirm)
-        for path in files:
+        parts, watching = _parts(files, setup), observer or NoObserver()
+        watching.expect(parts)
+        for path, part in zip(files, parts, strict=True):
+            seen = watching.begin(part, None, is_drawn=options.until is not None)
             sequential = sequential_accuracy(setup)
             measured = failures.attempt(
                 functools.partial(
-                    evaluate_file, path, setup, store, sequential=sequential, progress=bars
+                    evaluate_file,
+                    path,
+                    # Files share the items of one setup, unless somebody sees each of them.
+                    setup if observer is None else replace(setup, observer=seen),
+                    store,
+                    sequential=sequential,
+                    progress=bars,
                 ),
                 read_header(path).file_type,
                 path.name,
                 doing="scoring",
             )
+            seen.end(None if measured is None else measured.run, None)
             if measured is not None:
                 found.append(measured)
     failures.require_any()
@@ -98,3 +113,11 @@ def evaluate(
         runs=[each.run for each in found],
         failures=failures.found,
     )
+
+
+def _parts(files: Sequence[Path], setup: EvalSetup) -> list[Part]:
+    """Return what an observer is told of the files; those that are called the same have folders."""
+    names = Counter(path.name for path in files)
+    labels = [path.name if names[path.name] == 1 else str(path) for path in files]
+    metric = setup.protocol.metric
+    return [Part(label, setup.data.task, metric, setup.limit) for label in labels]

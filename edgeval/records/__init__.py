@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         Surroundings,
         TypeTrial,
     )
-    from edgeval.records.divergence import Divergence, Drawn
+    from edgeval.records.divergence import Divergence, Drawn, MeanDivergence, PositionDivergence
     from edgeval.records.drift import ClusteredInterval, Drift, Flip, Outcome, SplitDifference
     from edgeval.records.evidence import (
         ChangeHistogram,
@@ -112,6 +112,7 @@ __all__ = [
     "Limits",
     "Look",
     "Machine",
+    "MeanDivergence",
     "Metric",
     "ModelFacts",
     "ModelRun",
@@ -121,6 +122,7 @@ __all__ = [
     "Outcome",
     "PooledDifference",
     "PooledDrift",
+    "PositionDivergence",
     "PreTokenizer",
     "ProtocolInfo",
     "ProtocolMatch",
@@ -191,6 +193,8 @@ _MODULES = {
     "divergence": (
         "Divergence",
         "Drawn",
+        "MeanDivergence",
+        "PositionDivergence",
     ),
     "drift": (
         "ClusteredInterval",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from edgeval.errors import counted
 from edgeval.records import Drift, Flip, Report
@@ -24,6 +25,7 @@ class Table:
         rows: The cells of each row.
         words: Columns that hold words; the others hold numbers.
         hashes: Columns that hold hashes.
+        links: Addresses by row and column, of the cells that have one.
     """
 
     caption: str
@@ -31,6 +33,7 @@ class Table:
     rows: list[list[str]]
     words: tuple[int, ...] = (0,)
     hashes: tuple[int, ...] = ()
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 def difference_table(view: RecordView[Report]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edgeval.records import Divergence, Drift, Report
+from edgeval.records import Divergence, Drift, PositionDivergence, Report
 from edgeval.report import formatting as fmt
 from edgeval.report.details import Table
 from edgeval.report.record_view import RecordView
@@ -28,6 +28,40 @@ def divergence_table(view: RecordView[Report]) -> Table | None:
         "positions",
     ]
     return Table(_caption(view), header, rows) if rows else None
+
+
+def position_table(view: RecordView[Report]) -> Table | None:
+    """Return the same by the position of the token that is predicted; None where all have one."""
+    known = [drift for drift in view.drifts if drift.divergence and drift.divergence.by_position]
+    ranges = {each.first: each for drift in known for each in _by_position(drift)}
+    if len(ranges) < 2:
+        return None
+    of_type = [{each.first: each for each in _by_position(drift)} for drift in known]
+    rows = [
+        [range_in_words(shown), *(_with_error(found.get(first)) for found in of_type)]
+        for first, shown in sorted(ranges.items())
+    ]
+    return Table(
+        "KL divergence in nats and its standard error, by the token of a choice",
+        ["token", *(drift.label for drift in known)],
+        rows,
+    )
+
+
+def range_in_words(shown: PositionDivergence) -> str:
+    """Return which tokens of a choice a range is of, for example ``5 to 6``."""
+    return " to ".join(f"{each:,}" for each in dict.fromkeys((shown.first, shown.last)))
+
+
+def _by_position(drift: Drift) -> Sequence[PositionDivergence]:
+    return drift.divergence.by_position if drift.divergence else ()
+
+
+def _with_error(found: PositionDivergence | None) -> str:
+    if found is None:
+        return EMPTY
+    error = found.best_error_nats
+    return _kl(found.best_nats) + ("" if error is None else f" ± {_kl(error)}")
 
 
 def _row(drift: Drift, divergence: Divergence) -> list[str]:

@@ -175,7 +175,7 @@ def _divergence(view: _View) -> Explanation:
         "upper estimate is 97.5 % sure over these draws, and 96 % where there are few positions; "
         "both bounds are of these positions, and the standard error, clustered by item, is for "
         "other items of the same kind. Same top token: the positions at which both find the same "
-        "token most likely.",
+        "token most likely. By position: tokens are counted from the first of their choice.",
         "Cover and Thomas 2006, Elements of Information Theory, sections 2.5 and 2.8; Schulman "
         "2020, Approximating KL Divergence",
     )

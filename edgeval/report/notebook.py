@@ -198,7 +198,7 @@ def _rendered(
     from edgeval.report.charts.images import SVG, images
     from edgeval.report.pages import template
 
-    drawn = images([chart])[0] if chart is not None else {}
+    (drawn,) = images([chart])
     return template("notebook.html.j2").render(
         title=title,
         sentences=sentences,

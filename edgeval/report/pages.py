@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import jinja2
@@ -68,20 +68,30 @@ PAGE_ENDS = (".md", ".html", SVG, PNG)
 """How the names of a report's pages end, and of their images."""
 
 
-def pages_of(reports: Sequence[Report], names: Sequence[str]) -> Iterator[tuple[str, str | bytes]]:
-    """Yield the pages of some reports, and the images that they show, with their file names.
+def pages_of(report: Report, name: str) -> Iterator[tuple[str, str | bytes]]:
+    """Yield the pages of a report, and the image that they show, with their file names.
 
     Args:
-        reports: The reports.
-        names: What the files of each are called, without their ends.
+        report: The report.
+        name: What its files are called, without their ends.
     """
-    specs = [drift_image(RecordView.of(report)) for report in reports]
-    drawn = iter(images([spec for spec in specs if spec is not None]))
-    for report, name, spec in zip(reports, names, specs, strict=True):
-        files = {} if spec is None else next(drawn)
-        yield from ((f"{name}{end}", content) for end, content in files.items())
-        yield f"{name}.md", markdown_page(report, f"{name}{SVG}" if files else None)
-        yield f"{name}.html", html_page(report)
+    (drawn,) = images([drift_image(RecordView.of(report))])
+    return with_image(report, name, drawn)
+
+
+def with_image(
+    report: Report, name: str, drawn: Mapping[str, bytes]
+) -> Iterator[tuple[str, str | bytes]]:
+    """Yield the pages of a report, and the image that they show, with their file names.
+
+    Args:
+        report: The report.
+        name: What its files are called, without their ends.
+        drawn: The files of the image by their ends; none without one.
+    """
+    yield from ((f"{name}{end}", content) for end, content in drawn.items())
+    yield f"{name}.md", markdown_page(report, f"{name}{SVG}" if drawn else None)
+    yield f"{name}.html", html_page(report)
 
 
 def markdown_page(report: Report, image: str | None = None) -> str:

@@ -13,7 +13,7 @@ from edgeval.records import SCHEMA_VERSION, Evaluation, Report, Suite, Verdict, 
 from edgeval.report import older
 from edgeval.report.derived import renewed, renewed_suite
 from edgeval.report.pages import PAGE_ENDS, pages_of
-from edgeval.report.suite.pages import suite_html, suite_markdown, task_pages
+from edgeval.report.suite.pages import pages_of_suite
 from edgeval.report.suite.view import page_names
 from edgeval.system import untrusted
 from edgeval.system.files import write_files
@@ -177,13 +177,8 @@ def render(report: Report | Suite, directory: Path) -> None:
 
 
 def _pages(report: Report | Suite, directory: Path) -> dict[Path, str | bytes]:
-    if isinstance(report, Suite):
-        return {
-            directory / MARKDOWN_NAME: suite_markdown(report),
-            directory / HTML_NAME: suite_html(report),
-            **{directory / name: page for name, page in task_pages(report)},
-        }
-    return {directory / name: page for name, page in pages_of([report], [_STEM])}
+    made = pages_of_suite(report, _STEM) if isinstance(report, Suite) else pages_of(report, _STEM)
+    return {directory / name: page for name, page in made}
 
 
 def verdicts(report: Report | Suite) -> list[Verdict]:

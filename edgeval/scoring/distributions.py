@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeval.errors import EdgevalError, EngineError
+from edgeval.stats.positions import by_range
 from edgeval.stats.top_logprobs import (
     N_DRAWN,
     N_TOKENS,
@@ -112,6 +113,7 @@ def _in_sum(item: Item, parts: Sequence[RequestDivergence]) -> ItemDivergence:
         remainder_sum=float(sum(float(part.remainder.sum()) for part in parts)),
         rest_sum=float(by_draw.mean()) if is_known else None,
         rest_variance=float(by_draw.var(ddof=1)) / len(by_draw) if has_variance else None,
+        by_range=by_range([part.kl for part in parts], [part.rest for part in parts]),
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgeval.records import Divergence, Drawn
+from edgeval.records import Divergence, Drawn, PositionDivergence
 from edgeval.stats.intervals import LEVEL
+from edgeval.stats.positions import ends
 from edgeval.stats.quantiles import student_t
 from edgeval.stats.top_logprobs import N_DRAWN, ItemDivergence
 
@@ -43,6 +44,7 @@ def divergence(items: Sequence[ItemDivergence], drawn: Drawn = "unknown") -> Div
             # Each of them is of as many draws.
             quantile = student_t((1 + LEVEL) / 2, len(items) * (N_DRAWN - 1))
             upper = full + quantile * math.sqrt(math.fsum(variances)) / n_positions
+    n_ranges = max(len(item.by_range) for item in items)
     return Divergence(
         n_items=len(items),
         n_positions=n_positions,
@@ -54,6 +56,30 @@ def divergence(items: Sequence[ItemDivergence], drawn: Drawn = "unknown") -> Div
         kl_full_error_nats=full_error,
         kl_upper_nats=upper,
         drawn=drawn,
+        by_position=[_of_range(number, items) for number in range(n_ranges)],
+    )
+
+
+def _of_range(number: int, items: Sequence[ItemDivergence]) -> PositionDivergence:
+    """Return the mean divergence over the positions of one range, by those items that have some."""
+    found = [each.by_range[number] for each in items if len(each.by_range) > number]
+    counts = np.array([each.n_positions for each in found], dtype=np.float64)
+    sums = np.array([each.kl_sum for each in found])
+    mean, error = _mean_and_error(sums, counts)
+    rests = [each.rest_sum for each in found if each.rest_sum is not None]
+    full = full_error = None
+    if len(rests) == len(found):
+        full, full_error = _mean_and_error(sums + np.array(rests), counts)
+    first, last = ends(number)
+    return PositionDivergence(
+        first=first,
+        last=last,
+        n_items=len(found),
+        n_positions=int(counts.sum()),
+        kl_nats=mean,
+        kl_error_nats=error,
+        kl_full_nats=full,
+        kl_full_error_nats=full_error,
     )
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgeval.stats.positions import RangeSums
+
 UInt32 = npt.NDArray[np.uint32]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -95,6 +97,7 @@ class ItemDivergence:
             nats; None where the sketch has no tokens for it.
         rest_variance: Unbiased estimate of its variance over the draws of those tokens, in square
             nats; None where ``rest_sum`` is.
+        by_range: The same sums by ranges of positions, from the first on.
     """
 
     n_positions: int
@@ -103,6 +106,7 @@ class ItemDivergence:
     remainder_sum: float
     rest_sum: float | None = None
     rest_variance: float | None = None
+    by_range: tuple[RangeSums, ...] = ()
 
 
 def top(logits: Float32, n_tokens: int) -> UInt32:

@@ -6,13 +6,20 @@ import contextlib
 import sqlite3
 import struct
 import zlib
-from collections.abc import Mapping, Set
-from dataclasses import astuple, fields
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields
+from typing import Any
 
+from pydantic import TypeAdapter
+
+from edgeval.stats.positions import STARTS, RangeSums
 from edgeval.stats.top_logprobs import ItemDivergence, TopLogprobs, is_current, pack, unpack
 from edgeval.store.schema import checksum
 
-_VALUES = ", ".join(field.name for field in fields(ItemDivergence))
+_COLUMNS = tuple(field.name for field in fields(ItemDivergence))
+_NAMES = ", ".join(_COLUMNS)
+_ITEM_DIVERGENCE = TypeAdapter(ItemDivergence)
+_RANGES = TypeAdapter(tuple[RangeSums, ...])
 
 
 class Distributions:
@@ -61,21 +68,44 @@ class Distributions:
             items: Indices of the items.
         """
         rows = self._connection.execute(
-            f"SELECT item, {_VALUES}, checksum FROM divergence "
+            f"SELECT item, {_NAMES}, checksum FROM divergence "
             "WHERE measurement = ? AND reference = ?",
             (self._number, reference),
         )
-        return {
-            item: ItemDivergence(*values)
-            for item, *values, expected in rows
-            if item in items and checksum(self._key, reference, item, *values) == expected
-        }
+        found = {}
+        for item, *row, expected in rows:
+            if item in items and checksum(self._key, reference, item, *row) == expected:
+                with contextlib.suppress(ValueError):
+                    found[item] = _divergence(row)
+        return found
 
     def add_divergences(self, reference: str, divergences: Mapping[int, ItemDivergence]) -> None:
         """Add divergences from a reference by index."""
-        rows = [(reference, item, *astuple(each)) for item, each in divergences.items()]
+        rows = [(reference, item, *_row(each)) for item, each in divergences.items()]
+        places = ", ".join("?" * (len(_COLUMNS) + 4))
         self._connection.executemany(
-            f"INSERT OR REPLACE INTO divergence (measurement, reference, item, {_VALUES}, checksum)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO divergence (measurement, reference, item, {_NAMES}, checksum)"
+            f" VALUES ({places})",
             [(self._number, *row, checksum(self._key, *row)) for row in rows],
         )
+
+
+def _row(divergence: ItemDivergence) -> tuple[Any, ...]:
+    """Return a divergence as columns have it; its ranges, the last of them, as JSON."""
+    sums = [getattr(divergence, name) for name in _COLUMNS[:-1]]
+    return (*sums, _RANGES.dump_json(divergence.by_range).decode())
+
+
+def _divergence(row: Sequence[Any]) -> ItemDivergence:
+    """Return what columns have.
+
+    Raises:
+        ValueError: If it is no divergence that edgeval writes.
+    """
+    ranges = _RANGES.validate_json(str(row[-1]))
+    values = dict(zip(_COLUMNS, (*row[:-1], ranges), strict=True))
+    found = _ITEM_DIVERGENCE.validate_python(values)
+    counts = [each.n_positions for each in ranges]
+    if sum(counts) != found.n_positions or min(counts) < 1 or len(counts) >= len(STARTS):
+        raise ValueError("its ranges are not those of its positions")
+    return found

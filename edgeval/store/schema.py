@@ -95,13 +95,14 @@ _MIGRATIONS = (
         "ALTER TABLE divergence ADD COLUMN rest_sum REAL",
         "ALTER TABLE divergence ADD COLUMN rest_variance REAL",
     ),
+    ("ALTER TABLE divergence ADD COLUMN by_range TEXT",),
 )
 """For each version, what makes the version before it this one. Entries are never changed.
 
 ``file_hash`` is empty in new stores: hashes are remembered in the cache folder.
 
-Divergences of before version 5 have no remainder, and their checksums do not hold with it: they are
-computed again.
+Divergences of before version 6 have no ranges, and those of before version 5 no remainder. Their
+checksums do not hold with them: they are computed again.
 
 Rows have checksums, since SQLite's pages have none. A plan's items are its last column: a long list
 goes to pages of its own, and whatever becomes of those, the rest of the row is still there.

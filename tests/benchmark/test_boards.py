@@ -63,7 +63,11 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
     for word in ("Mine", "Yours", "256 (4)", "Radxa Dragon Q8B", "1.64"):
         assert word in done.stdout
     found = json.loads(edgeval("compare", *paths, "--json").stdout)
-    assert found[0]["rows"][0]["speeds"]["pp512"] == {"tokens_per_s": 256.0, "threads": 4}
+    assert found[0]["rows"][0]["speeds"]["pp512"] == {
+        "tokens_per_s": 256.0,
+        "threads": 4,
+        "deviation": None,
+    }
     assert edgeval("compare", *paths, "--task", "piqa").returncode == 2
 
 

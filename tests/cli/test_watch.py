@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from edgeval.report.live.server import LiveServer
 from tests.helpers.command import COMMAND, assert_one_sentence, edgeval
 from tests.helpers.tiny import make_items, write_items
 
+ROWS = Path(__file__).parents[1] / "data" / "tasks"
 PLAIN = ("--kernels", "plain", "--threads", "1", "--batch-tokens", "64")
 
 
@@ -29,6 +31,7 @@ class Tab:
     def __init__(self, url: str) -> None:
         self.url = url
         self.states: list[dict[str, Any]] = []
+        self.linked: dict[str, bytes] = {}
         self.report = b""
         self.thread = threading.Thread(target=self._show)
         self.thread.start()
@@ -39,8 +42,14 @@ class Tab:
                 if line.startswith(b"data: {"):
                     self.states.append(json.loads(line.removeprefix(b"data: ")))
                 elif line == b"event: report\n":
-                    with urllib.request.urlopen(self.url, timeout=120) as answer:
-                        self.report = answer.read()
+                    names = json.loads(next(stream).removeprefix(b"data: "))
+                    self.linked = {name: self._taken(name) for name in names}
+                    self.report = self._taken("")
+
+    def _taken(self, name: str) -> bytes:
+        with urllib.request.urlopen(f"{self.url}{name}", timeout=120) as answer:
+            content: bytes = answer.read()
+        return content
 
 
 @pytest.fixture
@@ -84,6 +93,42 @@ def test_a_tab_shows_the_run_and_then_its_report(
     assert last["rows"][1]["difference"].lstrip("+\N{MINUS SIGN}") == f"{abs(points):.2f}"
 
 
+def test_a_tab_gets_the_page_of_each_task(
+    tiny_checkpoint: Path, tmp_path: Path, tabs: list[Tab]
+) -> None:
+    out = tmp_path / "out"
+    what = ("--task", "winogrande,boolq", "--data", ROWS, "--quant", "F16", "--limit", "4")
+    done = edgeval("run", tiny_checkpoint, *what, "--out", out, *PLAIN, "--watch")
+    assert done.returncode == 0, done.stderr
+    (tab,) = tabs
+    tab.thread.join(60)
+    names = re.findall('href="(report-.*?)"', tab.report.decode())
+    assert names == ["report-winogrande.html", "report-boolq.html"]
+    assert tab.linked == {name: (out / name).read_bytes() for name in names}
+
+
+def test_a_tab_shows_files_that_are_evaluated_as_they_are(
+    tiny_f16: Path, tiny_items: Path, tmp_path: Path, tabs: list[Tab]
+) -> None:
+    folders = [tmp_path / name for name in ("a", "b")]
+    for folder in folders:
+        folder.mkdir()
+        shutil.copy(tiny_f16, folder / "same.gguf")
+    other = shutil.copy(tiny_f16, tmp_path / "other.gguf")
+    files = [*(folder / "same.gguf" for folder in folders), other]
+    done = edgeval("eval", *files, "--data", tiny_items, *PLAIN, "--watch", "--json")
+    assert done.returncode == 0, done.stderr
+    (tab,) = tabs
+    tab.thread.join(60)
+    last, record = tab.states[-1], json.loads(done.stdout)
+    assert (last["end"], tab.report) == ("The run has ended.", b"")
+    assert [row["label"] for row in last["rows"]] == [*map(str, files[:2]), "other.gguf"]
+    for row, run in zip(last["rows"], record["runs"], strict=True):
+        found = run["metrics"][record["protocol"]["metric"]]
+        assert (row["state"], row["done"], row["difference"]) == ("done", found["total"], "")
+        assert row["accuracy"] == f"{100 * found['value']:.2f}%"
+
+
 def test_an_unwatched_run_serves_nothing(
     tiny_checkpoint: Path, tiny_items: Path, tmp_path: Path, tabs: list[Tab]
 ) -> None:
@@ -102,14 +147,15 @@ def test_a_dry_run_has_nothing_to_watch() -> None:
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_tells_the_tab_and_frees_the_port(tiny_checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["run", "eval"])
+def test_ctrl_c_tells_the_tab_and_frees_the_port(
+    command: str, tiny_f16: Path, tmp_path: Path
+) -> None:
     items = write_items(tmp_path / "items.jsonl", make_items(6_000))
     out = tmp_path / "out"
+    own = ["--out", out] if command == "run" else []
     process = subprocess.Popen(
-        [
-            *(*COMMAND, "run", tiny_checkpoint, "--data", items, "--out", out, "--quant", "F16"),
-            *(*PLAIN, "--watch", "--yes"),
-        ],
+        [*COMMAND, command, tiny_f16, "--data", items, *own, *PLAIN, "--watch", "--yes"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -18,6 +18,7 @@ from edgeval.evaluation.options import Options
 from edgeval.evaluation.reference import load_reference
 from edgeval.evaluation.setup import EvalSetup, prepare
 from edgeval.quantization.quantize import quantize
+from edgeval.stats.positions import RangeSums
 from edgeval.stats.sampling import beginning, simple_order
 from edgeval.stats.top_logprobs import ItemDivergence, unpack
 from edgeval.store.exchange import export_run, import_run
@@ -187,7 +188,12 @@ def _looks(order: Sequence[int], seen: Sequence[int], store: Store) -> Distribut
     """Return the looks at items in an order, of which some were seen."""
     with open_run(store) as measurement:
         add_items(measurement, range(8))
-        divergences = {place: ItemDivergence(10, float(place), 9, 1.0) for place in seen}
+        divergences = {
+            place: ItemDivergence(
+                10, float(place), 9, 1.0, by_range=(RangeSums(4, 1.0), RangeSums(6, place - 1.0))
+            )
+            for place in seen
+        }
         measurement.distributions.add_divergences("r", divergences)
         sketch: Any = None
         wanted = ReferenceTopLogprobs("r", dict.fromkeys(order, sketch), "random")

@@ -103,6 +103,11 @@ class Visit:
         found: list[str] = self.page.evaluate(_FAINT, CHARTS)
         return found
 
+    def cut_texts(self) -> list[str]:
+        """Return the texts of charts that end beyond their chart."""
+        found: list[str] = self.page.evaluate(_CUT, CHARTS)
+        return found
+
     def moving(self) -> int:
         """Return how many elements move, or would when they change."""
         found: int = self.page.evaluate(_MOVING)
@@ -222,3 +227,13 @@ _MOVING = """() => [...document.querySelectorAll("*")].filter(element => {
   return [style.transitionDuration, style.animationDuration].some(
     times => times.split(",").some(time => parseFloat(time) > 0.001));
 }).length"""
+
+_CUT = """charts => [...document.querySelectorAll(charts)].flatMap(chart => {
+  const room = chart.getBoundingClientRect();
+  return [...chart.querySelectorAll("text")].filter(text => {
+    const box = text.getBoundingClientRect();
+    const overhangs = [room.left - box.left, box.right - room.right, room.top - box.top,
+                       box.bottom - room.bottom];
+    return box.width > 0 && Math.max(...overhangs) > 2;
+  }).map(text => text.textContent);
+})"""

@@ -16,6 +16,7 @@ from edgeval.records import (
     Machine,
     Metric,
     ModelRun,
+    PositionDivergence,
     SelfCheck,
     Speed,
 )
@@ -159,7 +160,13 @@ def interim_metric(
     )
 
 
+POSITIONS = {(1, 1): (400, 2.0), (2, 2): (400, 1.5), (3, 3): (400, 1.0), (4, 4): (400, 0.9)}
+"""Ranges of positions: how many there are, and how far apart both are there, relatively."""
+
+
 def make_divergence(n_items: int) -> Divergence:
+    n_last = 4205 - sum(count for count, _ in POSITIONS.values())
+    shares = POSITIONS | {(5, 6): (n_last, 1 - (400 * 1.4) / n_last)}
     return Divergence(
         n_items=100,
         n_positions=4205,
@@ -171,6 +178,19 @@ def make_divergence(n_items: int) -> Divergence:
         kl_full_error_nats=0.12 / n_items,
         kl_upper_nats=1.27 / n_items,
         drawn="random",
+        by_position=[
+            PositionDivergence(
+                first=first,
+                last=last,
+                n_items=100,
+                n_positions=count,
+                kl_nats=share / n_items,
+                kl_error_nats=0.2 * share / n_items,
+                kl_full_nats=1.25 * share / n_items,
+                kl_full_error_nats=0.24 * share / n_items,
+            )
+            for (first, last), (count, share) in shares.items()
+        ],
     )
 
 

@@ -6,15 +6,15 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from edgeval.benchmark.board_pages import boards_html
 from edgeval.benchmark.boards import board_tables
 from edgeval.records import Report
+from edgeval.records.sensors import Sensors
 from edgeval.report.derived import renewed
 from edgeval.report.pages import html_page
 from edgeval.report.suite.pages import suite_html
-from tests.helpers.benches import board_bench, heated_load
+from tests.helpers.benches import board_bench, heated_load, on_gpu
 from tests.helpers.evidence import with_evidence
 from tests.helpers.hostile import TEXTS
 from tests.helpers.pages import with_imatrix
@@ -73,13 +73,21 @@ def suite_page() -> str:
 
 
 def boards_page() -> str:
-    """Return the page of two boards, which were busy for minutes."""
-    more: dict[str, Any] = {"sustained": heated_load(), "sha256": "cd" * 32, "n_params": 7}
+    """Return the page of boards that were busy for minutes, beside published ones."""
+    hot = Sensors(sources=["vcgencmd"], hottest_c=85.4, throttled=["hot"])
+    cool = Sensors(sources=["NVML"], hottest_c=60.0, gpu_hottest_c=71.0)
+    mine = {"sustained": heated_load(), "peak_rss_bytes": 1_500 * 2**20}
+    yours = {"sustained": on_gpu(heated_load(throttled=())), "peak_rss_bytes": 700 * 2**20}
+    benches = (
+        board_bench("Mine", {"typed in": 6.4}, sensors=hot, **mine),
+        board_bench("Yours", sensors=cool, **yours),
+        board_bench(LONG, {"estimated from the PMIC": 3.2}, sha256="cd" * 32, n_params=7),
+        board_bench("Alone", sustained=heated_load(), sha256="cd" * 32, n_params=7),
+    )
     with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for name, watts in (("Mine", {"typed in": 6.4}), ("Yours", None)):
-            paths.append(Path(folder, f"{name}.json"))
-            paths[-1].write_text(board_bench(name, watts, **more).model_dump_json(), "utf-8")
+        paths = [Path(folder, f"{number}.json") for number in range(len(benches))]
+        for path, bench in zip(paths, benches, strict=True):
+            path.write_text(bench.model_dump_json(), "utf-8")
         return boards_html(board_tables(paths))
 
 

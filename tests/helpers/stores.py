@@ -102,7 +102,7 @@ def without_drawn(whole: TopLogprobs) -> bytes:
 
 def without_remainders(connection: sqlite3.Connection) -> None:
     """Give divergences the columns that they had before version 5 of the store."""
-    for column in ("remainder_sum", "rest_sum", "rest_variance"):
+    for column in ("remainder_sum", "rest_sum", "rest_variance", "by_range"):
         connection.execute(f"ALTER TABLE divergence DROP COLUMN {column}")
 
 

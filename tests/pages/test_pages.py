@@ -62,6 +62,7 @@ def test_each_chart_is_drawn(seen: Visit, shown: str) -> None:
         assert all(box and box["width"] > 100 and box["height"] > 30 for box in boxes)
         empty = seen.page.locator("figure:not(:has(svg)), .chart:not(script):not(:has(svg))")
         assert empty.count() == 0
+        assert seen.cut_texts() == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

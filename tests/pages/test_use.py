@@ -118,3 +118,30 @@ def test_what_is_copied_is_the_command(seen: Visit) -> None:
     seen.page.get_by_role("button", name="Copied").wait_for()
     copied = seen.page.evaluate("navigator.clipboard.readText()")
     assert copied == "edgeval run tinyllama-3t --items 10042"
+
+
+@pytest.fixture
+def boards(browser: Any, tmp_path: Path) -> Iterator[Visit]:
+    with visit(browser, write_page("boards", tmp_path)) as seen:
+        yield seen
+        assert (seen.complaints, seen.requests) == ([], [])
+
+
+def test_sizes_are_sorted_with_their_units(boards: Visit) -> None:
+    table = boards.page.locator("table.sortable").first
+    names = table.locator("thead th").all_inner_texts()
+    button = table.get_by_role("button", name="peak memory")
+    button.click()
+    assert column(table, names.index("peak memory")) == ["700 MiB", "1.46 GiB"]
+    button.click()
+    assert column(table, names.index("peak memory")) == ["1.46 GiB", "700 MiB"]
+
+
+def test_a_moment_of_a_load_tells_its_numbers(boards: Visit) -> None:
+    chart = boards.page.locator("#chart-load-1-0")
+    # The first points that take the pointer, without being seen; the last machine's is on top.
+    chart.locator('.mark-symbol path[opacity="0"]').first.hover(force=True)
+    told = boards.page.locator("#vg-tooltip-element")
+    told.wait_for()
+    cells = [text.split() for text in told.locator("tr").all_inner_texts()]
+    assert cells == [["machine", "Yours"], ["minutes", "0.17"], ["tokens/s", "100"]]

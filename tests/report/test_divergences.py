@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeval.records import ClusteredInterval, Interval, Report
-from edgeval.report import divergences, explanations, pages
+from edgeval.report import charts, divergences, explanations, pages
 from edgeval.report.record_view import RecordView
 from tests.helpers.reports import example_report, stopped_report
 
@@ -54,7 +54,7 @@ def _diverging(**changes: object) -> Report:
 
 def test_an_older_record_has_the_bound_alone_and_says_no_more() -> None:
     names = ("kl_full_nats", "kl_full_error_nats", "kl_upper_nats", "remainder_mass", "drawn")
-    record = _diverging(**dict.fromkeys(names))
+    record = _diverging(**dict.fromkeys(names), by_position=[])
     found = divergences.divergence_table(RecordView.of(record))
     assert found is not None
     dash = "\N{EN DASH}"
@@ -102,3 +102,57 @@ def test_items_of_one_source_are_explained_with_their_design_effect() -> None:
     ]
     ends = _with_minus("items of Q2_K, where it is largest, is [-9.0, -3.0].")
     assert ends in found.text
+
+
+def test_divergences_by_position_are_a_chart_and_a_table() -> None:
+    view = RecordView.of(stopped_report(status="partial"))
+    found, drawn = divergences.position_table(view), charts.position_chart(view)
+    assert found is not None
+    assert drawn is not None
+    known = view.drifts[1].divergence
+    assert known is not None
+    assert found.header == ["token", *(drift.label for drift in view.drifts)]
+    assert [row[0] for row in found.rows] == ["1", "2", "3", "4", "5 to 6"]
+    assert found.rows[0][2] == "0.00240 ± 0.000462"
+    (choice,) = drawn.choices
+    points = [row for row in choice.spec["data"]["values"] if row["series"] == view.drifts[1].label]
+    assert [row["kl"] for row in points] == [each.kl_full_nats for each in known.by_position]
+    assert points[-1]["tokens"] == "5 to 6"
+    assert f"{view.drifts[1].label}: 0.0024 ± 0.00046 nats at token 1" in drawn.description
+
+
+def test_one_position_or_none_is_neither_chart_nor_table() -> None:
+    known = stopped_report(status="partial").drift[0].divergence
+    assert known is not None
+    first = known.by_position[0].model_copy(update={"n_positions": known.n_positions})
+    for by_position in ([], [first]):
+        view = RecordView.of(_diverging(by_position=by_position))
+        assert (divergences.position_table(view), charts.position_chart(view)) == (None, None)
+        assert "by the token of a choice" not in pages.html_page(view.record)
+
+
+def test_the_lines_of_many_types_are_drawn_eight_at_a_time() -> None:
+    record = stopped_report(status="partial")
+    first = record.drift[0]
+    drifts = [first.model_copy(update={"name": f"maker-{number}"}) for number in range(20)]
+    view = RecordView.of(record.model_copy(update={"drift": [first, *drifts]}))
+    drawn = charts.position_chart(view)
+    assert drawn is not None
+    series = [{row["series"] for row in each.spec["data"]["values"]} for each in drawn.choices]
+    assert set().union(*series) == {drift.label for drift in view.drifts}
+    assert [len(each) for each in series] == [8] * (len(view.drifts) // 8) + [len(view.drifts) % 8]
+
+
+def test_what_one_item_says_stands_in_the_table_alone() -> None:
+    known = stopped_report(status="partial").drift[0].divergence
+    assert known is not None
+    *others, last = known.by_position
+    alone = last.model_copy(update={"n_items": 1, "kl_full_error_nats": None})
+    view = RecordView.of(_diverging(by_position=[*others, alone]))
+    found, drawn = divergences.position_table(view), charts.position_chart(view)
+    assert found is not None
+    assert drawn is not None
+    assert "±" in found.rows[-2][1]
+    assert "±" not in found.rows[-1][1]
+    rows = drawn.choices[0].spec["data"]["values"]
+    assert [row["first"] for row in rows] == [1, 2, 3, 4]

@@ -30,6 +30,7 @@ from edgeval.records import (
     TensorMix,
     bounds,
 )
+from edgeval.records.hardware import Conditions
 from edgeval.report import pages, record_files
 from edgeval.report.compare.compare import compare
 from edgeval.report.exports.every_eval_ever import logs
@@ -71,11 +72,21 @@ def full() -> Report:
     data = record.data.model_copy(
         update={"shot_pool": ShotPool(name="pool", fingerprint="f", n_items=9)}
     )
+    words = ("board", "soc", "os", "memory_type")
+    board = record.device.model_copy(update=dict(zip(words, words, strict=True)))
     return record.model_copy(
         update={
             "runs": [first, second, *rest],
             "drift": [*drift, last.model_copy(update={"has_imatrix": True, "name": "theirs"})],
             "data": data,
+            "device": board,
+            "conditions": Conditions(
+                governors=["powersave"],
+                clock_driver="intel_pstate",
+                energy_preference="balance",
+                storage="SD card",
+                cooling="a fan",
+            ),
             "protocol": record.protocol.model_copy(update={"shots": 5}),
             "base_model": "owner/base",
             "same_files": [SameFile(type="Q5_0", file="same.gguf", same_as="Q8_0")],
@@ -204,10 +215,15 @@ def test_the_walk_reaches_every_text_of_the_schema() -> None:
     assert unreached == set()
 
 
+def _below(kind: type[Record]) -> set[type[Record]]:
+    """Return all records that a record is the base of."""
+    return {each for below in kind.__subclasses__() for each in ({below} | _below(below))}
+
+
 def _records_of(kind: type[Record]) -> set[type[Record]]:
     found = {kind}
     text = json.dumps([str(field.annotation) for field in kind.model_fields.values()])
-    for other in Record.__subclasses__():
+    for other in _below(Record):
         if re.search(rf"\b{other.__name__}\b", text) and other.__module__.startswith("edgeval.rec"):
             found |= _records_of(other)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edgeval.evaluation.file_scorer import evaluate_file
 from edgeval.quantization.quantize import quantize
 from edgeval.store.repair import repair
 from edgeval.store.runs import delete_run
-from edgeval.store.schema import _APPLICATION_ID, _MIGRATIONS, SCHEMA_VERSION
+from edgeval.store.schema import _APPLICATION_ID, _MIGRATIONS, SCHEMA_VERSION, checksum
 from edgeval.store.store import Store
 from tests.helpers.distributions import evaluated, same, setup_of
 from tests.helpers.stores import add_items, open_run
@@ -54,6 +55,39 @@ def test_what_has_changed_on_the_disk_is_seen_again(
         assert same(made.top_logprobs, results[0][0].top_logprobs)
         assert compared.divergence == results[0][1].divergence
     assert (rows_of(db, "sketch"), rows_of(db, "divergence")) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        *("", "[]", "[[1]]", "{}", "null", '[{"n_positions": 1, "kl_sum": 0.5}]'),
+        *('[{"n_positions": 0, "kl_sum": 0}]', "[" * 100_000),
+        json.dumps([{"n_positions": 1, "kl_sum": 0.0}] * 1000),
+    ],
+)
+def test_ranges_that_edgeval_does_not_write_are_computed_again(
+    ranges: str, tiny_f16: Path, tiny_q4: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    db, setup = tmp_path / "a.db", setup_of(tiny_items, limit=4)
+    with Store(db) as store:
+        made = evaluated(tiny_f16, setup, 4, store).top_logprobs
+        first = evaluate_file(tiny_q4, setup, store, wanted=made)
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        keys = dict(connection.execute("SELECT id, key FROM measurement").fetchall())
+        connection.execute("UPDATE divergence SET by_range = ?", (ranges,))
+        for row in connection.execute("SELECT * FROM divergence").fetchall():
+            number, reference, item, n_positions, kl_sum, n_same_top, _, *more = row
+            values = (reference, item, n_positions, kl_sum, n_same_top, *more)
+            connection.execute(
+                "UPDATE divergence SET checksum = ? WHERE measurement = ? AND item = ?",
+                (checksum(keys[number], *values), number, item),
+            )
+    with Store(db) as store:
+        assert evaluate_file(tiny_q4, setup, store, wanted=made).divergence == first.divergence
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        rows = connection.execute("SELECT by_range FROM divergence").fetchall()
+    assert len(rows) == 4
+    assert (ranges,) not in rows
 
 
 def test_a_deleted_run_takes_its_sketches_and_divergences_with_it(

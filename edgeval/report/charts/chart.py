@@ -139,6 +139,25 @@ def whole(palette: Palette, spec: Spec, *, height: int) -> Spec:
     }
 
 
+def stacked(palette: Palette, parts: Sequence[Spec], *, title: str) -> Spec:
+    """Return a specification of parts one below another, which have one axis and one legend.
+
+    Args:
+        palette: The colours.
+        parts: Specifications without what ``whole`` adds, each with its width and height.
+        title: What stands above them.
+    """
+    alike = dict.fromkeys(("x", "fill", "stroke", "shape"), "shared")
+    return {
+        "$schema": SCHEMA,
+        "title": {"text": title, "offset": 14},
+        "vconcat": list(parts),
+        "spacing": 14,
+        "resolve": {"scale": alike},
+        "config": config(palette),
+    }
+
+
 def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:
     """Return the encoding of outcomes: by shape and by fill, so that neither needs colours."""
     fills = (palette.ink, palette.close, palette.paper, palette.apart, palette.paper)
@@ -157,6 +176,10 @@ def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:
     }
 
 
+_LABEL: Final = "width < 420 && datum.datum.is_recommended ? datum.datum.type : datum.datum.label"
+"""On a phone there is no room for more than a name."""
+
+
 def labels(palette: Palette, *, below: bool = False) -> Spec:
     """Return the labels of the layer ``points``: each beside its mark where there is room.
 
@@ -173,13 +196,13 @@ def labels(palette: Palette, *, below: bool = False) -> Spec:
         "from": {"data": "points_marks"},
         "interactive": False,
         "encode": {
+            "update": {"text": {"signal": _LABEL}},
             "enter": {
-                "text": {"field": "datum.label"},
                 "font": {"value": FONT},
                 "fontSize": {"value": 12},
                 "fontWeight": {"signal": "datum.datum.is_recommended ? 700 : 500"},
                 "fill": {"value": palette.ink},
-            }
+            },
         },
         "transform": [
             {

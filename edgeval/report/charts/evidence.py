@@ -1,11 +1,11 @@
-"""Charts of what lies behind the differences: KL divergences, changes, groups."""
+"""Charts of what lies behind the differences: changes, looks, groups."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 
-from edgeval.records import Drift, Report, Stopping
+from edgeval.records import Report, Stopping
 from edgeval.records.evidence import ChangeHistogram, GroupCounts
 from edgeval.report import formatting as fmt
 from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, names, whole
@@ -15,55 +15,6 @@ _STEP = 26
 """Pixels of a row."""
 _MOST_GROUPS = 25
 """Of a chart; the table below it has all that the record has."""
-
-
-def divergence_chart(view: RecordView[Report]) -> Chart | None:
-    """Return the KL divergence of each type, with its standard error; None where none is known."""
-    rows = [row for drift in view.drifts if (row := _divergence(drift)) is not None]
-    if not rows:
-        return None
-    y = names("type", [row["type"] for row in rows], OF_PAGE)
-    x = {
-        "field": "kl",
-        "type": "quantitative",
-        "scale": {"type": "log"},
-        "axis": {"title": "KL divergence, nats (logarithmic)", "grid": False, "format": "~g"},
-    }
-    tooltip = [{"field": name, "type": "nominal"} for name in ("type", "told")]
-    layers = [
-        {
-            "mark": {"type": "rule", "color": OF_PAGE.ink},
-            "encoding": {"y": y, "x": x | {"field": "low"}, "x2": {"field": "high"}},
-        },
-        {
-            "name": "points",
-            "mark": {"type": "point", "filled": True, "size": 90, "color": OF_PAGE.ink},
-            "encoding": {"y": y, "x": x, "tooltip": tooltip},
-        },
-    ]
-    spec = {"data": {"values": rows}, "layer": layers}
-    return Chart(
-        name="divergence",
-        title=f"How far next-token distributions are from those of {view.runs[0].run.label}",
-        description="; ".join(f"{row['type']}: {row['told']}" for row in rows) + ".",
-        choices=(Choice("", whole(OF_PAGE, spec, height=_STEP * len(rows))),),
-    )
-
-
-def _divergence(drift: Drift) -> Spec | None:
-    found = drift.divergence
-    if found is None or found.best_nats <= 0:
-        return None
-    kl, error = found.best_nats, found.best_error_nats or 0.0
-    told = f"{fmt.nats(kl)} nats" + (f" ± {fmt.nats(error)}" if error else "")
-    # A logarithmic axis has no zero.
-    return {
-        "type": drift.label,
-        "kl": kl,
-        "low": max(kl - error, kl / 10),
-        "high": kl + error,
-        "told": told,
-    }
 
 
 def changes_chart(view: RecordView[Report]) -> Chart | None:
@@ -95,7 +46,7 @@ def _histogram(counted: ChangeHistogram, edges: Sequence[float]) -> Spec:
         for each, count in zip(ranges, counted.counts, strict=True)
     ]
     axis = {
-        "title": "change, nats; bars are of wider ranges outwards",
+        "title": "change, nats (wider ranges outwards)",
         "labelAngle": -45,
         "labelFontSize": 11,
         "ticks": False,

@@ -23,16 +23,21 @@ _SCALE = 2
 """Pixels of a PNG for each of a page."""
 
 
-def images(specs: Sequence[Spec]) -> list[dict[str, bytes]]:
-    """Return the images of some charts.
+def images(specs: Sequence[Spec | None]) -> list[dict[str, bytes]]:
+    """Return the images of some charts, all of which one process draws.
 
     Args:
-        specs: Specifications of Vega-Lite.
+        specs: Specifications of Vega-Lite; None where there is no chart.
 
     Returns:
-        For each, its files by the ends of their names; none where vl-convert-python is not
-        installed, or cannot draw on this machine.
+        For each, its files by the ends of their names; none where there is no chart, or where
+        vl-convert-python is not installed, or cannot draw on this machine.
     """
+    drawn = iter(_drawn([spec for spec in specs if spec is not None]))
+    return [{} if spec is None else next(drawn) for spec in specs]
+
+
+def _drawn(specs: Sequence[Spec]) -> list[dict[str, bytes]]:
     if not specs:
         return []
     command = [sys.executable, "-c", _BOOT, *sys.path]

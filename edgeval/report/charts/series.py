@@ -7,7 +7,7 @@ from typing import Final
 
 from edgeval.report.charts.chart import OF_PAGE, Palette, Spec
 
-_SERIES_SHAPES: Final = (
+SHAPES: Final = (
     *("circle", "square", "triangle-up", "diamond", "cross"),
     *("triangle-down", "triangle-right"),
 )
@@ -23,7 +23,7 @@ def series_spec(rows: Sequence[Spec], x: Spec, y: Spec, tooltip: Sequence[Spec])
         y: That of the vertical axis.
         tooltip: What is shown of a point.
     """
-    series = _by_series(OF_PAGE, list(dict.fromkeys(row["series"] for row in rows)))
+    series = by_series(OF_PAGE, list(dict.fromkeys(row["series"] for row in rows)))
     colour, field = {"color": series["color"]}, y["field"]
     layers: list[Spec] = [
         {
@@ -50,7 +50,7 @@ def series_spec(rows: Sequence[Spec], x: Spec, y: Spec, tooltip: Sequence[Spec])
     return {"data": {"values": list(rows)}, "layer": layers}
 
 
-def _by_series(palette: Palette, names: Sequence[str]) -> Spec:
+def by_series(palette: Palette, names: Sequence[str]) -> Spec:
     """Return the encoding of what a mark belongs to: by colour and by shape.
 
     There are eight colours and seven shapes, so that no two of 56 series look alike.
@@ -63,4 +63,4 @@ def _by_series(palette: Palette, names: Sequence[str]) -> Spec:
         scale = {"domain": list(names), "range": picked}
         return {"field": "series", "type": "nominal", "scale": scale, "legend": legend}
 
-    return {"color": encoding(palette.series), "shape": encoding(_SERIES_SHAPES)}
+    return {"color": encoding(palette.series), "shape": encoding(SHAPES)}

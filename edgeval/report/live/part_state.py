@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from edgeval.records import Drift, ModelRun
 from edgeval.report import formatting as fmt
 from edgeval.scoring.observer import Part
 from edgeval.stats.metrics import metric, pick
+from edgeval.system.escapes import cut, visible
 from edgeval.tasks.item import ItemScore
+
+_MOST_CHARS: Final = 300
 
 Row = dict[str, str | int]
 """A row of the page's table: texts, and numbers for its bar."""
@@ -92,8 +96,8 @@ class PartState:
                     f"{fmt.signed(points, 2)} ({self._gained:,} gained, {self._lost:,} lost)"
                 )
         return {
-            "label": self._part.label,
-            "task": self._part.task,
+            "label": visible(cut(self._part.label, _MOST_CHARS)),
+            "task": visible(cut(self._part.task, _MOST_CHARS)),
             "state": self._state,
             "done": self._done,
             "total": self._total,

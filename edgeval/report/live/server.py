@@ -1,6 +1,7 @@
-"""Server of a live page: one page and its news, on the loopback, to who knows its address.
+"""Server of a live page: a run's pages and its news, on the loopback, to who knows its address.
 
-Nothing else is served, and no file is read for an answer. The address holds a random token, so
+Nothing else is served, and no file is read for an answer: a page is one of those that the run gave
+by name, and a path is never one of the file system. The address holds a random token, so
 that no other user or page of this machine guesses it; the host's name is checked, so that no other
 site's name can be led here (DNS rebinding). Each browser has a thread of its own, which ends with
 the server: one that reads slowly, or sends slowly, holds up nobody.
@@ -16,6 +17,7 @@ import socket
 import socketserver
 import threading
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -24,6 +26,7 @@ from edgeval.report.live.board import Board
 from edgeval.report.live.page import live_page, policy
 
 _HOST: Final = "127.0.0.1"
+_NEWS: Final = "events"
 _MOST_CONNECTIONS: Final = 32
 _REQUEST_S: Final = 5.0
 """A request that is not complete by then is dropped."""
@@ -34,7 +37,9 @@ _GAP_S: Final = 0.4
 _HEARTBEAT_S: Final = 5.0
 """So often a browser that is gone is noticed."""
 _FAREWELL_S: Final = 3.0
-"""So long the report waits to be taken by browsers that show the run."""
+"""So long the report waits to be taken by browsers that show the run, and longer if it is long."""
+_SLOW_BYTES_PER_S: Final = 5e6
+"""As fast as a small board hands pages to a browser."""
 _STOP_S: Final = 1.0
 """So long threads have to end."""
 
@@ -75,14 +80,15 @@ class LiveServer:
         """The address of the page."""
         return f"http://{_HOST}:{self._server.server_port}/{self._token}/"
 
-    def end(self, sentence: str, report: bytes) -> None:
-        """Serve the report from now on.
+    def end(self, sentence: str, report: Mapping[str, bytes] | None = None) -> None:
+        """Say that the run has ended, and serve its report from now on.
 
         Args:
-            sentence: How the run ended, and where its report is.
-            report: Its page.
+            sentence: How it ended, and where its report is.
+            report: Its page without a name, and those that it links to by theirs; None without one.
         """
-        self._server.report = report
+        if report is not None:
+            self._server.pages, self._server.has_report = report, True
         self._board.end(sentence)
 
 
@@ -93,8 +99,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], board: Board, title: str, token: str) -> None:
         self.board, self.token = board, token
-        self.report: bytes | None = None
-        self.page = live_page(title).encode()
+        self.pages: Mapping[str, bytes] = {"": live_page(title).encode()}
+        self.has_report = False
         self.is_closing = threading.Event()
         self._open: dict[socket.socket, float | None] = {}
         self._guard = threading.Condition()
@@ -164,10 +170,11 @@ class _Server(ThreadingHTTPServer):
 
     def wait_for_browsers(self) -> None:
         """Wait a little until those that show the run were told its end, and have the report."""
+        n_bytes = sum(map(len, self.pages.values()))
+        wait_s = _FAREWELL_S + n_bytes / _SLOW_BYTES_PER_S if self.has_report else _STOP_S
         with self._guard:
             self._guard.wait_for(
-                lambda: not self._n_streams and self._n_taken >= self._n_told,
-                _STOP_S if self.report is None else _FAREWELL_S,
+                lambda: not self._n_streams and self._n_taken >= self._n_told, wait_s
             )
 
     def server_close(self) -> None:
@@ -201,14 +208,16 @@ class _Handler(BaseHTTPRequestHandler):
         return refusal is None
 
     def do_GET(self) -> None:
-        """Answer with the page, or the news."""
-        if self.path.endswith("/events"):
+        """Answer with a page, or the news."""
+        name, has_report = self._name(), self.server.has_report
+        if name == _NEWS:
             self._send_news()
             return
-        report = self.server.report
-        self._begin(HTTPStatus.OK, "text/html; charset=utf-8")
-        self.wfile.write(self.server.page if report is None else report)
-        if report is not None:
+        page = self.server.pages[name]
+        # With its length, so that a browser knows whether it has all of it.
+        self._begin(HTTPStatus.OK, "text/html; charset=utf-8", {"Content-Length": str(len(page))})
+        self.wfile.write(page)
+        if has_report and not name:
             self.server.took_the_report()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
@@ -226,11 +235,16 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.MISDIRECTED_REQUEST
         if self.command != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED
-        begin, given = f"/{self.server.token}/", self.path.encode("latin-1", "replace")
-        known = [hmac.compare_digest(given, f"{begin}{end}".encode()) for end in ("", "events")]
-        return None if any(known) else HTTPStatus.NOT_FOUND
+        begin = f"/{self.server.token}/".encode()
+        given = self.path.encode("latin-1", "replace")[: len(begin)]
+        is_known = self._name() in (_NEWS, *self.server.pages)
+        return None if hmac.compare_digest(given, begin) and is_known else HTTPStatus.NOT_FOUND
 
-    def _begin(self, status: HTTPStatus, kind: str) -> None:
+    def _name(self) -> str:
+        """Return what is asked for below the address; empty for the page itself."""
+        return self.path[len(f"/{self.server.token}/") :]
+
+    def _begin(self, status: HTTPStatus, kind: str, more: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET")
@@ -242,6 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Cross-Origin-Resource-Policy": "same-origin",
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
+            **(more or {}),
         }.items():
             self.send_header(name, value)
         self.end_headers()
@@ -261,9 +276,10 @@ class _Handler(BaseHTTPRequestHandler):
                 else:
                     self._send(": still here\n\n")
                 if has_ended:
-                    if server.report is not None:
+                    if server.has_report:
                         server.told_the_end()
-                        self._send("event: report\ndata: ready\n\n")
+                        names = json.dumps([name for name in server.pages if name])
+                        self._send(f"event: report\ndata: {names}\n\n")
                     return
                 server.is_closing.wait(_GAP_S)
 

@@ -5,27 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgeval.records import Suite
-from edgeval.report.pages import drawn_page, pages_of, template
-from edgeval.report.suite import explanations, sentences
-from edgeval.report.suite.charts import tasks_chart
-from edgeval.report.suite.view import SuiteView, page_names
+from edgeval.report.charts import drift_image
+from edgeval.report.charts.images import SVG, images
+from edgeval.report.pages import drawn_page, template, with_image
+from edgeval.report.suite import answer, charts, explanations, sentences
+from edgeval.report.suite.view import SuiteView
 
 
-def suite_markdown(record: Suite) -> str:
-    """Return the page of all tasks as GitHub-flavoured Markdown without HTML."""
-    return template("suite.md.j2").render(_parts(record))
+def pages_of_suite(record: Suite, name: str) -> Iterator[tuple[str, str | bytes]]:
+    """Yield the pages of all tasks and of each, and the images they show, with their file names.
+
+    Args:
+        record: The record.
+        name: What the files of all tasks are called, without their ends.
+    """
+    view = SuiteView.of(record)
+    drawn, *of_each = images([charts.tasks_image(view), *map(drift_image, view.views)])
+    yield from ((f"{name}{end}", content) for end, content in drawn.items())
+    yield f"{name}.md", suite_markdown(record, f"{name}{SVG}" if drawn else None)
+    yield f"{name}.html", suite_html(record)
+    for report, own, of_task in zip(record.reports, view.page_names, of_each, strict=True):
+        yield from with_image(report, own, of_task)
+
+
+def suite_markdown(record: Suite, image: str | None = None) -> str:
+    """Return the page of all tasks as GitHub-flavoured Markdown without HTML.
+
+    Args:
+        record: The record.
+        image: The file that shows the differences by task, beside the page; None for none.
+    """
+    return template("suite.md.j2").render(
+        _parts(record), image=image, image_title=charts.image_title
+    )
 
 
 def suite_html(record: Suite) -> str:
     """Return the page of all tasks as one HTML file that loads nothing."""
-    return drawn_page("suite.html.j2", chart=tasks_chart(SuiteView.of(record)), **_parts(record))
-
-
-def task_pages(record: Suite) -> Iterator[tuple[str, str | bytes]]:
-    """Yield the pages of each task, and their images, with their file names."""
-    return pages_of(record.reports, page_names(record.tasks))
+    chart = charts.tasks_chart(SuiteView.of(record))
+    return drawn_page("suite.html.j2", chart=chart, **_parts(record))
 
 
 def _parts(record: Suite) -> dict[str, object]:
     # These modules stand for those of one task that are called the same.
-    return {"view": SuiteView.of(record), "sentences": sentences, "explanations": explanations}
+    return {
+        "view": SuiteView.of(record),
+        "answer": answer,
+        "sentences": sentences,
+        "explanations": explanations,
+    }

@@ -69,6 +69,11 @@ def task_sentences(view: SuiteView) -> Iterator[str]:
             yield f"{each.record.data.task}: {sentence}"
 
 
+def published_sentences(view: SuiteView) -> list[str]:
+    """Return all that is said of published numbers: of averages first."""
+    return [*average_sentences(view), *task_sentences(view)]
+
+
 def caution_sentences(view: SuiteView) -> list[str]:
     """Return what has to be known before the numbers are believed, with the tasks it is of."""
     return _of_tasks(view, ((each.record.data.task, cautions(each.record)) for each in view.views))
@@ -105,33 +110,43 @@ def _alone(view: SuiteView) -> str:
     return f"{'; '.join(means)}, over {counted(len(view.views), 'task')}. Nothing is compared."
 
 
-def _smallest(view: SuiteView) -> str:
-    """Return the smallest type that is shown to be no worse than the margin over all items."""
-    sizes = {run.label: run for run in view.first.record.runs}
+def recommended(view: SuiteView) -> tuple[ModelRun, PooledDrift] | None:
+    """Return the smallest type that is shown to be no worse than the margin over all items.
+
+    It comes with its difference; None if none is shown to be.
+    """
+    runs = {run.label: run for run in view.first.record.runs}
     able = [
-        (sizes[drift.label], drift)
+        (runs[drift.label], drift)
         for drift in view.record.pooled
         if drift.by_items.split.low >= -drift.margin_points - _ROUNDING
     ]
+    return min(able, key=lambda pair: pair[0].file_bytes, default=None)
+
+
+def sizes(view: SuiteView, run: ModelRun, drift: PooledDrift) -> str:
+    """Return the size of a type instead of the reference's."""
+    reference = next(each for each in view.first.record.runs if each.label == drift.reference)
+    return f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
+
+
+def _smallest(view: SuiteView) -> str:
     where = f"Over all {view.n_total:,} items of {counted(len(view.views), 'task')}, "
     if view.is_slice:
         where += f"as far as {view.n_items:,} of them tell, "
     first = view.record.pooled[0]
     within, reference = fmt.points(first.margin_points), first.reference
     shown = "shown to be " if view.is_slice else ""
-    if not able:
+    pair = recommended(view)
+    if pair is None:
         verb = "is shown to be" if view.is_slice else "is"
         return f"{where}no type {verb} at most {within} worse than {reference}"
-    run, drift = min(able, key=lambda pair: pair[0].file_bytes)
+    run, drift = pair
     return (
-        f"{where}{run.label} ({_sizes(run, sizes[reference])}) is the smallest type that is "
+        f"{where}{run.label} ({sizes(view, run, drift)}) is the smallest type that is "
         f"{shown}at most {within} worse than {reference}: {difference(drift, drift.by_items)} "
         "points"
     )
-
-
-def _sizes(run: ModelRun, reference: ModelRun) -> str:
-    return f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
 
 
 def _by_type(view: SuiteView) -> Iterator[str]:
@@ -161,7 +176,8 @@ def _outcomes(tasks_of: dict[str, list[str]], drift: PooledDrift, n_tasks: int) 
         if len(tasks) == n_tasks:
             clauses.append(f"{predicate} on every task")
         elif outcome == "equivalent" and tasks:
-            rest = f"the other {len(tasks)}" if clauses else f"{len(tasks)} tasks"
+            rest = f"the other {len(tasks)}" if len(tasks) > 1 else "the other one"
+            rest = rest if clauses else f"{len(tasks)} tasks"
             clauses.append(f"{predicate} on {rest}")
         elif tasks:
             clauses.append(f"{predicate} on {listed(tasks)}")

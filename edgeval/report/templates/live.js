@@ -54,8 +54,11 @@
     drawRows(state.rows);
     drawWork(state.work);
     part("lines").replaceChildren(...state.lines.map((line) => element("li", line)));
-    if (state.end) part("state").textContent = state.end;
-    else if (state.rows.length) part("state").textContent = "The run goes on.";
+    if (state.end) {
+      part("state").textContent = state.end;
+      part("what").textContent = "Run ended";
+      document.title = "edgeval: run ended";
+    } else if (state.rows.length) part("state").textContent = "The run goes on.";
   };
 
   const news = new EventSource("events");
@@ -66,16 +69,42 @@
     end = state.end;
     draw(state);
   };
-  news.addEventListener("report", async () => {
+  const taken = async (name) => {
+    const answer = await fetch(name, { cache: "no-store" });
+    if (!answer.ok) throw new Error(answer.statusText);
+    return answer.text();
+  };
+
+  // Links of the report lead to copies, each in a tab of its own, for this tab holds them all.
+  const linkCopies = (copies) => {
+    for (const link of document.querySelectorAll("a[href]")) {
+      const name = link.getAttribute("href");
+      if (name.startsWith("#") || new URL(link.href).origin !== location.origin) continue;
+      if (copies.has(name)) {
+        link.href = URL.createObjectURL(new Blob([copies.get(name)], { type: "text/html" }));
+        link.target = "_blank";
+      } else {
+        link.replaceWith(...link.childNodes);
+      }
+    }
+  };
+
+  news.addEventListener("report", async (event) => {
     news.close();
-    const answer = await fetch("", { cache: "no-store" });
-    const text = await answer.text();
-    if (!answer.ok) return;
-    // A page that is loaded again would need the server, which ends with the run.
+    // The server ends when the report is taken, so what it links to comes before.
+    const copies = new Map();
+    await Promise.all(JSON.parse(event.data).map(async (name) => {
+      try { copies.set(name, await taken(name)); } catch { /* Nothing will link to it. */ }
+    }));
+    let text;
+    try { text = await taken(""); } catch { return; }
+    // A page that is loaded again would need the server.
     document.open();
     document.write(text);
     document.close();
-    const ended = element("p", `${end} This tab shows a copy of it.`);
+    linkCopies(copies);
+    const links = copies.size ? " Links to tasks open copies, too, while this tab is open." : "";
+    const ended = element("p", `${end} This tab shows a copy of it.${links}`);
     ended.className = "byline sans";
     ended.setAttribute("role", "status");
     document.body.prepend(ended);

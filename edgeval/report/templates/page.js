@@ -37,9 +37,11 @@ function drawn(figure) {
 
 // Tables
 
+const BYTES = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
 function number(text) {
-  const found = text.replace(/\u2212/g, "-").replace(/,/g, "").match(/[-+]?\d+(\.\d+)?(e[-+]?\d+)?/i);
-  return found ? Number(found[0]) : NaN;
+  const found = text.replace(/\u2212/g, "-").replace(/,/g, "").match(/([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?: ([KMG]iB)\b)?/i);
+  return found ? Number(found[1]) * (BYTES[found[2]] ?? 1) : NaN;
 }
 
 function key(cell) {

@@ -60,6 +60,8 @@ def test_each_chart_can_be_written_as_json(record: Report) -> None:
         charts.changes_chart,
         charts.divergence_chart,
         charts.groups_chart,
+        charts.looks_chart,
+        charts.position_chart,
     ):
         chart = make(view)
         if chart is not None:
@@ -143,7 +145,9 @@ def test_images_show_the_types_and_what_others_wrote_as_text() -> None:
 
 @pytest.mark.images
 def test_pages_have_images_beside_them_and_show_them() -> None:
-    made = dict(pages.pages_of([VARIANTS["full"], VARIANTS["alone"]], ["one", "two"]))
+    made = dict(pages.pages_of(VARIANTS["full"], "one")) | dict(
+        pages.pages_of(VARIANTS["alone"], "two")
+    )
     assert set(made) == {"one.md", "one.html", "one.svg", "one.png", "two.md", "two.html"}
     assert "](one.svg)" in str(made["one.md"])
     assert "](two.svg)" not in str(made["two.md"])
@@ -151,7 +155,7 @@ def test_pages_have_images_beside_them_and_show_them() -> None:
 
 def test_where_nothing_can_be_drawn_there_is_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing.sys, "executable", "/nowhere/python")
-    assert images([{}]) == [{}]
+    assert images([{}, None]) == [{}, {}]
 
 
 def test_hostile_titles_are_text_in_islands() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from edgeval.report.live import server as serving
 from edgeval.report.live.board import Board
+from edgeval.report.live.page import policy
 from edgeval.report.live.server import LiveServer
 from edgeval.report.pages import page_scripts, script_source
 from edgeval.scoring.observer import Part
@@ -153,15 +154,35 @@ def test_news_come_as_batches_land(live: LiveServer, board: Board) -> None:
         for done in (1, 2, 3):
             part.add({done: score_picking(0, gold=0)})
             assert next(state for state in told if state["rows"][0]["done"] == done)
-        live.end("The run has ended.", REPORT)
+        live.end("The run has ended.", {"": REPORT})
         assert next(state for state in told if state["end"])["end"] == "The run has ended."
         assert "event: report\n" in stream.readlines()
 
 
 def test_the_report_takes_the_place_of_the_page(live: LiveServer) -> None:
-    live.end("The run has ended.", REPORT)
+    live.end("The run has ended.", {"": REPORT})
     answer, body = ask(live)
     assert (answer.status, body) == (200, REPORT)
+
+
+def test_pages_that_the_report_links_to_are_served_by_name_when_it_is(live: LiveServer) -> None:
+    where = urlsplit(live.url).path
+    assert ask(live, f"{where}report-a.html")[0].status == 404
+    with news(live) as connection, connection.makefile(encoding="utf-8") as stream:
+        live.end("The run has ended.", {"": REPORT, "report-a.html": b"of a"})
+        assert 'data: ["report-a.html"]\n' in stream.readlines()
+    answer, body = ask(live, f"{where}report-a.html")
+    assert (answer.status, body) == (200, b"of a")
+    assert answer.headers["Content-Length"] == "4"
+    assert answer.headers["Content-Security-Policy"] == policy()
+    assert ask(live, f"{where}report-a.html", host="evil.example")[0].status == 421
+    assert ask(live, f"{where}report-a.html", method="POST")[0].status == 405
+    other = where[:-2] + ("A" if where[-2] != "A" else "B")
+    wrong = ("/report-a.html", f"{other}/report-a.html", f"{where}./report-a.html")
+    more = (f"{where}report-A.html", f"{where}report-a.html?a=1", f"{where}..%2freport-a.html")
+    rest = (f"{where}report-a.md", f"{where}report.json", f"{where}report.html", f"{where}{where}")
+    for path in (*wrong, *more, *rest):
+        assert ask(live, path)[0].status == 404, path
 
 
 def test_a_browser_that_shows_the_run_gets_the_report_before_the_end(board: Board) -> None:
@@ -177,7 +198,7 @@ def test_a_browser_that_shows_the_run_gets_the_report_before_the_end(board: Boar
 
         browser = threading.Thread(target=browse)
         browser.start()
-        live.end("The run has ended.", REPORT)
+        live.end("The run has ended.", {"": REPORT})
     browser.join(30)
     stack.close()
     assert taken == [REPORT]
@@ -203,7 +224,7 @@ def test_nothing_is_left_behind(board: Board) -> None:
             tabs.enter_context(connected(live, "GET"))
             with news(live):
                 board.log("a line")
-            live.end("The run has ended.", REPORT)
+            live.end("The run has ended.", {"": REPORT})
         deadline = time.monotonic() + 30
         while set(threading.enumerate()) - before and time.monotonic() < deadline:
             time.sleep(0.01)
