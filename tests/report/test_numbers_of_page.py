@@ -186,6 +186,7 @@ FIELDS = {
         "top1_agreement",
         "n_positions",
     ),
+    "drift.divergence.by_position": ("kl_full_error_nats", "last"),
     "evidence.flips": ("logprobs", "reference_values"),
     "evidence.changes": ("counts",),
     "claims": ("value", "tolerance_points"),

@@ -10,7 +10,7 @@ from typing import Any
 from tests.helpers.numbers.page import Island
 from tests.helpers.numbers.printed import MINUS, Cell, Num, Size, says, told
 from tests.helpers.numbers.raw import Json, Raw, best_kl, is_lost, told_energy
-from tests.helpers.numbers.tables import ladder_row
+from tests.helpers.numbers.tables import ladder_row, range_of
 
 _CLOSE = 1e-9
 
@@ -123,22 +123,37 @@ def _of_types(raw: Raw, island: Island) -> Iterator[str]:
         yield f"{island.figure} has the types {first}, not {list(rows)}"
 
 
+def _kl_row(found: Json, prefix: str = "") -> Json:
+    kl, error = best_kl(found)
+    error_told: Cell = [" ± ", Num(error, digits=2)] if error else []
+    return {
+        "kl": kl,
+        f"{prefix}low": max(kl - (error or 0.0), kl / 10),
+        f"{prefix}high": kl + (error or 0.0),
+        "told": [Num(kl, digits=2), *error_told, " nats"],
+    }
+
+
 def _of_divergences(raw: Raw, island: Island) -> Iterator[str]:
+    wanted = [
+        {"type": raw.label(drift), **_kl_row(drift["divergence"])}
+        for drift in raw.drifts
+        if drift["divergence"] and best_kl(drift["divergence"])[0] > 0
+    ]
+    yield from all_rows(next(data_of(island.content["specs"][0])), wanted, island.figure)
+
+
+def _of_positions(raw: Raw, island: Island) -> Iterator[str]:
     wanted = []
     for drift in raw.drifts:
-        if drift["divergence"] and (known := best_kl(drift["divergence"]))[0] > 0:
-            kl, error = known[0], known[1] or 0.0
-            error_told = [" ± ", Num(error, digits=2)] if error else []
-            wanted.append(
-                {
-                    "type": raw.label(drift),
-                    "kl": kl,
-                    "low": max(kl - error, kl / 10),
-                    "high": kl + error,
-                    "told": [Num(kl, digits=2), " nats", *error_told],
-                }
-            )
-    yield from all_rows(next(data_of(island.content["specs"][0])), wanted, island.figure)
+        found = (drift["divergence"] or {}).get("by_position", [])
+        shown = [each for each in found if each["n_items"] > 1 and best_kl(each)[0] > 0]
+        for each in shown if len(shown) > 1 else ():
+            row = {"series": raw.label(drift), "first": each["first"], **_kl_row(each, "kl_")}
+            row |= {"tokens": range_of(each), "positions": [Num(each["n_positions"], 0)]}
+            wanted.append(row)
+    rows = [row for spec in island.content["specs"] for row in next(data_of(spec))]
+    yield from all_rows(rows, wanted, island.figure)
 
 
 def all_rows(rows: list[Json], wanted: list[Json], where: str) -> Iterator[str]:
@@ -249,6 +264,7 @@ _KINDS = {
     "chart-drift": _of_types,
     "chart-quality": _of_types,
     "chart-divergence": _of_divergences,
+    "chart-positions": _of_positions,
     "chart-changes": _of_changes,
     "chart-looks": _of_looks,
     "chart-groups": _of_groups,

@@ -153,6 +153,7 @@ def _expected(raw: Raw, grid: Grid, n_flips: int) -> Expected | None:
         "at most the margin worse": tables.differences,
         "mean Δ lead": tables.flips_by_group,
         "KL, nats": tables.divergences,
+        "token": tables.positions,
         "decided": stopping,
         "self-check": self_checks,
         "computed": speeds,

@@ -280,6 +280,30 @@ def divergences(raw: Raw) -> Expected:
     return Expected([[name] for name in [*header, "positions"]], rows)
 
 
+def range_of(each: Json) -> Cell:
+    """Return the tokens of a choice that a divergence is of."""
+    first, last = count(each["first"]), count(each["last"])
+    return [first] if each["first"] == each["last"] else [first, " to ", last]
+
+
+def positions(raw: Raw) -> Expected:
+    """Return the table of KL divergences by the token of a choice."""
+    known = {
+        label: {each["first"]: each for each in drift["divergence"]["by_position"]}
+        for label, drift in raw.drift_of.items()
+        if (drift["divergence"] or {}).get("by_position")
+    }
+    rows: list[list[Cell]] = []
+    for first in sorted({first for of_type in known.values() for first in of_type}):
+        found = [of_type.get(first) for of_type in known.values()]
+        row: list[Cell] = [range_of(next(filter(None, found)))]
+        for kl, error in (best_kl(each) if each else (None, None) for each in found):
+            error_told: Cell = [] if error is None else [" ± ", Num(error, digits=3)]
+            row.append([DASH] if kl is None else [Num(kl, digits=3), *error_told])
+        rows.append(row)
+    return Expected([["token"], *([label] for label in known)], rows)
+
+
 def groups(raw: Raw, label: str) -> Expected:
     """Return the table of a type's groups."""
     (found,) = (each for each in raw.evidence["groups"] if each["label"] == label)
