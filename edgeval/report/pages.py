@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from edgeval.records import Report
 from edgeval.report import (
@@ -113,7 +113,8 @@ def html_page(report: Report) -> str:
     return drawn_page(
         "report.html.j2",
         view=view,
-        ladder_markdown=template("ladder.md.j2").render(view=view).strip(),
+        # Its texts show everything that they hold, and its lines are to stay lines.
+        ladder_markdown=escape(template("ladder.md.j2").render(view=view).strip()),
     )
 
 

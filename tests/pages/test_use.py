@@ -69,6 +69,22 @@ def test_a_table_is_sorted(seen: Visit, key: str) -> None:
             assert button.evaluate("button => button.tabIndex") == 0
 
 
+def seconds(text: str) -> float:
+    """Return how long a duration is, whatever its units."""
+    units = {"s": 1, "min": 60, "h": 3600}
+    return sum(float(each) * units[unit] for each, unit in re.findall(r"([\d.]+) (s|min|h)", text))
+
+
+def test_durations_are_sorted_by_all_of_their_units(seen: Visit) -> None:
+    table = seen.page.locator("table.sortable").filter(has_text="logit rows")
+    names = table.locator("thead th").all_inner_texts()
+    index = names.index("scoring")
+    table.locator("thead th button").nth(index).click()
+    found = column(table, index)
+    assert len({cell.partition(" ")[0] for cell in found}) < len(set(found))
+    assert [*map(seconds, found)] == sorted(map(seconds, found))
+
+
 @pytest.mark.parametrize("key", ["click", "ArrowRight"])
 def test_a_chart_is_switched(seen: Visit, key: str) -> None:
     figure = seen.page.locator("#chart-drift")
