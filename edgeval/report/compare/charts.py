@@ -110,7 +110,7 @@ def _rows(each: Standing) -> Iterator[Spec]:
         "told_speed": cells.tokens_per_s(each.run),
     }
     if accuracy is not None:
-        ends = accuracy.split_interval
+        ends = accuracy.interval
         row |= {"accuracy": 100 * accuracy.value, "told_accuracy": fmt.accuracy(accuracy.value)}
         if ends.low < ends.high:
             row |= {"accuracy_low": 100 * ends.low, "accuracy_high": 100 * ends.high}
