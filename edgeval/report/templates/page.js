@@ -163,7 +163,7 @@ function browsing(form) {
       (!wanted.kind || flip.kind === wanted.kind) &&
       (!wanted.group || flip.group === wanted.group) &&
       (!text || [flip.item, flip.context ?? "", ...(flip.choices ?? [])].join("\n").toLocaleLowerCase().includes(text)));
-    count.textContent = `${found.length} of ${flips.length} shown here`;
+    count.textContent = `${found.length} of ${flips.length} match`;
     list.replaceChildren();
     shown = 0;
     show();
