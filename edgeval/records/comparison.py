@@ -10,6 +10,7 @@ from pydantic import Field
 from edgeval.records import (
     DataSource,
     Engine,
+    Estimate,
     Failure,
     Machine,
     ModelRun,
@@ -60,11 +61,14 @@ class Beside(Record):
         reference: What the reference is called.
         difference_points: Accuracy minus the reference's on the items that were scored, in points.
         split: What is known of the difference on the whole split, and its outcome at the margin.
+        accuracy: Its accuracy on the split, where that follows from the reference's and the
+            difference; None where its own items are counted.
     """
 
     reference: str
     difference_points: float
     split: SplitDifference
+    accuracy: Estimate | None = None
 
 
 class ComparedRun(Record):

@@ -105,10 +105,11 @@ def duration(seconds: float) -> str:
     """Return a duration, for example ``0.8 s``, ``2 min 05 s`` or ``13 h 04 min``."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
+    if round(seconds) < 3600:
+        minutes, rest = divmod(round(seconds), 60)
         return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h {minutes:02d} min"
 
 
 def moment(time: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -13,36 +14,30 @@ from edgeval.report import formatting as fmt
 from edgeval.report.charts.chart import Chart, visible
 from edgeval.report.record_view import RecordView
 
-_MOST_TEXT_CHARS = 500_000
-"""Of all flips that a page shows with their texts: it is to stay below two megabytes."""
-
 
 def chart_island(chart: Chart) -> Markup:
     """Return what draws a chart: a specification for each choice, and its labels."""
     return _json({"specs": [each.spec for each in chart.choices], "labels": chart.labels})
 
 
-def shown_flips(view: RecordView[Report]) -> list[ToldFlip]:
-    """Return the flips that a page shows side by side: the most telling that it has room for."""
-    evidence, room = view.record.evidence, _MOST_TEXT_CHARS
-    shown = []
-    for flip in evidence.flips if evidence else []:
-        room -= 200 + len(flip.context or "") + sum(map(len, flip.choices or []))
-        if room < 0:
-            break
-        shown.append(flip)
-    return shown
+def without(flips: Sequence[ToldFlip], n_bytes: int) -> Sequence[ToldFlip]:
+    """Return flips of which the last are left out, until an island is so much smaller."""
+    for n_left in range(len(flips), 0, -1):
+        if n_bytes <= 0:
+            return flips[:n_left]
+        n_bytes -= len(_json(_flip(flips[n_left - 1])).encode("utf-8"))
+    return ()
 
 
-def flips_island(view: RecordView[Report]) -> Markup:
-    """Return the flips of a page, their numbers as texts."""
+def flips_island(view: RecordView[Report], flips: Sequence[ToldFlip]) -> Markup:
+    """Return the flips that a page shows side by side, their numbers as texts."""
     metric = view.record.protocol.metric
     return _json(
         {
             "reference": view.runs[0].run.label,
             # Without another metric, picks are of the most likely choice.
             "metric": None if metric == "acc" else metric,
-            "flips": [_flip(flip) for flip in shown_flips(view)],
+            "flips": list(map(_flip, flips)),
         }
     )
 
@@ -66,7 +61,7 @@ def _flip(flip: ToldFlip) -> dict[str, Any]:
 
 
 def _json(value: object) -> Markup:
-    text = json.dumps(visible(value), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(visible(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for sign in "&<>'":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from edgeval.records import Report
+from edgeval.records.evidence import ToldFlip
 from edgeval.report import (
     answer,
     cautions,
@@ -62,6 +64,9 @@ _PARTS = (
 )
 
 
+MOST_BYTES: Final = 1_990_000
+"""Of a page, so that it can be sent: it shows as many flips as have room."""
+
 PAGE_ENDS = (".md", ".html", SVG, PNG)
 """How the names of a report's pages end, and of their images."""
 
@@ -108,10 +113,18 @@ def html_page(report: Report) -> str:
     Those are the library that draws its charts, and ``page.js``.
     """
     view = RecordView.of(report)
+    flips = () if report.evidence is None else report.evidence.flips
+    page = _page(view, flips)
+    excess = len(page.encode("utf-8")) - MOST_BYTES
+    return page if excess <= 0 else _page(view, islands.without(flips, excess))
+
+
+def _page(view: RecordView[Report], flips: Sequence[ToldFlip]) -> str:
     return drawn_page(
         "report.html.j2",
         view=view,
-        ladder_markdown=template("ladder.md.j2").render(view=view).strip(),
+        told=flips,
+        ladder_markdown=escape(template("ladder.md.j2").render(view=view).strip()),
     )
 
 

@@ -9,13 +9,19 @@ from pathlib import Path
 
 from edgeval.benchmark.board_pages import boards_html
 from edgeval.benchmark.boards import board_tables
+from edgeval.evaluation.history import history
 from edgeval.records import Report
 from edgeval.records.sensors import Sensors
+from edgeval.report.compare.pages import compare_html
+from edgeval.report.compare.tasks import ComparedTasks, compare_tasks
 from edgeval.report.derived import renewed
+from edgeval.report.history.pages import history_html
 from edgeval.report.pages import html_page
 from edgeval.report.suite.pages import suite_html
 from tests.helpers.benches import board_bench, heated_load, on_gpu
+from tests.helpers.comparisons import machine, side_by_side, with_right
 from tests.helpers.evidence import with_evidence
+from tests.helpers.histories import GOLD, N_ITEMS, Again, add_runs
 from tests.helpers.hostile import TEXTS
 from tests.helpers.pages import with_imatrix
 from tests.helpers.reports import (
@@ -91,6 +97,37 @@ def boards_page() -> str:
         return boards_html(board_tables(paths))
 
 
+def compared_page() -> str:
+    """Return the page of three machines, on one of which a type has other scores."""
+    other = with_right(machine("Raspberry Pi 4 Model B"), 3, -40)
+    return compare_html(ComparedTasks([side_by_side(machine(), other)], []))
+
+
+def compared_tasks_page() -> str:
+    """Return the page of two runs of the same tasks."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, suite in (("Mine", example_suite()), ("Yours", example_suite(n_items=400))):
+            paths.append(Path(folder, f"{name}.json"))
+            paths[-1].write_text(suite.model_dump_json(), "utf-8")
+        return compare_html(compare_tasks(paths))
+
+
+def history_page() -> str:
+    """Return the page of a store in which an engine's update changed scores."""
+    with tempfile.TemporaryDirectory() as folder:
+        picks = [GOLD] * N_ITEMS
+        runs = [
+            Again(picks, tokens=200),
+            Again([0, *picks[1:]], "0.3.36", 0.5, tokens=150),
+            Again(picks, "0.3.37", 0.5, tokens=160),
+        ]
+        store = add_runs(Path(folder, "a.db"), runs)
+        return history_html(
+            history(add_runs(store, runs[:2], file="n.gguf", gguf_sha256="ab" * 32))
+        )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "full": lambda: html_page(example_report()),
     "evidence": lambda: html_page(with_evidence(example_report(), told=8)),
@@ -108,6 +145,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "hostile": lambda: html_page(hostile_report()),
     "several tasks": suite_page,
     "boards": boards_page,
+    "compared": compared_page,
+    "compared tasks": compared_tasks_page,
+    "history": history_page,
 }
 """What makes a page, by what is special about it."""
 

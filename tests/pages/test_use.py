@@ -11,7 +11,7 @@ import pytest
 
 from edgeval.benchmark.columns import UNKNOWN
 from edgeval.report.formatting import MINUS
-from tests.helpers.browser import HEIGHT, Visit, visit
+from tests.helpers.browser import HEIGHT, PHONE, Visit, visit
 from tests.helpers.shown_pages import write_page
 
 ORDERS = {"ascending", "descending"}
@@ -69,6 +69,22 @@ def test_a_table_is_sorted(seen: Visit, key: str) -> None:
             assert button.evaluate("button => button.tabIndex") == 0
 
 
+def seconds(text: str) -> float:
+    """Return how long a duration is, whatever its units."""
+    units = {"s": 1, "min": 60, "h": 3600}
+    return sum(float(each) * units[unit] for each, unit in re.findall(r"([\d.]+) (s|min|h)", text))
+
+
+def test_durations_are_sorted_by_all_of_their_units(seen: Visit) -> None:
+    table = seen.page.locator("table.sortable").filter(has_text="logit rows")
+    names = table.locator("thead th").all_inner_texts()
+    index = names.index("scoring")
+    table.locator("thead th button").nth(index).click()
+    found = column(table, index)
+    assert len({cell.partition(" ")[0] for cell in found}) < len(set(found))
+    assert [*map(seconds, found)] == sorted(map(seconds, found))
+
+
 @pytest.mark.parametrize("key", ["click", "ArrowRight"])
 def test_a_chart_is_switched(seen: Visit, key: str) -> None:
     figure = seen.page.locator("#chart-drift")
@@ -99,16 +115,25 @@ def test_flips_are_filtered_and_searched(seen: Visit) -> None:
     seen.page.get_by_role("button", name="Show more").press("Enter")
     assert cards.count() == 20
     form.get_by_label("Type").select_option("Q2_K")
-    assert count.inner_text() == "8 of 56 shown here"
+    assert count.inner_text() == "8 of 56 match"
     assert cards.count() == 8
     assert all("Q2_K" in text for text in cards.locator("h3").all_inner_texts())
     form.get_by_label("Flip").select_option("gained")
     assert all(text.startswith("gained") for text in cards.locator("h3").all_inner_texts())
     form.get_by_label("Flip").select_option("lost and gained")
     form.get_by_label("Search").fill("NOTHING HAS THIS")
-    assert (cards.count(), count.inner_text()) == (0, "0 of 56 shown here")
+    assert (cards.count(), count.inner_text()) == (0, "0 of 56 match")
     form.get_by_label("Search").fill("a WOMAN reads")
     assert cards.count() == 8
+
+
+def test_a_phone_shows_both_sides_of_a_flip(seen: Visit) -> None:
+    seen.show(PHONE)
+    hidden = seen.page.locator("article.flip .scroll").evaluate_all(
+        "all => all.map(each => each.scrollWidth - each.clientWidth)"
+    )
+    assert hidden == [0] * 10
+    seen.show()
 
 
 def test_what_is_copied_is_the_command(seen: Visit) -> None:

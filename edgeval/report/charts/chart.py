@@ -14,6 +14,9 @@ Spec = dict[str, Any]
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 
+_FEW: Final = 5
+"""Ticks that an axis has room for."""
+
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Arial, sans-serif"
 
 OUTCOMES: Final[tuple[RunOutcome, ...]] = ("reference", "equivalent", "different", "worse", "open")
@@ -233,6 +236,16 @@ def visible(spec: Any) -> Any:
     if isinstance(spec, dict):
         return {name: visible(each) for name, each in spec.items()}
     return [visible(each) for each in spec] if isinstance(spec, list | tuple) else spec
+
+
+def whole_ticks(least: int, most: int) -> Spec:
+    """Return what gives an axis of counts no ticks between whole numbers.
+
+    Vega's ``tickMinStep`` alone still has halves where the counts are few.
+    """
+    if most - least > _FEW:
+        return {"tickMinStep": 1}
+    return {"values": list(range(least, most + 1)), "format": "d"}
 
 
 def names(field: str, known: Sequence[str], palette: Palette) -> Spec:

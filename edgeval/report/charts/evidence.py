@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from edgeval.records import Report, Stopping
 from edgeval.records.evidence import ChangeHistogram, GroupCounts
 from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, names, whole
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, names, whole, whole_ticks
 from edgeval.report.record_view import RecordView
 
 _STEP = 26
@@ -172,8 +172,8 @@ def _bars(counted: GroupCounts) -> Spec:
     }
     axis = {
         "title": "items lost | gained",
-        "tickMinStep": 1,
         "labelExpr": "format(abs(datum.value), ',')",
+        **whole_ticks(-max(each.lost for each in shown), max(each.gained for each in shown)),
     }
     x = {"field": "items", "type": "quantitative", "axis": axis, "stack": None}
     return {

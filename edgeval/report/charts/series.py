@@ -32,10 +32,10 @@ def series_spec(rows: Sequence[Spec], x: Spec, y: Spec, tooltip: Sequence[Spec])
         }
     ]
     low, high = f"{field}_low", f"{field}_high"
-    if whiskers := [row for row in rows if low in row]:
+    if any(low in row for row in rows):
         layers.append(
             {
-                "data": {"values": whiskers},
+                "transform": [{"filter": f"isValid(datum.{low})"}],
                 "mark": {"type": "rule", "strokeWidth": 1.5, "strokeOpacity": 0.6},
                 "encoding": {"x": x, "y": y | {"field": low}, "y2": {"field": high}, **colour},
             }

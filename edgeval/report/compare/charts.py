@@ -67,7 +67,8 @@ def _chart(
                 continue
             of_task = f"{what}: " if len(asked) > 1 else ""
             label = f"{of_task}{worth.label} against {axis.label}"
-            choices.append(Choice(label, whole(OF_PAGE, _spec(shown, worth, axis), height=_HEIGHT)))
+            spec = _spec(_named_once(shown, axis), worth, axis)
+            choices.append(Choice(label, whole(OF_PAGE, spec, height=_HEIGHT)))
     if not choices:
         return None
     return Chart(
@@ -78,6 +79,17 @@ def _chart(
         choice="show",
         labels=labels(OF_PAGE, below=True),
     )
+
+
+def _named_once(rows: Sequence[Spec], axis: Axis) -> list[Spec]:
+    """Return rows of which the first at each place of an axis has its type's label."""
+    seen: set[tuple[str, float]] = set()
+    found = []
+    for row in rows:
+        place = row["type"], row[axis.field]
+        found.append(row | {"label": "" if place in seen else row["label"]})
+        seen.add(place)
+    return found
 
 
 def _rows(each: Standing) -> Iterator[Spec]:
@@ -98,7 +110,7 @@ def _rows(each: Standing) -> Iterator[Spec]:
         "told_speed": cells.tokens_per_s(each.run),
     }
     if accuracy is not None:
-        ends = accuracy.split_interval
+        ends = accuracy.interval
         row |= {"accuracy": 100 * accuracy.value, "told_accuracy": fmt.accuracy(accuracy.value)}
         if ends.low < ends.high:
             row |= {"accuracy_low": 100 * ends.low, "accuracy_high": 100 * ends.high}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgeval.records import Failure, Metric
+from edgeval.records import Estimate, Failure, Metric
 from edgeval.records.comparison import ComparedMachine, ComparedRun, Comparison
 from edgeval.report import formatting as fmt
 from edgeval.report.compare import cells
@@ -14,6 +14,7 @@ from edgeval.report.compare.matching import is_weighted
 from edgeval.report.details import Table
 from edgeval.report.failures import FAILED
 from edgeval.report.machines import device_names
+from edgeval.report.record_view import as_counted
 from edgeval.report.speeds import EMPTY, MARK
 
 
@@ -40,11 +41,18 @@ class Standing:
         return f"{self.machine.data.task}, {protocol.label}, {protocol.metric}"
 
     @property
-    def accuracy(self) -> Metric | None:
-        """Its accuracy; None where it failed, or its items were drawn for what they can tell."""
-        if self.run is None or is_weighted(self.run.run):
+    def counted(self) -> Metric | None:
+        """What was counted of its items; None where it failed."""
+        return None if self.run is None else self.run.run.metrics.get(self.machine.protocol.metric)
+
+    @property
+    def accuracy(self) -> Estimate | None:
+        """Its accuracy on the split, as its own record says; None where it is not known."""
+        if self.run is not None and self.run.beside and self.run.beside.accuracy:
+            return self.run.beside.accuracy
+        if self.run is None or self.counted is None or is_weighted(self.run.run):
             return None
-        return self.run.run.metrics.get(self.machine.protocol.metric)
+        return as_counted(self.counted)
 
     @property
     def model(self) -> str | None:
@@ -74,7 +82,7 @@ def leaderboard(comparisons: Sequence[Comparison]) -> Table:
         "what was asked": [each.asked for each in rows],
         "accuracy, %": list(map(_accuracy, rows)),
         "interval": list(map(_interval, rows)),
-        "items": [f"{each.accuracy.total:,}" if each.accuracy else EMPTY for each in rows],
+        "items": [f"{each.counted.total:,}" if each.counted else EMPTY for each in rows],
         "difference": [cells.difference(each.run) if each.run else EMPTY for each in rows],
         "right, beside the first": list(map(_beside_first, rows)),
         "size": [fmt.size(each.run.run.file_bytes) if each.run else EMPTY for each in rows],
@@ -143,7 +151,7 @@ def _accuracy(each: Standing) -> str:
 def _interval(each: Standing) -> str:
     if each.accuracy is None:
         return EMPTY
-    interval = each.accuracy.split_interval
+    interval = each.accuracy.interval
     return "exact" if interval.low == interval.high else fmt.accuracy_interval(interval)
 
 
@@ -169,10 +177,10 @@ def _caption(rows: Sequence[Standing]) -> str:
     what = f"Accuracies are of {rows[0].asked}. " if len(asked) == 1 else ""
     levels = sorted(
         {
-            fmt.level(each.accuracy.split_interval)
+            fmt.level(each.accuracy.interval)
             for each in rows
             if each.accuracy is not None
-            and each.accuracy.split_interval.low < each.accuracy.split_interval.high
+            and each.accuracy.interval.low < each.accuracy.interval.high
         }
     )
     intervals = f"Intervals are for the whole split, with {', '.join(levels)}. " if levels else ""

@@ -20,7 +20,10 @@ def beside_reference(record: Report | Evaluation, margin_points: float) -> dict[
         return {}
     return {
         drift.label: Beside(
-            reference=drift.reference, difference_points=drift.difference_points, split=drift.split
+            reference=drift.reference,
+            difference_points=drift.difference_points,
+            split=drift.split,
+            accuracy=drift.split_accuracy,
         )
         for drift in at_margin(record, margin_points)
     }

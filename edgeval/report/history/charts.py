@@ -8,7 +8,16 @@ from datetime import timezone
 
 from edgeval.records.history import History, PastRun
 from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, tooltip, whole
+from edgeval.report.charts.chart import (
+    OF_PAGE,
+    Chart,
+    Choice,
+    Spec,
+    labels,
+    tooltip,
+    whole,
+    whole_ticks,
+)
 from edgeval.report.charts.series import series_spec
 from edgeval.report.history.sentences import name, settings
 from edgeval.report.speeds import EMPTY, in_short
@@ -115,10 +124,12 @@ def _spec(rows: Sequence[Spec], shown: _Shown) -> Spec:
         "scale": {"type": "utc", "padding": 30},
         "axis": {"title": "UTC", "grid": False, "tickCount": 6},
     }
-    y = {
+    y: Spec = {
         "field": shown.field,
         "type": "quantitative",
         "scale": {"zero": shown is not _ACCURACY},
-        "axis": {"title": shown.title} | ({"tickMinStep": 1} if shown is _NEW_PICKS else {}),
+        "axis": {"title": shown.title},
     }
+    if shown is _NEW_PICKS:
+        y["axis"] |= whole_ticks(0, max(row[shown.field] for row in rows))
     return series_spec(rows, x, y, _TOOLTIP)

@@ -23,6 +23,7 @@
 
   const drawRows = (rows) => {
     part("table").hidden = rows.length === 0;
+    part("table").classList.toggle("one-task", new Set(rows.map((row) => row.task)).size < 2);
     part("rows").replaceChildren(...rows.map((row) => {
       const line = document.createElement("tr");
       line.className = row.state;
@@ -43,6 +44,7 @@
   };
 
   const drawWork = (work) => {
+    part("doing").hidden = work.length === 0;
     part("work").replaceChildren(...work.map((each) => {
       const line = element("p", `${each.name}: ${[each.amount, ...each.notes].join(", ")} `);
       line.append(bar(each.share, each.name));
@@ -53,6 +55,7 @@
   const draw = (state) => {
     drawRows(state.rows);
     drawWork(state.work);
+    part("messages").hidden = state.lines.length === 0;
     part("lines").replaceChildren(...state.lines.map((line) => element("li", line)));
     if (state.end) {
       part("state").textContent = state.end;

@@ -37,11 +37,14 @@ function drawn(figure) {
 
 // Tables
 
-const BYTES = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+const UNITS = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, s: 1, min: 60, h: 3600 };
 
 function number(text) {
-  const found = text.replace(/\u2212/g, "-").replace(/,/g, "").match(/([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?: ([KMG]iB)\b)?/i);
-  return found ? Number(found[1]) * (BYTES[found[2]] ?? 1) : NaN;
+  const found = [...text.replace(/\u2212/g, "-").replace(/,/g, "").matchAll(/([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?: ([KMG]iB|s|min|h)\b)?/g)];
+  if (!found.length) return NaN;
+  // A duration has two numbers: 2 min 05 s.
+  const measured = found.filter((each) => each[2]);
+  return measured.length ? measured.reduce((sum, each) => sum + each[1] * UNITS[each[2]], 0) : Number(found[0][1]);
 }
 
 function key(cell) {
@@ -160,7 +163,7 @@ function browsing(form) {
       (!wanted.kind || flip.kind === wanted.kind) &&
       (!wanted.group || flip.group === wanted.group) &&
       (!text || [flip.item, flip.context ?? "", ...(flip.choices ?? [])].join("\n").toLocaleLowerCase().includes(text)));
-    count.textContent = `${found.length} of ${flips.length} shown here`;
+    count.textContent = `${found.length} of ${flips.length} match`;
     list.replaceChildren();
     shown = 0;
     show();

@@ -10,6 +10,7 @@ import pytest
 
 from edgeval.records import Report
 from edgeval.records.comparison import Comparison
+from edgeval.report import formatting as fmt
 from edgeval.report.compare.charts import size_chart, speed_chart
 from edgeval.report.compare.compare import compare_records
 from edgeval.report.compare.leaderboard import leaderboard, standings
@@ -140,9 +141,21 @@ def test_what_is_not_known_is_neither_drawn_nor_zero() -> None:
     found = compare_records([first, changed(machine(), runs=slow)], [Path("a"), Path("b")])
     assert speed_chart([found]) is None
     assert {row["tokens/s"] for row in rows_of(found)} == {"\N{EN DASH}"}
-    drawn = compare_records([stopped_report(), stopped_report()], [Path("a"), Path("b")])
-    weighted = [row for row in rows_of(drawn) if row["accuracy, %"] == "\N{EN DASH}"]
-    assert weighted
+    alone = evaluation(stopped_report())
+    rows = rows_of(compare_records([alone, alone], [Path("a"), Path("b")]))
+    weighted = [row for row in rows if row["accuracy, %"] == "\N{EN DASH}"]
+    assert {row["type"] for row in weighted} == {each.label for each in stopped_report().drift}
+
+
+def test_a_type_has_the_accuracy_that_its_own_report_shows() -> None:
+    record = stopped_report()
+    rows = rows_of(compare_records([record, record], [Path("a"), Path("b")]))
+    for drift in record.drift:
+        known = drift.split_accuracy
+        assert known is not None
+        shown = [row for row in rows if row["type"] == drift.label]
+        assert {row["accuracy, %"] for row in shown} == {fmt.accuracy(known.value)}
+        assert {row["interval"] for row in shown} == {fmt.accuracy_interval(known.interval)}
 
 
 def test_failed_types_have_rows() -> None:
