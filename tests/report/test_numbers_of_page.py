@@ -18,7 +18,7 @@ from edgeval.records.stopping import InterimLook
 from edgeval.report.derived import renewed
 from edgeval.report.pages import html_page
 from tests.helpers.command import edgeval
-from tests.helpers.energies import told, with_energy
+from tests.helpers.energies import hot, told, with_energy, with_heat
 from tests.helpers.evidence import with_evidence
 from tests.helpers.numbers.check import wrong_numbers
 from tests.helpers.numbers.markdown import wrong_markdown
@@ -59,6 +59,9 @@ def busy_gpu_report() -> Report:
         gpu_report(token_changes={"Q4_0": None}),
         F16=[told("meter", 5021.0, 1234.5), told("GPU", 2500.25)],
         Q8_0=[told("meter", 4500.5, 1111.25)],
+    )
+    record = with_heat(
+        record, F16=hot(58.6, 71.4, cap=31.0), Q8_0=hot(61.3, cap=4.0), Q6_K=hot(60.0, 69.0)
     )
     (first, second, *rest) = record.runs
     assert second.speed is not None

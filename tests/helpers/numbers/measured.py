@@ -19,7 +19,7 @@ from tests.helpers.numbers.printed import (
     says,
     told,
 )
-from tests.helpers.numbers.raw import Json, Raw
+from tests.helpers.numbers.raw import Json, Raw, held_share, told_heat
 from tests.helpers.numbers.tables import Expected, count, speed_cell, wrong_cells
 
 
@@ -73,23 +73,48 @@ def self_checks(raw: Raw) -> Expected:
 
 def speeds(raw: Raw) -> Expected:
     """Return the table of who computed what."""
-    header = ["type", "computed", "begun", "device", "threads", "items", "tokens", "scoring"]
-    rows = []
+    header = ["type", "computed", "begun", "threads", "items", "tokens", "scoring", "tokens/s"]
+    rows: list[list[Cell]] = []
+    last: list[list[Cell]] = []
     for run in raw.runs:
         found = [("in this run", run["speed"])] if run["speed"] else []
         found += [("before, from the store", each) for each in run["stored"]]
         source = run["from_reference"]
         found += [("for the reference file", each) for each in source["speeds"]] if source else []
-        rows += [[[raw.label(run)], [when], *_speed(run, speed)] for when, speed in found]
-    return Expected([[name] for name in [*header, "tokens/s", "CPUs busy elsewhere"]], rows)
+        rows += [[[raw.label(run)], [when], *_speed(speed)] for when, speed in found]
+        last += [[*_heat(told_heat(speed)), _device(run, speed)] for _, speed in found]
+    header += ["CPUs busy elsewhere"]
+    titles = ("hottest CPU, °C", "hottest GPU, °C", "held back, %", "device")
+    for title, *cells in zip(titles, *last, strict=True):
+        if any(cell != [DASH] for cell in cells):
+            header.append(title)
+            for row, cell in zip(rows, cells, strict=True):
+                row.append(cell)
+    return Expected([[name] for name in header], rows)
 
 
-def _speed(run: Json, speed: Json) -> list[Cell]:
-    device, load = speed["device"], speed["cpu_load"]
+def _device(run: Json, speed: Json) -> Cell:
     gpus = list(dict.fromkeys(run["offload"]["devices"])) if run["offload"] else []
+    device = speed["device"]
+    return ["".join(f"{gpu} and " for gpu in gpus), device["cpu"], ", ", device["system"]]
+
+
+def _heat(heat: Json | None) -> list[Cell]:
+    """Return the hottest CPU and GPU, and for which share clocks were held back."""
+    if heat is None:
+        return [[DASH]] * 3
+    share = held_share(heat)
+    degrees = (heat["hottest_c"], heat["gpu_hottest_c"])
+    return [
+        *([DASH] if each is None else [Num(each, 0)] for each in degrees),
+        [DASH] if share is None else [Num(100 * share, 1)],
+    ]
+
+
+def _speed(speed: Json) -> list[Cell]:
+    load = speed["cpu_load"]
     return [
         [moment(speed["measured_at"]) if speed["measured_at"] else DASH],
-        ["".join(f"{gpu} and " for gpu in gpus), device["cpu"], ", ", device["system"]],
         [DASH] if speed["threads"] is None else [count(speed["threads"])],
         [count(speed["n_items"])],
         [count(speed["tokens_decoded"])],

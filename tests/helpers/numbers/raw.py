@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 Json = dict[str, Any]
@@ -95,3 +96,16 @@ def told_energy(speed: Json | None) -> list[Json]:
         for each in (speed or {}).get("energy", [])
         if each["joules"] > 0 and each["seconds"] >= 1 and speed and speed["n_items"]
     ]
+
+
+def told_heat(speed: Json | None) -> Json | None:
+    """Return the heat of a speed, if it was measured for long enough to tell."""
+    heat: Json | None = (speed or {}).get("heat")
+    is_told = heat is not None and heat["seconds"] >= 1 and speed is not None and speed["n_items"]
+    return heat if is_told else None
+
+
+def held_share(heat: Json) -> Fraction | None:
+    """Return for which share of the known time clocks were held back."""
+    known = heat["told_s"] or (heat["seconds"] if heat["held_s"] else 0)
+    return Fraction(heat["held_s"]) / Fraction(known) if known else None

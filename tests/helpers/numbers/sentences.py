@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.helpers.numbers.printed import MINUS, NUMBER, Size, Span, decimals_of, moment, number_of
-from tests.helpers.numbers.raw import Json, Raw, is_lost, told_energy
+from tests.helpers.numbers.raw import Json, Raw, held_share, is_lost, told_energy, told_heat
 
 _APART = ("flips", "evidence", "looks")
 """What has as many numbers as there are items: sentences tell how many, and none of them."""
@@ -126,6 +126,12 @@ class Pools:
             names = ("joules", "idle_joules")
             whole = {name: sum(each[name] or 0.0 for each in found) for name in names}
             self._add_energy(whole, 3600)
+        heats = [heat for run in raw.measured if (heat := told_heat(run["speed"]))]
+        held = [heat for heat in heats if (held_share(heat) or 0) >= Fraction(1, 100)]
+        names = ("seconds", "told_s", "held_s")
+        whole = {name: sum(each[name] for each in held) for name in names}
+        if share := held_share(whole):
+            self.fractions.add(share)
         for claim, verdict in zip(raw.content["claims"], raw.content["verdicts"], strict=False):
             self._follow_claim(claim, verdict)
         for claim in raw.content["other_claims"]:
