@@ -228,7 +228,7 @@ def test_a_tolerance_of_its_own_is_shown_everywhere() -> None:
         RecordView.of(record), claim
     )
     html = pages.html_page(record)
-    assert r"published 59.20 \u00b1 0.5 points" in html
+    assert "published 59.20 \N{PLUS-MINUS SIGN} 0.5 points" in html
     assert "- **Tolerance:** ±0.5 points\n" in pages.markdown_page(record)
 
 
