@@ -11,7 +11,7 @@ import pytest
 
 from edgeval.benchmark.columns import UNKNOWN
 from edgeval.report.formatting import MINUS
-from tests.helpers.browser import HEIGHT, PHONE, Visit, visit
+from tests.helpers.browser import HEIGHT, PHONE, TABLET, Visit, visit
 from tests.helpers.shown_pages import write_page
 
 ORDERS = {"ascending", "descending"}
@@ -170,3 +170,19 @@ def test_a_moment_of_a_load_tells_its_numbers(boards: Visit) -> None:
     told.wait_for()
     cells = [text.split() for text in told.locator("tr").all_inner_texts()]
     assert cells == [["machine", "Yours"], ["minutes", "0.17"], ["tokens/s", "100"]]
+
+
+def test_paper_has_no_controls(seen: Visit) -> None:
+    seen.page.emulate_media(media="print")
+    for name in ("#flips-form", ".choices", "button.copy", "#flips-more"):
+        controls = seen.page.locator(name)
+        assert controls.count() > 0
+        assert not any(each.is_visible() for each in controls.all())
+
+
+@pytest.mark.parametrize("shown", ["slice", "several tasks"])
+def test_a_tablet_shows_the_whole_ladder(browser: Any, shown: str, tmp_path: Path) -> None:
+    with visit(browser, write_page(shown, tmp_path)) as seen:
+        seen.show(TABLET)
+        table = seen.page.locator(".scroll:has(> table.ladder)")
+        assert table.evaluate("each => each.scrollWidth - each.clientWidth") == 0
