@@ -180,7 +180,7 @@ def test_paper_has_no_controls(seen: Visit) -> None:
         assert not any(each.is_visible() for each in controls.all())
 
 
-@pytest.mark.parametrize("shown", ["slice", "several tasks"])
+@pytest.mark.parametrize("shown", ["evidence", "several tasks"])
 def test_a_tablet_shows_the_whole_ladder(browser: Any, shown: str, tmp_path: Path) -> None:
     with visit(browser, write_page(shown, tmp_path)) as seen:
         seen.show(TABLET)
