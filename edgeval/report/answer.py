@@ -31,8 +31,13 @@ def answer(view: _View) -> str:
         return f"{run.run.label} answers {fmt.accuracy(run.accuracy.value)}% correctly."
     pair = recommended(view)
     if pair is None:
-        return "With these items, none is shown to." if view.is_slice else "None does."
+        return none(is_slice=view.is_slice)
     return f"Take {pair[0].label}."
+
+
+def none(*, is_slice: bool) -> str:
+    """Return the answer where no type is shown to stay within the margin."""
+    return "With these items, none is shown to." if is_slice else "None does."
 
 
 def cost(view: _View) -> str:
@@ -42,7 +47,7 @@ def cost(view: _View) -> str:
     if pair is None:
         return measured
     run, drift = pair
-    return f"{_size(run, view.judged_run.run)} {_points(drift, view)} {measured}"
+    return f"{size(run, view.judged_run.run)} {_points(drift, view)} {measured}"
 
 
 def verdict_in_short(claim: Claim, verdict: Verdict) -> str:
@@ -53,7 +58,8 @@ def verdict_in_short(claim: Claim, verdict: Verdict) -> str:
     )
 
 
-def _size(run: ModelRun, reference: ModelRun) -> str:
+def size(run: ModelRun, reference: ModelRun) -> str:
+    """Return what a type takes instead of the reference, as a sentence."""
     share = run.file_bytes / reference.file_bytes
     sizes = f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
     return f"It takes {sizes} ({100 * share:.0f}%)."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeval.records import Divergence, Drawn, PositionDivergence
 from edgeval.stats.intervals import LEVEL
-from edgeval.stats.positions import ends
+from edgeval.stats.positions import RangeSums, ends
 from edgeval.stats.quantiles import student_t
 from edgeval.stats.top_logprobs import N_DRAWN, ItemDivergence
 
@@ -31,56 +32,44 @@ def divergence(items: Sequence[ItemDivergence], drawn: Drawn = "unknown") -> Div
         items: The divergences of the items.
         drawn: How the items were drawn.
     """
-    counts = np.array([item.n_positions for item in items], dtype=np.float64)
-    sums = np.array([item.kl_sum for item in items])
-    n_positions = int(counts.sum())
-    mean, error = _mean_and_error(sums, counts)
-    rests = [item.rest_sum for item in items if item.rest_sum is not None]
+    n_positions = sum(item.n_positions for item in items)
+    means = _means(items)
     variances = [item.rest_variance for item in items if item.rest_variance is not None]
-    full = full_error = upper = None
-    if len(rests) == len(items):
-        full, full_error = _mean_and_error(sums + np.array(rests), counts)
-        if len(variances) == len(items):
-            # Each of them is of as many draws.
-            quantile = student_t((1 + LEVEL) / 2, len(items) * (N_DRAWN - 1))
-            upper = full + quantile * math.sqrt(math.fsum(variances)) / n_positions
+    upper = None
+    if "kl_full_nats" in means and len(variances) == len(items):
+        # Each of them is of as many draws.
+        quantile = student_t((1 + LEVEL) / 2, len(items) * (N_DRAWN - 1))
+        upper = means["kl_full_nats"] + quantile * math.sqrt(math.fsum(variances)) / n_positions
     n_ranges = max(len(item.by_range) for item in items)
     return Divergence(
-        n_items=len(items),
-        n_positions=n_positions,
-        kl_nats=mean,
-        kl_error_nats=error,
+        **means,
         top1_agreement=sum(item.n_same_top for item in items) / n_positions,
         remainder_mass=min(1.0, math.fsum(item.remainder_sum for item in items) / n_positions),
-        kl_full_nats=full,
-        kl_full_error_nats=full_error,
         kl_upper_nats=upper,
         drawn=drawn,
-        by_position=[_of_range(number, items) for number in range(n_ranges)],
+        by_position=[_at(number, items) for number in range(n_ranges)],
     )
 
 
-def _of_range(number: int, items: Sequence[ItemDivergence]) -> PositionDivergence:
+def _at(number: int, items: Sequence[ItemDivergence]) -> PositionDivergence:
     """Return the mean divergence over the positions of one range, by those items that have some."""
-    found = [each.by_range[number] for each in items if len(each.by_range) > number]
-    counts = np.array([each.n_positions for each in found], dtype=np.float64)
-    sums = np.array([each.kl_sum for each in found])
-    mean, error = _mean_and_error(sums, counts)
-    rests = [each.rest_sum for each in found if each.rest_sum is not None]
-    full = full_error = None
-    if len(rests) == len(found):
-        full, full_error = _mean_and_error(sums + np.array(rests), counts)
     first, last = ends(number)
-    return PositionDivergence(
-        first=first,
-        last=last,
-        n_items=len(found),
-        n_positions=int(counts.sum()),
-        kl_nats=mean,
-        kl_error_nats=error,
-        kl_full_nats=full,
-        kl_full_error_nats=full_error,
-    )
+    found = [item.by_range[number] for item in items if len(item.by_range) > number]
+    return PositionDivergence(first=first, last=last, **_means(found))
+
+
+def _means(parts: Sequence[ItemDivergence] | Sequence[RangeSums]) -> dict[str, Any]:
+    """Return what a ``MeanDivergence`` says of some positions, those of an item in one part."""
+    counts = np.array([part.n_positions for part in parts], dtype=np.float64)
+    sums = np.array([part.kl_sum for part in parts])
+    mean, error = _mean_and_error(sums, counts)
+    means: dict[str, Any] = {"n_items": len(parts), "n_positions": int(counts.sum())}
+    means |= {"kl_nats": mean, "kl_error_nats": error}
+    rests = [part.rest_sum for part in parts if part.rest_sum is not None]
+    if len(rests) == len(parts):
+        full, full_error = _mean_and_error(sums + np.array(rests), counts)
+        means |= {"kl_full_nats": full, "kl_full_error_nats": full_error}
+    return means
 
 
 def _mean_and_error(sums: _Float64, counts: _Float64) -> tuple[float, float | None]:

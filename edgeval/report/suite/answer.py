@@ -8,7 +8,8 @@ from __future__ import annotations
 from edgeval.errors import counted
 from edgeval.records import Claim, PooledDrift, Verdict
 from edgeval.report import formatting as fmt
-from edgeval.report.suite.sentences import recommended, sizes
+from edgeval.report.answer import none, size
+from edgeval.report.suite.sentences import recommended, reference_of
 from edgeval.report.suite.view import SuiteView, difference
 from edgeval.report.verdicts import STATUS_LABELS
 
@@ -35,7 +36,7 @@ def answer(view: SuiteView) -> str:
         return f"{mean.label} answers {fmt.accuracy(mean.value)}% correctly, the mean of the tasks."
     pair = recommended(view)
     if pair is None:
-        return "With these items, none is shown to." if view.is_slice else "None does."
+        return none(is_slice=view.is_slice)
     return f"Take {pair[0].label}."
 
 
@@ -47,7 +48,7 @@ def cost(view: SuiteView) -> str:
     if pair is None:
         return measured
     run, drift = pair
-    return f"It takes {sizes(view, run, drift)}. {_points(drift)} {measured}"
+    return f"{size(run, reference_of(view, drift))} {_points(drift)} {measured}"
 
 
 def verdict_in_short(claim: Claim, verdict: Verdict) -> str:

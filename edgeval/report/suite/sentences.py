@@ -124,10 +124,9 @@ def recommended(view: SuiteView) -> tuple[ModelRun, PooledDrift] | None:
     return min(able, key=lambda pair: pair[0].file_bytes, default=None)
 
 
-def sizes(view: SuiteView, run: ModelRun, drift: PooledDrift) -> str:
-    """Return the size of a type instead of the reference's."""
-    reference = next(each for each in view.first.record.runs if each.label == drift.reference)
-    return f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference.file_bytes)}"
+def reference_of(view: SuiteView, drift: PooledDrift) -> ModelRun:
+    """Return what a type is compared with."""
+    return next(each for each in view.first.record.runs if each.label == drift.reference)
 
 
 def _smallest(view: SuiteView) -> str:
@@ -142,8 +141,11 @@ def _smallest(view: SuiteView) -> str:
         verb = "is shown to be" if view.is_slice else "is"
         return f"{where}no type {verb} at most {within} worse than {reference}"
     run, drift = pair
+    sizes = (
+        f"{fmt.size(run.file_bytes)} instead of {fmt.size(reference_of(view, drift).file_bytes)}"
+    )
     return (
-        f"{where}{run.label} ({sizes(view, run, drift)}) is the smallest type that is "
+        f"{where}{run.label} ({sizes}) is the smallest type that is "
         f"{shown}at most {within} worse than {reference}: {difference(drift, drift.by_items)} "
         "points"
     )

@@ -33,7 +33,8 @@ def test_a_type_is_taken_with_what_it_costs() -> None:
     told = f"{points:+.2f}".replace("-", "\N{MINUS SIGN}")
     assert f"its accuracy is {told} points from F16" in answer.cost(view)
     assert answer.cost(view).endswith("Measured on all 11,809 items.")
-    assert run.file_bytes < reference.file_bytes
+    share = 100 * run.file_bytes / reference.file_bytes
+    assert f" ({share:.0f}%). Over all items" in answer.cost(view)
 
 
 def test_a_slice_that_shows_nothing_says_so() -> None:
