@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeval.cli.terminal.records import LOUD, print_corrections
 from edgeval.records import Suite
-from edgeval.report import energy, hardware, heat, speeds
+from edgeval.report import hardware, speeds
 from edgeval.report.suite import sentences
 from edgeval.report.suite.view import SuiteView
 from edgeval.system.console import stdout_console
@@ -22,9 +22,7 @@ def print_suite(record: Suite) -> None:
     console.print_each(sentences.average_sentences(view))
     console.print_each(list(sentences.task_sentences(view)))
     console.print_each(speeds.sentences(view.first))
-    # Energy and heat are of all tasks.
-    named = [each for task in view.views for each in task.named]
-    console.print_each(energy.sentences(named) + heat.sentences(named))
+    console.print_each(sentences.sensor_sentences(view))
     if sentence := hardware.shortage_sentence(view.first.record.conditions):
         console.print(sentence)
     print_corrections(record, console)

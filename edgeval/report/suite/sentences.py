@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from edgeval.errors import counted, listed, plural
 from edgeval.records import Claim, ModelRun, PooledDrift, Verdict
+from edgeval.report import energy, heat, verdicts
 from edgeval.report import formatting as fmt
-from edgeval.report import verdicts
 from edgeval.report.cautions import cautions
 from edgeval.report.facts import location
 from edgeval.report.failures import failure_sentences
@@ -67,6 +67,12 @@ def task_sentences(view: SuiteView) -> Iterator[str]:
     for each in view.views:
         for sentence in verdicts.verdict_sentences(each):
             yield f"{each.record.data.task}: {sentence}"
+
+
+def sensor_sentences(view: SuiteView) -> list[str]:
+    """Return what all tasks took together, and how hot it was, as far as sensors tell."""
+    named = [each for task in view.views for each in task.named]
+    return energy.sentences(named) + heat.sentences(named)
 
 
 def published_sentences(view: SuiteView) -> list[str]:

@@ -13,6 +13,7 @@ from edgeval.report.gate.suite import gate_of
 from edgeval.report.suite import sentences
 from edgeval.report.suite.pages import suite_html, suite_markdown
 from edgeval.report.suite.view import SuiteView, page_names
+from tests.helpers.energies import hot, told, with_energy, with_heat
 from tests.helpers.pages import without_library
 from tests.helpers.suites import TASKS, example_suite
 
@@ -110,3 +111,20 @@ def test_a_gate_is_about_each_task_and_all_items() -> None:
     }
     assert gate_of(suite, ["Q8_0:drift>1.0"]).exit_code == 0
     assert gate_of(suite, ["verdict!=reproduced"]).exit_code == 0
+
+
+def test_what_all_tasks_took_is_on_both_pages() -> None:
+    suite = example_suite()
+    reports = [
+        with_heat(with_energy(report, F16=[told("RAPL", 1800.0)]), F16=hot(60.0 + at))
+        for at, report in enumerate(suite.reports)
+    ]
+    measured = suite.model_copy(update={"reports": reports})
+    energy, heat = sentences.sensor_sentences(SuiteView.of(measured))
+    # 1,800 joules a task are half a watt-hour.
+    assert "1.50 Wh" in energy
+    assert heat == "Heat: CPU up to 62 \N{DEGREE SIGN}C."
+    for page in (suite_markdown(measured), suite_html(measured)):
+        assert energy in page
+        assert heat in page
+    assert sentences.sensor_sentences(SuiteView.of(suite)) == []
