@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -14,7 +15,7 @@ _MOST = 1e15
 """Bound of what others may write: what is computed of it stays finite."""
 
 _MOST_C = 1000.0
-MOST_REASONS = 20
+_MOST_REASONS = 20
 """Of what may hold clocks back: all sources together name fewer."""
 
 
@@ -97,6 +98,16 @@ class HeldBack(Record):
     reason: str = Field(max_length=60)
     seconds: float = Field(ge=0, le=_MOST)
 
+    @classmethod
+    def longest(cls, of_reasons: Mapping[str, float]) -> list[HeldBack]:
+        """Return what held them back the longest, as many as a record has.
+
+        Args:
+            of_reasons: The seconds by reason.
+        """
+        longest = sorted(of_reasons.items(), key=lambda each: -each[1])[:_MOST_REASONS]
+        return [cls(reason=name, seconds=seconds) for name, seconds in longest]
+
 
 class Heat(Record):
     """How hot a machine was while it computed, and for how long its clocks were held back.
@@ -115,7 +126,7 @@ class Heat(Record):
     seconds: float = Field(gt=0, le=_MOST)
     told_s: float = Field(default=0.0, ge=0, le=_MOST)
     held_s: float = Field(default=0.0, ge=0, le=_MOST)
-    held_back: list[HeldBack] = Field(default_factory=list, max_length=MOST_REASONS)
+    held_back: list[HeldBack] = Field(default_factory=list, max_length=_MOST_REASONS)
 
     @property
     def held_share(self) -> float | None:
@@ -134,14 +145,13 @@ class Heat(Record):
         of_reasons: dict[str, float] = {}
         for each in (*self.held_back, *other.held_back):
             of_reasons[each.reason] = _sum(of_reasons.get(each.reason, 0.0), each.seconds)
-        longest = sorted(of_reasons.items(), key=lambda each: -each[1])[:MOST_REASONS]
         return Heat(
             hottest_c=_highest(self.hottest_c, other.hottest_c),
             gpu_hottest_c=_highest(self.gpu_hottest_c, other.gpu_hottest_c),
             seconds=_sum(self.seconds, other.seconds),
             told_s=_sum(self.told_s, other.told_s),
             held_s=_sum(self.held_s, other.held_s),
-            held_back=[HeldBack(reason=name, seconds=seconds) for name, seconds in longest],
+            held_back=HeldBack.longest(of_reasons),
         )
 
 

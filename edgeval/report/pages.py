@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -79,22 +79,28 @@ def pages_of(report: Report, name: str) -> Iterator[tuple[str, str | bytes]]:
         name: What its files are called, without their ends.
     """
     (drawn,) = images([drift_image(RecordView.of(report))])
-    return with_image(report, name, drawn)
+    return page_files(
+        name, drawn, functools.partial(markdown_page, report), functools.partial(html_page, report)
+    )
 
 
-def with_image(
-    report: Report, name: str, drawn: Mapping[str, bytes]
+def page_files(
+    name: str,
+    drawn: Mapping[str, bytes],
+    markdown: Callable[[str | None], str],
+    html: Callable[[], str],
 ) -> Iterator[tuple[str, str | bytes]]:
-    """Yield the pages of a report, and the image that they show, with their file names.
+    """Yield two pages, and the image that one of them shows, with their file names.
 
     Args:
-        report: The report.
-        name: What its files are called, without their ends.
+        name: What the files are called, without their ends.
         drawn: The files of the image by their ends; none without one.
+        markdown: Makes the page that shows the image, from its file or from None without one.
+        html: Makes the other one.
     """
     yield from ((f"{name}{end}", content) for end, content in drawn.items())
-    yield f"{name}.md", markdown_page(report, f"{name}{SVG}" if drawn else None)
-    yield f"{name}.html", html_page(report)
+    yield f"{name}.md", markdown(f"{name}{SVG}" if drawn else None)
+    yield f"{name}.html", html()
 
 
 def markdown_page(report: Report, image: str | None = None) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-from edgeval.records.sensors import MOST_REASONS, Energy, Heat, HeldBack
+from edgeval.records.sensors import Energy, Heat, HeldBack
 from edgeval.sensors.energy import energy, idle_power, powered
 from edgeval.sensors.heat import HeatSum, tells_heat
 from edgeval.sensors.reading import Reading, reading_of
@@ -137,14 +137,14 @@ class Tally:
         is_told = any(each is not None for each in temperatures) or found.told_s or found.held_s
         if not is_told or not self._seconds:
             return None
-        longest = sorted(found.reasons_s.items(), key=lambda each: -each[1])[:MOST_REASONS]
+        of_reasons = {printable(name, 60): held_s for name, held_s in found.reasons_s.items()}
         return Heat(
             hottest_c=found.hottest_c,
             gpu_hottest_c=found.gpu_hottest_c,
             seconds=self._seconds,
             told_s=found.told_s,
             held_s=found.held_s,
-            held_back=[HeldBack(reason=printable(name, 60), seconds=s) for name, s in longest],
+            held_back=HeldBack.longest(of_reasons),
         )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from edgeval.records import Suite
 from edgeval.report.charts import drift_image
-from edgeval.report.charts.images import SVG, images
-from edgeval.report.pages import drawn_page, template, with_image
+from edgeval.report.charts.images import images
+from edgeval.report.pages import drawn_page, html_page, markdown_page, page_files, template
 from edgeval.report.suite import answer, charts, explanations, sentences
 from edgeval.report.suite.view import SuiteView
 
@@ -21,11 +22,11 @@ def pages_of_suite(record: Suite, name: str) -> Iterator[tuple[str, str | bytes]
     """
     view = SuiteView.of(record)
     drawn, *of_each = images([charts.tasks_image(view), *map(drift_image, view.views)])
-    yield from ((f"{name}{end}", content) for end, content in drawn.items())
-    yield f"{name}.md", suite_markdown(record, f"{name}{SVG}" if drawn else None)
-    yield f"{name}.html", suite_html(record)
+    yield from page_files(name, drawn, partial(suite_markdown, record), partial(suite_html, record))
     for report, own, of_task in zip(record.reports, view.page_names, of_each, strict=True):
-        yield from with_image(report, own, of_task)
+        yield from page_files(
+            own, of_task, partial(markdown_page, report), partial(html_page, report)
+        )
 
 
 def suite_markdown(record: Suite, image: str | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from edgeval.errors import counted, listed, plural
 from edgeval.records import Claim, ModelRun, PooledDrift, Verdict
-from edgeval.report import energy, heat, verdicts
+from edgeval.report import footnotes, verdicts
 from edgeval.report import formatting as fmt
 from edgeval.report.cautions import cautions
 from edgeval.report.facts import location
@@ -71,8 +71,7 @@ def task_sentences(view: SuiteView) -> Iterator[str]:
 
 def sensor_sentences(view: SuiteView) -> list[str]:
     """Return what all tasks took together, and how hot it was, as far as sensors tell."""
-    named = [each for task in view.views for each in task.named]
-    return energy.sentences(named) + heat.sentences(named)
+    return footnotes.of_sensors([each for task in view.views for each in task.named])
 
 
 def published_sentences(view: SuiteView) -> list[str]:
@@ -184,9 +183,8 @@ def _outcomes(tasks_of: dict[str, list[str]], drift: PooledDrift, n_tasks: int) 
         if len(tasks) == n_tasks:
             clauses.append(f"{predicate} on every task")
         elif outcome == "equivalent" and tasks:
-            rest = f"the other {len(tasks)}" if len(tasks) > 1 else "the other one"
-            rest = rest if clauses else f"{len(tasks)} tasks"
-            clauses.append(f"{predicate} on {rest}")
+            others = "the other one" if len(tasks) == 1 else f"the other {len(tasks)}"
+            clauses.append(f"{predicate} on {others if clauses else counted(len(tasks), 'task')}")
         elif tasks:
             clauses.append(f"{predicate} on {listed(tasks)}")
     return "; ".join(clauses)
