@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from typer.core import TyperGroup
 
 from edgeval import __version__
 from edgeval.errors import EdgevalError, InterruptedRunError
-from edgeval.system import streams
+from edgeval.system import interrupts, streams
 from edgeval.system.escapes import cut, visible
 from edgeval.system.sharing import command_as_typed, shareable_command
 
@@ -164,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     streams.guard()
-    _stop_alike()
+    interrupts.stop_alike()
     try:
         code = app(given, prog_name="edgeval", standalone_mode=False)
         streams.flush()
@@ -183,17 +182,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MemoryError:
         _fail("out of memory; use a smaller model, or close other programs", debug)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _stop_alike() -> None:
-    """Let who stops a service, shuts a machine down or closes a terminal lose no more than Ctrl-C.
-
-    What is ignored stays so: ``nohup`` ignores that the terminal is closed.
-    """
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
 
 
 def _fail(message: str, debug: bool, code: int = 1) -> NoReturn:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, PrivateAttr
 from pydantic_core import core_schema
 
 from edgeval.system.escapes import without_surrogates
+from edgeval.system.interrupts import held_back
 
 MOST_ITEMS: Final = 5_000_000
 """As many rows a file of items may have; exact intervals of more would take long."""
@@ -58,6 +59,18 @@ class Record(BaseModel):
             json_schema=schema,
             python_schema=core_schema.no_info_before_validator_function(_in_utf8, schema),
         )
+
+    # An interrupt in one of our serializers would come out of pydantic as another error.
+
+    def model_dump(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the fields as ``pydantic.BaseModel`` does; an interrupt waits until then."""
+        with held_back():
+            return super().model_dump(*args, **kwargs)
+
+    def model_dump_json(self, *args: Any, **kwargs: Any) -> str:
+        """Return the JSON as ``pydantic.BaseModel`` does; an interrupt waits until then."""
+        with held_back():
+            return super().model_dump_json(*args, **kwargs)
 
 
 class Interval(Record):
