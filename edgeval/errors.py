@@ -19,6 +19,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+INTERRUPTED = 130
+"""Exit code of shells for a program that Ctrl-C ended."""
+
 _KEPT = (
     "nothing half-written was left, finished GGUFs and scores are kept, so run the same command to "
     "go on from them"

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgeval import __version__
-from edgeval.errors import EdgevalError, InterruptedRunError
+from edgeval.errors import INTERRUPTED, EdgevalError, InterruptedRunError
 from edgeval.system import interrupts, streams
 from edgeval.system.escapes import cut, visible
 from edgeval.system.sharing import command_as_typed, shareable_command
@@ -22,9 +22,6 @@ from edgeval.system.sharing import command_as_typed, shareable_command
 if TYPE_CHECKING:
     from edgeval.system.bars import TerminalProgress
 
-
-_INTERRUPTED = 130
-"""Exit code of shells for a program that Ctrl-C ended."""
 
 _LONGEST_MESSAGE = 4000
 """Characters; libraries and strangers write longer ones."""
@@ -41,16 +38,28 @@ class _Commands(TyperGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        # What stands behind it is another program's.
-        own = args.index(_HANDING_ON) if _HANDING_ON in args else len(args)
-        given = [*map(_current, args[:own]), *args[own:]]
-        return super().make_context(info_name, given, parent, **extra)
+        with _interrupted_in_words():
+            # What stands behind it is another program's.
+            own = args.index(_HANDING_ON) if _HANDING_ON in args else len(args)
+            given = [*map(_current, args[:own]), *args[own:]]
+            return super().make_context(info_name, given, parent, **extra)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        try:
+        with _interrupted_in_words():
             return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            raise InterruptedRunError(str(stop)) from None
+
+
+@contextlib.contextmanager
+def _interrupted_in_words() -> Iterator[None]:
+    """Let an interruption be a sentence; typer would end without a word.
+
+    Raises:
+        InterruptedRunError: If what is done meanwhile is interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(str(stop)) from None
 
 
 app = typer.Typer(
@@ -165,8 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     streams.guard()
     interrupts.stop_alike()
     try:
-        code = app(given, prog_name="edgeval", standalone_mode=False)
-        streams.flush()
+        with _interrupted_in_words():
+            code = app(given, prog_name="edgeval", standalone_mode=False)
+            streams.flush()
     except _UsageErrors as error:
         _fail_usage(error)
     except typer.Abort:
@@ -174,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except streams.OutputError as error:
         _fail("" if error.is_broken_pipe else str(error), debug, error.exit_code)
     except InterruptedRunError as error:
-        _fail(str(error), debug, _INTERRUPTED)
+        _fail(str(error), debug, INTERRUPTED)
     except EdgevalError as error:
         _fail(str(error), debug)
     except OSError as error:

@@ -14,9 +14,24 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import COMMAND, assert_one_sentence
+from tests.helpers.paths import ROOT
 from tests.helpers.tiny import make_items, write_items
 
 pytestmark = pytest.mark.process
+
+# ``edgeval``, interrupted where a function of a module is called for the first time.
+INTERRUPTED = """
+import signal, sys
+module, name = sys.argv.pop(1).split(":")
+def strike(frame, event, _):
+    code, where = frame.f_code, frame.f_globals.get("__name__")
+    if event == "call" and code.co_name == name and where == module:
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGINT)
+from edgeval.__main__ import main
+sys.setprofile(strike)
+main()
+"""
 
 
 def _is_at(moment: str, cache: Path) -> bool:
@@ -56,3 +71,33 @@ def test_ctrl_c_is_one_sentence_and_leaves_nothing(
     assert_one_sentence(result, ["interrupted", "run the same command"], code=130)
     assert list(own_cache.rglob(".*")) == []
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "where"),
+    [
+        pytest.param("edgeval.cli.pick:<module>", ";", id="commands are loaded"),
+        pytest.param("typer.main:get_command_from_info", ";", id="options are listed"),
+        pytest.param("edgeval.cli.app:_print_version", ";", id="options are read"),
+        pytest.param("edgeval.evaluation.setup:prepare", ";", id="items are read"),
+        pytest.param(
+            "edgeval.records.speeds:_as_older_ones", " at 40 of 40 ", id="scores are saved"
+        ),
+        pytest.param(
+            "edgeval.cli.terminal.report:print_evaluation", ";", id="the result is printed"
+        ),
+    ],
+)
+def test_an_interrupt_at_any_moment_is_one_sentence(
+    place: str, where: str, tiny_f16: Path, tiny_items: Path, tmp_path: Path
+) -> None:
+    options = ["eval", tiny_f16, "--data", tiny_items, "--store", tmp_path / "a.db"]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, place, *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        check=False,
+    )
+    assert_one_sentence(done, [f"interrupted{where}", "run the same command"], code=130)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +16,6 @@ from edgeval.system.interrupts import held_back
 from tests.helpers.benches import example_bench
 from tests.helpers.diagnoses import example_diagnosis
 from tests.helpers.forecasts import example_forecast
-from tests.helpers.paths import ROOT
 from tests.helpers.pick_records import example_pick
 from tests.helpers.reports import failed_report
 from tests.helpers.suites import example_suite
@@ -32,20 +28,6 @@ RECORDS: dict[str, Callable[[], Record]] = {
     "report": lambda: failed_report("Q4_0", "Q2_K", n_items=300, status="partial"),
     "suite": example_suite,
 }
-
-# ``edgeval``, interrupted where its serializer of speeds begins to run.
-INTERRUPTED = """
-import signal, sys
-from edgeval.records import Speed
-serializer = Speed._as_older_ones.__code__
-def strike(frame, event, _):
-    if event == "call" and frame.f_code is serializer:
-        sys.setprofile(None)
-        signal.raise_signal(signal.SIGINT)
-sys.setprofile(strike)
-from edgeval.cli.app import main
-main()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -129,24 +111,3 @@ def test_what_is_ignored_stays_so_and_other_threads_wait_for_nothing() -> None:
     thread.start()
     thread.join()
     assert found == [example_bench().model_dump_json()]
-
-
-@pytest.mark.process
-def test_a_command_that_is_interrupted_while_it_saves_says_so(
-    tiny_f16: Path, tiny_items: Path, tmp_path: Path
-) -> None:
-    db = tmp_path / "a.db"
-    options = ["eval", tiny_f16, "--data", tiny_items, "--store", db]
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, *options],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode == 130, done.stderr
-    assert "error: interrupted at 40 of 40 items of " in done.stderr
-    assert "Traceback" not in done.stderr
-    (n,) = sqlite3.connect(db).execute("SELECT count(*) FROM score").fetchone()
-    assert n in (0, 40)
