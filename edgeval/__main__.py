@@ -2,15 +2,17 @@
 
 import sys
 
+from edgeval.errors import INTERRUPTED, InterruptedRunError
+from edgeval.system.interrupts import in_words
+
 
 def main() -> None:
     """Run the command line; an interruption is a sentence also while it is loaded."""
     try:
-        from edgeval.cli import main as run
-    except KeyboardInterrupt:
-        from edgeval.errors import INTERRUPTED, InterruptedRunError
-
-        sys.stderr.write(f"error: {InterruptedRunError()}\n")
+        with in_words():
+            from edgeval.cli import main as run
+    except InterruptedRunError as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(INTERRUPTED)
     run()
 

@@ -38,28 +38,15 @@ class _Commands(TyperGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        with _interrupted_in_words():
+        with interrupts.in_words():
             # What stands behind it is another program's.
             own = args.index(_HANDING_ON) if _HANDING_ON in args else len(args)
             given = [*map(_current, args[:own]), *args[own:]]
             return super().make_context(info_name, given, parent, **extra)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        with _interrupted_in_words():
+        with interrupts.in_words():
             return super().invoke(ctx)
-
-
-@contextlib.contextmanager
-def _interrupted_in_words() -> Iterator[None]:
-    """Let an interruption be a sentence; typer would end without a word.
-
-    Raises:
-        InterruptedRunError: If what is done meanwhile is interrupted.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        raise InterruptedRunError(str(stop)) from None
 
 
 app = typer.Typer(
@@ -174,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     streams.guard()
     interrupts.stop_alike()
     try:
-        with _interrupted_in_words():
+        with interrupts.in_words():
             code = app(given, prog_name="edgeval", standalone_mode=False)
             streams.flush()
     except _UsageErrors as error:

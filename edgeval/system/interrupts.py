@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from edgeval.errors import InterruptedRunError
+
 _Handler = Callable[[int, Any], Any]
 
 _NUMBERS = [
@@ -26,6 +28,27 @@ def stop_alike() -> None:
     for number in _NUMBERS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """Let an interruption be a sentence: typer would end without a word, Python with a traceback.
+
+    Raises:
+        InterruptedRunError: If what is done meanwhile is interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(str(stop)) from None
+    except Exception as error:
+        # Python itself wraps one that comes while it makes a class, until 3.12.
+        cause = error.__cause__
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise InterruptedRunError(str(cause)) from None
 
 
 @contextlib.contextmanager

@@ -79,6 +79,7 @@ def test_ctrl_c_is_one_sentence_and_leaves_nothing(
         pytest.param("edgeval.cli.pick:<module>", ";", id="commands are loaded"),
         pytest.param("typer.main:get_command_from_info", ";", id="options are listed"),
         pytest.param("edgeval.cli.app:_print_version", ";", id="options are read"),
+        pytest.param("functools:__set_name__", ";", id="classes are made"),
         pytest.param("edgeval.evaluation.setup:prepare", ";", id="items are read"),
         pytest.param(
             "edgeval.records.speeds:_as_older_ones", " at 40 of 40 ", id="scores are saved"
