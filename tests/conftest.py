@@ -60,7 +60,7 @@ def _no_shared_store(
 def _no_images(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw images where a test is about them alone: what draws them takes a second to start."""
     if request.node.get_closest_marker("images") is None:
-        for module in ("pages", "suite.pages", "charts.images"):
+        for module in ("pages", "page_files", "suite.pages", "charts.images"):
             path = f"edgeval.report.{module}.images"
             monkeypatch.setattr(path, lambda specs: [{} for _ in specs])
 

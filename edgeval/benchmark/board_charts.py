@@ -11,7 +11,7 @@ from edgeval.benchmark.boards import BoardRow, BoardTable
 from edgeval.benchmark.columns import UNKNOWN, celsius, significant, tenths
 from edgeval.records.sensors import Sustained
 from edgeval.report import formatting as fmt
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, tooltip, whole
+from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Palette, Spec, tooltip, whole
 from edgeval.report.charts.load import has_time, in_words, load_charts
 
 _STEP = 44
@@ -49,12 +49,13 @@ class _Measure:
         return f"{self.text(self.values[at])}{spread}"
 
 
-def board_chart(table: BoardTable, number: int) -> Chart | None:
+def board_chart(table: BoardTable, number: int, palette: Palette = OF_PAGE) -> Chart | None:
     """Return the machines of a table as bars, a figure at a time; None for one machine.
 
     Args:
         table: The table.
         number: Which of the page it is: no two charts have one name.
+        palette: The colours.
     """
     rows = table.rows[:_MOST_BARS]
     if len(rows) < 2:
@@ -72,7 +73,10 @@ def board_chart(table: BoardTable, number: int) -> Chart | None:
         title=f"Speed, energy and heat by machine{some}{spread}",
         description=f"{first.title}: {'; '.join(told)}.",
         choices=tuple(
-            Choice(each.label, whole(OF_PAGE, _bars(rows, called, each), height=_STEP * len(rows)))
+            Choice(
+                each.label,
+                whole(palette, _bars(rows, called, each, palette), height=_STEP * len(rows)),
+            )
             for each in known
         ),
         choice="show",
@@ -143,7 +147,9 @@ def _percent(part: float | None) -> float | None:
     return 100 * part if part is not None and math.isfinite(100 * part) else None
 
 
-def _bars(rows: Sequence[BoardRow], called: Sequence[str], measure: _Measure) -> Spec:
+def _bars(
+    rows: Sequence[BoardRow], called: Sequence[str], measure: _Measure, palette: Palette
+) -> Spec:
     drawn = []
     for at, (row, name) in enumerate(zip(rows, called, strict=True)):
         value, source = measure.values[at], measure.sources[at] if measure.sources else ""
@@ -156,18 +162,18 @@ def _bars(rows: Sequence[BoardRow], called: Sequence[str], measure: _Measure) ->
         if value is not None and deviation:
             line |= {"low": value - deviation, "high": value + deviation}
         drawn.append(line)
-    return {"data": {"values": drawn}, "layer": list(_layers(drawn, measure))}
+    return {"data": {"values": drawn}, "layer": list(_layers(drawn, measure, palette))}
 
 
-def _layers(drawn: Sequence[Spec], measure: _Measure) -> Iterator[Spec]:
+def _layers(drawn: Sequence[Spec], measure: _Measure, palette: Palette) -> Iterator[Spec]:
     """Yield what is drawn, from the back to the front."""
     y = {"field": "at", "type": "ordinal", "axis": None, "scale": {"padding": 0}}
     axis = {"title": measure.title, "grid": False, "tickCount": 6}
     x = {"field": "value", "type": "quantitative", "axis": axis}
-    fill = {"domain": ["measured", "published"], "range": [OF_PAGE.close, OF_PAGE.paper]}
+    fill = {"domain": ["measured", "published"], "range": [palette.close, palette.paper]}
     yield {
         "data": {"values": [row for row in drawn if "value" in row]},
-        "mark": {"type": "bar", "size": 12, "yOffset": 9, "stroke": OF_PAGE.close}
+        "mark": {"type": "bar", "size": 12, "yOffset": 9, "stroke": palette.close}
         | {"fillOpacity": 0.5},  # So that intervals are seen upon it.
         "encoding": {
             "x": x,
@@ -179,7 +185,7 @@ def _layers(drawn: Sequence[Spec], measure: _Measure) -> Iterator[Spec]:
     if whiskers := [row for row in drawn if "low" in row]:
         yield {
             "data": {"values": whiskers},
-            "mark": {"type": "rule", "yOffset": 9, "strokeWidth": 1.5, "color": OF_PAGE.ink},
+            "mark": {"type": "rule", "yOffset": 9, "strokeWidth": 1.5, "color": palette.ink},
             "encoding": {"y": y, "x": x | {"field": "low"}, "x2": {"field": "high"}},
         }
     # Beside an axis, names would leave no room for bars on a phone.

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from edgeval import __version__
 from edgeval.benchmark import board_columns
 from edgeval.benchmark.boards import BoardTable
 from edgeval.errors import counted
-from edgeval.system.files import write_files
 
 if TYPE_CHECKING:
     from edgeval.report.details import Table
 
-PAGES: Final = ("boards.html", "boards.md")
 
+def write_boards(tables: Sequence[BoardTable], folder: Path, name: str) -> list[str]:
+    """Write both pages and their image to a folder, which is made; return what they are called.
 
-def write_pages(tables: Sequence[BoardTable], folder: Path) -> None:
-    """Write both pages to a folder, which is made.
+    Args:
+        tables: A table a model; the image shows the first one.
+        folder: The folder.
+        name: What the files are called, without their ends.
 
     Raises:
         EdgevalError: If they cannot be written.
     """
-    html, markdown = (folder / name for name in PAGES)
-    write_files({html: boards_html(tables), markdown: boards_markdown(tables)})
+    from edgeval.benchmark.board_charts import board_chart
+    from edgeval.report.charts.chart import OF_IMAGE, still
+    from edgeval.report.page_files import write_pages
+
+    shown = still(board_chart(tables[0], 1, OF_IMAGE))
+    markdown, html = partial(boards_markdown, tables), partial(boards_html, tables)
+    return write_pages(folder, name, shown, markdown, html)
 
 
 def boards_html(tables: Sequence[BoardTable]) -> str:
@@ -37,11 +45,13 @@ def boards_html(tables: Sequence[BoardTable]) -> str:
     return drawn_page("boards.html.j2", **parts)
 
 
-def boards_markdown(tables: Sequence[BoardTable]) -> str:
-    """Return GitHub-flavoured Markdown without HTML."""
+def boards_markdown(tables: Sequence[BoardTable], image: str | None = None) -> str:
+    """Return GitHub-flavoured Markdown without HTML, which shows an image if there is one."""
+    from edgeval.benchmark import board_charts
     from edgeval.report.pages import template
 
-    return template("boards.md.j2").render(**_parts(tables))
+    parts = _parts(tables) | {"board_charts": board_charts, "image": image}
+    return template("boards.md.j2").render(**parts)
 
 
 def page_table(table: BoardTable) -> Table:

@@ -12,7 +12,7 @@ from edgeval.errors import EdgevalError, listed
 from edgeval.system.console import print_json
 
 _SAMPLES = "Samples of lm-evaluation-harness"
-_PAGES = ("compare.html", "compare.md")
+_PAGES, _BOARDS = "compare", "boards"
 
 
 def compare(
@@ -60,8 +60,8 @@ def compare(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Write compare.html and compare.md to this folder; of benchmarks, boards.html "
-            "and boards.md.",
+            help="Write compare.html, and compare.md with a picture, to this folder; of "
+            "benchmarks, boards.html and boards.md.",
         ),
     ] = None,
     overwrite: Annotated[
@@ -117,20 +117,20 @@ def _compare_records(
     from edgeval.cli.terminal.pages import print_pages
     from edgeval.report.compare.compare import require_agreement, require_within_rounding
     from edgeval.report.compare.tasks import compare_tasks
-    from edgeval.report.page_files import require_new
+    from edgeval.report.page_files import file_names, require_new
     from edgeval.system.console import stdout_console
 
     if out is not None and not overwrite:
-        require_new(out, _PAGES)
+        require_new(out, file_names(_PAGES))
     found = compare_tasks(paths, margin, task)
     comparisons = found.comparisons
     if as_json and len(comparisons) > 1:
         tasks = listed([each.machines[0].data.task for each in comparisons])
         raise EdgevalError(f"these records have several tasks ({tasks}); name one with --task")
     if out is not None:
-        from edgeval.report.compare.pages import write_pages
+        from edgeval.report.compare.pages import write_comparison
 
-        write_pages(found, out)
+        pages = write_comparison(found, out, _PAGES)
     if as_json:
         print_json(comparisons[0].model_dump_json(indent=2))
     else:
@@ -139,7 +139,7 @@ def _compare_records(
         if found.left_out:
             stdout_console().print(found.left_out)
     if out is not None:
-        print_pages(out, _PAGES, beside_json=as_json)
+        print_pages(out, pages, beside_json=as_json)
     # A page may put unlike models side by side, of which nothing has to agree.
     require = require_agreement if out is None else require_within_rounding
     for each in comparisons:
@@ -147,23 +147,23 @@ def _compare_records(
 
 
 def _compare_boards(paths: list[Path], out: Path | None, *, overwrite: bool, as_json: bool) -> None:
-    from edgeval.benchmark.board_pages import PAGES, write_pages
+    from edgeval.benchmark.board_pages import write_boards
     from edgeval.benchmark.boards import board_tables
     from edgeval.cli.terminal.boards import boards_json, print_boards
     from edgeval.cli.terminal.pages import print_pages
-    from edgeval.report.page_files import require_new
+    from edgeval.report.page_files import file_names, require_new
 
     if out is not None and not overwrite:
-        require_new(out, PAGES)
+        require_new(out, file_names(_BOARDS))
     found = board_tables(paths)
     if out is not None:
-        write_pages(found, out)
+        pages = write_boards(found, out, _BOARDS)
     if as_json:
         print_json(boards_json(found))
     else:
         print_boards(found)
     if out is not None:
-        print_pages(out, PAGES, beside_json=as_json)
+        print_pages(out, pages, beside_json=as_json)
 
 
 def _compare_samples(paths: list[Path], margin: float, *, any_prompt: bool, as_json: bool) -> None:

@@ -1,11 +1,73 @@
-"""Files of pages: those that a command writes to a folder that ``--out`` names."""
+"""Files of pages: Markdown and HTML, and the image that Markdown shows, for it draws nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from edgeval.errors import EdgevalError
+from edgeval.report.charts.chart import Spec
+from edgeval.report.charts.images import PNG, SVG, images
+from edgeval.system.files import write_files
+
+PAGE_ENDS: Final = (".html", ".md", SVG, PNG)
+"""How the names of pages end, and of their images."""
+
+
+def file_names(name: str) -> list[str]:
+    """Return what pages and their image are called, of which there may be none.
+
+    Args:
+        name: The same without their ends.
+    """
+    return [f"{name}{end}" for end in PAGE_ENDS]
+
+
+def page_files(
+    name: str,
+    drawn: Mapping[str, bytes],
+    markdown: Callable[[str | None], str],
+    html: Callable[[], str],
+) -> Iterator[tuple[str, str | bytes]]:
+    """Yield two pages, and the image that one of them shows, with their file names.
+
+    Args:
+        name: What the files are called, without their ends.
+        drawn: The files of the image by their ends; none without one.
+        markdown: Makes the page that shows the image, from its file or from None without one.
+        html: Makes the other one.
+    """
+    yield from ((f"{name}{end}", content) for end, content in drawn.items())
+    yield f"{name}.md", markdown(f"{name}{SVG}" if drawn else None)
+    yield f"{name}.html", html()
+
+
+def write_pages(
+    folder: Path,
+    name: str,
+    shown: Spec | None,
+    markdown: Callable[[str | None], str],
+    html: Callable[[], str],
+) -> list[str]:
+    """Write two pages and their image to a folder, which is made; return what they are called.
+
+    Args:
+        folder: The folder; an image that was there and is not made now is removed.
+        name: What the files are called, without their ends.
+        shown: What the image shows, as Vega-Lite has it; None without one.
+        markdown: As for ``page_files``.
+        html: As well.
+
+    Raises:
+        EdgevalError: If they cannot be written; all are, or none.
+    """
+    (drawn,) = images([shown])
+    pages = dict(page_files(name, drawn, markdown, html))
+    write_files({folder / each: content for each, content in pages.items()})
+    for each in set(file_names(name)) - pages.keys():
+        (folder / each).unlink(missing_ok=True)
+    return [each for each in file_names(name) if each in pages]
 
 
 def require_new(folder: Path, names: Sequence[str]) -> None:

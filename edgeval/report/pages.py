@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +38,8 @@ from edgeval.report import (
     verdicts,
 )
 from edgeval.report.charts import drift_image, vendored
-from edgeval.report.charts.images import PNG, SVG, images
+from edgeval.report.charts.images import images
+from edgeval.report.page_files import page_files
 from edgeval.report.record_view import RecordView
 from edgeval.system import escapes
 
@@ -67,9 +68,6 @@ _PARTS = (
 MOST_BYTES: Final = 1_990_000
 """Of a page, so that it can be sent: it shows as many flips as have room."""
 
-PAGE_ENDS = (".md", ".html", SVG, PNG)
-"""How the names of a report's pages end, and of their images."""
-
 
 def pages_of(report: Report, name: str) -> Iterator[tuple[str, str | bytes]]:
     """Yield the pages of a report, and the image that they show, with their file names.
@@ -82,25 +80,6 @@ def pages_of(report: Report, name: str) -> Iterator[tuple[str, str | bytes]]:
     return page_files(
         name, drawn, functools.partial(markdown_page, report), functools.partial(html_page, report)
     )
-
-
-def page_files(
-    name: str,
-    drawn: Mapping[str, bytes],
-    markdown: Callable[[str | None], str],
-    html: Callable[[], str],
-) -> Iterator[tuple[str, str | bytes]]:
-    """Yield two pages, and the image that one of them shows, with their file names.
-
-    Args:
-        name: What the files are called, without their ends.
-        drawn: The files of the image by their ends; none without one.
-        markdown: Makes the page that shows the image, from its file or from None without one.
-        html: Makes the other one.
-    """
-    yield from ((f"{name}{end}", content) for end, content in drawn.items())
-    yield f"{name}.md", markdown(f"{name}{SVG}" if drawn else None)
-    yield f"{name}.html", html()
 
 
 def markdown_page(report: Report, image: str | None = None) -> str:

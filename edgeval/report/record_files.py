@@ -12,7 +12,8 @@ from edgeval.errors import EdgevalError, closest, listed
 from edgeval.records import SCHEMA_VERSION, Evaluation, Report, Suite, Verdict, bounds
 from edgeval.report import older
 from edgeval.report.derived import renewed, renewed_suite
-from edgeval.report.pages import PAGE_ENDS, pages_of
+from edgeval.report.page_files import file_names
+from edgeval.report.pages import pages_of
 from edgeval.report.suite.pages import pages_of_suite
 from edgeval.report.suite.view import page_names
 from edgeval.system import untrusted
@@ -172,7 +173,7 @@ def render(report: Report | Suite, directory: Path) -> None:
     """
     pages = _pages(report, directory)
     _write(report, directory, {**pages, **_verdict(report, directory)})
-    for image in {directory / f"{_STEM}{end}" for end in PAGE_ENDS} - pages.keys():
+    for image in {directory / each for each in file_names(_STEM)} - pages.keys():
         _remove(image)
 
 
@@ -203,7 +204,7 @@ def _page_names(path: Path) -> set[str]:
     except (OSError, untrusted.UnreadableError, ValidationError):
         old = None
     names = [_STEM, *(page_names(old.tasks) if old else ())]
-    return {f"{name}{end}" for name in names for end in PAGE_ENDS}
+    return {each for name in names for each in file_names(name)}
 
 
 def _write(report: Report | Suite, directory: Path, texts: Mapping[Path, str | bytes]) -> None:

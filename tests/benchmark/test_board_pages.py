@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from edgeval.benchmark.board_charts import board_chart
 from edgeval.benchmark.board_columns import explanations, sentences
 from edgeval.benchmark.board_pages import boards_html, boards_markdown
 from edgeval.benchmark.boards import BoardTable, board_tables
 from edgeval.benchmark.columns import UNKNOWN
 from edgeval.records.bench import Bench, Price
 from edgeval.records.sensors import Sensors
+from edgeval.report.charts.chart import OF_IMAGE, still
+from edgeval.report.page_files import file_names
 from edgeval.system.escapes import visible
 from tests.helpers.benches import board_bench, heated_load
 from tests.helpers.command import assert_one_sentence, edgeval
@@ -218,3 +221,26 @@ def test_pages_are_of_records(tmp_path: Path) -> None:
     done = edgeval("compare", "--lm-eval", tmp_path, tmp_path, "--out", out)
     assert (done.returncode, "--out" in done.stderr) == (2, True)
     assert not out.exists()
+
+
+@pytest.mark.images
+@pytest.mark.process
+def test_the_command_writes_and_names_the_images_of_boards(tmp_path: Path) -> None:
+    paths = saved(tmp_path, mine=board_bench("Mine"), yours=board_bench("Yours"))
+    spec = still(board_chart(board_tables(paths)[0], 1, OF_IMAGE))
+    assert spec is not None
+    assert "var(" not in str(spec)
+    out = tmp_path / "out"
+    done = edgeval("compare", *paths, "--out", out)
+    assert done.returncode == 0, done.stderr
+    names = file_names("boards")
+    assert done.stdout.splitlines()[-1] == f"{out}: {', '.join(names)}"
+    assert f"![{spec['title']['text']}](boards.svg)" in (out / "boards.md").read_text("utf-8")
+    text = (out / "boards.svg").read_text("utf-8")
+    for row in spec["data"]["values"]:
+        assert f">{row['name']}</text>" in text
+        assert f">{row['told']}</text>" in text
+    (out / "boards.html").unlink()
+    (out / "boards.md").unlink()
+    again = edgeval("compare", *paths, "--out", out)
+    assert_one_sentence(again, ["boards.svg exists already", "--overwrite"])

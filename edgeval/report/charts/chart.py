@@ -14,6 +14,9 @@ Spec = dict[str, Any]
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 
+_IMAGE_WIDTH: Final = 640
+"""Pixels."""
+
 _FEW: Final = 5
 """Ticks that an axis has room for."""
 
@@ -131,7 +134,7 @@ def config(palette: Palette) -> Spec:
 
 def whole(palette: Palette, spec: Spec, *, height: int) -> Spec:
     """Return a specification that can be drawn, as wide as there is room for."""
-    width = "container" if palette is OF_PAGE else 640
+    width = "container" if palette is OF_PAGE else _IMAGE_WIDTH
     return {
         "$schema": SCHEMA,
         "width": width,
@@ -140,6 +143,13 @@ def whole(palette: Palette, spec: Spec, *, height: int) -> Spec:
         "config": config(palette),
         **spec,
     }
+
+
+def still(chart: Chart | None) -> Spec | None:
+    """Return the first way to draw a chart, with its title: for one of an image's colours."""
+    if chart is None:
+        return None
+    return chart.choices[0].spec | {"title": _title(chart.title)}
 
 
 def stacked(palette: Palette, parts: Sequence[Spec], *, title: str) -> Spec:
@@ -153,12 +163,16 @@ def stacked(palette: Palette, parts: Sequence[Spec], *, title: str) -> Spec:
     alike = dict.fromkeys(("x", "fill", "stroke", "shape"), "shared")
     return {
         "$schema": SCHEMA,
-        "title": {"text": title, "offset": 14},
+        "title": _title(title),
         "vconcat": list(parts),
         "spacing": 14,
         "resolve": {"scale": alike},
         "config": config(palette),
     }
+
+
+def _title(text: str) -> Spec:
+    return {"text": text, "offset": 14}
 
 
 def by_outcome(palette: Palette, shown: Sequence[RunOutcome]) -> Spec:

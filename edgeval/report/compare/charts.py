@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from edgeval.records.comparison import Comparison
 from edgeval.report import formatting as fmt
 from edgeval.report.charts.axes import BITS, SIZE, SPEED, Axis
-from edgeval.report.charts.chart import OF_PAGE, Chart, Choice, Spec, labels, tooltip, whole
+from edgeval.report.charts.chart import (
+    OF_IMAGE,
+    OF_PAGE,
+    Chart,
+    Choice,
+    Spec,
+    labels,
+    names,
+    stacked,
+    tooltip,
+    whole,
+)
 from edgeval.report.charts.quality import Worth
-from edgeval.report.charts.series import series_spec
+from edgeval.report.charts.series import by_series, series_spec
 from edgeval.report.compare import cells
 from edgeval.report.compare.leaderboard import Standing, standings
 
 _HEIGHT = 320
 _MOST_MARKS = 1_000
 """Of a chart; nobody tells more of them apart, and the table has all."""
+
+IMAGE_TITLE: Final = "Accuracy by type, a mark a record; lines are 95% intervals"
+_IMAGE_WIDTH, _STEP = 480, 12
+"""Pixels: of all, and of a mark's own line."""
+_MOST_LINES = 120
+"""Of an image."""
 
 _ACCURACY = Worth("accuracy", "accuracy", "accuracy, %")
 _DIFFERENCE = Worth("difference", "difference", "points from the record's own reference")
@@ -48,6 +66,53 @@ def speed_chart(comparisons: Sequence[Comparison]) -> Chart | None:
         "Accuracy against speed, a line a record",
         [(_ACCURACY, SPEED)],
     )
+
+
+def types_image(comparisons: Sequence[Comparison]) -> Spec | None:
+    """Return the accuracies for an image, a type below another: nobody points at its marks.
+
+    Of more marks than an image holds there is none.
+    """
+    found = [each for each in standings(comparisons) if each.accuracy is not None]
+    rows = [(each.asked, row) for each in found for row in _rows(each)]
+    of_records = [machine.label for each in comparisons for machine in each.machines]
+    series = list(dict.fromkeys(of_records))
+    parts = []
+    n_lines = 0
+    for what in dict.fromkeys(asked for asked, _ in rows):
+        shown = [row for asked, row in rows if asked == what]
+        types = list(dict.fromkeys(row["type"] for row in shown))
+        n_lines += len(types) * len(series)
+        part = _by_type(shown, types, series)
+        part |= {"width": _IMAGE_WIDTH, "height": len(types) * (_STEP * len(series) + _STEP)}
+        parts.append(part | {"title": {"text": what, "fontSize": 12, "limit": _IMAGE_WIDTH}})
+    if len(rows) < 2 or n_lines > _MOST_LINES:
+        return None
+    return stacked(OF_IMAGE, parts, title=IMAGE_TITLE)
+
+
+def _by_type(rows: Sequence[Spec], types: Sequence[str], series: Sequence[str]) -> Spec:
+    """Return what draws accuracies along the horizontal axis, each on a line of its own."""
+    x = {"field": "accuracy", "type": "quantitative", "scale": {"zero": False, "padding": 8}}
+    x |= {"axis": {"title": _ACCURACY.title}}
+    of_record = by_series(OF_IMAGE, series)
+    own = {"field": "series", "sort": list(series)}
+    place = {"y": names("type", types, OF_IMAGE), "yOffset": own, "color": of_record["color"]}
+    ends = {"x": x | {"field": "accuracy_low"}, "x2": {"field": "accuracy_high"}}
+    return {
+        "data": {"values": list(rows)},
+        "layer": [
+            {
+                "transform": [{"filter": "isValid(datum.accuracy_low)"}],
+                "mark": {"type": "rule", "strokeWidth": 1.5, "strokeOpacity": 0.6},
+                "encoding": place | ends,
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
+                "encoding": place | {"x": x, "shape": of_record["shape"]},
+            },
+        ],
+    }
 
 
 def _chart(

@@ -8,7 +8,8 @@ from functools import partial
 from edgeval.records import Suite
 from edgeval.report.charts import drift_image
 from edgeval.report.charts.images import images
-from edgeval.report.pages import drawn_page, html_page, markdown_page, page_files, template
+from edgeval.report.page_files import page_files
+from edgeval.report.pages import drawn_page, html_page, markdown_page, template
 from edgeval.report.suite import answer, charts, explanations, sentences
 from edgeval.report.suite.view import SuiteView
 
