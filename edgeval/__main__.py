@@ -3,6 +3,7 @@
 import sys
 
 from edgeval.errors import INTERRUPTED, InterruptedRunError
+from edgeval.system import streams
 from edgeval.system.interrupts import in_words
 
 
@@ -12,6 +13,7 @@ def main() -> None:
         with in_words():
             from edgeval.cli import main as run
     except InterruptedRunError as error:
+        streams.guard()
         sys.stderr.write(f"error: {error}\n")
         sys.exit(INTERRUPTED)
     run()

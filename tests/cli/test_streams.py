@@ -25,7 +25,7 @@ PRINTING = {
         "engine/kernels/isolation.py",
         "system/notebook.py",  # Notebooks keep what their cells print.
     },
-    "write": {"system/streams.py", "system/console.py", "cli/app.py"},
+    "write": {"system/streams.py", "system/console.py", "cli/app.py", "__main__.py"},
 }
 """Where output may be made; everything else goes through them."""
 
