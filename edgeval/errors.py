@@ -22,10 +22,11 @@ from collections.abc import Iterable, Sequence
 INTERRUPTED = 130
 """Exit code of shells for a program that Ctrl-C ended."""
 
-_KEPT = (
+KEPT = (
     "nothing half-written was left, finished GGUFs and scores are kept, so run the same command to "
     "go on from them"
 )
+"""What an interruption leaves, and what to do, as a clause."""
 
 
 class EdgevalError(Exception):
@@ -110,7 +111,7 @@ class KernelError(EngineError):
 class InterruptedRunError(EdgevalError):
     """Ctrl-C, or SIGTERM."""
 
-    def __init__(self, where: str = "", kept: str = _KEPT) -> None:
+    def __init__(self, where: str = "", kept: str = KEPT) -> None:
         """Say what is kept and how to go on.
 
         Args:

@@ -10,7 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from edgeval.errors import EdgevalError, InterruptedRunError
+from edgeval.errors import EdgevalError
+from edgeval.system.interrupts import in_words
 
 _KEPT = "answers that --use_cache keeps are there, so run the same command to go on from them"
 
@@ -55,8 +56,7 @@ def _harness(arguments: Sequence[str]) -> None:
     typed = sys.argv
     sys.argv = ["lm-eval", *arguments]
     try:
-        main()
-    except KeyboardInterrupt as stop:
-        raise InterruptedRunError(str(stop), _KEPT) from None
+        with in_words(_KEPT):
+            main()
     finally:
         sys.argv = typed

@@ -11,7 +11,7 @@ from edgeval.report.charts.chart import Spec
 from edgeval.report.charts.images import PNG, SVG, images
 from edgeval.system.files import write_files
 
-PAGE_ENDS: Final = (".html", ".md", SVG, PNG)
+_ENDS: Final = (".html", ".md", SVG, PNG)
 """How the names of pages end, and of their images."""
 
 
@@ -21,7 +21,7 @@ def file_names(name: str) -> list[str]:
     Args:
         name: The same without their ends.
     """
-    return [f"{name}{end}" for end in PAGE_ENDS]
+    return [f"{name}{end}" for end in _ENDS]
 
 
 def page_files(
@@ -60,14 +60,29 @@ def write_pages(
         html: As well.
 
     Raises:
-        EdgevalError: If they cannot be written; all are, or none.
+        EdgevalError: If they cannot be written, all or none; or if an older image cannot go.
     """
     (drawn,) = images([shown])
     pages = dict(page_files(name, drawn, markdown, html))
     write_files({folder / each: content for each, content in pages.items()})
     for each in set(file_names(name)) - pages.keys():
-        (folder / each).unlink(missing_ok=True)
+        remove(folder / each)
     return [each for each in file_names(name) if each in pages]
+
+
+def remove(path: Path) -> None:
+    """Remove a file of an older record, if it is there.
+
+    Raises:
+        EdgevalError: If it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise EdgevalError(
+            f"cannot remove {path} ({error.strerror}), which is of another report; remove it "
+            "yourself"
+        ) from error
 
 
 def require_new(folder: Path, names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from edgeval.errors import EdgevalError, closest, listed
 from edgeval.records import SCHEMA_VERSION, Evaluation, Report, Suite, Verdict, bounds
 from edgeval.report import older
 from edgeval.report.derived import renewed, renewed_suite
-from edgeval.report.page_files import file_names
+from edgeval.report.page_files import file_names, remove
 from edgeval.report.pages import pages_of
 from edgeval.report.suite.pages import pages_of_suite
 from edgeval.report.suite.view import page_names
@@ -56,12 +56,12 @@ def save(report: Report | Suite, directory: Path) -> None:
     _write(report, directory, {**record, **_verdict(report, directory)})
     pages = _pages(report, directory)
     for page in before - {each.name for each in pages}:
-        _remove(directory / page)
+        remove(directory / page)
     try:
         write_files(pages)
     except EdgevalError as error:
         for each in pages:
-            _remove(each)
+            remove(each)
         raise EdgevalError(
             f"{error}; {path} is complete, and edgeval report {directory} makes its pages"
         ) from error
@@ -174,7 +174,7 @@ def render(report: Report | Suite, directory: Path) -> None:
     pages = _pages(report, directory)
     _write(report, directory, {**pages, **_verdict(report, directory)})
     for image in {directory / each for each in file_names(_STEM)} - pages.keys():
-        _remove(image)
+        remove(image)
 
 
 def _pages(report: Report | Suite, directory: Path) -> dict[Path, str | bytes]:
@@ -211,17 +211,7 @@ def _write(report: Report | Suite, directory: Path, texts: Mapping[Path, str | b
     """Write files of a report, all or none, and leave no verdict that is not its own."""
     write_files(texts)
     if not verdicts(report):
-        _remove(directory / VERDICT_NAME)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise EdgevalError(
-            f"cannot remove {path} ({error.strerror}), which is of another report; remove it "
-            "yourself"
-        ) from error
+        remove(directory / VERDICT_NAME)
 
 
 def _content(path: Path) -> object:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from edgeval.errors import InterruptedRunError
+from edgeval.errors import KEPT, InterruptedRunError
 
 _Handler = Callable[[int, Any], Any]
 
@@ -31,8 +31,11 @@ def stop_alike() -> None:
 
 
 @contextlib.contextmanager
-def in_words() -> Iterator[None]:
+def in_words(kept: str = KEPT) -> Iterator[None]:
     """Let an interruption be a sentence: typer would end without a word, Python with a traceback.
+
+    Args:
+        kept: What it leaves, and what to do, as a clause.
 
     Raises:
         InterruptedRunError: If what is done meanwhile is interrupted.
@@ -40,7 +43,7 @@ def in_words() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        raise InterruptedRunError(str(stop)) from None
+        raise InterruptedRunError(str(stop), kept) from None
     except Exception as error:
         # Python itself wraps one that comes while it makes a class, until 3.12.
         cause = error.__cause__
@@ -48,7 +51,7 @@ def in_words() -> Iterator[None]:
             cause = cause.__cause__
         if cause is None:
             raise
-        raise InterruptedRunError(str(cause)) from None
+        raise InterruptedRunError(str(cause), kept) from None
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ Spec = dict[str, Any]
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 
 _IMAGE_WIDTH: Final = 640
-"""Pixels."""
+_PART_WIDTH: Final = 480
+"""Pixels; names stand beside a part."""
 
 _FEW: Final = 5
 """Ticks that an axis has room for."""
@@ -152,12 +153,24 @@ def still(chart: Chart | None) -> Spec | None:
     return chart.choices[0].spec | {"title": _title(chart.title)}
 
 
+def part(title: str, spec: Spec, *, height: int) -> Spec:
+    """Return a part of an image that ``stacked`` puts together, below a title of its own.
+
+    Args:
+        title: The title; what is longer than the part is wide is cut.
+        spec: A specification without what ``whole`` adds.
+        height: Pixels.
+    """
+    heading = {"text": title, "fontSize": 12, "limit": _PART_WIDTH}
+    return spec | {"title": heading, "width": _PART_WIDTH, "height": height}
+
+
 def stacked(palette: Palette, parts: Sequence[Spec], *, title: str) -> Spec:
     """Return a specification of parts one below another, which have one axis and one legend.
 
     Args:
         palette: The colours.
-        parts: Specifications without what ``whole`` adds, each with its width and height.
+        parts: What ``part`` has made.
         title: What stands above them.
     """
     alike = dict.fromkeys(("x", "fill", "stroke", "shape"), "shared")

@@ -16,6 +16,7 @@ from edgeval.report.charts.chart import (
     Spec,
     labels,
     names,
+    part,
     stacked,
     tooltip,
     whole,
@@ -30,8 +31,8 @@ _MOST_MARKS = 1_000
 """Of a chart; nobody tells more of them apart, and the table has all."""
 
 IMAGE_TITLE: Final = "Accuracy by type, a mark a record; lines are 95% intervals"
-_IMAGE_WIDTH, _STEP = 480, 12
-"""Pixels: of all, and of a mark's own line."""
+_STEP = 12
+"""Pixels of a mark's own line."""
 _MOST_LINES = 120
 """Of an image."""
 
@@ -83,9 +84,8 @@ def types_image(comparisons: Sequence[Comparison]) -> Spec | None:
         shown = [row for asked, row in rows if asked == what]
         types = list(dict.fromkeys(row["type"] for row in shown))
         n_lines += len(types) * len(series)
-        part = _by_type(shown, types, series)
-        part |= {"width": _IMAGE_WIDTH, "height": len(types) * (_STEP * len(series) + _STEP)}
-        parts.append(part | {"title": {"text": what, "fontSize": 12, "limit": _IMAGE_WIDTH}})
+        height = _STEP * len(types) * (len(series) + 1)
+        parts.append(part(what, _by_type(shown, types, series), height=height))
     if len(rows) < 2 or n_lines > _MOST_LINES:
         return None
     return stacked(OF_IMAGE, parts, title=IMAGE_TITLE)

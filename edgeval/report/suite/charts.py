@@ -13,6 +13,7 @@ from edgeval.report.charts.chart import (
     Spec,
     by_outcome,
     names,
+    part,
     stacked,
     tooltip,
     whole,
@@ -22,7 +23,7 @@ from edgeval.report.suite.view import SuiteView
 
 _STEP = 28
 """Pixels of a row."""
-_IMAGE_STEP, _IMAGE_WIDTH = 22, 480
+_IMAGE_STEP = 22
 _MOST_ROWS = 60
 """Of an image."""
 
@@ -71,9 +72,8 @@ def tasks_image(view: SuiteView) -> Spec | None:
         points["encoding"] |= outcomes
         if label != list(rows)[-1]:
             points["encoding"]["x"]["axis"] |= {"title": None}
-        part = {"data": {"values": of_type}, "layer": drawn, "height": _IMAGE_STEP * len(of_type)}
-        title = {"text": label, "fontSize": 12, "limit": _IMAGE_WIDTH}
-        parts.append(part | {"title": title, "width": _IMAGE_WIDTH})
+        spec = {"data": {"values": of_type}, "layer": drawn}
+        parts.append(part(label, spec, height=_IMAGE_STEP * len(of_type)))
     return stacked(OF_IMAGE, parts, title=image_title(view))
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,13 +12,9 @@ from edgeval.report.compare.pages import compare_markdown, write_comparison
 from edgeval.report.compare.tasks import ComparedTasks, compare_tasks
 from edgeval.report.page_files import file_names
 from tests.helpers.comparisons import machine, other_model, side_by_side, with_right
+from tests.helpers.drawn import assert_on_one_scale, marks_of, rows_of
 from tests.helpers.reports import HOSTILE
 from tests.helpers.suites import TASKS, example_suite
-
-
-def rows_of(part: dict[str, Any]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = part["data"]["values"]
-    return rows
 
 
 def test_each_task_is_a_part_and_each_accuracy_is_the_records(tmp_path: Path) -> None:
@@ -60,16 +53,8 @@ def test_each_mark_stands_where_its_accuracy_is_on_a_line_of_its_own() -> None:
     text = files[SVG].decode()
     for word in (IMAGE_TITLE, "Q2_K", "Raspberry Pi 4 Model B", "accuracy, %"):
         assert f">{word}</text>" in text
-    marks = re.search(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', text)
-    assert marks is not None
-    places = re.findall(r"translate\(([-\d.]+),([-\d.]+)\)", marks[1])
-    # Vega draws the marks in the order of the rows.
-    across = sorted(
-        zip([row["accuracy"] for row in rows_of(part)], [float(x) for x, _ in places], strict=True)
-    )
-    scale = (across[-1][1] - across[0][1]) / (across[-1][0] - across[0][0])
-    for (accuracy, x), (more, y) in itertools.pairwise(across):
-        assert y - x == pytest.approx((more - accuracy) * scale, abs=0.1)
+    (places,) = marks_of(text)
+    assert_on_one_scale([row["accuracy"] for row in rows_of(part)], [x for x, _ in places])
     assert len({y for _, y in places}) == len(places)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from edgeval.report.charts.images import PNG, SVG, images
 from edgeval.report.suite import charts
 from edgeval.report.suite.pages import suite_markdown
 from edgeval.report.suite.view import SuiteView, page_names
+from tests.helpers.drawn import assert_on_one_scale, marks_of, rows_of
 from tests.helpers.suites import TASKS, example_suite
 
 HOSTILE = "\u202e<script>alert(1)</script> [a](https://example.org) | b"
@@ -28,11 +27,6 @@ def suite_without_comparison() -> Suite:
         report.model_copy(update={"runs": report.runs[:1], "drift": []}) for report in suite.reports
     ]
     return suite.model_copy(update={"reports": reports, "pooled": []})
-
-
-def rows_of(part: dict[str, Any]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = part["data"]["values"]
-    return rows
 
 
 def test_all_types_stand_below_each_other() -> None:
@@ -94,14 +88,10 @@ def test_each_mark_stands_where_its_difference_is() -> None:
     text = files[SVG].decode()
     for word in ("Q8_0", "Q2_K", "all items", "points from F16", "equivalent", *TASKS):
         assert f">{word}</text>" in text
-    marks = re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', text)
+    marks = marks_of(text)
     assert len(marks) == len(spec["vconcat"])
-    places = [float(x) for each in marks for x in re.findall(r"translate\(([-\d.]+),", each)]
     told = [row["difference"] for part in spec["vconcat"] for row in rows_of(part)]
-    pairs = sorted(zip(told, places, strict=True))
-    scale = (pairs[-1][1] - pairs[0][1]) / (pairs[-1][0] - pairs[0][0])
-    for (points, x), (more, y) in itertools.pairwise(pairs):
-        assert y - x == pytest.approx((more - points) * scale, abs=0.1)
+    assert_on_one_scale(told, [x for each in marks for x, _ in each])
 
 
 @pytest.mark.images
