@@ -14,6 +14,7 @@ from typing import Final, Literal, cast, get_args
 
 from edgeval.errors import EdgevalError, closest
 from edgeval.records import VerdictStatus
+from edgeval.system.escapes import visible
 
 Quantity = Literal["drift", "kl", "accuracy", "flips"]
 Name = Literal[Quantity, "verdict", "undecided"]
@@ -103,7 +104,9 @@ def read_condition(text: str) -> Condition:
     assert parts is not None  # It is of parts that may all be empty.
     name, operator, value = parts.groups()
     if colon and not of.strip():
-        raise ConditionError(f"{text!r} names no type before the colon; write Q4_K_M:{rest}")
+        raise ConditionError(
+            f"{text!r} names no type before the colon; write Q4_K_M:{visible(rest)}"
+        )
     if name not in _NAMES:
         unknown = f"{name!r}{closest(name, _NAMES)} is unknown" if name else "it names nothing"
         raise ConditionError(
@@ -127,8 +130,8 @@ def _verdict(text: str, operator: str, value: str, about: str | None) -> Conditi
     statuses = get_args(VerdictStatus)
     if about is not None:
         raise ConditionError(
-            f"{text!r} is about {about}, and a verdict is about the reference's number alone; "
-            "leave out the type"
+            f"{text!r} is about {visible(about)}, and a verdict is about the reference's number "
+            "alone; leave out the type"
         )
     if operator not in _OF_VERDICTS:
         raise ConditionError(f"{text!r} compares no verdict; write verdict!=reproduced")

@@ -6,7 +6,7 @@ import math
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgeval.records import VerdictStatus
@@ -137,6 +137,8 @@ def test_spaces_mean_nothing(condition: Condition, a: str, b: str, c: str, d: st
 
 
 @given(st.text(max_size=40))
+@example(":\x1e0")
+@example("a\x1eb:verdict==reproduced")
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     try:
         condition = read_condition(text)
